@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 the gatewayd authors
+#
+# make V=1          whole commands
+# make WERROR=1     warnings are errors, as in CI
+# make B=DIR        build in DIR (with the configuration of CONF, or of DIR itself)
+# make SAN=LIST     under these sanitizers
+# make PARTS="..."  only these folders, for a tree that is not whole
+# make check T=WORD only tests whose name has WORD in it; several words: any of them
+
+B ?= build
+CONF ?= $(if $(wildcard $(B)/config.mk),$(B),build)
+
+all:
+
+# 'make clean' and the like work in a tree that was never configured.
+unconfigured = clean distclean format lint
+ifneq ($(filter-out $(unconfigured),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(wildcard $(CONF)/config.mk),)
+$(error Run ./configure first)
+endif
+endif
+-include $(CONF)/config.mk
+
+PARTS ?= libgroupkey netlink io gatewayd member
+
+PROGRAMS = gatewayd gatewayctl gkmember
+SOVERSION = 0
+
+TOP := $(CURDIR)
+ABS_B := $(abspath $(B))
+
+V ?= 0
+say = $(if $(filter 0,$(V)),@printf '  %-6s %s\n' "$(1)" "$(patsubst $(B)/%,%,$@)";)
+Q = $(if $(filter 0,$(V)),@)
+
+#
+# Flags
+#
+
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wvla -Wundef $(if $(WERROR),-Werror)
+
+# FORTIFY needs optimisation and gets in the way of sanitizers. PLAIN is for tests/purity.sh, which
+# looks at what our own code calls and not at what hardening adds.
+optimised = $(filter -O1 -O2 -O3 -Os -Oz,$(CFLAGS))
+given_fortify = $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS))
+fortify = $(if $(optimised),$(if $(given_fortify),,-D_FORTIFY_SOURCE=2))
+harden = $(if $(SAN)$(PLAIN),,$(HARDEN) $(fortify))
+sanitize = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+coverage = $(if $(FUZZ),-fsanitize=fuzzer-no-link)
+
+ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(harden) $(sanitize) $(coverage)
+ALL_CPPFLAGS = -I. -I$(CONF) $(CPPFLAGS) -MMD -MP
+ALL_LDFLAGS = $(LDFLAGS) $(LINK_HARDEN) $(sanitize)
+
+# Only the shell around the core may know the system; the core is plain C11.
+system = -D_GNU_SOURCE -DGK_SYSCONFDIR='"$(SYSCONFDIR)"'
+
+flags_libgroupkey = -fPIC -fvisibility=hidden $(CBOR_CFLAGS) $(WOLFSSL_CFLAGS)
+flags_netlink = $(system) $(NL_CFLAGS)
+flags_io = $(system) $(COAP_CFLAGS)
+flags_gatewayd = $(system) $(COAP_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(NL_CFLAGS)
+flags_member = $(system) $(COAP_CFLAGS)
+flags_tests = $(system) -DGK_TOP='"$(TOP)"' $(CBOR_CFLAGS) $(WOLFSSL_CFLAGS) $(NL_CFLAGS) \
+	$(COAP_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
+
+LIBS = $(COAP_LIBS) $(CONFIG_LIBS) $(SQLITE_LIBS) $(NL_LIBS) $(CBOR_LIBS) $(WOLFSSL_LIBS)
+
+#
+# Sources and what becomes of them
+#
+
+objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
+sources = $(if $(filter $(firstword $(subst /, ,$(1))),$(PARTS)),$(wildcard $(1)/*.c))
+
+# Sources with a main() of their own, which are in no archive.
+mains = gatewayd/main.c gatewayd/gatewayctl.c member/main.c netlink/reachmon.c
+
+libgroupkey_obj = $(call objects,$(call sources,libgroupkey))
+netlink_obj = $(call objects,$(filter-out $(mains),$(call sources,netlink)))
+io_obj = $(call objects,$(call sources,io))
+gatewayd_obj = $(call objects,$(filter-out $(mains),$(call sources,gatewayd)))
+member_obj = $(call objects,$(filter-out $(mains),$(call sources,member)))
+testlib_obj = $(call objects,$(wildcard tests/lib/*.c))
+
+has = $(if $(filter $(1),$(PARTS)),$(B)/$(2))
+core = $(call has,libgroupkey,libgroupkey.a)
+ARCHIVES = $(call has,gatewayd,gatewayd.a) $(call has,member,member.a) $(call has,io,io.a) \
+	$(call has,netlink,netlink.a) $(core)
+
+programs = $(call has,gatewayd,gatewayd) $(call has,gatewayd,gatewayctl) $(call has,member,gkmember)
+shared = $(call has,libgroupkey,libgroupkey.so)
+
+all: $(core) $(shared) $(programs)
+
+$(B)/libgroupkey.a: $(libgroupkey_obj)
+$(B)/netlink.a: $(netlink_obj)
+$(B)/io.a: $(io_obj)
+$(B)/gatewayd.a: $(gatewayd_obj)
+$(B)/member.a: $(member_obj)
+$(B)/testlib.a: $(testlib_obj)
+
+$(B)/gatewayd: $(call objects,gatewayd/main.c) $(B)/gatewayd.a $(B)/io.a $(B)/netlink.a $(core)
+$(B)/gatewayctl: $(call objects,gatewayd/gatewayctl.c) $(B)/gatewayd.a $(B)/io.a $(B)/netlink.a $(core)
+$(B)/gkmember: $(call objects,member/main.c) $(B)/member.a $(B)/io.a $(B)/netlink.a $(core)
+
+# Rules apart, every link is the same: objects, then all archives as one group, then all libraries,
+# of which --as-needed keeps what is used.
+link = $(call say,LD)$(CC) $(ALL_CFLAGS) $(filter %.o,$^) -o $@ $(ALL_LDFLAGS) $(1) \
+	-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) $(2)
+
+$(PROGRAMS:%=$(B)/%): | $(B)/
+	$(call link)
+
+# The list makes an archive anew when a source file went.
+$(B)/%.a: $(B)/%.list
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/libgroupkey.so: $(libgroupkey_obj) | $(B)/
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,libgroupkey.so.$(SOVERSION) \
+		$(if $(SAN),,-Wl,-z,defs) $^ -o $@ $(ALL_LDFLAGS) $(CBOR_LIBS) $(WOLFSSL_LIBS)
+
+# The folder decides the flags. Other flags than last time make everything anew.
+$(B)/obj/%.o: %.c $(B)/flags
+	$(call say,CC)mkdir -p $(@D) && $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) \
+		$(flags_$(firstword $(subst /, ,$<))) -c $< -o $@
+
+# All but -Werror, which changes no object.
+flags_now = $(filter-out -Werror,$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(foreach f, \
+	$(PARTS) tests,$(flags_$(f))))
+
+# Write a line to a file whose date changes only with its contents.
+quote = '$(subst ','\'',$(1))'
+remember = @printf '%s\n' $(call quote,$(1)) | cmp -s - $@ || printf '%s\n' $(call quote,$(1)) >$@
+
+$(B)/flags: FORCE | $(B)/
+	$(call remember,$(flags_now))
+
+$(B)/%.list: FORCE | $(B)/
+	$(call remember,$($*_obj))
+
+$(B)/:
+	@mkdir -p $@
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+#
+# Tests. Each is a command that speaks TAP; tests/run runs them and counts.
+#
+
+bins = $(patsubst tests/%.c,$(B)/tests/%,$(1))
+wanted = $(if $(T),$(foreach t,$(1),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(1))
+
+unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vectors/test_*.c)))
+tool_bin = $(call bins,$(wildcard tests/tools/*.c))
+bench_bin = $(call bins,$(wildcard tests/bench/*.c))
+sim_src = $(wildcard tests/sim/*.c)
+sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
+fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
+replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
+golden = $(call wanted,$(wildcard tests/golden/run.sh))
+netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
+purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
+
+test_bin = $(unit_bin) $(tool_bin) $(bench_bin) $(replay_bin)
+test_libs = $(B)/testlib.a $(ARCHIVES)
+
+# One rule per program: its object carries its name.
+define program
+$(1): $(1:$(B)/%=$(B)/obj/%.o) $(if $(filter $(1),$(replay_bin)),$(B)/obj/tests/fuzz/replay.o) \
+		$(test_libs)
+	@mkdir -p $$(@D)
+	$$(call link,,$(CMOCKA_LIBS))
+endef
+$(foreach p,$(test_bin),$(eval $(call program,$(p))))
+
+$(B)/tests/sim: $(call objects,$(sim_src)) $(test_libs)
+	@mkdir -p $(@D)
+	$(call link)
+
+# fuzz_NAME.c goes with the inputs in tests/fuzz/corpus/NAME.
+corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
+replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
+
+unit_tests = $(unit_bin) $(golden) $(sim_bin) $(replay) $(purity)
+
+run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' tests/run -l $(B)/tests/log
+for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(sim_bin) $(replay_bin)
+
+# All that check runs, built and not run.
+build-tests: need-cmocka $(for_tests)
+
+need-cmocka:
+	$(Q)[ '$(HAVE_CMOCKA)' = 1 ] || \
+		{ echo 'The tests need cmocka: ./configure --install-deps' >&2; exit 1; }
+
+check: need-cmocka $(for_tests) $(if $(purity),plain)
+	$(Q)$(run) $(unit_tests) $(netns)
+
+check-unit: need-cmocka $(for_tests) $(if $(purity),plain)
+	$(Q)$(run) $(unit_tests)
+
+check-netns: $(for_tests)
+	$(Q)$(run) $(netns)
+
+# The core once more with nothing added by hardening, for tests/purity.sh.
+plain:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/plain CONF=$(CONF) PLAIN=1 SAN= $(B)/plain/libgroupkey.a
+
+asan:
+	$(Q)$(MAKE) --no-print-directory B=build-asan CONF=$(CONF) SAN=address,undefined \
+		CFLAGS='-O1 -g' check-unit
+
+# Each optional feature off, under each compiler.
+MATRIX_CC = gcc clang
+MATRIX = --enable-eddsa --disable-eddsa --disable-dtls
+matrix_dirs = $(foreach c,$(MATRIX_CC),$(MATRIX:--%=build-matrix/$(c)-%))
+
+matrix: $(matrix_dirs)
+
+$(matrix_dirs): build-matrix/%: FORCE
+	@echo "== $* =="
+	$(Q)CC=$(firstword $(subst -, ,$*)) \
+		./configure --builddir=$@ $(patsubst $(firstword $(subst -, ,$*))-%,--%,$*) >/dev/null
+	$(Q)$(MAKE) --no-print-directory B=$@ CONF=$@ WERROR=1 check-unit
+
+FUZZ_SECONDS ?= 60
+fuzzers = $(call wanted,$(fuzz_src:tests/fuzz/fuzz_%.c=%))
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory B=build-fuzz CONF=$(CONF) FUZZ=1 SAN=address,undefined \
+		CC=clang CFLAGS='-O1 -g' fuzz-all
+
+fuzz-all: $(fuzzers:%=fuzz-run-%)
+
+fuzz-run-%: $(B)/fuzz/%
+	$(Q)mkdir -p $(B)/fuzz/found/$*
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -verbosity=0 \
+		-print_final_stats=1 -artifact_prefix=$(B)/fuzz/$*- \
+		$(B)/fuzz/found/$* tests/fuzz/corpus/$*
+
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(test_libs)
+	@mkdir -p $(@D)
+	$(call link,-fsanitize=fuzzer)
+
+bench: $(programs) $(bench_bin)
+	$(Q)[ -n '$(bench_bin)' ] || { echo 'bench: no program in tests/bench' >&2; exit 1; }
+	$(Q)for b in $(bench_bin); do $$b || exit 1; done
+
+demo: all $(tool_bin)
+	$(Q)GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' tests/demo/run.sh
+
+#
+# Installation
+#
+
+INSTALL = install
+to = $(DESTDIR)$(1)
+libname = libgroupkey.so.$(VERSION)
+
+install: all
+	$(Q)$(INSTALL) -d $(call to,$(SBINDIR)) $(call to,$(BINDIR)) $(call to,$(LIBDIR)/pkgconfig) \
+		$(call to,$(INCLUDEDIR)) $(call to,$(SYSCONFDIR)/gatewayd)
+	$(Q)$(INSTALL) -m 755 $(B)/gatewayd $(call to,$(SBINDIR))
+	$(Q)$(INSTALL) -m 755 $(B)/gatewayctl $(B)/gkmember $(call to,$(BINDIR))
+	$(Q)$(INSTALL) -m 644 $(B)/libgroupkey.a $(call to,$(LIBDIR))
+	$(Q)$(INSTALL) -m 755 $(B)/libgroupkey.so $(call to,$(LIBDIR)/$(libname))
+	$(Q)ln -sf $(libname) $(call to,$(LIBDIR)/libgroupkey.so.$(SOVERSION))
+	$(Q)ln -sf libgroupkey.so.$(SOVERSION) $(call to,$(LIBDIR)/libgroupkey.so)
+	$(Q)$(INSTALL) -m 644 libgroupkey/groupkey.h $(call to,$(INCLUDEDIR))
+	$(Q)printf '%s\n' 'libdir=$(LIBDIR)' 'includedir=$(INCLUDEDIR)' '' 'Name: libgroupkey' \
+		'Description: Group key distribution for CoAP groups (RFC 9594), without I/O' \
+		'Version: $(VERSION)' 'Requires.private: libcbor wolfssl' \
+		'Libs: -L$${libdir} -lgroupkey' 'Cflags: -I$${includedir}' \
+		>$(call to,$(LIBDIR)/pkgconfig/libgroupkey.pc)
+	$(Q)for page in $(wildcard docs/*.[1-8]); do \
+		dir=$(call to,$(MANDIR))/man$${page##*.}; \
+		$(INSTALL) -d "$$dir" && $(INSTALL) -m 644 "$$page" "$$dir" || exit 1; \
+	done
+	@# What the owner wrote stays; the shipped file is for a first installation.
+	$(Q)conf=$(call to,$(SYSCONFDIR)/gatewayd/gatewayd.conf); \
+		[ -e "$$conf" ] || $(INSTALL) -m 644 etc/gatewayd.conf "$$conf"
+
+#
+# Housekeeping
+#
+
+CLANG_FORMAT = clang-format
+our_files = $(shell find . -path './build*' -prune -o -path ./.git -prune -o -type f $(1) -print)
+c_files = $(call our_files,-name '*.[ch]')
+scripts = $(shell find . -path './build*' -prune -o -path ./.git -prune -o -type f -print | \
+	xargs grep -lE '^\#!.*[/ ](ba|da)?sh( |$$)')
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(c_files)
+
+lint:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(c_files)
+	$(Q)shellcheck $(scripts)
+	$(Q)for page in $(wildcard docs/*.[1-8]); do \
+		if command -v mandoc >/dev/null; then \
+			mandoc -T lint -W warning "$$page"; \
+		elif command -v groff >/dev/null; then \
+			out=$$(groff -mandoc -ww -Tutf8 "$$page" 2>&1 >/dev/null); \
+			[ -z "$$out" ] || { echo "$$out"; false; }; \
+		fi || exit 1; \
+	done
+
+variants = build-asan build-clang build-fuzz build-matrix
+
+# What configure made stays.
+clean:
+	$(Q)rm -rf $(variants)
+	$(Q)if [ -d $(B) ]; then cd $(B) && rm -rf obj tests fuzz plain flags *.list *.a *.so $(PROGRAMS); fi
+
+distclean:
+	$(Q)rm -rf build build-ci $(variants)
+
+FORCE:
+
+.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all bench demo \
+	install format lint clean distclean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
