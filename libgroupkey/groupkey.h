@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * libgroupkey: group keys for CoAP nodes, as RFC 9594 hands them out. The KDC's side and the
+ * member's side, with COSE, CWT, OSCORE (RFC 8613) and Group OSCORE (RFC 10021) inside.
+ *
+ * The library is sans-IO: bytes, time and entropy go in; bytes and events come out. It opens no
+ * socket or file, reads no clock, starts no thread, writes no log and keeps no mutable global.
+ * Each role is one opaque object with the same four calls:
+ *
+ *   receive      a message has arrived
+ *   next_expiry  when does the object want to be called again?
+ *   expire       that moment has come
+ *   event        take the next thing to do: store, send, note ...
+ *
+ * Every call may answer GK_ERR_NO_MEMORY. If it was a receive, answer, expire or an operator's
+ * call, the object may be ahead of its store: it gives out no further event, and has to be freed
+ * and made anew from the store. Nothing was sent that the store does not know.
+ *
+ * Events are to be carried out in the order in which they are taken. A GK_EVENT_STORE must be on
+ * stable storage before any later event is acted on: a number that enters a key or a nonce is
+ * stored before the first byte made with it leaves.
+ *
+ * "A message" is a CoAP message without its transport header: the code, the options, and after
+ * the byte ff the payload. It is the form in which OSCORE encrypts one (RFC 8613 section 5.3);
+ * version, type, message id and token belong to the shell that owns the socket.
+ *
+ * Objects are not thread-safe; use one thread for all crypto (a wolfSSL may be built without
+ * locks).
+ */
+#ifndef GK_GROUPKEY_H
+#define GK_GROUPKEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define GK_API        __attribute__((visibility("default")))
+#define GK_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define GK_API
+#define GK_MUST_CHECK
+#endif
+
+/* ---- bytes ------------------------------------------------------------------------------- */
+
+/** Bytes to read. Borrowed: whoever hands one out says how long it lasts. */
+struct gk_span {
+	const uint8_t *data;
+	size_t len;
+};
+
+/**
+ * Bytes being written into the caller's memory. After the first write that does not fit,
+ * 'overflow' is set, nothing more is written, and 'len' keeps growing to the size that would
+ * have been needed. With data == NULL and cap == 0 that is a way to measure.
+ */
+struct gk_buf {
+	uint8_t *data;
+	size_t cap;
+	size_t len;
+	bool overflow;
+};
+
+/** Bytes held in place, for identifiers that have a small maximum. */
+struct gk_id {
+	uint8_t len;
+	uint8_t data[8];
+};
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+/**
+ * Why a call failed. Values are never renumbered. On any error the object and the outputs are as
+ * they were before the call, unless the call says otherwise.
+ */
+enum gk_err {
+	/* the call did what it says */
+	GK_OK = 0,
+	/* we are short of something: nothing changed, try again later */
+	GK_ERR_NO_MEMORY = 1, /* the allocator returned NULL */
+	GK_ERR_ENTROPY = 2,   /* the environment's random() failed */
+	GK_ERR_NO_SPACE = 3,  /* the output buffer or a bounded table is full */
+	GK_ERR_SEQUENCE = 4,  /* no sequence number left: reserve a block, or renew the context */
+	/* the bytes are wrong: the peer's fault; drop them or answer as the caller's table says */
+	GK_ERR_MALFORMED = 10,   /* not well-formed CBOR or CoAP, or something follows its end */
+	GK_ERR_TYPE = 11,        /* well-formed, but not of the type that belongs here */
+	GK_ERR_MISSING = 12,     /* a required field is absent */
+	GK_ERR_DUPLICATE = 13,   /* a map has a key twice */
+	GK_ERR_DEPTH = 14,       /* nested deeper than GK_CBOR_DEPTH_MAX */
+	GK_ERR_RANGE = 15,       /* a number or a length outside of what is allowed */
+	GK_ERR_CRYPTO = 16,      /* decryption or a signature or MAC failed */
+	GK_ERR_REPLAY = 17,      /* this Partial IV was accepted before, or is too old to tell */
+	GK_ERR_UNKNOWN = 18,     /* no context, group, member or key by that name */
+	GK_ERR_UNSUPPORTED = 19, /* an algorithm, format or mode that this build does not have */
+	GK_ERR_EXPIRED = 20,     /* past its exp, or before its nbf */
+	GK_ERR_FORBIDDEN = 21,   /* understood, and not allowed to this peer */
+	GK_ERR_CREDENTIAL = 22,  /* an authentication credential that does not fit the group */
+	GK_ERR_STATE = 23,       /* the object is not in a state in which this can be done */
+};
+
+/** @return a sentence for 'err', static; never NULL. */
+GK_API const char *gk_strerror(enum gk_err err);
+
+/* ---- time and environment ---------------------------------------------------------------- */
+
+/** Elapsed time in milliseconds since any fixed point; never goes back. */
+struct gk_mono {
+	int64_t ms;
+};
+
+/** Seconds since 1970-01-01 UTC. */
+struct gk_utc {
+	int64_t s;
+};
+
+/** Both clocks, read once per turn of the caller's loop: RFC 9594's 'exp' is UTC, 'exi' is not. */
+struct gk_now {
+	struct gk_mono mono;
+	struct gk_utc utc;
+};
+
+/** "Never", as an expiry. */
+#define GK_NEVER INT64_MAX
+
+/** What an object may ask of the world. Every call may fail. Copied; 'ctx' must outlive the object.
+ */
+struct gk_env {
+	void *ctx;
+	/* fill out[0..len) with cryptographically strong random bytes; false: none available */
+	bool (*random)(void *ctx, uint8_t *out, size_t len);
+	/* as realloc(): old may be NULL; size 0 frees old and returns NULL */
+	void *(*alloc)(void *ctx, void *old, size_t size);
+};
+
+/**
+ * Prepare wolfSSL: registers the library's random source with it. The one permitted global.
+ * Call once before anything else, and before other threads start.
+ *
+ * @param env  seeds wolfSSL's generator, used for blinding, now and perhaps later; copied, its ctx
+ *             must stay valid
+ * @return GK_OK; GK_ERR_STATE: done before; GK_ERR_ENTROPY: 'env' failed, try again;
+ *         GK_ERR_CRYPTO: wolfSSL does not start, or finds the entropy poor; nothing will work
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_global_init(const struct gk_env *env);
+/** Undo gk_global_init(). */
+GK_API void gk_global_cleanup(void);
+
+/* ---- what goes in and comes out ----------------------------------------------------------- */
+
+/** A UDP endpoint. IPv6 only; 'scope' is the interface index, which link-local addresses need. */
+struct gk_addr {
+	uint8_t ip[16];
+	uint16_t port;
+	uint32_t scope;
+};
+
+/**
+ * A request that arrived, as its receiver's transport knows it. Message id and token tell a
+ * retransmission, which gets the same answer again, from a replay, which does not.
+ */
+struct gk_exchange {
+	uint64_t id; /* the shell's name for it; comes back in the GK_EVENT_REPLY */
+	struct gk_addr peer;
+	uint16_t message_id;
+	uint8_t token_len;
+	uint8_t token[8];
+};
+
+/** Kinds of record in the store. The values stand in files: never renumber. */
+enum gk_table {
+	GK_TABLE_KDC = 1,    /* one record: the KDC's own keys and counters */
+	GK_TABLE_CLIENT = 2, /* by client id: token, association */
+	GK_TABLE_GROUP = 3,  /* by group name: num, material, stale sets */
+	GK_TABLE_MEMBER = 4, /* by group name, 0, node name */
+};
+
+/** A record to write (or, with an empty value, to delete) under its key. Contains secrets. */
+struct gk_record {
+	enum gk_table table;
+	struct gk_span key;
+	struct gk_span value;
+};
+
+/** How group material reached a member. */
+enum gk_via {
+	GK_VIA_NONE = 0,
+	GK_VIA_UNICAST = 1,   /* a rekeying message to its control_uri */
+	GK_VIA_MULTICAST = 2, /* place of the one-to-many scheme; not made yet */
+	GK_VIA_OBSERVE = 3,   /* place of Observe delivery; not made yet */
+	GK_VIA_PULL = 4,      /* it asked */
+	GK_VIA_JOIN = 5,      /* in a Join Response */
+};
+
+/** What a note tells. 'K': made by the KDC, 'M': made by a member. */
+enum gk_note_kind {
+	GK_NOTE_JOINED = 1,     /* K M: a new member */
+	GK_NOTE_REJOINED = 2,   /* K: a member joined again; new Sender ID */
+	GK_NOTE_LEFT = 3,       /* K M: by its own request */
+	GK_NOTE_EVICTED = 4,    /* K M: by the KDC; 'reason' says why */
+	GK_NOTE_REKEYED = 5,    /* K: new material was made; M: and installed */
+	GK_NOTE_DELIVERED = 6,  /* K: a member confirmed the newest material */
+	GK_NOTE_PARKED = 7,     /* K: deliveries to a member are given up until it is heard of */
+	GK_NOTE_SUSPECT = 8,    /* K: no sign of life; authenticated probes begin */
+	GK_NOTE_ABSENT = 9,     /* K: probes unanswered; grace begins */
+	GK_NOTE_PRESENT = 10,   /* K: heard of again */
+	GK_NOTE_TOKEN = 11,     /* K: a token was accepted */
+	GK_NOTE_REFUSED = 12,   /* K M: a message was refused; 'reason' */
+	GK_NOTE_RECOVERED = 13, /* M: caught up after missing a rekeying */
+	GK_NOTE_MESSAGE = 14,   /* M: a verified group message; 'message' holds it */
+	GK_NOTE_ERROR = 15,     /* K M: something an operator should look at */
+};
+
+/** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
+struct gk_note {
+	enum gk_note_kind kind;
+	struct gk_span group;
+	struct gk_span node; /* node name at the KDC */
+	struct gk_span name; /* the client's name in its token */
+	struct gk_span gid;
+	struct gk_span sid;     /* the Sender ID concerned */
+	struct gk_span message; /* GK_NOTE_MESSAGE: code, options, payload */
+	int64_t num;            /* version of the material, -1: none */
+	enum gk_via via;
+	const char *reason; /* static text or NULL */
+};
+
+/** What is to be done next. */
+enum gk_event_kind {
+	GK_EVENT_NONE = 0,
+	GK_EVENT_STORE = 1, /* commit 'record' before any later event */
+	GK_EVENT_REPLY = 2, /* 'bytes' answers the exchange 'id' */
+	GK_EVENT_REQUEST =
+		3, /* send 'bytes' to 'peer', confirmable; then ..._answer(id) exactly once */
+	GK_EVENT_MULTICAST = 4, /* send 'bytes' to the group, non-confirmable */
+	GK_EVENT_PROBE = 5,     /* have the kernel probe its neighbour 'peer' */
+	GK_EVENT_NOTE = 6,      /* tell the operator */
+};
+
+/** The next thing to do. Spans borrow from the object until its next call of any kind but event. */
+struct gk_event {
+	enum gk_event_kind kind;
+	uint64_t id;
+	struct gk_addr peer;
+	uint32_t timeout_ms; /* REQUEST: retransmit and wait this long, then report no answer */
+	struct gk_span bytes;
+	struct gk_record record;
+	struct gk_note note;
+};
+
+/* ---- the KDC ------------------------------------------------------------------------------ */
+
+struct gk_kdc;
+
+/** How tokens are recognised, and who we are. Copied. */
+struct gk_kdc_config {
+	struct gk_span audience;      /* expected in 'aud'; 1..64 bytes */
+	struct gk_span as_key;        /* 16 bytes shared with the AS */
+	struct gk_span as_public_key; /* an encoded COSE_Key of the AS, or empty */
+	struct gk_span issuer;        /* expected in 'iss', or empty: any */
+};
+
+/** When a silent member is asked, and when it is given up. */
+struct gk_presence_config {
+	uint32_t check_interval_s; /* no sign of life for so long: have the kernel probe it */
+	uint32_t probes;           /* authenticated probes before it counts as absent */
+	uint32_t probe_wait_s;     /* for the answer to each */
+	uint32_t grace_s;          /* from absent to removal */
+	bool evict;                /* false: absent members are shown, never removed */
+};
+
+/** One group. Copied. gk_group_defaults() first. */
+struct gk_group_config {
+	struct gk_span name;  /* 1..64 bytes that work as one Uri-Path segment */
+	int sign_alg;         /* -7 ES256, -8 EdDSA */
+	bool rekey_on_join;   /* backward security */
+	uint32_t period_s;    /* scheduled rekeying; also the lifetime of material is twice this */
+	uint32_t coalesce_ms; /* departures within this time are one rekeying */
+	uint32_t in_flight;   /* rekeying messages under way at once */
+	uint32_t stale_sets;  /* max_stale_sets N > 1 (P 7.1) */
+	uint32_t members_max;
+	struct gk_presence_config presence;
+};
+/** Fill in the defaults of P 14 and of the design; the name stays empty. */
+GK_API void gk_group_defaults(struct gk_group_config *config);
+
+/**
+ * Make a KDC without groups or clients.
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (key or audience length), GK_ERR_UNSUPPORTED
+ *         (the AS's key)
+ */
+GK_API GK_MUST_CHECK enum gk_err
+gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *config, struct gk_kdc **kdc);
+/** Wipe and free; NULL is allowed. */
+GK_API void gk_kdc_free(struct gk_kdc *kdc);
+
+/**
+ * Give back a record that an earlier GK_EVENT_STORE carried. All of them, in ascending order of
+ * table, before gk_kdc_add_group().
+ * @return GK_OK; GK_ERR_MALFORMED and the like: the store is damaged; do not go on without it
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct gk_record *record,
+						struct gk_now now);
+
+/**
+ * Serve a group: the restored one of that name with a new configuration, or a new one with num 0.
+ * A restored group in which a departure was not yet followed by a rekeying is rekeyed at once,
+ * and every member's delivery is taken up again.
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg in this build),
+ *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served)
+ */
+GK_API GK_MUST_CHECK enum gk_err
+gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);
+
+/**
+ * A request arrived. There is exactly one GK_EVENT_REPLY for it, unless it is to be met with
+ * silence (then none).
+ * @param message  code, options, payload; OSCORE or plain
+ * @return GK_OK also for what is refused; GK_ERR_NO_MEMORY
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_receive(struct gk_kdc *kdc,
+						const struct gk_exchange *exchange,
+						struct gk_span message, struct gk_now now);
+/** The answer to a GK_EVENT_REQUEST, or an empty span: none came in time. Unknown ids are ignored.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
+					       struct gk_span message, struct gk_now now);
+
+/** What the kernel says of a neighbour. */
+enum gk_reach {
+	GK_REACH_UNKNOWN = 0,   /* no verdict, the entry is gone */
+	GK_REACH_CONFIRMED = 1, /* NUD_REACHABLE */
+	GK_REACH_FAILED = 2,    /* NUD_FAILED: suspicion, never proof (design D9) */
+};
+/** The kernel has something to say about a neighbour's address ('port' does not matter). */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr,
+					      enum gk_reach reach, struct gk_now now);
+/** Our own link went down (blind) or came up: while blind nobody is suspected or removed. */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_blind(struct gk_kdc *kdc, bool blind, struct gk_now now);
+
+/** @return when gk_kdc_expire() is due; ms == GK_NEVER: not by itself */
+GK_API struct gk_mono gk_kdc_next_expiry(const struct gk_kdc *kdc);
+/** Do what is due. Early calls do nothing. */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now now);
+/** Take the next event. @return false when there is none */
+GK_API bool gk_kdc_event(struct gk_kdc *kdc, struct gk_event *event);
+
+/* the operator's calls: the same paths that the network uses */
+
+/** Make new material for a group now. @return GK_ERR_UNKNOWN: no such group */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_rekey(struct gk_kdc *kdc, struct gk_span group,
+					      struct gk_now now);
+/**
+ * Remove a member by node name or client name; the rest is rekeyed after the coalescing time.
+ * @return GK_ERR_UNKNOWN: no such group, or nobody of that name in it
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_evict(struct gk_kdc *kdc, struct gk_span group,
+					      struct gk_span node, struct gk_now now);
+
+/** A client to be provisioned. */
+struct gk_client_spec {
+	struct gk_span name; /* 1..32 bytes, unique by the operator's care */
+	const struct gk_span *groups;
+	const uint32_t *roles; /* GK_ROLE bits as in AIF, one per group */
+	size_t group_count;    /* 1..8 */
+	int64_t lifetime_s;
+};
+/** What a client is provisioned with. */
+struct gk_client_bundle {
+	uint8_t token[768];
+	size_t token_len;
+	uint8_t osc_id[8], ms[32], salt[8];
+	struct gk_utc exp;
+};
+/**
+ * Issue a token as the group's own AS. Nothing is remembered: a client exists once its token
+ * comes back.
+ * @return GK_ERR_RANGE (names, count, lifetime), GK_ERR_UNKNOWN (a group that is not served),
+ *         GK_ERR_ENTROPY
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec,
+					      struct gk_now now, struct gk_client_bundle *bundle);
+
+/** Where a member stands; the names are those of `gatewayctl members`. */
+enum gk_presence {
+	GK_PRESENT = 0,
+	GK_SUSPECT = 1,
+	GK_ABSENT = 2,
+};
+/** How far a member is with the newest material. */
+enum gk_delivery {
+	GK_DELIVERY_CONFIRMED = 0, /* it answered, or got it by asking or joining */
+	GK_DELIVERY_UNICAST = 1,   /* a message to it is under way or waits for its turn */
+	GK_DELIVERY_PARKED = 2,    /* given up until it is heard of */
+};
+struct gk_group_info {
+	struct gk_span name;
+	int sign_alg;
+	int64_t num;
+	struct gk_id gid;
+	size_t members, confirmed, unicast, parked;
+};
+struct gk_member_info {
+	struct gk_span name, node, sender_id;
+	uint32_t roles;
+	enum gk_presence presence;
+	enum gk_delivery delivery;
+	int64_t num; /* newest version it is known to have */
+	struct gk_addr address;
+	int64_t last_seen_ms; /* monotonic; compare with the caller's clock */
+};
+/** Walk the groups. 'at' starts as 0. Spans last until the next call that changes the KDC. */
+GK_API bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_info *info);
+/** Walk the members of a group. 'at' starts as 0. */
+GK_API bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span group, size_t *at,
+			       struct gk_member_info *info);
+
+/* ---- the member --------------------------------------------------------------------------- */
+
+struct gk_member;
+
+/** What a node is provisioned with, and where it lives. Copied. */
+struct gk_member_config {
+	struct gk_span token;  /* as issued; opaque to the member */
+	struct gk_span osc_id; /* the input material in the token (RFC 9203 section 3.2) */
+	struct gk_span ms, salt;
+	struct gk_span key_seed; /* 32 random bytes, from which the signature keys are derived; keep
+				    them, and the credential stays the same over restarts */
+	struct gk_span name;     /* goes into the credential's 'sub'; may be empty */
+	struct gk_addr kdc;
+	struct gk_span
+		control_base; /* "coap://[fd00::3]:5683": where requests from the KDC reach us */
+	uint32_t answer_timeout_ms; /* for answers of the KDC; 0: 15 s */
+	uint32_t rejoin_delay_ms;   /* after an eviction notice, plus as much jitter; 0: stay out */
+};
+
+/**
+ * Make a member without groups.
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (a length), GK_ERR_CRYPTO
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_new(const struct gk_env *env,
+					       const struct gk_member_config *config,
+					       struct gk_member **member);
+/** Wipe and free; NULL is allowed. */
+GK_API void gk_member_free(struct gk_member *member);
+
+/**
+ * Join a group, and stay in it: posts the token where that is needed, makes the association,
+ * joins, recovers what it missed and joins again when it was evicted by absence. GK_NOTE_JOINED
+ * tells when it is in.
+ * @param roles  2 requester, 4 responder, 6 both, 8 monitor
+ * @return GK_OK, GK_ERR_RANGE (name, roles), GK_ERR_NO_SPACE (too many groups), GK_ERR_STATE (in
+ * it)
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_join(struct gk_member *member, struct gk_span group,
+						uint32_t roles, struct gk_now now);
+/** Leave a group: GK_NOTE_LEFT once the KDC has confirmed it. @return GK_ERR_UNKNOWN: not in it */
+GK_API GK_MUST_CHECK enum gk_err gk_member_leave(struct gk_member *member, struct gk_span group,
+						 struct gk_now now);
+/** Ask the KDC for a new Sender ID (Key Renewal, R 4.8.2); done by itself when numbers run out. */
+GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struct gk_span group,
+						 struct gk_now now);
+/**
+ * Say something to a group: a request in group mode, as one GK_EVENT_MULTICAST.
+ * @return GK_OK, GK_ERR_UNKNOWN (not in it), GK_ERR_FORBIDDEN (not a requester), GK_ERR_STATE (no
+ *         valid material), GK_ERR_SEQUENCE (a new Sender ID is being fetched; try again)
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct gk_span group,
+					       struct gk_span message, struct gk_now now);
+/**
+ * Answer a group message that a GK_NOTE_MESSAGE told of, in group mode, as a GK_EVENT_REPLY.
+ * @param id  the exchange's id; each of the newest 8 messages can be answered once
+ * @return GK_OK, GK_ERR_UNKNOWN (no such message), GK_ERR_FORBIDDEN (not a responder), GK_ERR_STATE
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_respond(struct gk_member *member, uint64_t id,
+						   struct gk_span message, struct gk_now now);
+
+/**
+ * A request arrived, by unicast or multicast: from the KDC under the association, or from a
+ * member under a group's keys. Anything else is refused without an answer.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_receive(struct gk_member *member,
+						   const struct gk_exchange *exchange,
+						   struct gk_span message, struct gk_now now);
+/** The KDC's answer to a GK_EVENT_REQUEST, or an empty span: none came in time. */
+GK_API GK_MUST_CHECK enum gk_err gk_member_answer(struct gk_member *member, uint64_t id,
+						  struct gk_span message, struct gk_now now);
+/** As gk_kdc_next_expiry(). */
+GK_API struct gk_mono gk_member_next_expiry(const struct gk_member *member);
+/** As gk_kdc_expire(). */
+GK_API GK_MUST_CHECK enum gk_err gk_member_expire(struct gk_member *member, struct gk_now now);
+/** As gk_kdc_event(). */
+GK_API bool gk_member_event(struct gk_member *member, struct gk_event *event);
+
+/** Where a member stands in one group. */
+struct gk_membership_info {
+	bool joined;
+	int64_t num; /* -1: no material */
+	struct gk_span gid, sender_id, node;
+	uint32_t roles;
+	size_t peers;      /* credentials of others that it holds */
+	uint64_t accepted; /* group messages verified */
+	uint64_t refused;  /* group messages refused */
+};
+/** @return GK_ERR_UNKNOWN: never asked to join that group */
+GK_API GK_MUST_CHECK enum gk_err gk_member_info(const struct gk_member *member,
+						struct gk_span group,
+						struct gk_membership_info *info);
+
+#endif
