@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * CBOR Web Tokens (RFC 8392) as ACE access tokens for the OSCORE profile (RFC 9203): opened with
+ * the key shared with the AS, or verified with the AS's public key, or both (signed inside);
+ * then the claims, in the order of A 5.10.1.1. A token that is signed and not encrypted may only
+ * update access rights (cnf 'kid'): the Master Secret in an osc object must be encrypted (O 3.2).
+ */
+#ifndef GK_CWT_H
+#define GK_CWT_H
+
+#include "cose.h"
+
+#define GK_TOKEN_MAX    1024
+#define GK_OSC_ID_MAX   8
+#define GK_OSC_MS_MIN   16 /* no shorter than the keys that come from it */
+#define GK_OSC_MS_MAX   64 /* our limits: what an AS sends is 16 to 32 bytes, salts 0 to 16 */
+#define GK_OSC_SALT_MAX 64
+#define GK_EXI_MAX      UINT32_MAX /* a longer 'exi' is read as this, 136 years, so that sums fit */
+
+/** How tokens are recognised. Spans must outlive the use. */
+struct gk_cwt_issuer {
+	struct gk_span key;              /* 16 bytes shared with the AS; empty: none */
+	struct gk_public_key public_key; /* of the AS; crv 0: none */
+	struct gk_span issuer;           /* expected iss; empty: any, or none */
+	struct gk_span audience;         /* expected aud */
+};
+
+/** The claims of a valid token. Spans borrow from the buffer that gk_cwt_read() was given. */
+struct gk_cwt {
+	struct gk_span subject; /* sub, the client's name; may be empty */
+	struct gk_span scope;   /* content of the scope byte string, checked */
+	struct gk_utc exp;      /* GK_NEVER: no exp, then 'exi_s' is there */
+	int64_t exi_s;         /* lifetime from first sight (A 5.10.3), 1..GK_EXI_MAX; -1: absent */
+	struct gk_span cti;    /* may be empty, but not with 'exi' */
+	bool has_osc;          /* cnf with an osc object; else 'kid' */
+	struct gk_span kid;    /* cnf {3: kid}: update of access rights (O 4.1) */
+	struct gk_span osc_id; /* O 9.4: id, ms, salt, contextId */
+	struct gk_span ms;
+	struct gk_span salt; /* empty: absent */
+	struct gk_span context_id;
+	bool has_context_id;
+	int alg;  /* default 10 */
+	int hkdf; /* default 5 */
+};
+
+/** Why a token was refused, which decides the answer's code (A 5.10.1.1). */
+enum gk_cwt_fault {
+	GK_CWT_FINE = 0,
+	GK_CWT_UNPARSABLE = 0x80,   /* 4.00: no token, claims or cnf unusable, scope unknown */
+	GK_CWT_UNAUTHORIZED = 0x81, /* 4.01: wrapper, iss, exp, nbf */
+	GK_CWT_AUDIENCE = 0x83,     /* 4.03 */
+};
+
+/**
+ * Open, verify and read a token.
+ *
+ * @param token    as posted
+ * @param now      for exp and nbf
+ * @param scratch  receives the decrypted claims, to be wiped by the caller; cwt borrows from it
+ *                 (and from 'token' when that is only signed); GK_TOKEN_MAX bytes are enough
+ * @param cwt      written only on GK_CWT_FINE
+ * @return GK_CWT_FINE, or the code to answer with
+ */
+GK_MUST_CHECK enum gk_cwt_fault gk_cwt_read(const struct gk_cwt_issuer *issuer,
+					    struct gk_span token, struct gk_utc now,
+					    struct gk_buf *scratch, struct gk_cwt *cwt);
+
+/** What goes into a token that this library issues (the gateway as its own AS). */
+struct gk_cwt_spec {
+	struct gk_span issuer, audience, subject; /* issuer and subject may be empty */
+	struct gk_span scope;                     /* content of the scope byte string */
+	struct gk_utc iat, exp;
+	struct gk_span osc_id, ms, salt;
+};
+/**
+ * Append a tagged COSE_Encrypt0 CWT.
+ * @param nonce  13 fresh random bytes
+ * @return GK_OK; GK_ERR_RANGE: gk_cwt_read() would refuse it, or it is above GK_TOKEN_MAX;
+ *         GK_ERR_NO_SPACE, GK_ERR_CRYPTO
+ */
+GK_MUST_CHECK enum gk_err gk_cwt_issue(const struct gk_cwt_spec *spec, struct gk_span key,
+				       struct gk_span nonce, struct gk_buf *out);
+
+#endif
