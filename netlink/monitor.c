@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "kernel.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	// Datagrams in one read, so that a flood of notices does not keep the caller from all else.
+	DRAIN_MAX = 4096,
+	// Holds 2,500 neighbour notices; the kernel's default of 212,992 bytes holds 512
+	// (Linux 6.18).
+	RECEIVE_BUFFER = 1024 * 1024
+};
+
+bool reach_kernel_watches(const struct reach_kernel *kernel, const char *name)
+{
+	for (size_t i = 0; i < kernel->name_count; i++) {
+		if (strcmp(kernel->names[i], name) == 0)
+			return true;
+	}
+	return kernel->name_count == 0;
+}
+
+/*
+ * Notices
+ */
+
+// Report 'event' and know it from now on. Without memory to report, nothing is known of it either,
+// and the comparison that follows finds it.
+static void tell(struct reach_kernel *kernel, const struct reach_event *event)
+{
+	if (reach_batch_reserve(&kernel->batch, 1) < 0) {
+		kernel->lost = true;
+		return;
+	}
+	reach_batch_add(&kernel->batch, event);
+	if (reach_known_update(&kernel->known, event) < 0)
+		kernel->counts.untracked++;
+}
+
+// A link that was deleted, or given a name that is not ours, is gone under the name it had.
+static void take_link(struct reach_kernel *kernel, const struct reach_event *event)
+{
+	const struct reach_event *old = reach_known_find(&kernel->known, event);
+	bool ours = event->present && reach_kernel_watches(kernel, event->name);
+	struct reach_event now = *event;
+
+	if (!ours && !old)
+		return;
+	if (!ours) {
+		now = *old;
+		now.present = false;
+		now.up = false;
+	}
+	if (old && reach_event_same(old, &now))
+		return;
+	// A link that gets a watched name has neighbours that were not listened to. One that falls
+	// may lose routes without a notice (sysctl net.ipv6.route.skip_notify_on_dev_down).
+	if (old ? !now.up : kernel->name_count > 0)
+		kernel->lost = true;
+	tell(kernel, &now);
+}
+
+// Notices about links, addresses and routes repeat themselves, as for counters and lifetimes. A
+// neighbour's same state once more is the answer to a probe.
+static bool is_news(const struct reach_kernel *kernel, const struct reach_event *event)
+{
+	const struct reach_event *old = reach_known_find(&kernel->known, event);
+
+	if (event->kind == REACH_NEIGHBOUR)
+		return true;
+	if (old)
+		return !reach_event_same(old, event);
+	return !reach_event_is_gone(event) || kernel->counts.untracked > 0;
+}
+
+// 'ip neigh del' and 'flush' set an entry to FAILED, with a notice, before they delete it. Nobody
+// was asked: the kernel's own verdict comes from a timer, and names no process as its cause.
+static struct reach_event judge(const struct reach_record *record)
+{
+	struct reach_event event = record->event;
+
+	if (event.state == REACH_FAILED && record->port != 0)
+		event.state = REACH_UNKNOWN;
+	return event;
+}
+
+static void take_event(struct reach_kernel *kernel, const struct reach_record *record)
+{
+	const struct reach_event event = judge(record);
+
+	// A route that is replaced by one through another link gets no notice of its own.
+	if (record->replaces && !reach_known_find(&kernel->known, &event) &&
+	    reach_known_has_route(&kernel->known, event.ip))
+		kernel->lost = true;
+	if (reach_known_has_link(&kernel->known, event.ifindex) && is_news(kernel, &event))
+		tell(kernel, &event);
+}
+
+static void take_record(struct reach_kernel *kernel, const struct reach_record *record)
+{
+	switch (record->type) {
+	case REACH_RECORD_IGNORED:
+	case REACH_RECORD_DONE:
+	case REACH_RECORD_RESOLVING:
+		return;
+	case REACH_RECORD_FIXED:
+		if (reach_known_find(&kernel->known, &record->event))
+			tell(kernel, &record->event);
+		return;
+	case REACH_RECORD_EVENT:
+		if (record->event.kind == REACH_LINK)
+			take_link(kernel, &record->event);
+		else
+			take_event(kernel, record);
+		return;
+	}
+}
+
+static void take_datagram(struct reach_kernel *kernel, size_t len)
+{
+	struct reach_cursor cursor = reach_parse_begin(kernel->datagram, len);
+	struct reach_record record;
+	int rc;
+
+	kernel->counts.notices++;
+	while ((rc = reach_parse_next(&cursor, &record)) != 0) {
+		if (rc > 0) {
+			take_record(kernel, &record);
+			continue;
+		}
+		// Not understood is as good as lost.
+		kernel->counts.malformed++;
+		kernel->lost = true;
+	}
+}
+
+// Take what there is. Returns 1 if there is more.
+static int drain(struct reach_kernel *kernel)
+{
+	for (int i = 0; i < DRAIN_MAX; i++) {
+		ssize_t len = reach_kernel_receive(kernel, kernel->notices);
+
+		if (len == -EAGAIN)
+			return 0;
+		if (len == -ENOBUFS || len == -EMSGSIZE) {
+			kernel->counts.lost++;
+			kernel->lost = true;
+		} else if (len < 0) {
+			return (int)len;
+		} else {
+			take_datagram(kernel, (size_t)len);
+		}
+	}
+	return 1;
+}
+
+// A comparison waits for the end of the drain: until the socket has been read empty, the kernel
+// goes on dropping notices without saying so again (af_netlink.c, NETLINK_S_CONGESTED).
+static int kernel_read(struct reach_monitor *monitor, reach_callback *callback, void *ctx)
+{
+	struct reach_kernel *kernel = (struct reach_kernel *)monitor;
+	int rc = drain(kernel);
+
+	if (rc == 0 && kernel->lost)
+		rc = reach_kernel_compare(kernel);
+	reach_batch_deliver(&kernel->batch, callback, ctx);
+	if (rc < 0)
+		return rc;
+	if (kernel->counts.untracked == 0 || kernel->overflow_told)
+		return 0;
+	kernel->overflow_told = true;
+	return -EOVERFLOW;
+}
+
+/*
+ * Opening and closing
+ */
+
+static int kernel_fd(const struct reach_monitor *monitor)
+{
+	return nl_socket_get_fd(((const struct reach_kernel *)monitor)->notices);
+}
+
+static struct reach_counts kernel_counts(const struct reach_monitor *monitor)
+{
+	return ((const struct reach_kernel *)monitor)->counts;
+}
+
+static void kernel_close(struct reach_monitor *monitor)
+{
+	struct reach_kernel *kernel = (struct reach_kernel *)monitor;
+
+	if (kernel->udp >= 0)
+		close(kernel->udp);
+	nl_socket_free(kernel->notices);
+	nl_socket_free(kernel->requests);
+	reach_batch_wipe(&kernel->batch);
+	reach_known_wipe(&kernel->known);
+	free(kernel->names);
+	free(kernel);
+}
+
+static const struct reach_operations kernel_operations = {
+	.fd = kernel_fd,
+	.read = kernel_read,
+	.probe = reach_kernel_probe,
+	.counts = kernel_counts,
+	.close = kernel_close,
+};
+
+static int copy_names(struct reach_kernel *kernel, const struct reach_options *options)
+{
+	for (size_t i = 0; i < options->interface_count; i++) {
+		size_t len = strlen(options->interfaces[i]);
+
+		if (len == 0 || len >= REACH_NAME_LEN)
+			return -EINVAL;
+	}
+	if (options->interface_count == 0)
+		return 0;
+	kernel->names = calloc(options->interface_count, sizeof(*kernel->names));
+	if (!kernel->names)
+		return -ENOMEM;
+	kernel->name_count = options->interface_count;
+	for (size_t i = 0; i < kernel->name_count; i++)
+		strcpy(kernel->names[i], options->interfaces[i]);
+	return 0;
+}
+
+// libnl's own error numbers merge several of errno, which is what a reader of a log wants.
+static int last_error(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
+
+static int open_socket(struct nl_sock **sock)
+{
+	*sock = nl_socket_alloc();
+	if (!*sock)
+		return -ENOMEM;
+	errno = 0;
+	if (nl_connect(*sock, NETLINK_ROUTE) < 0 || nl_socket_set_nonblocking(*sock) < 0)
+		return last_error();
+	return 0;
+}
+
+static int join_groups(struct reach_kernel *kernel, int receive_buffer)
+{
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,
+				      RTNLGRP_NEIGH };
+
+	errno = 0;
+	if (nl_socket_set_buffer_size(kernel->notices, receive_buffer, 0) < 0)
+		return last_error();
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (nl_socket_add_membership(kernel->notices, groups[i]) < 0)
+			return last_error();
+	}
+	return 0;
+}
+
+static int open_all(struct reach_kernel *kernel, const struct reach_options *options)
+{
+	int buffer = options->receive_buffer > 0 ? options->receive_buffer : RECEIVE_BUFFER;
+	int rc = copy_names(kernel, options);
+
+	if (rc == 0)
+		rc = open_socket(&kernel->notices);
+	if (rc == 0)
+		rc = open_socket(&kernel->requests);
+	if (rc == 0)
+		rc = join_groups(kernel, buffer);
+	return rc;
+}
+
+int reach_monitor_open(struct reach_monitor **monitor, const struct reach_options *options)
+{
+	const struct reach_options defaults = { 0 };
+	struct reach_kernel *kernel = calloc(1, sizeof(*kernel));
+	int rc;
+
+	if (!kernel)
+		return -ENOMEM;
+	kernel->base.operations = &kernel_operations;
+	kernel->udp = -1;
+	kernel->lost = true; // nothing is known yet
+	rc = open_all(kernel, options ? options : &defaults);
+	if (rc < 0) {
+		kernel_close(&kernel->base);
+		return rc;
+	}
+	*monitor = &kernel->base;
+	return 0;
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "parse.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+#include <sys/socket.h>
+
+// One attribute that a message may carry. Others are walked over, since kernels add them freely.
+struct field {
+	int type;
+	int min, max; // bytes
+};
+
+// linux/neighbour.h has the states as bits, of which an entry has one or none.
+static const struct {
+	unsigned int nud;
+	enum reach_record_type type;
+	enum reach_state state;
+} neighbour_states[] = {
+	{ NUD_NONE, REACH_RECORD_EVENT, REACH_UNKNOWN },
+	{ NUD_INCOMPLETE, REACH_RECORD_RESOLVING, REACH_UNKNOWN },
+	{ NUD_REACHABLE, REACH_RECORD_EVENT, REACH_REACHABLE },
+	{ NUD_STALE, REACH_RECORD_EVENT, REACH_STALE },
+	{ NUD_DELAY, REACH_RECORD_EVENT, REACH_STALE },
+	{ NUD_PROBE, REACH_RECORD_EVENT, REACH_STALE },
+	{ NUD_FAILED, REACH_RECORD_EVENT, REACH_FAILED },
+	{ NUD_NOARP, REACH_RECORD_FIXED, REACH_UNKNOWN },
+	{ NUD_PERMANENT, REACH_RECORD_FIXED, REACH_UNKNOWN },
+};
+
+// Bytes behind the message header. nlmsg_ok() has shown that there is one, and the rest is there.
+static int body_len(const struct nlmsghdr *msg)
+{
+	return (int)(msg->nlmsg_len - NLMSG_HDRLEN);
+}
+
+// Find the attributes in 'fields' behind a header of 'header' bytes; found[i] is NULL if absent.
+// 'left' is tested before nla_ok(), which in libnl-tiny takes a negative rest for a huge one.
+static int collect(const struct nlmsghdr *msg, int header, const struct field *fields, size_t count,
+		   const struct nlattr **found)
+{
+	int left = body_len(msg) - header;
+	const struct nlattr *attr;
+
+	if (left < 0)
+		return -EBADMSG;
+	attr = nlmsg_attrdata(msg, header);
+	for (; left > 0; attr = nla_next(attr, &left)) {
+		if (!nla_ok(attr, left))
+			return -EBADMSG;
+		for (size_t i = 0; i < count; i++) {
+			if (nla_type(attr) != fields[i].type)
+				continue;
+			if (nla_len(attr) < fields[i].min || nla_len(attr) > fields[i].max)
+				return -EBADMSG;
+			found[i] = attr;
+		}
+	}
+	return 0;
+}
+
+static uint32_t read_u32(const struct nlattr *attr)
+{
+	uint32_t value;
+
+	memcpy(&value, nla_data(attr), sizeof(value));
+	return value;
+}
+
+static void classify_neighbour(unsigned int nud, struct reach_record *record)
+{
+	// A state that a later kernel may invent tells us nothing, which is REACH_UNKNOWN.
+	record->type = REACH_RECORD_EVENT;
+	for (size_t i = 0; i < sizeof(neighbour_states) / sizeof(neighbour_states[0]); i++) {
+		if (neighbour_states[i].nud != nud)
+			continue;
+		record->type = neighbour_states[i].type;
+		record->event.state = neighbour_states[i].state;
+	}
+}
+
+static int parse_neighbour(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	static const struct field fields[] = { { NDA_DST, REACH_IP_LEN, REACH_IP_LEN } };
+	const struct nlattr *dst = NULL;
+	const struct ndmsg *head = nlmsg_data(msg);
+
+	// Bridges report their forwarding entries by the same message, in a family of their own.
+	if (body_len(msg) < (int)sizeof(*head))
+		return -EBADMSG;
+	if (head->ndm_family != AF_INET6 || (head->ndm_flags & NTF_PROXY))
+		return 0;
+	if (collect(msg, sizeof(*head), fields, 1, &dst) < 0 || !dst || head->ndm_ifindex <= 0)
+		return -EBADMSG;
+	record->event.kind = REACH_NEIGHBOUR;
+	record->event.ifindex = head->ndm_ifindex;
+	memcpy(record->event.ip, nla_data(dst), REACH_IP_LEN);
+	// A deleted entry carries the state that it had, often FAILED. It means unknown.
+	classify_neighbour(msg->nlmsg_type == RTM_DELNEIGH ? NUD_NONE : head->ndm_state, record);
+	return 0;
+}
+
+static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	static const struct field fields[] = { { IFLA_IFNAME, 2, REACH_NAME_LEN } };
+	const unsigned int need = IFF_UP | IFF_RUNNING;
+	const struct nlattr *name = NULL;
+	const struct ifinfomsg *head = nlmsg_data(msg);
+
+	// A port leaving a bridge is a RTM_DELLINK in AF_BRIDGE, and the link is still there.
+	if (body_len(msg) < (int)sizeof(*head))
+		return -EBADMSG;
+	if (head->ifi_family != AF_UNSPEC)
+		return 0;
+	if (collect(msg, sizeof(*head), fields, 1, &name) < 0 || !name || head->ifi_index <= 0)
+		return -EBADMSG;
+	// Ends with the only NUL that it has.
+	if (memchr(nla_data(name), '\0', (size_t)nla_len(name)) !=
+	    (const char *)nla_data(name) + nla_len(name) - 1)
+		return -EBADMSG;
+	record->type = REACH_RECORD_EVENT;
+	record->event.kind = REACH_LINK;
+	record->event.ifindex = head->ifi_index;
+	record->event.present = msg->nlmsg_type == RTM_NEWLINK;
+	record->event.up = record->event.present && (head->ifi_flags & need) == need;
+	memcpy(record->event.name, nla_data(name), (size_t)nla_len(name));
+	return 0;
+}
+
+static int parse_address(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	enum { PEER, LOCAL, FLAGS, COUNT };
+	static const struct field fields[COUNT] = {
+		[PEER] = { IFA_ADDRESS, REACH_IP_LEN, REACH_IP_LEN },
+		[LOCAL] = { IFA_LOCAL, REACH_IP_LEN, REACH_IP_LEN },
+		[FLAGS] = { IFA_FLAGS, sizeof(uint32_t), sizeof(uint32_t) },
+	};
+	const struct nlattr *found[COUNT] = { NULL };
+	const struct ifaddrmsg *head = nlmsg_data(msg);
+	const struct nlattr *ip;
+	uint32_t flags;
+
+	if (body_len(msg) < (int)sizeof(*head))
+		return -EBADMSG;
+	if (head->ifa_family != AF_INET6)
+		return 0;
+	if (collect(msg, sizeof(*head), fields, COUNT, found) < 0)
+		return -EBADMSG;
+	// On a point-to-point link IFA_ADDRESS is the other end's, and IFA_LOCAL ours.
+	ip = found[LOCAL] ? found[LOCAL] : found[PEER];
+	if (!ip || head->ifa_index == 0 || head->ifa_index > INT_MAX)
+		return -EBADMSG;
+	flags = found[FLAGS] ? read_u32(found[FLAGS]) : head->ifa_flags;
+	record->type = REACH_RECORD_EVENT;
+	record->event.kind = REACH_ADDRESS;
+	record->event.ifindex = (int)head->ifa_index;
+	// RFC 4862 section 5.4: a tentative address is not yet assigned, a duplicate one never is.
+	record->event.present =
+		msg->nlmsg_type == RTM_NEWADDR && !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+	memcpy(record->event.ip, nla_data(ip), REACH_IP_LEN);
+	return 0;
+}
+
+// Host routes of the main table; not our own addresses (RTN_LOCAL) nor cached exceptions.
+static bool is_host_route(const struct rtmsg *head, const struct nlattr *table)
+{
+	return head->rtm_dst_len == 128 && head->rtm_src_len == 0 &&
+	       head->rtm_type == RTN_UNICAST && !(head->rtm_flags & RTM_F_CLONED) &&
+	       (table ? read_u32(table) : head->rtm_table) == RT_TABLE_MAIN;
+}
+
+static int parse_route(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	enum { DST, OIF, GATEWAY, TABLE, COUNT };
+	static const struct field fields[COUNT] = {
+		[DST] = { RTA_DST, REACH_IP_LEN, REACH_IP_LEN },
+		[OIF] = { RTA_OIF, sizeof(uint32_t), sizeof(uint32_t) },
+		[GATEWAY] = { RTA_GATEWAY, REACH_IP_LEN, REACH_IP_LEN },
+		[TABLE] = { RTA_TABLE, sizeof(uint32_t), sizeof(uint32_t) },
+	};
+	const struct nlattr *found[COUNT] = { NULL };
+	const struct rtmsg *head = nlmsg_data(msg);
+
+	if (body_len(msg) < (int)sizeof(*head))
+		return -EBADMSG;
+	if (head->rtm_family != AF_INET6)
+		return 0;
+	if (collect(msg, sizeof(*head), fields, COUNT, found) < 0)
+		return -EBADMSG;
+	// No RTA_OIF: several next hops, or none at all (blackhole).
+	if (!is_host_route(head, found[TABLE]) || !found[OIF])
+		return 0;
+	if (!found[DST] || read_u32(found[OIF]) == 0 || read_u32(found[OIF]) > INT_MAX)
+		return -EBADMSG;
+	record->event.kind = REACH_ROUTE;
+	record->event.ifindex = (int)read_u32(found[OIF]);
+	record->event.present = msg->nlmsg_type == RTM_NEWROUTE;
+	record->replaces = record->event.present && (msg->nlmsg_flags & NLM_F_REPLACE);
+	memcpy(record->event.ip, nla_data(found[DST]), REACH_IP_LEN);
+	if (found[GATEWAY])
+		memcpy(record->event.gateway, nla_data(found[GATEWAY]), REACH_IP_LEN);
+	record->type = REACH_RECORD_EVENT;
+	return 0;
+}
+
+// NLMSG_ERROR and NLMSG_DONE both begin with a negative errno, or 0.
+static int parse_done(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	int error;
+
+	if (body_len(msg) < (int)sizeof(error))
+		return -EBADMSG;
+	memcpy(&error, nlmsg_data(msg), sizeof(error));
+	if (error > 0 || error == INT_MIN)
+		return -EBADMSG;
+	record->type = REACH_RECORD_DONE;
+	record->error = error;
+	return 0;
+}
+
+static const struct {
+	unsigned int type;
+	int (*parse)(const struct nlmsghdr *msg, struct reach_record *record);
+} parsers[] = {
+	{ RTM_NEWNEIGH, parse_neighbour }, { RTM_DELNEIGH, parse_neighbour },
+	{ RTM_NEWROUTE, parse_route },     { RTM_DELROUTE, parse_route },
+	{ RTM_NEWADDR, parse_address },    { RTM_DELADDR, parse_address },
+	{ RTM_NEWLINK, parse_link },       { RTM_DELLINK, parse_link },
+	{ NLMSG_ERROR, parse_done },       { NLMSG_DONE, parse_done },
+};
+
+static int parse_message(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	for (size_t i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++) {
+		if (parsers[i].type == msg->nlmsg_type)
+			return parsers[i].parse(msg, record);
+	}
+	return 0;
+}
+
+struct reach_cursor reach_parse_begin(const void *bytes, size_t len)
+{
+	assert((uintptr_t)bytes % NLMSG_ALIGNTO == 0 && len <= INT_MAX);
+	return (struct reach_cursor){ .at = (struct nlmsghdr *)(uintptr_t)bytes, .left = (int)len };
+}
+
+int reach_parse_next(struct reach_cursor *cursor, struct reach_record *record)
+{
+	const struct nlmsghdr *msg = cursor->at;
+	struct reach_record found = { .type = REACH_RECORD_IGNORED };
+
+	// The last message of a datagram may come without its padding, which leaves less than 0.
+	if (cursor->left <= 0)
+		return 0;
+	if (!nlmsg_ok(msg, cursor->left)) {
+		cursor->left = 0;
+		return -EBADMSG;
+	}
+	cursor->at = nlmsg_next(cursor->at, &cursor->left);
+	if (parse_message(msg, &found) < 0)
+		return -EBADMSG;
+	if (found.event.ip[0] == 0xff) // multicast: RFC 4291 section 2.7
+		found.type = REACH_RECORD_IGNORED;
+	found.seq = msg->nlmsg_seq;
+	found.port = msg->nlmsg_pid;
+	found.interrupted = msg->nlmsg_flags & NLM_F_DUMP_INTR;
+	*record = found;
+	return 1;
+}

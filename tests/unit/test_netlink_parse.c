@@ -1,0 +1,1004 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * netlink/parse.c on messages built byte by byte, and netlink/fake.c, batch.c and known.c, which
+ * need no kernel either.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netlink/batch.h"
+#include "netlink/known.h"
+#include "netlink/parse.h"
+#include "netlink/reach.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static const uint8_t NODE[REACH_IP_LEN] = { 0xfd, [15] = 0x01 };
+static const uint8_t ROUTER[REACH_IP_LEN] = { 0xfe, 0x80, [15] = 0x02 };
+static const uint8_t ALL_NODES[REACH_IP_LEN] = { 0xff, 0x02, [15] = 0x01 };
+
+/*
+ * Building datagrams
+ */
+
+struct datagram {
+	_Alignas(4) uint8_t bytes[4096];
+	size_t len;
+	size_t message; // where the newest one begins
+};
+
+static void put(struct datagram *d, const void *bytes, size_t len)
+{
+	assert_true(d->len + NLMSG_ALIGN(len) <= sizeof(d->bytes));
+	memcpy(d->bytes + d->len, bytes, len);
+	memset(d->bytes + d->len + len, 0, NLMSG_ALIGN(len) - len);
+	d->len += NLMSG_ALIGN(len);
+}
+
+static struct nlmsghdr *newest(struct datagram *d)
+{
+	return (struct nlmsghdr *)(void *)(d->bytes + d->message);
+}
+
+static void begin(struct datagram *d, uint16_t type, const void *head, size_t len)
+{
+	const struct nlmsghdr message = { .nlmsg_type = type, .nlmsg_seq = 5 };
+
+	d->message = d->len;
+	put(d, &message, sizeof(message));
+	put(d, head, len);
+	newest(d)->nlmsg_len = (uint32_t)(d->len - d->message);
+}
+
+static void attribute(struct datagram *d, uint16_t type, const void *bytes, size_t len)
+{
+	const struct rtattr head = { .rta_type = type, .rta_len = (uint16_t)RTA_LENGTH(len) };
+
+	put(d, &head, sizeof(head));
+	put(d, bytes, len);
+	newest(d)->nlmsg_len = (uint32_t)(d->len - d->message);
+}
+
+static void add_neighbour(struct datagram *d, uint16_t type, uint16_t nud, const uint8_t *ip)
+{
+	const struct ndmsg head = { .ndm_family = AF_INET6, .ndm_ifindex = 7, .ndm_state = nud };
+	const uint8_t lladdr[8] = { 2 };
+
+	begin(d, type, &head, sizeof(head));
+	attribute(d, NDA_DST, ip, REACH_IP_LEN);
+	attribute(d, NDA_LLADDR, lladdr, sizeof(lladdr));
+}
+
+static void add_link(struct datagram *d, uint16_t type, unsigned int flags, const char *name)
+{
+	const struct ifinfomsg head = { .ifi_index = 7, .ifi_flags = flags };
+
+	begin(d, type, &head, sizeof(head));
+	attribute(d, IFLA_IFNAME, name, strlen(name) + 1);
+}
+
+static void add_address(struct datagram *d, uint16_t type, uint32_t flags)
+{
+	const struct ifaddrmsg head = { .ifa_family = AF_INET6,
+					.ifa_prefixlen = 64,
+					.ifa_index = 7 };
+
+	begin(d, type, &head, sizeof(head));
+	attribute(d, IFA_ADDRESS, NODE, sizeof(NODE));
+	attribute(d, IFA_FLAGS, &flags, sizeof(flags));
+}
+
+static const struct rtmsg host_route = {
+	.rtm_family = AF_INET6,
+	.rtm_dst_len = 128,
+	.rtm_table = RT_TABLE_MAIN,
+	.rtm_type = RTN_UNICAST,
+};
+
+static void add_route(struct datagram *d, uint16_t type, const struct rtmsg *head,
+		      const uint8_t *ip)
+{
+	const uint32_t out = 7, table = head->rtm_table;
+
+	begin(d, type, head, sizeof(*head));
+	attribute(d, RTA_TABLE, &table, sizeof(table));
+	attribute(d, RTA_DST, ip, REACH_IP_LEN);
+	attribute(d, RTA_GATEWAY, ROUTER, sizeof(ROUTER));
+	attribute(d, RTA_OIF, &out, sizeof(out));
+}
+
+static void add_done(struct datagram *d, uint16_t type, int error)
+{
+	begin(d, type, &error, sizeof(error));
+}
+
+// One well-formed message of each kind.
+static void add_everything(struct datagram *d)
+{
+	add_neighbour(d, RTM_NEWNEIGH, NUD_FAILED, NODE);
+	add_link(d, RTM_NEWLINK, IFF_UP | IFF_RUNNING, "lowpan0");
+	add_address(d, RTM_NEWADDR, IFA_F_PERMANENT);
+	add_route(d, RTM_NEWROUTE, &host_route, NODE);
+	add_done(d, NLMSG_DONE, 0);
+}
+
+/*
+ * Looking at results
+ */
+
+// Parse from a heap block of exactly 'len' bytes, so that a sanitizer sees one byte too many.
+static int parse_exactly(const void *bytes, size_t len, struct reach_record *records, size_t max,
+			 size_t *count)
+{
+	void *block = malloc(len ? len : 1);
+	struct reach_record record;
+	struct reach_cursor cursor;
+	int result = 0, rc;
+
+	assert_non_null(block);
+	memcpy(block, bytes, len);
+	cursor = reach_parse_begin(block, len);
+	*count = 0;
+	while ((rc = reach_parse_next(&cursor, &record)) != 0) {
+		if (rc < 0)
+			result = rc;
+		else if (*count < max)
+			records[(*count)++] = record;
+	}
+	free(block);
+	return result;
+}
+
+static struct reach_record parse_one(const struct datagram *d)
+{
+	struct reach_record records[2];
+	size_t count;
+
+	assert_int_equal(parse_exactly(d->bytes, d->len, records, 2, &count), 0);
+	assert_int_equal(count, 1);
+	return records[0];
+}
+
+static void assert_malformed(const struct datagram *d)
+{
+	struct reach_record record;
+	size_t count;
+
+	assert_int_equal(parse_exactly(d->bytes, d->len, &record, 1, &count), -EBADMSG);
+	assert_int_equal(count, 0);
+}
+
+static void assert_text(const struct reach_record *record, const char *expected)
+{
+	char text[REACH_TEXT_LEN];
+
+	assert_int_equal(record->type, REACH_RECORD_EVENT);
+	reach_event_format(&record->event, text);
+	assert_string_equal(text, expected);
+}
+
+/*
+ * Neighbours
+ */
+
+static void neighbour_state_follows_from_nud(void **state)
+{
+	static const struct {
+		uint16_t nud;
+		enum reach_record_type type;
+		enum reach_state state;
+	} rows[] = {
+		{ NUD_NONE, REACH_RECORD_EVENT, REACH_UNKNOWN },
+		{ NUD_REACHABLE, REACH_RECORD_EVENT, REACH_REACHABLE },
+		{ NUD_STALE, REACH_RECORD_EVENT, REACH_STALE },
+		{ NUD_DELAY, REACH_RECORD_EVENT, REACH_STALE },
+		{ NUD_PROBE, REACH_RECORD_EVENT, REACH_STALE },
+		{ NUD_FAILED, REACH_RECORD_EVENT, REACH_FAILED },
+		// being asked: what was known before still holds
+		{ NUD_INCOMPLETE, REACH_RECORD_RESOLVING, REACH_UNKNOWN },
+		// the kernel never asks these
+		{ NUD_PERMANENT, REACH_RECORD_FIXED, REACH_UNKNOWN },
+		{ NUD_NOARP, REACH_RECORD_FIXED, REACH_UNKNOWN },
+		// no such states
+		{ NUD_REACHABLE | NUD_FAILED, REACH_RECORD_EVENT, REACH_UNKNOWN },
+		{ 0x8000, REACH_RECORD_EVENT, REACH_UNKNOWN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		add_neighbour(&d, RTM_NEWNEIGH, rows[i].nud, NODE);
+		record = parse_one(&d);
+		if (record.type != rows[i].type || record.event.state != rows[i].state)
+			fail_msg("row %zu: type %d, state %d", i, record.type, record.event.state);
+		assert_int_equal(record.event.kind, REACH_NEIGHBOUR);
+		assert_int_equal(record.event.ifindex, 7);
+		assert_memory_equal(record.event.ip, NODE, sizeof(NODE));
+	}
+}
+
+static void deleted_neighbour_is_unknown_whatever_its_state(void **state)
+{
+	static const uint16_t nuds[] = { NUD_REACHABLE, NUD_STALE, NUD_FAILED, NUD_INCOMPLETE,
+					 NUD_PERMANENT };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(nuds); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		add_neighbour(&d, RTM_DELNEIGH, nuds[i], NODE);
+		record = parse_one(&d);
+		assert_text(&record, "neighbour 7 unknown fd00::1");
+	}
+}
+
+static void neighbours_that_are_not_ours_to_watch_are_ignored(void **state)
+{
+	struct datagram multicast = { 0 }, bridge = { 0 }, ipv4 = { 0 }, proxy = { 0 };
+	const struct ndmsg bridge_head = { .ndm_family = AF_BRIDGE, .ndm_ifindex = 7 };
+	const struct ndmsg ipv4_head = { .ndm_family = AF_INET, .ndm_ifindex = 7 };
+	const struct ndmsg proxy_head = { .ndm_family = AF_INET6,
+					  .ndm_ifindex = 7,
+					  .ndm_flags = NTF_PROXY };
+
+	(void)state;
+	add_neighbour(&multicast, RTM_NEWNEIGH, NUD_REACHABLE, ALL_NODES);
+	assert_int_equal(parse_one(&multicast).type, REACH_RECORD_IGNORED);
+	begin(&bridge, RTM_NEWNEIGH, &bridge_head, sizeof(bridge_head));
+	attribute(&bridge, NDA_LLADDR, NODE, 6);
+	assert_int_equal(parse_one(&bridge).type, REACH_RECORD_IGNORED);
+	begin(&ipv4, RTM_NEWNEIGH, &ipv4_head, sizeof(ipv4_head));
+	attribute(&ipv4, NDA_DST, NODE, 4);
+	assert_int_equal(parse_one(&ipv4).type, REACH_RECORD_IGNORED);
+	begin(&proxy, RTM_NEWNEIGH, &proxy_head, sizeof(proxy_head));
+	attribute(&proxy, NDA_DST, NODE, sizeof(NODE));
+	assert_int_equal(parse_one(&proxy).type, REACH_RECORD_IGNORED);
+}
+
+/*
+ * Links
+ */
+
+static void link_is_up_only_with_carrier(void **state)
+{
+	static const struct {
+		uint16_t type;
+		unsigned int flags;
+		const char *text;
+	} rows[] = {
+		{ RTM_NEWLINK, IFF_UP | IFF_RUNNING, "link 7 up lowpan0" },
+		{ RTM_NEWLINK, IFF_UP, "link 7 down lowpan0" },      // no carrier
+		{ RTM_NEWLINK, IFF_RUNNING, "link 7 down lowpan0" }, // switched off
+		{ RTM_NEWLINK, 0, "link 7 down lowpan0" },
+		{ RTM_DELLINK, IFF_UP | IFF_RUNNING, "link 7 gone lowpan0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		add_link(&d, rows[i].type, rows[i].flags, "lowpan0");
+		record = parse_one(&d);
+		assert_text(&record, rows[i].text);
+		assert_false(rows[i].type == RTM_DELLINK && record.event.up);
+	}
+}
+
+static void link_that_leaves_a_bridge_is_not_gone(void **state)
+{
+	const struct ifinfomsg head = { .ifi_family = AF_BRIDGE, .ifi_index = 7 };
+	struct datagram d = { 0 };
+
+	(void)state;
+	begin(&d, RTM_DELLINK, &head, sizeof(head));
+	attribute(&d, IFLA_IFNAME, "lowpan0", 8);
+	assert_int_equal(parse_one(&d).type, REACH_RECORD_IGNORED);
+}
+
+static void link_name_must_end_with_its_only_nul(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} rows[] = {
+		{ "lowpan0", 7 },           // no NUL
+		{ "low\0an0", 8 },          // another within
+		{ "", 1 },                  // empty
+		{ "", 0 },                  // nothing at all
+		{ "0123456789abcdef", 17 }, // longer than IFNAMSIZ
+		{ "0123456789abcdef", 16 }, // as long, without NUL
+	};
+	const struct ifinfomsg head = { .ifi_index = 7 };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct datagram d = { 0 };
+
+		begin(&d, RTM_NEWLINK, &head, sizeof(head));
+		attribute(&d, IFLA_IFNAME, rows[i].bytes, rows[i].len);
+		assert_malformed(&d);
+	}
+}
+
+/*
+ * Addresses and routes
+ */
+
+static void address_counts_once_it_may_be_used(void **state)
+{
+	static const struct {
+		uint16_t type;
+		uint32_t flags;
+		const char *text;
+	} rows[] = {
+		{ RTM_NEWADDR, IFA_F_PERMANENT, "address 7 added fd00::1" },
+		{ RTM_NEWADDR, IFA_F_TENTATIVE, "address 7 gone fd00::1" },
+		{ RTM_NEWADDR, IFA_F_DADFAILED, "address 7 gone fd00::1" },
+		{ RTM_DELADDR, IFA_F_PERMANENT, "address 7 gone fd00::1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		add_address(&d, rows[i].type, rows[i].flags);
+		record = parse_one(&d);
+		assert_text(&record, rows[i].text);
+	}
+}
+
+static void address_on_a_point_to_point_link_is_our_own(void **state)
+{
+	struct datagram d = { 0 };
+	struct reach_record record;
+
+	(void)state;
+	add_address(&d, RTM_NEWADDR, 0);
+	attribute(&d, IFA_LOCAL, ROUTER, sizeof(ROUTER));
+	record = parse_one(&d);
+	assert_text(&record, "address 7 added fe80::2");
+}
+
+static void host_route_comes_and_goes_with_its_gateway(void **state)
+{
+	struct datagram added = { 0 }, gone = { 0 };
+	struct reach_record record;
+
+	(void)state;
+	add_route(&added, RTM_NEWROUTE, &host_route, NODE);
+	record = parse_one(&added);
+	assert_text(&record, "route 7 added fd00::1 via fe80::2");
+	assert_false(record.replaces);
+	add_route(&gone, RTM_DELROUTE, &host_route, NODE);
+	record = parse_one(&gone);
+	assert_text(&record, "route 7 gone fd00::1 via fe80::2");
+}
+
+static void route_that_replaces_another_says_so(void **state)
+{
+	struct datagram d = { 0 };
+
+	(void)state;
+	add_route(&d, RTM_NEWROUTE, &host_route, NODE);
+	newest(&d)->nlmsg_flags |= NLM_F_REPLACE;
+	assert_true(parse_one(&d).replaces);
+}
+
+static void routes_that_say_nothing_about_a_node_are_ignored(void **state)
+{
+	struct rtmsg heads[] = {
+		host_route, host_route, host_route, host_route, host_route, host_route,
+	};
+	struct datagram multicast = { 0 }, unreachable = { 0 };
+
+	(void)state;
+	heads[0].rtm_dst_len = 64;
+	heads[1].rtm_src_len = 128;
+	heads[2].rtm_type = RTN_LOCAL;
+	heads[3].rtm_table = RT_TABLE_LOCAL;
+	heads[4].rtm_flags = RTM_F_CLONED;
+	heads[5].rtm_family = AF_INET;
+	for (size_t i = 0; i < LENGTH(heads); i++) {
+		struct datagram d = { 0 };
+
+		add_route(&d, RTM_NEWROUTE, &heads[i], NODE);
+		if (parse_one(&d).type != REACH_RECORD_IGNORED)
+			fail_msg("row %zu", i);
+	}
+	add_route(&multicast, RTM_NEWROUTE, &host_route, ALL_NODES);
+	assert_int_equal(parse_one(&multicast).type, REACH_RECORD_IGNORED);
+	// without RTA_OIF: blackhole, or several next hops
+	begin(&unreachable, RTM_NEWROUTE, &host_route, sizeof(host_route));
+	attribute(&unreachable, RTA_DST, NODE, sizeof(NODE));
+	assert_int_equal(parse_one(&unreachable).type, REACH_RECORD_IGNORED);
+}
+
+/*
+ * Answers
+ */
+
+static void end_of_an_answer_carries_its_error(void **state)
+{
+	static const int errors[] = { 0, -ENOENT, -EPERM };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(errors); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		add_done(&d, i == 0 ? NLMSG_DONE : NLMSG_ERROR, errors[i]);
+		newest(&d)->nlmsg_flags = i == 0 ? NLM_F_DUMP_INTR : 0;
+		record = parse_one(&d);
+		assert_int_equal(record.type, REACH_RECORD_DONE);
+		assert_int_equal(record.error, errors[i]);
+		assert_int_equal(record.seq, 5);
+		assert_int_equal(record.interrupted, i == 0);
+	}
+}
+
+static void message_types_not_asked_for_are_ignored(void **state)
+{
+	static const uint16_t types[] = { NLMSG_NOOP, NLMSG_OVERRUN, RTM_GETNEIGH, RTM_NEWRULE,
+					  0xffff };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(types); i++) {
+		struct datagram d = { 0 };
+
+		begin(&d, types[i], "", 0);
+		assert_int_equal(parse_one(&d).type, REACH_RECORD_IGNORED);
+	}
+}
+
+/*
+ * Hostile bytes
+ */
+
+static void messages_come_in_the_order_of_the_datagram(void **state)
+{
+	static const char *const texts[] = {
+		"neighbour 7 failed fd00::1",
+		"link 7 up lowpan0",
+		"address 7 added fd00::1",
+		"route 7 added fd00::1 via fe80::2",
+	};
+	struct reach_record records[8];
+	struct datagram d = { 0 };
+	size_t count;
+
+	(void)state;
+	add_everything(&d);
+	assert_int_equal(parse_exactly(d.bytes, d.len, records, 8, &count), 0);
+	assert_int_equal(count, LENGTH(texts) + 1);
+	for (size_t i = 0; i < LENGTH(texts); i++)
+		assert_text(&records[i], texts[i]);
+	assert_int_equal(records[LENGTH(texts)].type, REACH_RECORD_DONE);
+}
+
+static void datagram_cut_anywhere_gives_only_whole_messages(void **state)
+{
+	struct reach_record whole[8], part[8];
+	struct datagram d = { 0 };
+	size_t count, ends[8] = { 0 };
+
+	(void)state;
+	add_everything(&d);
+	assert_int_equal(parse_exactly(d.bytes, d.len, whole, 8, &count), 0);
+	for (size_t i = 0, at = 0; i < count; i++) {
+		at += NLMSG_ALIGN(((struct nlmsghdr *)(void *)(d.bytes + at))->nlmsg_len);
+		ends[i] = at;
+	}
+	for (size_t cut = 0; cut < d.len; cut++) {
+		size_t expected = 0, got;
+		int rc = parse_exactly(d.bytes, cut, part, 8, &got);
+
+		while (ends[expected] <= cut)
+			expected++;
+		assert_int_equal(got, expected);
+		assert_int_equal(rc,
+				 cut == 0 || cut == ends[expected - (expected > 0)] ? 0 : -EBADMSG);
+		assert_memory_equal(part, whole, got * sizeof(whole[0]));
+	}
+}
+
+static void add_one(struct datagram *d, size_t kind)
+{
+	switch (kind) {
+	case 0:
+		add_neighbour(d, RTM_NEWNEIGH, NUD_FAILED, NODE);
+		return;
+	case 1:
+		add_link(d, RTM_NEWLINK, IFF_UP, "lowpan0");
+		return;
+	case 2:
+		add_address(d, RTM_NEWADDR, 0);
+		return;
+	case 3:
+		add_route(d, RTM_NEWROUTE, &host_route, NODE);
+		return;
+	default:
+		add_done(d, NLMSG_ERROR, -ENOENT);
+	}
+}
+
+static bool tells_something(const struct reach_record *record)
+{
+	return record->type != REACH_RECORD_IGNORED;
+}
+
+static void message_cut_anywhere_tells_nothing_without_what_it_needs(void **state)
+{
+	// Where a cut leaves header and needed attributes whole; the rest is optional.
+	static const size_t enough[] = { 16 + 12 + 20, 0, 16 + 8 + 20, 0, 0 };
+
+	(void)state;
+	for (size_t kind = 0; kind < LENGTH(enough); kind++) {
+		struct datagram d = { 0 };
+
+		add_one(&d, kind);
+		for (size_t len = 0; len < d.len; len++) {
+			struct reach_record record;
+			size_t count;
+
+			newest(&d)->nlmsg_len = (uint32_t)len;
+			(void)parse_exactly(d.bytes, len, &record, 1, &count);
+			if ((count == 1 && tells_something(&record)) !=
+			    (len > 0 && len == enough[kind]))
+				fail_msg("kind %zu cut at %zu", kind, len);
+		}
+	}
+}
+
+static void length_beyond_the_datagram_ends_it(void **state)
+{
+	static const uint32_t lengths[] = { 0,          1,          15,         4096,
+					    0x7fffffff, 0x80000000, 0xfffffffd, 0xffffffff };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(lengths); i++) {
+		struct datagram d = { 0 };
+
+		add_neighbour(&d, RTM_NEWNEIGH, NUD_FAILED, NODE);
+		newest(&d)->nlmsg_len = lengths[i];
+		add_neighbour(&d, RTM_NEWNEIGH, NUD_FAILED, NODE);
+		assert_malformed(&d);
+	}
+}
+
+static void attribute_length_that_lies_spoils_its_message_only(void **state)
+{
+	static const uint16_t lengths[] = { 0, 3, 0x00ff, 0x7fff, 0xffff };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(lengths); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+		size_t count;
+
+		add_neighbour(&d, RTM_NEWNEIGH, NUD_FAILED, NODE);
+		memcpy(d.bytes + NLMSG_HDRLEN + sizeof(struct ndmsg), &lengths[i], 2);
+		add_link(&d, RTM_NEWLINK, IFF_UP, "lowpan0");
+		assert_int_equal(parse_exactly(d.bytes, d.len, &record, 1, &count), -EBADMSG);
+		assert_int_equal(count, 1);
+		assert_text(&record, "link 7 down lowpan0");
+	}
+}
+
+static void attribute_of_another_size_is_malformed(void **state)
+{
+	const uint8_t zeros[20] = { 0 };
+	const struct ndmsg neighbour = { .ndm_family = AF_INET6, .ndm_ifindex = 7 };
+
+	(void)state;
+	for (size_t len = 0; len <= sizeof(zeros); len++) {
+		struct datagram d[6] = { 0 };
+		const bool ok[6] = {
+			len == 16, len == 16, len == 4, len == 4, len == 4, len == 16
+		};
+
+		begin(&d[0], RTM_NEWNEIGH, &neighbour, sizeof(neighbour));
+		attribute(&d[0], NDA_DST, zeros, len);
+		add_address(&d[1], RTM_NEWADDR, 0);
+		attribute(&d[1], IFA_LOCAL, zeros, len);
+		add_address(&d[2], RTM_NEWADDR, 0);
+		attribute(&d[2], IFA_FLAGS, zeros, len);
+		add_route(&d[3], RTM_NEWROUTE, &host_route, NODE);
+		attribute(&d[3], RTA_OIF, "\1\0\0\1zzzzzzzzzzzzzzzz", len);
+		add_route(&d[4], RTM_NEWROUTE, &host_route, NODE);
+		attribute(&d[4], RTA_TABLE, zeros, len);
+		add_route(&d[5], RTM_NEWROUTE, &host_route, NODE);
+		attribute(&d[5], RTA_GATEWAY, zeros, len);
+		for (size_t i = 0; i < LENGTH(d); i++) {
+			struct reach_record record;
+			size_t count;
+
+			if (ok[i])
+				assert_int_equal(
+					parse_exactly(d[i].bytes, d[i].len, &record, 1, &count), 0);
+			else
+				assert_malformed(&d[i]);
+		}
+	}
+}
+
+static void missing_or_impossible_parts_are_malformed(void **state)
+{
+	const struct ndmsg no_index = { .ndm_family = AF_INET6 };
+	const struct ndmsg negative = { .ndm_family = AF_INET6, .ndm_ifindex = -1 };
+	const struct ndmsg neighbour = { .ndm_family = AF_INET6, .ndm_ifindex = 7 };
+	const struct ifinfomsg link = { .ifi_index = 7 }, no_link = { .ifi_index = 0 };
+	const struct ifaddrmsg address = { .ifa_family = AF_INET6, .ifa_index = 7 };
+	const struct ifaddrmsg huge = { .ifa_family = AF_INET6, .ifa_index = 0x80000000 };
+	const uint32_t out = 7, huge_out = 0x80000000;
+	struct datagram d[10] = { 0 };
+
+	(void)state;
+	begin(&d[0], RTM_NEWNEIGH, &no_index, sizeof(no_index));
+	attribute(&d[0], NDA_DST, NODE, sizeof(NODE));
+	begin(&d[1], RTM_NEWNEIGH, &negative, sizeof(negative));
+	attribute(&d[1], NDA_DST, NODE, sizeof(NODE));
+	begin(&d[2], RTM_NEWNEIGH, &neighbour, sizeof(neighbour));
+	begin(&d[3], RTM_NEWLINK, &link, sizeof(link));
+	begin(&d[4], RTM_NEWLINK, &no_link, sizeof(no_link));
+	attribute(&d[4], IFLA_IFNAME, "lowpan0", 8);
+	begin(&d[5], RTM_NEWADDR, &address, sizeof(address));
+	begin(&d[6], RTM_NEWADDR, &huge, sizeof(huge));
+	attribute(&d[6], IFA_ADDRESS, NODE, sizeof(NODE));
+	begin(&d[7], RTM_NEWROUTE, &host_route, sizeof(host_route));
+	attribute(&d[7], RTA_OIF, &out, sizeof(out));
+	begin(&d[8], RTM_NEWROUTE, &host_route, sizeof(host_route));
+	attribute(&d[8], RTA_DST, NODE, sizeof(NODE));
+	attribute(&d[8], RTA_OIF, &huge_out, sizeof(huge_out));
+	add_done(&d[9], NLMSG_ERROR, ENOENT); // errors are negative
+	for (size_t i = 0; i < LENGTH(d); i++)
+		assert_malformed(&d[i]);
+}
+
+static void bytes_behind_the_last_message_or_attribute_are_malformed(void **state)
+{
+	(void)state;
+	for (size_t extra = 1; extra < NLMSG_HDRLEN; extra++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+		size_t count;
+
+		add_link(&d, RTM_NEWLINK, IFF_UP, "lowpan0");
+		assert_int_equal(parse_exactly(d.bytes, d.len + extra, &record, 1, &count),
+				 -EBADMSG);
+		assert_int_equal(count, 1);
+	}
+	for (uint32_t extra = 1; extra < 4; extra++) {
+		struct datagram d = { 0 };
+
+		add_link(&d, RTM_NEWLINK, IFF_UP, "lowpan0");
+		newest(&d)->nlmsg_len += extra;
+		d.len += extra;
+		assert_malformed(&d);
+	}
+}
+
+static void last_message_may_lack_its_padding(void **state)
+{
+	struct datagram d = { 0 };
+	struct reach_record record;
+
+	(void)state;
+	add_link(&d, RTM_NEWLINK, IFF_UP, "wpan0"); // 6 bytes with its NUL, 2 of padding
+	d.len -= 2;
+	newest(&d)->nlmsg_len -= 2;
+	record = parse_one(&d);
+	assert_text(&record, "link 7 down wpan0");
+}
+
+static void any_byte_may_have_any_bit_flipped(void **state)
+{
+	struct datagram d = { 0 };
+
+	(void)state;
+	add_everything(&d);
+	for (size_t bit = 0; bit < 8 * d.len; bit++) {
+		struct reach_record records[8];
+		size_t count;
+		int rc;
+
+		d.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		rc = parse_exactly(d.bytes, d.len, records, 8, &count);
+		assert_true(rc == 0 || rc == -EBADMSG);
+		for (size_t i = 0; i < count; i++) {
+			char text[REACH_TEXT_LEN];
+
+			assert_true(records[i].type != REACH_RECORD_EVENT ||
+				    records[i].event.ifindex > 0);
+			reach_event_format(&records[i].event, text);
+		}
+		d.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+}
+
+/*
+ * Batch, table, fake
+ */
+
+struct heard {
+	char text[2048];
+	size_t calls;
+};
+
+static void hear(const struct reach_event *events, size_t count, void *ctx)
+{
+	struct heard *heard = ctx;
+
+	heard->calls++;
+	for (size_t i = 0; i < count; i++) {
+		char line[REACH_TEXT_LEN];
+
+		reach_event_format(&events[i], line);
+		assert_true(strlen(heard->text) + strlen(line) + 2 < sizeof(heard->text));
+		strcat(strcat(heard->text, line), "\n");
+	}
+}
+
+static struct reach_monitor *open_fake(const char *script)
+{
+	struct reach_monitor *fake;
+
+	assert_int_equal(reach_fake_open(&fake), 0);
+	assert_int_equal(reach_fake_script(fake, script, NULL), 0);
+	return fake;
+}
+
+static bool is_readable(const struct reach_monitor *monitor)
+{
+	struct pollfd fd = { .fd = reach_monitor_fd(monitor), .events = POLLIN };
+
+	return poll(&fd, 1, 0) == 1;
+}
+
+static void batch_is_one_call_with_links_first(void **state)
+{
+	struct reach_monitor *fake = open_fake("neighbour 7 unknown fd00::1\n"
+					       "neighbour 7 failed fd00::2\n"
+					       "link 7 down lowpan0\n"
+					       "route 7 gone fd00::3 via fe80::1\n"
+					       "link 8 up lowpan1\n");
+	struct heard heard = { 0 };
+
+	(void)state;
+	assert_true(is_readable(fake));
+	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_int_equal(heard.calls, 1);
+	assert_string_equal(heard.text, "link 7 down lowpan0\n"
+					"link 8 up lowpan1\n"
+					"neighbour 7 unknown fd00::1\n"
+					"neighbour 7 failed fd00::2\n"
+					"route 7 gone fd00::3 via fe80::1\n");
+	assert_false(is_readable(fake));
+	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_int_equal(heard.calls, 1);
+	reach_monitor_close(fake);
+}
+
+static void event_text_reads_back_as_the_same_event(void **state)
+{
+	static const char script[] =
+		"link 1 up a\nlink 2 down b\nlink 3 gone 0123456789abcde\n"
+		"address 7 added fd00::1\naddress 7 gone fd00::1\n"
+		"route 7 added fd00::2 via ::\nroute 7 gone fd00::2 via fe80::2\n"
+		"neighbour 7 unknown fd00::3\nneighbour 7 reachable fd00::3\n"
+		"neighbour 7 stale fd00::3\nneighbour 7 failed fd00::3\n";
+	struct reach_monitor *fake = open_fake(script);
+	struct heard heard = { 0 };
+
+	(void)state;
+	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_string_equal(heard.text, script);
+	reach_monitor_close(fake);
+}
+
+static void script_with_a_wrong_line_queues_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"link 7 up",                      // no name
+		"link 7 added lowpan0",           // not a link's word
+		"link 0 up lowpan0",              // no such index
+		"link 7 up 0123456789abcdef",     // name too long
+		"link 7 up lowpan0 more",         // a word too many
+		"neighbour 7 failed 192.0.2.1",   // not IPv6
+		"neighbour 7 gone fd00::1",       // not a neighbour's word
+		"route 7 added fd00::1",          // no gateway
+		"route 7 added fd00::1 by ::",    // not 'via'
+		"route 7 added fd00::1 via :: x", // a word too many
+		"something else",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(lines); i++) {
+		struct reach_monitor *fake = open_fake("");
+		char script[128] = "# a comment\n\nlink 7 up lowpan0\n";
+		size_t line = 0;
+
+		strcat(script, lines[i]);
+		if (reach_fake_script(fake, script, &line) != -EINVAL)
+			fail_msg("row %zu: accepted", i);
+		assert_int_equal(line, 4);
+		assert_false(is_readable(fake));
+		reach_monitor_close(fake);
+	}
+}
+
+static void name_with_odd_bytes_prints_as_question_marks(void **state)
+{
+	struct reach_event event = { .kind = REACH_LINK, .ifindex = 7, .present = true };
+	char text[REACH_TEXT_LEN];
+
+	(void)state;
+	memcpy(event.name, "a\033[2J\xff", 7);
+	reach_event_format(&event, text);
+	assert_string_equal(text, "link 7 down a?[2J?");
+}
+
+static void fake_records_the_newest_probes(void **state)
+{
+	struct reach_monitor *fake = open_fake("");
+	uint8_t ip[REACH_IP_LEN];
+	int ifindex;
+
+	(void)state;
+	assert_false(reach_fake_probed(fake, &ifindex, ip));
+	for (int i = 1; i <= 70; i++)
+		assert_int_equal(reach_monitor_probe(fake, i, NODE), 0);
+	for (int i = 7; i <= 70; i++) {
+		assert_true(reach_fake_probed(fake, &ifindex, ip));
+		assert_int_equal(ifindex, i);
+		assert_memory_equal(ip, NODE, sizeof(NODE));
+	}
+	assert_false(reach_fake_probed(fake, &ifindex, ip));
+	reach_fake_probe_result(fake, -EPERM);
+	assert_int_equal(reach_monitor_probe(fake, 7, NODE), -EPERM);
+	assert_true(reach_fake_probed(fake, &ifindex, ip));
+	reach_monitor_close(fake);
+}
+
+static void fake_read_delivers_before_it_fails(void **state)
+{
+	struct reach_monitor *fake = open_fake("link 7 up lowpan0");
+	struct heard heard = { 0 };
+
+	(void)state;
+	reach_fake_read_result(fake, -EAGAIN);
+	assert_int_equal(reach_monitor_read(fake, hear, &heard), -EAGAIN);
+	assert_string_equal(heard.text, "link 7 up lowpan0\n");
+	reach_monitor_close(fake);
+}
+
+static struct reach_event neighbour_event(uint32_t number, enum reach_state reach)
+{
+	struct reach_event event = { .kind = REACH_NEIGHBOUR, .ifindex = 7, .state = reach };
+
+	number = htonl(number);
+	event.ip[0] = 0xfd;
+	memcpy(event.ip + 12, &number, 4);
+	return event;
+}
+
+static void full_table_refuses_without_harm(void **state)
+{
+	struct reach_known known = { 0 };
+	struct reach_event event;
+
+	(void)state;
+	// Odd multiplier: every number once, in no order.
+	for (uint32_t i = 0; i < REACH_KNOWN_MAX; i++) {
+		event = neighbour_event(i * 2654435761u, REACH_STALE);
+		assert_int_equal(reach_known_update(&known, &event), 0);
+	}
+	event = neighbour_event(2654435761u * REACH_KNOWN_MAX, REACH_STALE);
+	assert_int_equal(reach_known_update(&known, &event), -ENOSPC);
+	assert_null(reach_known_find(&known, &event));
+	// What is in can still change and leave, and what left makes room.
+	event = neighbour_event(2654435761u, REACH_FAILED);
+	assert_int_equal(reach_known_update(&known, &event), 0);
+	assert_int_equal(reach_known_find(&known, &event)->state, REACH_FAILED);
+	event.state = REACH_UNKNOWN;
+	assert_int_equal(reach_known_update(&known, &event), 0);
+	assert_null(reach_known_find(&known, &event));
+	event = neighbour_event(2654435761u * REACH_KNOWN_MAX, REACH_STALE);
+	assert_int_equal(reach_known_update(&known, &event), 0);
+	reach_known_wipe(&known);
+}
+
+static void fill(struct reach_known *known, uint32_t first, uint32_t end, enum reach_state reach)
+{
+	for (uint32_t i = end; i-- > first;) {
+		const struct reach_event event = neighbour_event(i, reach);
+
+		assert_int_equal(reach_known_append(known, &event), 0);
+	}
+}
+
+static void comparison_reports_every_difference_and_no_more(void **state)
+{
+	struct reach_known old = { 0 }, fresh = { 0 };
+	struct reach_batch batch = { 0 };
+	struct heard heard = { 0 };
+
+	(void)state;
+	fill(&old, 1, 4, REACH_STALE);
+	fill(&fresh, 3, 4, REACH_STALE);
+	fill(&fresh, 2, 3, REACH_FAILED);
+	fill(&fresh, 4, 5, REACH_REACHABLE);
+	fill(&fresh, 4, 5, REACH_REACHABLE); // a dump may say it twice
+	reach_known_sort(&old);
+	reach_known_sort(&fresh);
+	assert_int_equal(reach_known_compare(&old, &fresh, REACH_COMPARE_WHOLE, &batch), 0);
+	reach_batch_deliver(&batch, hear, &heard);
+	assert_string_equal(heard.text, "neighbour 7 unknown fd00::1\n"
+					"neighbour 7 failed fd00::2\n"
+					"neighbour 7 reachable fd00::4\n");
+	heard = (struct heard){ 0 };
+	assert_int_equal(reach_known_compare(&old, &fresh, REACH_COMPARE_PART, &batch), 0);
+	reach_batch_deliver(&batch, hear, &heard);
+	assert_string_equal(heard.text, "neighbour 7 failed fd00::2\n"
+					"neighbour 7 reachable fd00::4\n");
+	reach_known_wipe(&old);
+	reach_known_wipe(&fresh);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(neighbour_state_follows_from_nud),
+		cmocka_unit_test(deleted_neighbour_is_unknown_whatever_its_state),
+		cmocka_unit_test(neighbours_that_are_not_ours_to_watch_are_ignored),
+		cmocka_unit_test(link_is_up_only_with_carrier),
+		cmocka_unit_test(link_that_leaves_a_bridge_is_not_gone),
+		cmocka_unit_test(link_name_must_end_with_its_only_nul),
+		cmocka_unit_test(address_counts_once_it_may_be_used),
+		cmocka_unit_test(address_on_a_point_to_point_link_is_our_own),
+		cmocka_unit_test(host_route_comes_and_goes_with_its_gateway),
+		cmocka_unit_test(route_that_replaces_another_says_so),
+		cmocka_unit_test(routes_that_say_nothing_about_a_node_are_ignored),
+		cmocka_unit_test(end_of_an_answer_carries_its_error),
+		cmocka_unit_test(message_types_not_asked_for_are_ignored),
+		cmocka_unit_test(messages_come_in_the_order_of_the_datagram),
+		cmocka_unit_test(datagram_cut_anywhere_gives_only_whole_messages),
+		cmocka_unit_test(message_cut_anywhere_tells_nothing_without_what_it_needs),
+		cmocka_unit_test(length_beyond_the_datagram_ends_it),
+		cmocka_unit_test(attribute_length_that_lies_spoils_its_message_only),
+		cmocka_unit_test(attribute_of_another_size_is_malformed),
+		cmocka_unit_test(missing_or_impossible_parts_are_malformed),
+		cmocka_unit_test(bytes_behind_the_last_message_or_attribute_are_malformed),
+		cmocka_unit_test(last_message_may_lack_its_padding),
+		cmocka_unit_test(any_byte_may_have_any_bit_flipped),
+		cmocka_unit_test(batch_is_one_call_with_links_first),
+		cmocka_unit_test(event_text_reads_back_as_the_same_event),
+		cmocka_unit_test(script_with_a_wrong_line_queues_nothing),
+		cmocka_unit_test(name_with_odd_bytes_prints_as_question_marks),
+		cmocka_unit_test(fake_records_the_newest_probes),
+		cmocka_unit_test(fake_read_delivers_before_it_fails),
+		cmocka_unit_test(full_table_refuses_without_harm),
+		cmocka_unit_test(comparison_reports_every_difference_and_no_more),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
