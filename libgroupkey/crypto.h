@@ -30,7 +30,8 @@ struct gk_aead {
 const struct gk_aead *gk_aead_find(int64_t alg);
 
 /**
- * Encrypt; ciphertext and tag are appended to 'out', which must not overlap the plaintext.
+ * Encrypt; ciphertext and tag are appended to 'out'. The plaintext may stand exactly where the
+ * ciphertext will; any other overlap is not allowed.
  * @param key, nonce      exactly as long as the algorithm says, or GK_ERR_RANGE
  * @param aad, plaintext  up to 65,535 bytes each, or GK_ERR_RANGE
  * @return GK_OK, GK_ERR_RANGE, GK_ERR_NO_SPACE, GK_ERR_CRYPTO
