@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "io/bundle.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/scope.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TOKEN_MIN 16 /* no token of any kind is shorter */
+#define MS_MIN    16 /* RFC 9203 section 4.1: of the strength of the algorithms */
+
+/*
+ * Reading: a name, and what reads its value.
+ */
+
+typedef void read_fn(struct io_json_reader *reader, struct io_bundle *bundle);
+
+static void read_members(struct io_json_reader *reader, struct io_bundle *bundle,
+			 const char *const *names, read_fn *const *reads, uint32_t optional)
+{
+	uint32_t seen = 0;
+	size_t count = 0;
+
+	while (names[count])
+		count++;
+	io_json_read_object(reader);
+	while (io_json_read_more(reader)) {
+		size_t i = io_json_read_name(reader, names, &seen);
+		if (i < count)
+			reads[i](reader, bundle);
+	}
+	if ((seen | optional) != (UINT32_C(1) << count) - 1)
+		io_json_read_refuse(reader, "a member of the object that ends here is missing");
+}
+
+static void read_osc_id(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->osc_id_len = io_json_read_hex(reader, bundle->osc_id, 1, sizeof(bundle->osc_id));
+}
+
+static void read_ms(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->ms_len = io_json_read_hex(reader, bundle->ms, MS_MIN, sizeof(bundle->ms));
+}
+
+static void read_salt(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->salt_len = io_json_read_hex(reader, bundle->salt, 0, sizeof(bundle->salt));
+}
+
+static void read_osc(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	static const char *const names[] = { "id", "ms", "salt", NULL };
+	static read_fn *const reads[] = { read_osc_id, read_ms, read_salt };
+
+	read_members(reader, bundle, names, reads, 1 << 2);
+}
+
+static void read_name(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	io_json_read_text(reader, bundle->name, sizeof(bundle->name));
+}
+
+static void read_kdc(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	io_json_read_text(reader, bundle->kdc, sizeof(bundle->kdc));
+}
+
+static void read_token(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->token_len =
+		io_json_read_hex(reader, bundle->token, TOKEN_MIN, sizeof(bundle->token));
+}
+
+/*
+ * Groups and roles come in either order; whichever is first sets the count, and the other has to
+ * have as many.
+ */
+static void set_count(struct io_json_reader *reader, struct io_bundle *bundle, size_t count)
+{
+	if (count == 0)
+		io_json_read_refuse(reader, "must have at least one element");
+	else if (bundle->group_count > 0 && bundle->group_count != count)
+		io_json_read_refuse(reader, "must be as many roles as groups");
+	bundle->group_count = count;
+}
+
+static void read_groups(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	size_t count = 0;
+
+	io_json_read_array(reader);
+	while (io_json_read_more(reader)) {
+		if (count == IO_BUNDLE_GROUPS_MAX) {
+			io_json_read_refuse(reader, "too many groups");
+			return;
+		}
+		io_json_read_text(reader, bundle->groups[count], sizeof(bundle->groups[count]));
+		for (size_t i = 0; !reader->error && i < count; i++) {
+			if (strcmp(bundle->groups[i], bundle->groups[count]) == 0)
+				io_json_read_refuse(reader, "a group that was here before");
+		}
+		count++;
+	}
+	set_count(reader, bundle, count);
+}
+
+static void read_roles(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	size_t count = 0;
+
+	io_json_read_array(reader);
+	while (io_json_read_more(reader)) {
+		if (count == IO_BUNDLE_GROUPS_MAX) {
+			io_json_read_refuse(reader, "too many roles");
+			return;
+		}
+		uint32_t roles = (uint32_t)io_json_read_int(reader, 0, UINT32_MAX);
+		if (!gk_roles_joinable(roles))
+			io_json_read_refuse(reader, "must be 2, 4, 6 or 8");
+		bundle->roles[count++] = roles;
+	}
+	set_count(reader, bundle, count);
+}
+
+static void read_exp(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->exp = io_json_read_int(reader, 0, INT64_MAX);
+}
+
+bool io_bundle_parse(struct gk_span text, struct io_bundle *bundle, char *error, size_t size)
+{
+	static const char *const names[] = { "name",   "kdc",   "token", "osc",
+					     "groups", "roles", "exp",   NULL };
+	static read_fn *const reads[] = { read_name,   read_kdc,   read_token, read_osc,
+					  read_groups, read_roles, read_exp };
+	struct io_json_reader reader;
+	struct io_bundle found = { 0 };
+
+	io_json_read(&reader, text);
+	read_members(&reader, &found, names, reads, 0);
+	bool ok = io_json_read_finish(&reader, error, size);
+	if (ok)
+		*bundle = found;
+	explicit_bzero(&found, sizeof(found));
+	return ok;
+}
+
+/*
+ * Files
+ */
+
+static bool fail(const char *path, const char *why, char *error, size_t size)
+{
+	snprintf(error, size, "%s: %s", path, why);
+	return false;
+}
+
+static bool fail_errno(const char *path, char *error, size_t size)
+{
+	return fail(path, strerror(errno), error, size);
+}
+
+static bool check_mode(const char *path, int fd, char *error, size_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return fail_errno(path, error, size);
+	if (!S_ISREG(st.st_mode))
+		return fail(path, "not a file", error, size);
+	if (st.st_mode & 077) {
+		snprintf(error, size,
+			 "%s: holds keys, and others may read or write it (mode %04o): chmod 600",
+			 path, (unsigned)(st.st_mode & 07777));
+		return false;
+	}
+	return true;
+}
+
+// Read all of a file that has at most 'cap' bytes. @return its length, -1: see error
+static ssize_t read_all(const char *path, int fd, uint8_t *out, size_t cap, char *error,
+			size_t size)
+{
+	size_t len = 0;
+
+	while (len < cap) {
+		ssize_t n = read(fd, out + len, cap - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fail_errno(path, error, size);
+			return -1;
+		}
+		if (n == 0)
+			return (ssize_t)len;
+		len += (size_t)n;
+	}
+	fail(path, "too long for a bundle", error, size);
+	return -1;
+}
+
+bool io_bundle_read(const char *path, struct io_bundle *bundle, char *error, size_t size)
+{
+	uint8_t text[IO_BUNDLE_FILE_MAX + 1];
+	char why[IO_BUNDLE_ERROR];
+	ssize_t len = -1;
+	bool ok = false;
+
+	// O_NONBLOCK: a pipe in the place of the file is not waited for.
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return fail_errno(path, error, size);
+	if (check_mode(path, fd, error, size))
+		len = read_all(path, fd, text, sizeof(text), error, size);
+	close(fd);
+	if (len >= 0) {
+		ok = io_bundle_parse(gk_span(text, (size_t)len), bundle, why, sizeof(why));
+		if (!ok)
+			snprintf(error, size, "%s:%s", path, why);
+	}
+	explicit_bzero(text, sizeof(text));
+	return ok;
+}
+
+void io_bundle_put(struct io_json *json, const char *key, const struct io_bundle *bundle)
+{
+	io_json_object(json, key);
+	io_json_text(json, "name", bundle->name);
+	io_json_text(json, "kdc", bundle->kdc);
+	io_json_hex(json, "token", gk_span(bundle->token, bundle->token_len));
+	io_json_object(json, "osc");
+	io_json_hex(json, "id", gk_span(bundle->osc_id, bundle->osc_id_len));
+	io_json_hex(json, "ms", gk_span(bundle->ms, bundle->ms_len));
+	io_json_hex(json, "salt", gk_span(bundle->salt, bundle->salt_len));
+	io_json_end(json);
+	io_json_array(json, "groups");
+	for (size_t i = 0; i < bundle->group_count; i++)
+		io_json_text(json, NULL, bundle->groups[i]);
+	io_json_end(json);
+	io_json_array(json, "roles");
+	for (size_t i = 0; i < bundle->group_count; i++)
+		io_json_int(json, NULL, bundle->roles[i]);
+	io_json_end(json);
+	io_json_int(json, "exp", bundle->exp);
+	io_json_end(json);
+}
+
+static bool write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool io_bundle_write(const char *path, const struct io_bundle *bundle, char *error, size_t size)
+{
+	struct io_json json;
+
+	io_json_init(&json);
+	io_bundle_put(&json, NULL, bundle);
+	const char *text = io_json_finish(&json);
+	if (!text) {
+		io_json_free(&json);
+		return fail(path, "out of memory", error, size);
+	}
+
+	bool ok = false;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		ok = write_all(fd, text, json.len) && write_all(fd, "\n", 1) && fsync(fd) == 0;
+		if (!ok)
+			fail_errno(path, error, size);
+		close(fd);
+		if (!ok)
+			unlink(path);
+	} else {
+		fail_errno(path, error, size);
+	}
+	io_json_free(&json);
+	return ok;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * What a node is provisioned with: its token, the key material inside of that, where the KDC is and
+ * which groups to join. A file of one JSON object, mode 0600, that `gatewayctl client add` writes
+ * and gkmember reads:
+ *
+ *   {"name":"lamp1","kdc":"[fd00::1]:5683","token":"d083...","osc":{"id":"01","ms":"...",
+ *    "salt":"..."},"groups":["lights"],"roles":[6],"exp":1790000000}
+ *
+ * token, id, ms and salt are hex. Salt may be absent (RFC 9203 section 3.2.1); nothing else may,
+ * and nothing else may be there.
+ */
+#ifndef IO_BUNDLE_H
+#define IO_BUNDLE_H
+
+#include "io/addr.h"
+#include "io/json.h"
+
+#define IO_BUNDLE_GROUPS_MAX 8
+#define IO_BUNDLE_FILE_MAX   8192
+#define IO_BUNDLE_ERROR      512
+
+struct io_bundle {
+	char name[33];
+	char kdc[IO_ADDR_TEXT]; /* "[ADDRESS]:PORT", not looked at here */
+	uint8_t token[768];
+	size_t token_len;
+	uint8_t osc_id[8];
+	size_t osc_id_len;
+	uint8_t ms[32];
+	size_t ms_len;
+	uint8_t salt[32];
+	size_t salt_len; /* 0: none */
+	char groups[IO_BUNDLE_GROUPS_MAX][65];
+	uint32_t roles[IO_BUNDLE_GROUPS_MAX]; /* in the group of the same index: 2, 4, 6 or 8 */
+	size_t group_count;                   /* at least 1 */
+	int64_t exp;                          /* of the token: seconds since 1970 UTC */
+};
+
+/**
+ * Read a bundle from text.
+ * @param bundle  set on success; holds keys, wipe it when done
+ * @param error   on failure gets one line, "line:column: what is wrong"
+ */
+GK_MUST_CHECK bool io_bundle_parse(struct gk_span text, struct io_bundle *bundle, char *error,
+				   size_t size);
+/**
+ * Read a bundle from a file that none but its owner may read or write.
+ * @param error  on failure gets one line that begins with 'path'
+ */
+GK_MUST_CHECK bool io_bundle_read(const char *path, struct io_bundle *bundle, char *error,
+				  size_t size);
+/** Write a bundle as a value of JSON; 'key' as everywhere in json.h. */
+void io_bundle_put(struct io_json *json, const char *key, const struct io_bundle *bundle);
+/**
+ * Write a bundle to a new file with mode 0600. A file that is there is left alone and refused.
+ * @param error  on failure gets one line that begins with 'path'; no file is left
+ */
+GK_MUST_CHECK bool io_bundle_write(const char *path, const struct io_bundle *bundle, char *error,
+				   size_t size);
+
+#endif

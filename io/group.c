@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "io/group.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+#include "libgroupkey/coap.h"
+
+// RFC 7252 section 3: version, type and token length in the first byte
+#define VERSION_SHIFT 6
+#define TYPE_SHIFT    4
+#define VERSION       1
+#define TYPE_NON      1
+#define TOKEN_LEN_MAX 8
+#define HEADER_LEN    4
+
+// RFC 7252 section 5.3.1 asks for 32 random bits; every byte crosses the radio once per hop.
+#define TOKEN_LEN 4
+
+#define MESSAGE_MAX  1200 // as by unicast
+#define DATAGRAM_MAX (HEADER_LEN + TOKEN_LEN_MAX + MESSAGE_MAX)
+
+// Datagrams read in one turn of the loop, at most; the rest is still there in the next.
+#define READ_MAX 64
+
+// Our own come back within a turn or two, and there are never more of them meanwhile.
+#define SENT_MAX 16
+
+// The scope of a multicast address is the low half of its second byte (RFC 4291 section 2.7).
+#define SCOPE_LINK_LOCAL 2
+
+struct io_group {
+	int fd;
+	struct sockaddr_in6 address;
+	uint32_t interface;
+	io_group_message_fn *handler;
+	void *ctx;
+	uint64_t dropped;
+	uint16_t message_id;
+	size_t sent; // how many; sent % SENT_MAX is the place of the next
+	uint8_t sent_tokens[SENT_MAX][TOKEN_LEN];
+};
+
+//
+// Opening
+//
+
+static int set_option(int fd, int option, int value)
+{
+	return setsockopt(fd, IPPROTO_IPV6, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int set_reuse(int fd)
+{
+	int on = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+static int join(const struct io_group *group)
+{
+	struct ipv6_mreq mreq = {
+		.ipv6mr_multiaddr = group->address.sin6_addr,
+		.ipv6mr_interface = group->interface,
+	};
+
+	if (setsockopt(group->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq, sizeof(mreq)) < 0)
+		return -errno;
+	return 0;
+}
+
+// Nobody forwards a link-local message. Beyond the link the default of 1 would end at the first
+// forwarder of a mesh; 64 is what hosts use for everything else.
+static int hop_limit(const struct io_group *group)
+{
+	return (group->address.sin6_addr.s6_addr[1] & 0x0f) <= SCOPE_LINK_LOCAL ? 1 : 64;
+}
+
+static int set_up(struct io_group *group)
+{
+	const struct {
+		int option, value;
+	} options[] = {
+		{ IPV6_V6ONLY, 1 },
+		{ IPV6_MULTICAST_IF, (int)group->interface },
+		{ IPV6_MULTICAST_HOPS, hop_limit(group) },
+		{ IPV6_MULTICAST_LOOP, 1 },
+		{ IPV6_RECVPKTINFO, 1 },
+	};
+	int err = set_reuse(group->fd);
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && err == 0; i++)
+		err = set_option(group->fd, options[i].option, options[i].value);
+
+#ifdef IPV6_MULTICAST_ALL
+	// Linux 4.20. Without it we get the messages of groups that others have joined; bound to
+	// one group's address, those can only be of the same group on other interfaces.
+	set_option(group->fd, IPV6_MULTICAST_ALL, 0);
+#endif
+
+	// Bound to the group's address, it takes nothing from unicast sockets on the same port.
+	if (err == 0 &&
+	    bind(group->fd, (struct sockaddr *)&group->address, sizeof(group->address)) < 0)
+		err = -errno;
+	return err < 0 ? err : join(group);
+}
+
+int io_group_open(struct io_group **out, const struct gk_addr *address,
+		  io_group_message_fn *handler, void *ctx)
+{
+	struct gk_env env = io_env();
+	struct io_group *group;
+	int err;
+
+	if (address->ip[0] != 0xff || address->port == 0 || address->scope == 0)
+		return -EINVAL;
+
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return -ENOMEM;
+
+	*group = (struct io_group){
+		.fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+		.address = io_addr_to_sockaddr(address),
+		.interface = address->scope,
+		.handler = handler,
+		.ctx = ctx,
+	};
+	if (group->fd < 0)
+		err = -errno;
+	else if (!env.random(env.ctx, (uint8_t *)&group->message_id, sizeof(group->message_id)))
+		err = -EIO;
+	else
+		err = set_up(group);
+	if (err < 0) {
+		io_group_close(group);
+		return err;
+	}
+
+	*out = group;
+	return 0;
+}
+
+void io_group_close(struct io_group *group)
+{
+	if (!group)
+		return;
+
+	if (group->fd >= 0)
+		close(group->fd);
+	free(group);
+}
+
+int io_group_fd(const struct io_group *group)
+{
+	return group->fd;
+}
+
+uint64_t io_group_dropped(const struct io_group *group)
+{
+	return group->dropped;
+}
+
+//
+// Receiving
+//
+
+struct datagram {
+	uint8_t bytes[DATAGRAM_MAX];
+	size_t len;
+	struct sockaddr_in6 from;
+	unsigned interface; // 0: the kernel did not say
+	bool cut;           // longer than 'bytes'
+};
+
+static unsigned find_interface(struct msghdr *msg)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		struct in6_pktinfo info;
+		if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
+			continue;
+		memcpy(&info, CMSG_DATA(c), sizeof(info));
+		return info.ipi6_ifindex;
+	}
+	return 0;
+}
+
+// @return false: nothing more has arrived
+static bool receive(int fd, struct datagram *d)
+{
+	union {
+		struct cmsghdr aligned;
+		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control;
+	struct iovec iov = { .iov_base = d->bytes, .iov_len = sizeof(d->bytes) };
+	struct msghdr msg = {
+		.msg_name = &d->from,
+		.msg_namelen = sizeof(d->from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t len;
+
+	do {
+		len = recvmsg(fd, &msg, 0);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return false;
+
+	d->len = (size_t)len;
+	d->interface = find_interface(&msg);
+	d->cut = msg.msg_flags & MSG_TRUNC;
+	return true;
+}
+
+// Read the header; the message proper, its code first, goes to 'message' (RFC 7252 section 3).
+static bool parse(const struct datagram *d, struct gk_exchange *exchange, struct gk_buf *message)
+{
+	struct gk_span datagram = gk_span(d->bytes, d->len), token;
+	uint8_t first;
+	struct gk_coap msg;
+
+	if (d->cut || datagram.len < HEADER_LEN)
+		return false;
+
+	first = d->bytes[0];
+	exchange->token_len = first & 0x0f;
+	token = gk_span_sub(datagram, HEADER_LEN, exchange->token_len);
+	if (first >> TYPE_SHIFT != (VERSION << (VERSION_SHIFT - TYPE_SHIFT) | TYPE_NON) ||
+	    exchange->token_len > TOKEN_LEN_MAX || token.len < exchange->token_len)
+		return false;
+
+	if (token.len > 0)
+		memcpy(exchange->token, token.data, token.len);
+	exchange->message_id = (uint16_t)gk_span_uint(gk_span_sub(datagram, 2, 2));
+	exchange->peer = io_addr_from_sockaddr(&d->from);
+
+	gk_buf_byte(message, d->bytes[1]);
+	gk_buf_add(message, gk_span_sub(datagram, HEADER_LEN + token.len, datagram.len));
+	return gk_coap_parse(gk_buf_span(message), &msg) == GK_OK;
+}
+
+// Codes 0.01 to 0.31 are requests; there are no responses to a group (RFC 7252 section 8).
+static bool is_request(uint8_t code)
+{
+	return code > 0 && code < 0x20;
+}
+
+static bool is_own(const struct io_group *group, const struct gk_exchange *exchange)
+{
+	for (size_t i = 0; i < SENT_MAX && i < group->sent; i++)
+		if (exchange->token_len == TOKEN_LEN &&
+		    memcmp(exchange->token, group->sent_tokens[i], TOKEN_LEN) == 0)
+			return true;
+	return false;
+}
+
+static void take(struct io_group *group, const struct datagram *d)
+{
+	struct gk_exchange exchange = { .id = 0 };
+	uint8_t space[DATAGRAM_MAX];
+	struct gk_buf message = gk_buf(space, sizeof(space));
+
+	// The same group on another interface is another group, to which others belong.
+	if (d->interface != group->interface)
+		return;
+
+	if (!parse(d, &exchange, &message) || !is_request(space[0]))
+		group->dropped++;
+	else if (!is_own(group, &exchange))
+		group->handler(group->ctx, &exchange, gk_buf_span(&message));
+}
+
+void io_group_read(struct io_group *group)
+{
+	struct datagram d;
+
+	for (int i = 0; i < READ_MAX && receive(group->fd, &d); i++)
+		take(group, &d);
+}
+
+//
+// Sending
+//
+
+static uint8_t *next_token(struct io_group *group)
+{
+	return group->sent_tokens[group->sent % SENT_MAX];
+}
+
+int io_group_send(struct io_group *group, struct gk_span message)
+{
+	uint8_t space[DATAGRAM_MAX], token[TOKEN_LEN];
+	struct gk_buf datagram = gk_buf(space, sizeof(space));
+	struct gk_env env = io_env();
+	struct gk_coap msg;
+
+	if (message.len > MESSAGE_MAX)
+		return -EMSGSIZE;
+	if (gk_coap_parse(message, &msg) != GK_OK || !is_request(msg.code))
+		return -EINVAL;
+	if (!env.random(env.ctx, token, sizeof(token)))
+		return -EIO;
+
+	group->message_id++;
+	gk_buf_byte(&datagram, VERSION << VERSION_SHIFT | TYPE_NON << TYPE_SHIFT | TOKEN_LEN);
+	gk_buf_byte(&datagram, msg.code);
+	gk_buf_byte(&datagram, (uint8_t)(group->message_id >> 8));
+	gk_buf_byte(&datagram, (uint8_t)group->message_id);
+	gk_buf_add(&datagram, gk_span(token, sizeof(token)));
+	gk_buf_add(&datagram, gk_span_sub(message, 1, message.len));
+
+	// Before sending: on a loopback interface it is back at once.
+	memcpy(next_token(group), token, sizeof(token));
+	group->sent++;
+	if (sendto(group->fd, datagram.data, datagram.len, 0, (struct sockaddr *)&group->address,
+		   sizeof(group->address)) < 0)
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/log.h"
+
+static char heard[8192];
+
+static void append_all(int fd)
+{
+	size_t len = 0;
+	ssize_t got;
+
+	while ((got = read(fd, heard + len, sizeof(heard) - 1 - len)) > 0)
+		len += (size_t)got;
+	heard[len] = '\0';
+	close(fd);
+}
+
+// Run 'speak' in a process of its own with stderr (or what it writes to 'fd') kept in 'heard'.
+// @return its exit status
+static int listen_to(void (*speak)(int fd))
+{
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(fds[0]);
+		dup2(fds[1], STDERR_FILENO);
+		speak(fds[1]);
+		_exit(0);
+	}
+
+	close(fds[1]);
+	append_all(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+// Take the time, "2026-11-21T18:12:38.123Z ", off the front of a line.
+static const char *behind_time(const char *line)
+{
+	static const char pattern[] = "dddd-dd-ddTdd:dd:dd.dddZ ";
+
+	for (size_t i = 0; pattern[i]; i++) {
+		bool fits = pattern[i] == 'd' ? line[i] >= '0' && line[i] <= '9'
+					      : line[i] == pattern[i];
+		if (!fits)
+			fail_msg("no time in front: '%s'", line);
+	}
+	return line + sizeof(pattern) - 1;
+}
+
+static void say_one_of_each(int fd)
+{
+	(void)fd;
+	errno = ENOENT;
+	log_warn("store", "cannot open %s", "x");
+	log_warnx("rekey", "group %s num %d", "g", 13);
+	log_info("rekey", "told");
+	log_debug("coap", "seen");
+}
+
+static void say_from_debug(int fd)
+{
+	log_open("test", LOG_LEVEL_DEBUG, false);
+	say_one_of_each(fd);
+}
+
+static void say_from_warn(int fd)
+{
+	log_open("test", LOG_LEVEL_DEBUG, false);
+	log_set_level(LOG_LEVEL_WARN);
+	say_one_of_each(fd);
+}
+
+static void say_from_error(int fd)
+{
+	log_open("test", LOG_LEVEL_ERROR, false);
+	say_one_of_each(fd);
+}
+
+static void the_level_decides_what_is_written(void **state)
+{
+	static const char *const lines[] = {
+		"warn store: cannot open x: No such file or directory\n",
+		"warn rekey: group g num 13\n",
+		"info rekey: told\n",
+		"debug coap: seen\n",
+	};
+	static const struct {
+		void (*speak)(int fd);
+		size_t lines;
+	} rows[] = {
+		{ say_one_of_each, 3 }, // nothing opened
+		{ say_from_debug, 4 },
+		{ say_from_warn, 2 },
+		{ say_from_error, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(listen_to(rows[i].speak), 0);
+		const char *at = heard;
+		for (size_t j = 0; j < rows[i].lines; j++) {
+			at = behind_time(at);
+			if (strncmp(at, lines[j], strlen(lines[j])) != 0)
+				fail_msg("row %zu: '%s', wanted '%s'", i, at, lines[j]);
+			at += strlen(lines[j]);
+		}
+		assert_string_equal(at, "");
+	}
+}
+
+static void say_into_nothing(int fd)
+{
+	(void)fd;
+	close(STDERR_FILENO);
+	errno = ENOENT;
+	log_warn("store", "nobody hears");
+	log_warnx("store", "nobody hears");
+	_exit(errno == ENOENT ? 0 : 7);
+}
+
+static void errno_stays_as_it_was(void **state)
+{
+	(void)state;
+	assert_int_equal(listen_to(say_into_nothing), 0);
+}
+
+static void say_controls(int fd)
+{
+	(void)fd;
+	log_warnx("coap", "name a\nb\x1b[2J\x7f\tz\xc3\xa9");
+}
+
+static void a_line_stays_one_line(void **state)
+{
+	(void)state;
+	assert_int_equal(listen_to(say_controls), 0);
+	assert_string_equal(behind_time(heard), "warn coap: name a?b?[2J??z\xc3\xa9\n");
+}
+
+static void say_long(int fd)
+{
+	static char text[5000];
+
+	(void)fd;
+	memset(text, 'x', sizeof(text) - 1);
+	log_warnx("coap", "%s", text);
+	log_warnx("coap", "%.*s", 1024 - 25 - (int)strlen("warn coap: "), text); // just fits
+}
+
+static void long_lines_are_cut_and_show_it(void **state)
+{
+	(void)state;
+	assert_int_equal(listen_to(say_long), 0);
+
+	char *end = strchr(heard, '\n');
+	assert_non_null(end);
+	assert_int_equal(end - heard, 1024 + 3);
+	assert_memory_equal(end - 4, "x...", 4);
+
+	char *second = end + 1;
+	end = strchr(second, '\n');
+	assert_non_null(end);
+	assert_int_equal(end - second, 1024);
+	assert_int_equal(end[-1], 'x');
+}
+
+static void say_fatal(int fd)
+{
+	(void)fd;
+	log_set_level(LOG_LEVEL_ERROR);
+	fatal("main", "cannot go on: %d", 5);
+}
+
+static void fatal_ends_with_status_1(void **state)
+{
+	(void)state;
+	assert_int_equal(listen_to(say_fatal), 1);
+	assert_string_equal(behind_time(heard), "error main: cannot go on: 5\n");
+}
+
+// A /dev/log of our own, in a mount namespace. Status 77: not permitted here.
+static void say_to_syslog(int fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	int log = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char line[256];
+
+	if (log < 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/dev", "tmpfs", 0, NULL) < 0 ||
+	    bind(log, (struct sockaddr *)&address, sizeof(address)) < 0)
+		_exit(77);
+
+	log_open("gatewayd", LOG_LEVEL_INFO, true);
+	log_warnx("rekey", "100%% of %s", "them\n");
+	log_debug("rekey", "not this");
+	for (;;) {
+		ssize_t len = recv(log, line, sizeof(line), MSG_DONTWAIT);
+		if (len <= 0)
+			break;
+		if (write(fd, line, strnlen(line, (size_t)len)) < 0 || write(fd, "\n", 1) < 0)
+			_exit(8);
+	}
+}
+
+static void syslog_gets_facility_and_tag(void **state)
+{
+	(void)state;
+	int status = listen_to(say_to_syslog);
+
+	if (status == 77) {
+		print_message("syslog_gets_facility_and_tag: no mount namespace, skipped\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+	// <28>: facility daemon (3 << 3), severity warning (4)
+	assert_int_equal(strncmp(heard, "<28>", 4), 0);
+	assert_non_null(strstr(heard, " gatewayd["));
+	assert_non_null(strstr(heard, "]: rekey: 100% of them?"));
+	assert_null(strstr(heard, "not this"));
+}
+
+static void levels_have_names(void **state)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	static const char *const others[] = { "", "Error", "warning", "debug ", "4" };
+	enum log_level level;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		level = (enum log_level)(3 - i);
+		assert_true(log_level_parse(names[i], &level));
+		assert_int_equal(level, i);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_false(log_level_parse(others[i], &level));
+		assert_int_equal(level, LOG_LEVEL_DEBUG);
+	}
+}
+
+static void a_limit_lets_a_burst_through_and_then_one_a_second(void **state)
+{
+	static const struct {
+		int64_t at_ms;
+		bool allowed;
+		unsigned dropped;
+	} rows[] = {
+		// the burst of three, then too many
+		{ 5000, true, 0 },
+		{ 5001, true, 0 },
+		{ 5002, true, 0 },
+		{ 5003, false, 0 },
+		{ 5999, false, 0 },
+		// one place comes back
+		{ 6000, true, 2 },
+		{ 6001, false, 0 },
+		{ 6999, false, 0 },
+		{ 7000, true, 2 },
+		// two seconds later two have, at an even pace however late one asks
+		{ 7999, false, 0 },
+		{ 9500, true, 1 },
+		{ 9501, true, 0 },
+		{ 9502, false, 0 },
+		{ 10000, true, 1 },
+		// full again, and not more than that
+		{ 60000, true, 0 },
+		{ 60000, true, 0 },
+		{ 60000, true, 0 },
+		{ 60000, false, 0 },
+		{ 60999, false, 0 },
+		{ 61000, true, 2 },
+	};
+	struct log_limit limit = { .burst = 3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned dropped = 0;
+		bool allowed = log_allowed(&limit, rows[i].at_ms, &dropped);
+		if (allowed != rows[i].allowed || dropped != rows[i].dropped)
+			fail_msg("at %d ms: %d, %u dropped", (int)rows[i].at_ms, allowed, dropped);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_level_decides_what_is_written),
+		cmocka_unit_test(errno_stays_as_it_was),
+		cmocka_unit_test(a_line_stays_one_line),
+		cmocka_unit_test(long_lines_are_cut_and_show_it),
+		cmocka_unit_test(fatal_ends_with_status_1),
+		cmocka_unit_test(syslog_gets_facility_and_tag),
+		cmocka_unit_test(levels_have_names),
+		cmocka_unit_test(a_limit_lets_a_burst_through_and_then_one_a_second),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
