@@ -19,7 +19,8 @@
  *
  * Events are to be carried out in the order in which they are taken. A GK_EVENT_STORE must be on
  * stable storage before any later event is acted on: a number that enters a key or a nonce is
- * stored before the first byte made with it leaves.
+ * stored before the first byte made with it leaves. All STOREs that one call leaves behind are one
+ * transaction: a member's end and the rekeying that it calls for are records of their own.
  *
  * "A message" is a CoAP message without its transport header: the code, the options, and after
  * the byte ff the payload. It is the form in which OSCORE encrypts one (RFC 8613 section 5.3);
@@ -238,7 +239,7 @@ enum gk_event_kind {
 	GK_EVENT_NOTE = 6,      /* tell the operator */
 };
 
-/** The next thing to do. Spans borrow from the object until its next call of any kind but event. */
+/** The next thing to do. Spans borrow from the object until the next call to it. */
 struct gk_event {
 	enum gk_event_kind kind;
 	uint64_t id;

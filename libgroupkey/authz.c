@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * /authz-info under the OSCORE profile of ACE (RFC 9203): a first token makes a candidate, one
+ * posted inside an association updates its rights. And tokens issued by the gateway itself.
+ */
+#include "cwt.h"
+#include "kdc.h"
+
+#include <string.h>
+
+#define CLAIMS_ROOM           GK_TOKEN_MAX
+#define SALT_ROOM             128
+#define PAYLOAD_ROOM          512
+#define NONCE1_MAX            32
+#define OSC_SALT_LEN          8
+#define OSC_MS_LEN            32
+#define GROUPS_PER_CLIENT_MAX 8
+#define SCOPE_ROOM            (GROUPS_PER_CLIENT_MAX * (GK_GROUP_NAME_MAX + 8) + 4)
+
+/* RFC 9203 4.3 with no salt in the token: the empty string, encoded as the others are. */
+static const struct gk_span no_salt = { NULL, 0 };
+
+enum { POST_TOKEN, POST_NONCE1, POST_ID1, POST_SIGN_INFO, POST_COUNT };
+
+static const struct gk_cbor_field post_fields[POST_COUNT] = {
+	[POST_TOKEN] = { GK_ACE_ACCESS_TOKEN, GK_CBOR_BYTES, true },
+	[POST_NONCE1] = { GK_ACE_NONCE1, GK_CBOR_BYTES, false },
+	[POST_ID1] = { GK_ACE_CLIENT_RECIPIENTID, GK_CBOR_BYTES, false },
+	[POST_SIGN_INFO] = { GK_ACE_SIGN_INFO, GK_CBOR_NULL | GK_CBOR_ARRAY, false },
+};
+
+static struct gk_cwt_issuer issuer_of(const struct gk_kdc *kdc)
+{
+	return (struct gk_cwt_issuer){
+		.key = gk_span(kdc->as_key, sizeof(kdc->as_key)),
+		.public_key = kdc->as_public_key,
+		.issuer = gk_blob_span(&kdc->issuer),
+		.audience = gk_blob_span(&kdc->audience),
+	};
+}
+
+static void refuse(struct gk_call *call, uint8_t code, const char *reason)
+{
+	gk_queue_note(&call->kdc->queue,
+		      &(struct gk_note){ .kind = GK_NOTE_REFUSED, .num = -1, .reason = reason });
+	gk_answer(call, code);
+}
+
+/* ---- a first token ---- */
+
+/* N1 and N2 make the association's Master Salt: bstr(salt) | bstr(N1) | bstr(N2) (O 4.3). */
+static enum gk_err derive(struct gk_client *client, const struct gk_cwt *cwt, struct gk_span n1,
+			  struct gk_span n2, struct gk_span id1, const struct gk_id *id2)
+{
+	uint8_t bytes[SALT_ROOM];
+	struct gk_buf salt = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_bytes(&salt, cwt->salt.len ? cwt->salt : no_salt);
+	gk_put_bytes(&salt, n1);
+	gk_put_bytes(&salt, n2);
+	if (salt.overflow)
+		return GK_ERR_RANGE;
+	return gk_oscore_init(&client->assoc.ctx,
+			      &(struct gk_oscore_input){ .alg = cwt->alg,
+							 .hkdf = cwt->hkdf,
+							 .master_secret = cwt->ms,
+							 .master_salt = gk_buf_span(&salt),
+							 .has_id_context = cwt->has_context_id,
+							 .id_context = cwt->context_id,
+							 .sender_id = id1,
+							 .recipient_id = gk_id_span(id2) });
+}
+
+static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
+			      const struct gk_cwt *cwt)
+{
+	enum gk_err err = gk_id_set(&client->id, cwt->osc_id);
+
+	if (err)
+		return err;
+	client->exp = cwt->exp;
+	client->name_len =
+		(uint8_t)(cwt->subject.len < GK_NAME_MAX ? cwt->subject.len : GK_NAME_MAX);
+	if (client->name_len)
+		memcpy(client->name, cwt->subject.data, client->name_len);
+	return gk_blob_set(&kdc->env, &client->scope, cwt->scope);
+}
+
+static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
+				  const struct gk_cwt *cwt, const struct gk_cbor_item *post,
+				  uint8_t n2[static GK_NONCE_LEN])
+{
+	struct gk_id id2;
+	enum gk_err err = set_claims(kdc, client, cwt);
+
+	if (!err)
+		err = gk_client_choose_kid(kdc, post[POST_ID1].string, &id2);
+	if (!err)
+		err = gk_random(&kdc->env, n2, GK_NONCE_LEN);
+	if (!err)
+		err = gk_random(&kdc->env, client->assoc.challenge, GK_NONCE_LEN);
+	if (!err)
+		err = derive(client, cwt, post[POST_NONCE1].string, gk_span(n2, GK_NONCE_LEN),
+			     post[POST_ID1].string, &id2);
+	if (err)
+		return err;
+	client->assoc.ctx.seq_limit = GK_SEQ_BLOCK;
+	client->assoc.synchronised = true;
+	return gk_client_link(kdc, client);
+}
+
+static size_t count_groups(const struct gk_kdc *kdc, struct gk_span scope)
+{
+	struct gk_scope entry;
+	size_t at = 0, count = 0;
+
+	while (gk_scope_next(scope, &at, &entry)) {
+		const struct gk_group *group = gk_group_find(kdc, entry.group);
+
+		count += group && group->served;
+	}
+	return count;
+}
+
+static void put_sign_info(struct gk_call *call, struct gk_buf *buf, struct gk_span scope,
+			  size_t count)
+{
+	struct gk_scope entry;
+	size_t at = 0;
+
+	gk_put_int(buf, GK_ACE_SIGN_INFO);
+	gk_put_array(buf, count);
+	while (gk_scope_next(scope, &at, &entry)) {
+		const struct gk_group *group = gk_group_find(call->kdc, entry.group);
+
+		if (group && group->served)
+			gk_join_put_sign_info(buf, group);
+	}
+}
+
+static void answer_created(struct gk_call *call, const struct gk_client *client, struct gk_span n2,
+			   bool sign_info)
+{
+	uint8_t bytes[PAYLOAD_ROOM + GROUPS_PER_CLIENT_MAX * (GK_GROUP_NAME_MAX + 16)];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_span scope = gk_blob_span(&client->scope);
+	size_t groups = sign_info ? count_groups(call->kdc, scope) : 0;
+
+	if (groups > GROUPS_PER_CLIENT_MAX)
+		groups = 0; /* MAY be left out; the answer stays small */
+	gk_put_map(&buf, 3 + (groups ? 1u : 0u));
+	gk_put_int(&buf, GK_ACE_NONCE2);
+	gk_put_bytes(&buf, n2);
+	gk_put_int(&buf, GK_ACE_SERVER_RECIPIENTID);
+	gk_put_bytes(&buf, gk_id_span(&client->assoc.ctx.recipient_id));
+	if (groups)
+		put_sign_info(call, &buf, scope, groups);
+	gk_put_int(&buf, GK_ACE_KDCCHALLENGE);
+	gk_put_bytes(&buf, gk_span(client->assoc.challenge, GK_NONCE_LEN));
+	gk_answer_with(call, GK_COAP_CREATED, GK_CF_ACE, gk_buf_span(&buf));
+}
+
+static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
+		       const struct gk_cbor_item *post)
+{
+	struct gk_kdc *kdc = call->kdc;
+	struct gk_client *client;
+	uint8_t n2[GK_NONCE_LEN];
+	enum gk_err err;
+
+	if (!cwt->has_osc || !post[POST_NONCE1].kind || !post[POST_ID1].kind ||
+	    post[POST_NONCE1].string.len > NONCE1_MAX ||
+	    post[POST_ID1].string.len > GK_OSCORE_ID_MAX) {
+		refuse(call, GK_COAP_BAD_REQUEST,
+		       "token post without what the OSCORE profile needs");
+		return;
+	}
+	if (gk_client_new(kdc, &client)) {
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	client->candidate = true;
+	err = fill_candidate(kdc, client, cwt, post, n2);
+	if (err) {
+		gk_client_free(kdc, client);
+		refuse(call, err < GK_ERR_MALFORMED ? GK_COAP_UNAVAILABLE : GK_COAP_BAD_REQUEST,
+		       "no association can be made from this token");
+		return;
+	}
+	gk_client_add_candidate(kdc, client, call->now);
+	answer_created(call, client, gk_span(n2, sizeof(n2)), post[POST_SIGN_INFO].kind != 0);
+}
+
+/* ---- an update of access rights (O 4.1, 4.2): nonces and ids in it are ignored ---- */
+
+static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
+{
+	struct gk_client *client = call->client;
+
+	if (cwt->has_osc || !gk_span_equal(cwt->kid, gk_id_span(&client->id))) {
+		refuse(call, GK_COAP_UNAUTHORIZED, "update of rights for another association");
+		return;
+	}
+	if (gk_blob_set(&call->kdc->env, &client->scope, cwt->scope)) {
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	client->exp = cwt->exp;
+	gk_client_arm_expiry(call->kdc, client, call->now);
+	gk_record_client(call->kdc, client);
+	gk_answer(call, GK_COAP_CREATED);
+	gk_client_recheck(call->kdc, client, call->now);
+}
+
+/* ---- both ---- */
+
+static bool read_post(struct gk_call *call, struct gk_cbor_item *post)
+{
+	int64_t format = gk_coap_find_uint(&call->msg, GK_OPT_CONTENT_FORMAT, -1);
+
+	/* The plain form (Content-Format 61) has no place for nonce1, which this profile needs. */
+	return format == GK_CF_ACE &&
+	       gk_cbor_read_map(call->msg.payload, post_fields, POST_COUNT, post) == GK_OK;
+}
+
+void gk_authz_post(struct gk_call *call)
+{
+	uint8_t claims[CLAIMS_ROOM];
+	struct gk_buf scratch = gk_buf(claims, sizeof(claims));
+	struct gk_cwt_issuer issuer = issuer_of(call->kdc);
+	struct gk_cbor_item post[POST_COUNT];
+	struct gk_cwt cwt;
+	enum gk_cwt_fault fault;
+
+	if (!read_post(call, post)) {
+		refuse(call, GK_COAP_BAD_REQUEST, "malformed token post");
+		return;
+	}
+	fault = gk_cwt_read(&issuer, post[POST_TOKEN].string, call->now.utc, &scratch, &cwt);
+	if (fault)
+		refuse(call, (uint8_t)fault, "token refused");
+	else if (cwt.exp.s == GK_NEVER)
+		refuse(call, GK_COAP_BAD_REQUEST,
+		       "tokens with exi instead of exp are not supported");
+	else if (call->client)
+		take_update(call, &cwt);
+	else
+		take_first(call, &cwt, post);
+	gk_wipe(claims, sizeof(claims));
+}
+
+/* ---- the gateway as its own AS ---- */
+
+static enum gk_err check_spec(const struct gk_kdc *kdc, const struct gk_client_spec *spec)
+{
+	if (spec->name.len == 0 || spec->name.len > GK_NAME_MAX || spec->group_count == 0 ||
+	    spec->group_count > GROUPS_PER_CLIENT_MAX || spec->lifetime_s < 1 ||
+	    spec->lifetime_s > 100 * 365 * INT64_C(86400))
+		return GK_ERR_RANGE;
+	for (size_t i = 0; i < spec->group_count; i++) {
+		const struct gk_group *group = gk_group_find(kdc, spec->groups[i]);
+
+		if (!group || !group->served)
+			return GK_ERR_UNKNOWN;
+		if (!spec->roles[i] || spec->roles[i] & ~(uint32_t)GK_ROLE_ALL)
+			return GK_ERR_RANGE;
+	}
+	return GK_OK;
+}
+
+static void put_scope(struct gk_buf *buf, const struct gk_client_spec *spec)
+{
+	gk_put_array(buf, spec->group_count);
+	for (size_t i = 0; i < spec->group_count; i++)
+		gk_scope_put(buf, spec->groups[i], spec->roles[i]);
+}
+
+static enum gk_err draw_secrets(struct gk_kdc *kdc, struct gk_client_bundle *bundle,
+				uint8_t nonce[static GK_AEAD_NONCE_MAX])
+{
+	enum gk_err err = gk_random(&kdc->env, bundle->osc_id, sizeof(bundle->osc_id));
+
+	if (!err)
+		err = gk_random(&kdc->env, bundle->ms, sizeof(bundle->ms));
+	if (!err)
+		err = gk_random(&kdc->env, bundle->salt, sizeof(bundle->salt));
+	return err ? err : gk_random(&kdc->env, nonce, GK_AEAD_NONCE_MAX);
+}
+
+enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec, struct gk_now now,
+			 struct gk_client_bundle *out)
+{
+	uint8_t scope_bytes[SCOPE_ROOM], nonce[GK_AEAD_NONCE_MAX];
+	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
+	struct gk_client_bundle bundle = { .token_len = 0 };
+	struct gk_buf token = gk_buf(bundle.token, sizeof(bundle.token));
+	enum gk_err err = check_spec(kdc, spec);
+
+	if (!err)
+		err = draw_secrets(kdc, &bundle, nonce);
+	if (err)
+		return err;
+	bundle.exp.s = now.utc.s + spec->lifetime_s;
+	put_scope(&scope, spec);
+	err = gk_cwt_issue(&(struct gk_cwt_spec){ .issuer = gk_blob_span(&kdc->issuer),
+						  .audience = gk_blob_span(&kdc->audience),
+						  .subject = spec->name,
+						  .scope = gk_buf_span(&scope),
+						  .iat = now.utc,
+						  .exp = bundle.exp,
+						  .osc_id = gk_span(bundle.osc_id, 8),
+						  .ms = gk_span(bundle.ms, OSC_MS_LEN),
+						  .salt = gk_span(bundle.salt, OSC_SALT_LEN) },
+			   gk_span(kdc->as_key, sizeof(kdc->as_key)), gk_span(nonce, sizeof(nonce)),
+			   &token);
+	if (!err) {
+		bundle.token_len = token.len;
+		*out = bundle;
+	}
+	gk_wipe(&bundle, sizeof(bundle));
+	return err;
+}

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "kdc.h"
+
+#include <string.h>
+
+#define SID_POOL      65536 /* one- and two-byte Sender IDs, the short ones first */
+#define RETRY_MS      1000  /* after a rekeying that found no entropy */
+#define STALE_MANY    64
+#define GID_EPOCH_LEN 4
+
+/* ---- the group itself ---- */
+
+enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name, struct gk_group **out)
+{
+	struct gk_group **at = &kdc->groups, *group;
+	enum gk_err err;
+
+	if (name.len == 0 || name.len > GK_GROUP_NAME_MAX)
+		return GK_ERR_RANGE;
+	err = gk_kdc_reserve_timers(kdc, 2);
+	if (err)
+		return err;
+	group = gk_alloc(&kdc->env, sizeof(*group));
+	if (!group) {
+		gk_kdc_release_timers(kdc, 2);
+		return GK_ERR_NO_MEMORY;
+	}
+	group->kdc = kdc;
+	memcpy(group->name, name.data, name.len);
+	group->name_len = (uint8_t)name.len;
+	group->stale_count = 1;
+	gk_timer_init(&group->rekey, GK_TIMER_REKEY, group);
+	gk_timer_init(&group->period, GK_TIMER_PERIOD, group);
+	while (*at) /* in the order of configuration */
+		at = &(*at)->next;
+	*at = group;
+	*out = group;
+	return GK_OK;
+}
+
+static void free_stale_set(struct gk_group *group, struct gk_stale_set *set)
+{
+	gk_free(&group->kdc->env, set->ids, set->cap * sizeof(*set->ids));
+	*set = (struct gk_stale_set){ 0 };
+}
+
+void gk_group_free(struct gk_group *group)
+{
+	struct gk_kdc *kdc = group->kdc;
+	struct gk_group **at = &kdc->groups;
+
+	while (*at != group)
+		at = &(*at)->next;
+	*at = group->next;
+
+	for (size_t i = 0; i < group->count; i++)
+		gk_node_free(group->nodes[i]);
+	gk_free(&kdc->env, group->nodes, group->cap * sizeof(struct gk_node *));
+	for (size_t i = 0; i < group->stale_count; i++)
+		free_stale_set(group, &group->stale[i]);
+	gk_timer_clear(&kdc->timers, &group->rekey);
+	gk_timer_clear(&kdc->timers, &group->period);
+	gk_kdc_release_timers(kdc, 2);
+	gk_free(&kdc->env, group, sizeof(*group));
+}
+
+struct gk_span gk_group_name(const struct gk_group *group)
+{
+	return gk_span(group->name, group->name_len);
+}
+
+struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name)
+{
+	for (struct gk_group *group = kdc->groups; group; group = group->next) {
+		if (gk_span_equal(gk_group_name(group), name))
+			return group;
+	}
+	return NULL;
+}
+
+/* Gid = a random prefix for the group, then num: never twice, and unique among the KDC's groups
+ * (RFC 10021 appendix C; design D7). */
+struct gk_id gk_group_gid(const struct gk_group *group)
+{
+	struct gk_id gid = { .len = sizeof(group->gid_prefix) + GID_EPOCH_LEN };
+
+	memcpy(gid.data, group->gid_prefix, sizeof(group->gid_prefix));
+	for (size_t i = 0; i < GID_EPOCH_LEN; i++)
+		gid.data[sizeof(group->gid_prefix) + i] =
+			(uint8_t)(group->num >> 8 * (GID_EPOCH_LEN - 1 - i));
+	return gid;
+}
+
+/* Material outlives the scheduled rekeying by one period, so that a KDC that was down for a
+ * while does not leave a working group without keys. */
+struct gk_utc gk_group_exp(const struct gk_group *group)
+{
+	return (struct gk_utc){ group->made.s + 2 * (int64_t)group->config.period_s };
+}
+
+uint32_t gk_group_exi(const struct gk_group *group, struct gk_now now)
+{
+	int64_t left = gk_group_exp(group).s - now.utc.s;
+
+	if (left < 0)
+		return 0;
+	return (uint32_t)(left < 2 * (int64_t)group->config.period_s
+				  ? left
+				  : 2 * (int64_t)group->config.period_s);
+}
+
+/* ---- Sender IDs and stale sets (P 6.3, 7.1) ---- */
+
+struct gk_stale_set *gk_group_stale_now(struct gk_group *group)
+{
+	return &group->stale[group->stale_count - 1];
+}
+
+enum gk_err gk_group_add_stale(struct gk_group *group, const struct gk_id *sid)
+{
+	struct gk_stale_set *set = gk_group_stale_now(group);
+
+	if (set->count == set->cap) {
+		const struct gk_env *env = &group->kdc->env;
+		size_t cap = set->cap ? 2 * set->cap : 4;
+		struct gk_id *ids = env->alloc(env->ctx, set->ids, cap * sizeof(*ids));
+
+		if (!ids)
+			return GK_ERR_NO_MEMORY;
+		set->ids = ids;
+		set->cap = cap;
+	}
+	set->ids[set->count++] = *sid;
+	return GK_OK;
+}
+
+/* A member that joins again and again fills the set; a rekeying frees the Sender IDs, and keeps
+ * the rekeying message within one datagram. */
+void gk_group_relieve(struct gk_group *group, struct gk_now now)
+{
+	if (gk_group_stale_now(group)->count >= STALE_MANY)
+		gk_group_schedule_rekey(group, now);
+}
+
+void gk_group_trim_stale(struct gk_group *group, size_t max)
+{
+	while (group->stale_count > max) {
+		free_stale_set(group, &group->stale[0]);
+		group->stale_count--;
+		memmove(&group->stale[0], &group->stale[1],
+			group->stale_count * sizeof(group->stale[0]));
+	}
+}
+
+static void begin_stale_set(struct gk_group *group)
+{
+	gk_group_trim_stale(group, group->config.stale_sets - 1);
+	group->stale[group->stale_count++] = (struct gk_stale_set){ .num = group->num };
+}
+
+static void mark_sid(uint8_t *used, const struct gk_id *sid)
+{
+	size_t i = sid->len == 1 ? sid->data[0] : (size_t)gk_span_uint(gk_id_span(sid));
+
+	if (sid->len >= 1 && sid->len <= 2)
+		used[i / 8] |= (uint8_t)(1u << (i % 8));
+}
+
+static bool first_free(const uint8_t *used, struct gk_id *sid)
+{
+	for (size_t i = 0; i < SID_POOL; i++) {
+		if (used[i / 8] & 1u << (i % 8))
+			continue;
+		*sid = i < 256 ? (struct gk_id){ 1, { (uint8_t)i } }
+			       : (struct gk_id){ 2, { (uint8_t)(i >> 8), (uint8_t)i } };
+		return true;
+	}
+	return false;
+}
+
+/* In use, or given back under the present Gid: not to be given out (RFC 10021 12.2.1.2). What
+ * was given back is exactly the stale set of the present version. */
+enum gk_err gk_group_choose_sid(struct gk_group *group, struct gk_id *sid)
+{
+	uint8_t used[SID_POOL / 8] = { 0 };
+	const struct gk_stale_set *set = gk_group_stale_now(group);
+
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->nodes[i]->has_sid)
+			mark_sid(used, &group->nodes[i]->sid);
+	}
+	for (size_t i = 0; i < set->count; i++)
+		mark_sid(used, &set->ids[i]);
+	return first_free(used, sid) ? GK_OK : GK_ERR_NO_SPACE;
+}
+
+/* ---- material ---- */
+
+static bool prefix_taken(const struct gk_group *group)
+{
+	for (const struct gk_group *g = group->kdc->groups; g; g = g->next) {
+		if (g != group && memcmp(g->gid_prefix, group->gid_prefix, 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum gk_err gk_group_create(struct gk_group *group, struct gk_now now)
+{
+	const struct gk_env *env = &group->kdc->env;
+	enum gk_err err;
+
+	do
+		err = gk_random(env, group->gid_prefix, sizeof(group->gid_prefix));
+	while (!err && prefix_taken(group));
+	if (!err)
+		err = gk_random(env, group->ms, sizeof(group->ms));
+	group->made = now.utc;
+	return err;
+}
+
+/* By the time the material was made, so that restarts do not put it off. */
+void gk_group_arm_period(struct gk_group *group, struct gk_now now)
+{
+	int64_t period_s = group->config.period_s;
+	int64_t left_s = group->made.s + period_s - now.utc.s;
+
+	if (left_s < 0 || left_s > period_s)
+		left_s = left_s < 0 ? 0 : period_s;
+	gk_timer_set(&group->kdc->timers, &group->period, now.mono.ms + 1000 * left_s);
+}
+
+enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now, const char *reason)
+{
+	struct gk_kdc *kdc = group->kdc;
+	uint8_t ms[GK_MS_LEN];
+	enum gk_err err = gk_random(&kdc->env, ms, sizeof(ms));
+
+	if (err)
+		return err;
+	if (group->num >= UINT32_MAX)
+		return GK_ERR_SEQUENCE;
+	memcpy(group->ms, ms, sizeof(ms));
+	gk_wipe(ms, sizeof(ms));
+	group->num++;
+	begin_stale_set(group);
+	group->made = now.utc;
+	group->used = group->count > 0;
+	group->rekey_pending = false;
+	group->joiner = NULL;
+	gk_timer_clear(&kdc->timers, &group->rekey);
+	gk_group_arm_period(group, now);
+	gk_record_group(group);
+	gk_kdc_note_group(kdc, GK_NOTE_REKEYED, group, reason);
+	return GK_OK;
+}
+
+void gk_group_rekey(struct gk_group *group, struct gk_now now, const char *reason)
+{
+	if (gk_group_renew(group, now, reason)) {
+		gk_kdc_note_group(group->kdc, GK_NOTE_ERROR, group,
+				  "no new material could be made; trying again");
+		gk_timer_set(&group->kdc->timers, &group->rekey, now.mono.ms + RETRY_MS);
+		return;
+	}
+	gk_delivery_begin(group, now);
+}
+
+/* The first departure opens the window; further ones do not prolong it. */
+void gk_group_schedule_rekey(struct gk_group *group, struct gk_now now)
+{
+	group->rekey_pending = true;
+	if (group->served && !group->rekey.slot)
+		gk_timer_set(&group->kdc->timers, &group->rekey,
+			     now.mono.ms + group->config.coalesce_ms);
+}
+
+/* ---- members ---- */
+
+struct gk_node *gk_group_node_of(const struct gk_group *group, const struct gk_client *client)
+{
+	struct gk_node *node = client->nodes;
+
+	while (node && node->group != group)
+		node = node->next_of_client;
+	return node;
+}
+
+static struct gk_span client_name(const struct gk_node *node)
+{
+	return gk_span(node->client->name, node->client->name_len);
+}
+
+static struct gk_node *find_node(const struct gk_group *group, struct gk_span name,
+				 struct gk_span (*name_of)(const struct gk_node *))
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (gk_span_equal(name_of(group->nodes[i]), name))
+			return group->nodes[i];
+	}
+	return NULL;
+}
+
+/* Node names are ours and unique: a client cannot take one for its own name. */
+struct gk_node *gk_group_node_named(const struct gk_group *group, struct gk_span name)
+{
+	struct gk_node *node = find_node(group, name, gk_node_name);
+
+	return node ? node : find_node(group, name, client_name);
+}
+
+struct gk_span gk_node_name(const struct gk_node *node)
+{
+	return gk_span(node->name, node->name_len);
+}
+
+enum gk_err gk_node_new(struct gk_group *group, struct gk_client *client, struct gk_node **out)
+{
+	struct gk_kdc *kdc = group->kdc;
+	enum gk_err err = gk_hash_reserve(&kdc->nodes_by_ip);
+	struct gk_node *node;
+
+	if (!err)
+		err = gk_kdc_reserve_timers(kdc, 2);
+	if (err)
+		return err;
+	node = gk_alloc(&kdc->env, sizeof(*node));
+	if (!node) {
+		gk_kdc_release_timers(kdc, 2);
+		return GK_ERR_NO_MEMORY;
+	}
+	node->group = group;
+	node->client = client;
+	gk_timer_init(&node->retry, GK_TIMER_RETRY, node);
+	gk_timer_init(&node->check, GK_TIMER_CHECK, node);
+	*out = node;
+	return GK_OK;
+}
+
+void gk_node_free(struct gk_node *node)
+{
+	struct gk_kdc *kdc = node->group->kdc;
+
+	gk_timer_clear(&kdc->timers, &node->retry);
+	gk_timer_clear(&kdc->timers, &node->check);
+	gk_kdc_release_timers(kdc, 2);
+	gk_blob_wipe(&kdc->env, &node->cred);
+	gk_blob_wipe(&kdc->env, &node->control_path);
+	gk_free(&kdc->env, node, sizeof(*node));
+}
+
+static enum gk_err make_room(struct gk_group *group)
+{
+	const struct gk_env *env = &group->kdc->env;
+	size_t cap = group->cap ? 2 * group->cap : 8;
+	struct gk_node **nodes;
+
+	if (group->count < group->cap)
+		return GK_OK;
+	nodes = env->alloc(env->ctx, group->nodes, cap * sizeof(struct gk_node *));
+	if (!nodes)
+		return GK_ERR_NO_MEMORY;
+	group->nodes = nodes;
+	group->cap = cap;
+	return GK_OK;
+}
+
+/* "n" and the number; snprintf() belongs to the shell's world. */
+static void write_name(struct gk_node *node)
+{
+	char digits[20];
+	size_t count = 0;
+
+	for (uint64_t n = node->number; n || !count; n /= 10)
+		digits[count++] = (char)('0' + n % 10);
+	node->name[0] = 'n';
+	for (size_t i = 0; i < count; i++)
+		node->name[1 + i] = digits[count - 1 - i];
+	node->name_len = (uint8_t)(1 + count);
+}
+
+enum gk_err gk_group_add(struct gk_node *node, struct gk_now now)
+{
+	struct gk_group *group = node->group;
+	enum gk_err err = make_room(group);
+
+	if (err)
+		return err;
+	write_name(node);
+	group->nodes[group->count++] = node;
+	group->cred_bytes += node->cred.len;
+	node->next_of_client = node->client->nodes;
+	node->client->nodes = node;
+	gk_hash_add(&group->kdc->nodes_by_ip, &node->by_ip,
+		    gk_span(node->address.ip, sizeof(node->address.ip)));
+	gk_presence_seen(node, now);
+	return GK_OK;
+}
+
+void gk_node_set_address(struct gk_node *node, const struct gk_addr *addr)
+{
+	struct gk_hash *index = &node->group->kdc->nodes_by_ip;
+
+	gk_hash_remove(index, &node->by_ip);
+	node->address = *addr;
+	gk_hash_add(index, &node->by_ip, gk_span(addr->ip, sizeof(addr->ip)));
+}
+
+static void unlink_node(struct gk_node *node)
+{
+	struct gk_group *group = node->group;
+	struct gk_node **at = &node->client->nodes;
+	size_t i = 0;
+
+	while (*at != node)
+		at = &(*at)->next_of_client;
+	*at = node->next_of_client;
+	while (group->nodes[i] != node)
+		i++;
+	memmove(&group->nodes[i], &group->nodes[i + 1],
+		(group->count - i - 1) * sizeof(struct gk_node *));
+	group->count--;
+	group->cred_bytes -= node->cred.len;
+	gk_hash_remove(&group->kdc->nodes_by_ip, &node->by_ip);
+	gk_delivery_forget(node);
+}
+
+/* P 10: a node that is put out is told by exactly one message, which nothing waits for. */
+static void send_notice(struct gk_node *node)
+{
+	uint8_t bytes[GK_URI_PATH_MAX + 16];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_DELETE);
+
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
+	if (node->has_control)
+		gk_client_request(node->group->kdc, node, GK_REQUEST_NOTICE, gk_buf_span(&buf),
+				  15000);
+}
+
+void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
+		     struct gk_now now)
+{
+	struct gk_group *group = node->group;
+
+	if (node->has_sid && gk_group_add_stale(group, &node->sid))
+		gk_queue_close(&group->kdc->queue);
+	if (group->joiner == node)
+		group->joiner = NULL;
+	gk_record_node_gone(node);
+	gk_group_schedule_rekey(group, now);
+	gk_record_group(group);
+	gk_kdc_note(group->kdc, kind, node, reason); /* what is told of is stored */
+	if (kind == GK_NOTE_EVICTED)
+		send_notice(node);
+	unlink_node(node);
+	gk_node_free(node);
+	gk_delivery_pump(group, now);
+}
+
+/* ---- the 'key' map (P 6.3, 9.1.1, 11.1) ---- */
+
+static void put_capabilities(struct gk_buf *buf, int sign_alg)
+{
+	int crv = gk_sign_curve(sign_alg);
+	int kty = crv == GK_CRV_P256 ? GK_KTY_EC2 : GK_KTY_OKP;
+
+	gk_put_array(buf, 2);
+	gk_put_array(buf, 1);
+	gk_put_int(buf, kty);
+	gk_put_array(buf, 2);
+	gk_put_int(buf, kty);
+	gk_put_int(buf, crv);
+}
+
+static void put_int_pair(struct gk_buf *buf, int label, int64_t value)
+{
+	gk_put_int(buf, label);
+	gk_put_int(buf, value);
+}
+
+static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
+{
+	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
+	put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
+	put_int_pair(buf, GK_OSC_SIGN_ALG, group->config.sign_alg);
+	gk_put_int(buf, GK_OSC_SIGN_PARAMS);
+	put_capabilities(buf, group->config.sign_alg);
+}
+
+void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
+		      const struct gk_node *node)
+{
+	bool sid = node && node->has_sid;
+	struct gk_id gid = gk_group_gid(group);
+
+	gk_put_map(buf, 2 + (whole ? 5u : 0u) + (sid ? 1u : 0u));
+	gk_put_int(buf, GK_OSC_MS);
+	gk_put_bytes(buf, gk_span(group->ms, sizeof(group->ms)));
+	if (whole)
+		put_int_pair(buf, GK_OSC_HKDF, GK_ALG_HMAC_256);
+	gk_put_int(buf, GK_OSC_CONTEXT_ID);
+	gk_put_bytes(buf, gk_id_span(&gid));
+	if (sid) {
+		gk_put_int(buf, GK_OSC_GROUP_SENDER_ID);
+		gk_put_bytes(buf, gk_id_span(&node->sid));
+	}
+	if (whole)
+		put_algorithms(buf, group);
+}

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * The Join Request (R 4.3.1, P 6). First everything is read and checked, in an order that
+ * satisfies every "MUST reply" and reveals least; then what can fail is made; only then state
+ * changes.
+ */
+#include "kdc.h"
+#include "uri.h"
+
+#include <string.h>
+
+#define FIXED_ROOM           1024 /* a Join Response beside the credentials */
+#define POP_ROOM             256
+#define KEY_CHECK_INTERVAL_S 3600 /* P 14 */
+#define CNONCE_MIN           8
+
+enum {
+	JOIN_SCOPE,
+	JOIN_GET_CREDS,
+	JOIN_CRED,
+	JOIN_CNONCE,
+	JOIN_VERIFY,
+	JOIN_CONTROL_URI,
+	JOIN_COUNT,
+};
+
+static const struct gk_cbor_field join_fields[JOIN_COUNT] = {
+	[JOIN_SCOPE] = { GK_PARAM_SCOPE, GK_CBOR_BYTES, true },
+	[JOIN_GET_CREDS] = { GK_PARAM_GET_CREDS, GK_CBOR_NULL | GK_CBOR_ARRAY, false },
+	[JOIN_CRED] = { GK_PARAM_CLIENT_CRED, GK_CBOR_BYTES, false },
+	[JOIN_CNONCE] = { GK_PARAM_CNONCE, GK_CBOR_BYTES, true },
+	[JOIN_VERIFY] = { GK_PARAM_CLIENT_CRED_VERIFY, GK_CBOR_BYTES, false },
+	[JOIN_CONTROL_URI] = { GK_PARAM_CONTROL_URI, GK_CBOR_TEXT, false },
+};
+
+/** A Join Request being worked on. */
+struct join {
+	struct gk_call *call;
+	struct gk_group *group;
+	struct gk_cbor_item item[JOIN_COUNT];
+	uint32_t roles;
+	bool keep_cred; /* the stored credential stays */
+	bool has_control;
+	struct gk_addr address;
+	struct gk_span control_path;
+	uint8_t kdc_nonce[GK_NONCE_LEN];
+	uint8_t kdc_verify[GK_SIG_LEN];
+	struct gk_blob new_cred, new_path; /* copies, made before anything changes */
+};
+
+/* ---- refusals ---- */
+
+void gk_join_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
+{
+	int crv = gk_sign_curve(group->config.sign_alg);
+	int kty = crv == GK_CRV_P256 ? GK_KTY_EC2 : GK_KTY_OKP;
+
+	gk_put_array(buf, 5);
+	gk_put_text(buf, gk_group_name(group));
+	gk_put_int(buf, group->config.sign_alg);
+	gk_put_array(buf, 1);
+	gk_put_int(buf, kty);
+	gk_put_array(buf, 2);
+	gk_put_int(buf, kty);
+	gk_put_int(buf, crv);
+	gk_put_int(buf, GK_HEADER_KCCS);
+}
+
+static void note_refusal(const struct join *join, const char *reason)
+{
+	const struct gk_client *client = join->call->client;
+
+	gk_queue_note(&join->call->kdc->queue,
+		      &(struct gk_note){ .kind = GK_NOTE_REFUSED,
+					 .group = gk_group_name(join->group),
+					 .name = gk_span(client->name, client->name_len),
+					 .num = join->group->num,
+					 .reason = reason });
+}
+
+/* The 4.00 that tells how to do better (P 6.2). */
+static void refuse_default(const struct join *join, const char *reason)
+{
+	uint8_t bytes[GK_GROUP_NAME_MAX + 32];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_map(&buf, 1);
+	gk_put_int(&buf, GK_PARAM_SIGN_INFO);
+	gk_put_array(&buf, 1);
+	gk_join_put_sign_info(&buf, join->group);
+	note_refusal(join, reason);
+	gk_answer_with(join->call, GK_COAP_BAD_REQUEST, GK_CF_ACE_GROUPCOMM, gk_buf_span(&buf));
+}
+
+static void refuse_error(const struct join *join, uint8_t code, unsigned error, const char *reason)
+{
+	note_refusal(join, reason);
+	gk_answer_error(join->call, code, error);
+}
+
+/* ---- checks; each returns true to go on, or has put the refusal into the reply ---- */
+
+static bool check_form(struct join *join)
+{
+	struct gk_span payload = join->call->msg.payload;
+
+	if (gk_cbor_read_map(payload, join_fields, JOIN_COUNT, join->item)) {
+		refuse_default(join, payload.len ? "malformed Join Request" : NULL);
+		return false;
+	}
+	if (join->item[JOIN_CNONCE].string.len < CNONCE_MIN ||
+	    join->item[JOIN_CNONCE].string.len > GK_CNONCE_MAX) {
+		refuse_default(join, "cnonce is not 8 to 32 bytes long");
+		return false;
+	}
+	return true;
+}
+
+static bool check_roles(struct join *join)
+{
+	struct gk_scope scope;
+	uint32_t granted = gk_scope_roles(gk_blob_span(&join->call->client->scope),
+					  gk_group_name(join->group));
+
+	if (gk_scope_read(join->item[JOIN_SCOPE].string, &scope) ||
+	    !gk_span_equal(scope.group, gk_group_name(join->group)) ||
+	    !gk_roles_joinable(scope.roles)) {
+		refuse_default(join, "scope is not one entry for this group with fitting roles");
+		return false;
+	}
+	if (scope.roles & ~granted) {
+		note_refusal(join, "roles beyond the token");
+		gk_answer(join->call, GK_COAP_FORBIDDEN);
+		return false;
+	}
+	join->roles = scope.roles;
+	return true;
+}
+
+/* get_creds is null or [true, [+ roles], []] (P 6.1). */
+static bool check_get_creds(struct join *join)
+{
+	const struct gk_cbor_item *item = &join->item[JOIN_GET_CREDS];
+	struct gk_cbor c = gk_cbor(item->encoded);
+	struct gk_cbor_iter roles;
+	size_t count = 0;
+
+	if (item->kind != GK_CBOR_ARRAY)
+		return true;
+	gk_cbor_array_of(&c, 3);
+	if (!gk_cbor_bool(&c))
+		gk_cbor_fail(&c, GK_ERR_RANGE);
+	roles = gk_cbor_array(&c);
+	for (; gk_cbor_more(&c, &roles); count++)
+		(void)gk_cbor_uint(&c, UINT32_MAX);
+	gk_cbor_array_of(&c, 0);
+	if (gk_cbor_end(&c) || !count) {
+		refuse_default(join, "get_creds of a form that a join cannot have");
+		return false;
+	}
+	return true;
+}
+
+/* Path "ace-group/GROUP/node" is P's default; the group's own path is reserved (R 4.3.1). */
+static bool check_control_uri(struct join *join)
+{
+	const struct gk_cbor_item *item = &join->item[JOIN_CONTROL_URI];
+	uint8_t bytes[GK_URI_PATH_MAX];
+	struct gk_buf own = gk_buf(bytes, sizeof(bytes));
+
+	join->address = join->call->exchange->peer;
+	if (!item->kind)
+		return true;
+	gk_buf_add(&own, gk_span_str("ace-group/"));
+	gk_buf_add(&own, gk_group_name(join->group));
+	if (gk_uri_read(item->string, &join->address, &join->control_path) ||
+	    join->control_path.len == 0 || join->control_path.len > GK_URI_PATH_MAX ||
+	    gk_span_equal(join->control_path, gk_buf_span(&own))) {
+		refuse_default(join,
+			       "control_uri is not a coap URI with an IPv6 address and a path");
+		return false;
+	}
+	join->address.scope = join->call->exchange->peer.scope;
+	join->has_control = true;
+	return true;
+}
+
+static bool monitor_only(const struct join *join)
+{
+	return join->roles == GK_ROLE_MONITOR;
+}
+
+/* Who may refer to the credential that we have (P 4, 6.2): a member without new evidence. */
+static bool check_presence(struct join *join)
+{
+	const struct gk_cbor_item *cred = &join->item[JOIN_CRED];
+	const struct gk_cbor_item *verify = &join->item[JOIN_VERIFY];
+	const struct gk_node *node = join->call->node;
+	struct gk_span stored = node ? gk_blob_span(&node->cred) : (struct gk_span){ NULL, 0 };
+	bool fine;
+
+	if (monitor_only(join))
+		return true;
+	if (verify->kind) {
+		fine = cred->kind && cred->string.len;
+	} else {
+		fine = stored.len && (cred->string.len == 0 || gk_span_equal(cred->string, stored));
+		join->keep_cred = fine;
+	}
+	if (!fine)
+		refuse_default(join, "credential or its evidence is missing");
+	return fine;
+}
+
+static bool check_credential(struct join *join)
+{
+	struct gk_public_key key;
+
+	if (monitor_only(join) || join->keep_cred)
+		return true;
+	if (join->item[JOIN_CRED].string.len > GK_CRED_MAX ||
+	    gk_ccs_read(join->item[JOIN_CRED].string, &key) ||
+	    key.crv != gk_sign_curve(join->group->config.sign_alg)) {
+		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_CREDENTIAL,
+			     "credential does not fit the group");
+		return false;
+	}
+	return true;
+}
+
+/* Proof of possession over scope, N_S and N_C (R 4.3.1). Empty evidence would need a proof by
+ * the association itself, which OSCORE from a symmetric key never is (P 6.2). */
+static bool check_evidence(struct join *join)
+{
+	uint8_t bytes[POP_ROOM];
+	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
+	struct gk_public_key key;
+
+	if (monitor_only(join) || join->keep_cred)
+		return true;
+	gk_pop_put_client(&pop, join->item[JOIN_SCOPE].string,
+			  gk_span(join->call->client->assoc.challenge, GK_NONCE_LEN),
+			  join->item[JOIN_CNONCE].string);
+	if (pop.overflow || gk_ccs_read(join->item[JOIN_CRED].string, &key) ||
+	    gk_verify(&key, gk_buf_span(&pop), join->item[JOIN_VERIFY].string)) {
+		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_POP,
+			     "wrong proof of possession");
+		return false;
+	}
+	return true;
+}
+
+/* ---- what can fail, made beforehand ---- */
+
+static enum gk_err sign_evidence(struct join *join)
+{
+	struct gk_kdc *kdc = join->call->kdc;
+	uint8_t bytes[POP_ROOM];
+	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err = gk_random(&kdc->env, join->kdc_nonce, GK_NONCE_LEN);
+
+	if (err)
+		return err;
+	gk_pop_put_kdc(&pop, join->item[JOIN_CNONCE].string,
+		       gk_span(join->kdc_nonce, GK_NONCE_LEN));
+	return gk_sign(gk_kdc_sign_key(kdc, join->group->config.sign_alg), gk_buf_span(&pop),
+		       join->kdc_verify);
+}
+
+static enum gk_err copy_parts(struct join *join)
+{
+	const struct gk_env *env = &join->call->kdc->env;
+	uint8_t bytes[GK_URI_PATH_MAX];
+	struct gk_buf path = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err = GK_OK;
+
+	if (join->has_control) {
+		gk_buf_add(&path, join->control_path);
+	} else { /* where P has a member's control resource by default; for probes alone */
+		gk_buf_add(&path, gk_span_str("ace-group/"));
+		gk_buf_add(&path, gk_group_name(join->group));
+		gk_buf_add(&path, gk_span_str("/node"));
+	}
+	if (!monitor_only(join) && !join->keep_cred)
+		err = gk_blob_set(env, &join->new_cred, join->item[JOIN_CRED].string);
+	return err ? err : gk_blob_set(env, &join->new_path, gk_buf_span(&path));
+}
+
+static void drop_parts(struct join *join)
+{
+	gk_blob_wipe(&join->call->kdc->env, &join->new_cred);
+	gk_blob_wipe(&join->call->kdc->env, &join->new_path);
+}
+
+/* ---- the answer ---- */
+
+static bool roles_match(const struct gk_cbor_item *filter, uint32_t roles)
+{
+	struct gk_cbor c = gk_cbor(filter->encoded);
+	struct gk_cbor_iter it;
+	bool match = false;
+
+	gk_cbor_array_of(&c, 3);
+	(void)gk_cbor_bool(&c);
+	it = gk_cbor_array(&c);
+	while (gk_cbor_more(&c, &it)) {
+		uint64_t want = gk_cbor_uint(&c, UINT32_MAX);
+
+		match = match || (roles & want) == want;
+	}
+	return match;
+}
+
+/* get_creds null means those that the joiner's roles will talk to (P 6.3). */
+static bool wanted(const struct join *join, const struct gk_node *self, const struct gk_node *peer)
+{
+	uint32_t relevant = 0;
+
+	if (peer == self || !peer->has_sid)
+		return false;
+	if (join->item[JOIN_GET_CREDS].kind == GK_CBOR_ARRAY)
+		return roles_match(&join->item[JOIN_GET_CREDS], peer->roles);
+	if (join->roles & GK_ROLE_REQUESTER)
+		relevant |= GK_ROLE_RESPONDER;
+	if (join->roles & (GK_ROLE_RESPONDER | GK_ROLE_MONITOR))
+		relevant |= GK_ROLE_REQUESTER;
+	return peer->roles & relevant;
+}
+
+enum column { COLUMN_CRED, COLUMN_ROLES, COLUMN_ID, COLUMNS };
+
+static void put_cell(struct gk_buf *buf, const struct gk_node *node, enum column column)
+{
+	if (column == COLUMN_CRED)
+		gk_put_bytes(buf, gk_blob_span(&node->cred));
+	else if (column == COLUMN_ROLES)
+		gk_put_uint(buf, node->roles);
+	else
+		gk_put_bytes(buf, gk_id_span(&node->sid));
+}
+
+static void put_creds(struct gk_buf *buf, const struct join *join, const struct gk_node *self)
+{
+	static const int labels[COLUMNS] = { GK_PARAM_CREDS, GK_PARAM_PEER_ROLES,
+					     GK_PARAM_PEER_IDENTIFIERS };
+	const struct gk_group *group = join->group;
+	size_t count = 0;
+
+	for (size_t i = 0; i < group->count; i++)
+		count += wanted(join, self, group->nodes[i]);
+	for (enum column column = COLUMN_CRED; column < COLUMNS; column++) {
+		gk_put_int(buf, labels[column]);
+		gk_put_array(buf, count);
+		for (size_t i = 0; i < group->count; i++) {
+			if (wanted(join, self, group->nodes[i]))
+				put_cell(buf, group->nodes[i], column);
+		}
+	}
+}
+
+static void put_policies(struct gk_buf *buf)
+{
+	gk_put_int(buf, GK_PARAM_GROUP_POLICIES);
+	gk_put_map(buf, 2);
+	gk_put_int(buf, GK_POLICY_KEY_CHECK_INTERVAL);
+	gk_put_int(buf, KEY_CHECK_INTERVAL_S);
+	gk_put_int(buf, GK_POLICY_EXPIRATION_DELTA);
+	gk_put_int(buf, 0);
+}
+
+static void put_kdc_evidence(struct gk_buf *buf, const struct join *join)
+{
+	gk_put_int(buf, GK_PARAM_KDC_CRED);
+	gk_put_bytes(buf, gk_kdc_cred(join->call->kdc, join->group->config.sign_alg));
+	gk_put_int(buf, GK_PARAM_KDC_NONCE);
+	gk_put_bytes(buf, gk_span(join->kdc_nonce, sizeof(join->kdc_nonce)));
+	gk_put_int(buf, GK_PARAM_KDC_CRED_VERIFY);
+	gk_put_bytes(buf, gk_span(join->kdc_verify, sizeof(join->kdc_verify)));
+}
+
+static void put_response(struct gk_buf *buf, const struct join *join, const struct gk_node *node)
+{
+	const struct gk_group *group = join->group;
+	bool creds = join->item[JOIN_GET_CREDS].kind != GK_CBOR_NONE;
+
+	gk_put_map(buf, creds ? 13 : 10);
+	gk_put_int(buf, GK_PARAM_GKTY);
+	gk_put_int(buf, GK_GKTY_GROUP_OSCORE);
+	gk_put_int(buf, GK_PARAM_KEY);
+	gk_group_put_key(buf, group, true, node);
+	gk_put_int(buf, GK_PARAM_NUM);
+	gk_put_int(buf, group->num);
+	gk_put_int(buf, GK_PARAM_PROFILE);
+	gk_put_int(buf, GK_PROFILE_GROUP_OSCORE);
+	gk_put_int(buf, GK_PARAM_EXP);
+	gk_put_int(buf, gk_group_exp(group).s);
+	gk_put_int(buf, GK_PARAM_EXI);
+	gk_put_uint(buf, gk_group_exi(group, join->call->now));
+	if (creds)
+		put_creds(buf, join, node);
+	put_policies(buf);
+	put_kdc_evidence(buf, join);
+}
+
+static void answer_joined(struct join *join, const struct gk_node *node, uint8_t code)
+{
+	const struct gk_env *env = &join->call->kdc->env;
+	const struct gk_group *group = join->group;
+	bool creds = join->item[JOIN_GET_CREDS].kind != GK_CBOR_NONE;
+	size_t room = FIXED_ROOM + (creds ? group->cred_bytes + 16 * group->count : 0);
+	uint8_t *bytes = gk_alloc(env, room);
+	struct gk_buf payload = gk_buf(bytes, room);
+	struct gk_coap_writer w;
+
+	if (!bytes || gk_answer_reserve(join->call, room)) {
+		gk_free(env, bytes, room);
+		gk_answer(join->call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	put_response(&payload, join, node);
+	gk_buf_truncate(&join->call->reply, 0);
+	w = gk_coap_begin(&join->call->reply, code);
+	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_span_str("ace-group"));
+	gk_coap_put(&w, GK_OPT_LOCATION_PATH, gk_group_name(join->group));
+	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_span_str("nodes"));
+	gk_coap_put(&w, GK_OPT_LOCATION_PATH, gk_node_name(node));
+	gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	gk_coap_put_payload(&w, gk_buf_span(&payload));
+	gk_free(env, bytes, room);
+}
+
+/* ---- the change of state ---- */
+
+static void fill_node(struct join *join, struct gk_node *node)
+{
+	const struct gk_env *env = &join->call->kdc->env;
+	struct gk_span n_c = join->item[JOIN_CNONCE].string;
+
+	node->roles = join->roles;
+	node->n_c_len = (uint8_t)n_c.len;
+	memcpy(node->n_c, n_c.data, n_c.len);
+	node->has_control = join->has_control;
+	gk_blob_wipe(env, &node->control_path);
+	node->control_path = join->new_path;
+	join->new_path = (struct gk_blob){ NULL, 0 };
+	if (join->keep_cred)
+		return;
+	gk_blob_wipe(env, &node->cred);
+	node->cred = join->new_cred;
+	join->new_cred = (struct gk_blob){ NULL, 0 };
+}
+
+static void settle(struct join *join, struct gk_node *node, enum gk_note_kind kind)
+{
+	struct gk_group *group = join->group;
+
+	group->used = true;
+	gk_delivery_settle(node, join->call->now);
+	gk_record_group(group);
+	gk_kdc_note(group->kdc, kind, node, NULL);
+}
+
+/* Backward security, and never the same material for a group that was empty (R 10.2). */
+static enum gk_err renew_for_joiner(struct join *join, bool *renewed)
+{
+	struct gk_group *group = join->group;
+
+	*renewed = group->config.rekey_on_join ? group->used || group->count > 0
+					       : group->used && group->count == 0;
+	*renewed = *renewed || group->rekey_pending; /* a join closes the coalescing window */
+	return *renewed ? gk_group_renew(group, join->call->now, "join") : GK_OK;
+}
+
+static void enter(struct join *join, struct gk_node *node, bool renewed)
+{
+	struct gk_group *group = join->group;
+
+	node->number = ++group->next_node;
+	node->address = join->address;
+	fill_node(join, node);
+	if (gk_group_add(node, join->call->now)) {
+		gk_node_free(node);
+		gk_answer(join->call, GK_COAP_UNAVAILABLE);
+		if (renewed)
+			gk_delivery_begin(group, join->call->now);
+		return;
+	}
+	group->joiner = renewed ? node : NULL;
+	settle(join, node, GK_NOTE_JOINED);
+	answer_joined(join, node, GK_COAP_CREATED);
+	if (renewed)
+		gk_delivery_begin(group, join->call->now);
+}
+
+static void join_new(struct join *join)
+{
+	struct gk_group *group = join->group;
+	struct gk_node *node;
+	bool renewed;
+
+	if (group->count >= group->config.members_max) {
+		refuse_error(join, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_NO_INDIVIDUAL,
+			     "the group is full");
+		return;
+	}
+	if (gk_node_new(group, join->call->client, &node)) {
+		gk_answer(join->call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	if (renew_for_joiner(join, &renewed)) {
+		gk_node_free(node);
+		gk_answer(join->call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	node->has_sid = !monitor_only(join);
+	if (node->has_sid && gk_group_choose_sid(group, &node->sid)) {
+		gk_node_free(node);
+		refuse_error(join, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_NO_INDIVIDUAL,
+			     "no Sender ID is free");
+		if (renewed)
+			gk_delivery_begin(group, join->call->now);
+		return;
+	}
+	enter(join, node, renewed);
+}
+
+/* A member that joins again lost its state: a new Sender ID, the old one is stale, and the rest
+ * of the group is not rekeyed for it (P 6.3, design D6). */
+static void join_again(struct join *join)
+{
+	struct gk_group *group = join->group;
+	struct gk_node *node = join->call->node;
+	bool has_sid = !monitor_only(join);
+	struct gk_id sid = { 0 };
+
+	if (has_sid && gk_group_choose_sid(group, &sid)) {
+		refuse_error(join, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_NO_INDIVIDUAL,
+			     "no Sender ID is free");
+		return;
+	}
+	if (node->has_sid && gk_group_add_stale(group, &node->sid)) {
+		gk_answer(join->call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	group->cred_bytes -= node->cred.len;
+	node->has_sid = has_sid;
+	node->sid = sid;
+	fill_node(join, node);
+	group->cred_bytes += node->cred.len;
+	gk_node_set_address(node, &join->address);
+	settle(join, node, GK_NOTE_REJOINED);
+	gk_group_relieve(group, join->call->now);
+	answer_joined(join, node, GK_COAP_CHANGED);
+}
+
+static bool (*const checks[])(struct join *) = {
+	check_form,     check_roles,      check_get_creds, check_control_uri,
+	check_presence, check_credential, check_evidence,
+};
+
+void gk_join_post(struct gk_call *call)
+{
+	struct join join = { .call = call, .group = call->group };
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (!checks[i](&join))
+			return;
+	}
+	if (sign_evidence(&join) || copy_parts(&join))
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+	else if (call->node)
+		join_again(&join);
+	else
+		join_new(&join);
+	drop_parts(&join);
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The KDC from inside: its structures, and what its files offer each other.
+ *
+ *   kdc.c       the object, the public calls, what arrives and what is due
+ *   client.c    clients: tokens, associations, protected exchanges in both directions
+ *   authz.c     /authz-info: tokens in, and tokens issued
+ *   resource.c  the table of resources: who may do what
+ *   join.c      the Join Request
+ *   group.c     groups: material, Sender IDs, stale sets, members coming and going
+ *   delivery.c  rekeying messages to members, point-to-point
+ *   presence.c  who is still there
+ *   record.c    records of the store, out and in
+ */
+#ifndef GK_KDC_H
+#define GK_KDC_H
+
+#include "cbor.h"
+#include "coap.h"
+#include "cred.h"
+#include "event.h"
+#include "hash.h"
+#include "kept.h"
+#include "numbers.h"
+#include "oscore.h"
+#include "scope.h"
+#include "timer.h"
+
+#define GK_NAME_MAX          32     /* a client's name */
+#define GK_NONCE_LEN         8      /* N_S, N_KDC, N1, N2: RECOMMENDED length (P 5.3, 6.3; O 4.1) */
+#define GK_CNONCE_MAX        32     /* accepted from clients */
+#define GK_URI_PATH_MAX      96     /* of a control_uri */
+#define GK_MS_LEN            16     /* Master Secret: as strong as AES-CCM-16-64-128 */
+#define GK_SEQ_BLOCK         64     /* Partial IVs reserved at once: one write to flash per block */
+#define GK_CANDIDATES_MAX    1024   /* token posts that wait for a first protected request */
+#define GK_CANDIDATES_PER_ID 4      /* ... of one client: replaying its post cannot cut it off */
+#define GK_CANDIDATE_MS      120000 /* ... and for how long */
+#define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
+#define GK_STALE_SETS_MAX    16
+#define GK_BLOCK_SZX         6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
+
+struct gk_node;
+struct gk_group;
+
+/** A pairwise association with a client, under OSCORE. */
+struct gk_association {
+	struct gk_oscore ctx;
+	struct gk_link by_kid;           /* our Recipient ID */
+	uint8_t challenge[GK_NONCE_LEN]; /* kdcchallenge, N_S */
+	uint8_t echo[GK_NONCE_LEN];      /* expected while not synchronised */
+	bool echo_sent;
+	bool synchronised; /* the replay window is known (RFC 8613 B.1.2) */
+	struct gk_kept kept;
+};
+
+/**
+ * The holder of a token. A candidate has posted one and not yet used its association; it becomes
+ * a client, or renews the client of the same id, with its first verified request (O 6).
+ */
+struct gk_client {
+	struct gk_link by_id;
+	bool candidate;
+	struct gk_client *next_candidate;
+	int64_t posted_ms;
+	struct gk_timer expiry;
+	struct gk_timer forget; /* of the kept answer, and of one in blocks */
+	struct gk_id id;        /* of the OSCORE input material: the same across associations */
+	uint8_t name_len;
+	uint8_t name[GK_NAME_MAX];
+	struct gk_blob scope; /* of the token, checked */
+	struct gk_utc exp;
+	struct gk_association assoc;
+	uint64_t generation; /* counts associations, so that an answer finds its own */
+	struct gk_node *nodes;
+	struct gk_blob body; /* an answer that goes out in blocks: code, options, payload */
+	uint8_t body_of[16]; /* digest of method and path it answers */
+};
+
+enum gk_node_delivery {
+	GK_NODE_SETTLED = 0, /* has the newest material */
+	GK_NODE_QUEUED = 1,
+	GK_NODE_FLYING = 2,  /* a rekeying message is under way */
+	GK_NODE_WAITING = 3, /* back-off */
+	GK_NODE_PARKED = 4,  /* until it is heard of */
+};
+
+/** A member of a group, under nodes/NODENAME. */
+struct gk_node {
+	struct gk_group *group;
+	struct gk_client *client;
+	struct gk_node *next_of_client;
+	struct gk_link by_ip; /* where the kernel may tell of it */
+	uint64_t number;      /* node name "n<number>" */
+	uint8_t name_len;
+	char name[24];
+	uint32_t roles;
+	bool has_sid;
+	struct gk_id sid;
+	struct gk_blob cred;
+	uint8_t n_c_len;
+	uint8_t n_c[GK_CNONCE_MAX]; /* clientchallenge: cnonce of the latest Join Request */
+	bool has_control;           /* gave a control_uri */
+	struct gk_addr address;     /* of control_uri, or where it was last heard of */
+	struct gk_blob control_path;
+	int64_t num; /* newest version it is known to have */
+	/* delivery */
+	enum gk_node_delivery delivery;
+	struct gk_node *next_queued;
+	unsigned attempts;
+	struct gk_timer retry;
+	/* presence */
+	enum gk_presence presence;
+	int64_t last_seen_ms;
+	bool kernel_asked;
+	unsigned probes_sent;
+	struct gk_timer check;
+};
+
+/** Sender IDs that went stale under one version (P 7.1). */
+struct gk_stale_set {
+	int64_t num;
+	struct gk_id *ids;
+	size_t count, cap;
+};
+
+struct gk_group {
+	struct gk_kdc *kdc;
+	struct gk_group *next;
+	struct gk_group_config config;
+	uint8_t name[GK_GROUP_NAME_MAX];
+	uint8_t name_len;
+	bool served; /* configured; a restored group that is not is kept and not shown */
+	int64_t num;
+	bool used;          /* someone was given the present material */
+	bool rekey_pending; /* someone is gone who knows the present material */
+	uint8_t gid_prefix[2];
+	uint8_t ms[GK_MS_LEN];
+	struct gk_utc made; /* when the material was made */
+	uint64_t next_node;
+	struct gk_stale_set stale[GK_STALE_SETS_MAX];
+	size_t stale_count; /* the last one is that of 'num' */
+	struct gk_node **nodes;
+	size_t count, cap;
+	size_t cred_bytes;
+	struct gk_node *joiner; /* whose join caused the present version, or NULL */
+	struct gk_node *queue_head, *queue_tail;
+	size_t flying;
+	struct gk_timer rekey;  /* coalescing, or a retry */
+	struct gk_timer period; /* scheduled */
+};
+
+enum gk_request_kind {
+	GK_REQUEST_REKEY,
+	GK_REQUEST_PROBE,
+	GK_REQUEST_NOTICE,
+};
+
+/** A request of ours that waits for its answer. */
+struct gk_request {
+	struct gk_link by_id;
+	uint64_t id;
+	enum gk_request_kind kind;
+	struct gk_id client;    /* names, not pointers: either may be gone when the answer comes */
+	struct gk_group *group; /* groups stay */
+	uint64_t node;          /* its number */
+	uint64_t generation;
+	int64_t num;
+	struct gk_oscore_ref ref;
+};
+
+enum gk_kdc_timer {
+	GK_TIMER_CLIENT_EXPIRY,
+	GK_TIMER_CLIENT_FORGET,
+	GK_TIMER_REKEY,
+	GK_TIMER_PERIOD,
+	GK_TIMER_RETRY,
+	GK_TIMER_CHECK,
+	GK_TIMER_CANDIDATES,
+};
+
+struct gk_kdc {
+	struct gk_env env;
+	struct gk_queue queue;
+	struct gk_timers timers;
+	struct gk_timer candidate_timer;
+	struct gk_blob audience, issuer;
+	uint8_t as_key[GK_AEAD_KEY_MAX];
+	struct gk_public_key as_public_key;
+	struct gk_hash clients_by_id, associations_by_kid, nodes_by_ip, requests;
+	struct gk_client *candidates; /* oldest first */
+	size_t candidate_count;
+	struct gk_group *groups;
+	struct gk_key_pair sign_key[2]; /* ES256, EdDSA; crv 0: not made yet */
+	struct gk_blob sign_cred[2];    /* their credentials */
+	uint64_t next_id;               /* of requests */
+	size_t request_count;
+	size_t timers_wanted;
+	bool blind;
+};
+
+/** One request being served. */
+struct gk_call {
+	struct gk_kdc *kdc;
+	const struct gk_exchange *exchange;
+	struct gk_client *client; /* NULL: unprotected */
+	struct gk_group *group;   /* NULL: none in the path, or unknown */
+	struct gk_node *node;     /* the client's membership of 'group', or NULL */
+	struct gk_coap msg;
+	struct gk_span path[6];
+	size_t path_len;
+	struct gk_now now;
+	struct gk_buf reply;  /* code, options, payload */
+	struct gk_blob large; /* where the reply is if gk_answer_reserve() was called */
+};
+
+/* ---- kdc.c ---- */
+/** Tell the operator of something about a node. */
+void gk_kdc_note(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_node *node,
+		 const char *reason);
+/** Tell of something about a group as a whole. */
+void gk_kdc_note_group(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_group *group,
+		       const char *reason);
+/** The KDC's signature key and credential for an algorithm, or NULL: not supported. */
+const struct gk_key_pair *gk_kdc_sign_key(const struct gk_kdc *kdc, int sign_alg);
+struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg);
+/** Make sure that 'count' more timers can be set, until gk_kdc_release_timers(). */
+GK_MUST_CHECK enum gk_err gk_kdc_reserve_timers(struct gk_kdc *kdc, size_t count);
+void gk_kdc_release_timers(struct gk_kdc *kdc, size_t count);
+
+/* ---- client.c ---- */
+struct gk_client *gk_client_find(const struct gk_kdc *kdc, struct gk_span id);
+/** Make a candidate from a token that was read; takes its own copies. */
+GK_MUST_CHECK enum gk_err gk_client_new(struct gk_kdc *kdc, struct gk_client **client);
+/** Unlink from wherever it is linked, wipe, free. Its nodes must be gone. */
+void gk_client_free(struct gk_kdc *kdc, struct gk_client *client);
+/** Set the derived context of a client, and make it findable by its kid. */
+GK_MUST_CHECK enum gk_err gk_client_link(struct gk_kdc *kdc, struct gk_client *client);
+/** Take a candidate in; the oldest ones beyond the bounds go. */
+void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now);
+/** The first verified request of a candidate. @return the client it now is, or renews; NULL: no
+ *  memory, it stays a candidate */
+struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candidate,
+				    struct gk_now now);
+/** Free what was kept for retransmissions. */
+void gk_client_forget(struct gk_kdc *kdc, struct gk_client *client);
+void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now);
+/** The token's end: memberships go, then the client. */
+void gk_client_expire(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now);
+/** (Re)arm the timer of the token's end. */
+void gk_client_arm_expiry(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now);
+/** Evict from groups whose roles the present scope no longer grants. */
+void gk_client_recheck(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now);
+/** A kid that no association of ours has. */
+GK_MUST_CHECK enum gk_err gk_client_choose_kid(struct gk_kdc *kdc, struct gk_span other,
+					       struct gk_id *kid);
+/** A message with an OSCORE option arrived. */
+enum gk_err gk_client_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange,
+			      struct gk_span message, struct gk_now now);
+/** Send a protected request to a node. @return its id, 0: not now (too many under way) */
+uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
+			   struct gk_span message, uint32_t timeout_ms);
+/** The answer to one of our requests. */
+void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now);
+
+/* ---- authz.c ---- */
+void gk_authz_post(struct gk_call *call);
+
+/* ---- resource.c ---- */
+/** Serve a request; call->reply gets the answer. */
+void gk_resource_serve(struct gk_call *call);
+/** Make room for an answer with a payload of 'size' bytes. @return GK_ERR_NO_MEMORY */
+GK_MUST_CHECK enum gk_err gk_answer_reserve(struct gk_call *call, size_t size);
+/** Answers. */
+void gk_answer(struct gk_call *call, uint8_t code);
+void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
+		    struct gk_span payload);
+void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error);
+
+/* ---- answer_block.c ---- */
+/**
+ * Serve a later block of an answer that is under way.
+ * @return false: the request asks for no later block; serve it in the usual way
+ */
+bool gk_block_continue(struct gk_call *call);
+/** If the answer is too large for one message, keep it and leave its first block in the reply. */
+void gk_block_begin(struct gk_call *call);
+
+/* ---- join.c ---- */
+void gk_join_post(struct gk_call *call);
+/** Append a sign_info entry of a group (R 3.3). */
+void gk_join_put_sign_info(struct gk_buf *buf, const struct gk_group *group);
+
+/* ---- group.c ---- */
+/** An empty group, linked into the KDC, neither served nor with material. */
+GK_MUST_CHECK enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name,
+				       struct gk_group **group);
+/** The first material of a new group: Gid prefix, Master Secret, num 0. */
+GK_MUST_CHECK enum gk_err gk_group_create(struct gk_group *group, struct gk_now now);
+/** Set the timer of the next scheduled rekeying. */
+void gk_group_arm_period(struct gk_group *group, struct gk_now now);
+/** Unlink, wipe, free, with its nodes. */
+void gk_group_free(struct gk_group *group);
+struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name);
+struct gk_span gk_group_name(const struct gk_group *group);
+struct gk_id gk_group_gid(const struct gk_group *group);
+/** Seconds for which the present material is still valid, and until when. */
+uint32_t gk_group_exi(const struct gk_group *group, struct gk_now now);
+struct gk_utc gk_group_exp(const struct gk_group *group);
+struct gk_stale_set *gk_group_stale_now(struct gk_group *group);
+/** Rekey soon if so many Sender IDs were given back that the set gets long. */
+void gk_group_relieve(struct gk_group *group, struct gk_now now);
+/** Keep at most 'max' sets, the newest (P 7.1). */
+void gk_group_trim_stale(struct gk_group *group, size_t max);
+/** Put a Sender ID into the set of the present version. */
+GK_MUST_CHECK enum gk_err gk_group_add_stale(struct gk_group *group, const struct gk_id *sid);
+/** Choose a Sender ID unused since the present Gid was assigned. @return GK_ERR_NO_SPACE */
+GK_MUST_CHECK enum gk_err gk_group_choose_sid(struct gk_group *group, struct gk_id *sid);
+/** New material: num, Gid, Master Secret, stale sets; stored, noted. Delivery is the caller's. */
+GK_MUST_CHECK enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now,
+					 const char *reason);
+/** New material and its delivery to all; on failure it is tried again. */
+void gk_group_rekey(struct gk_group *group, struct gk_now now, const char *reason);
+/** A rekeying within the coalescing time. */
+void gk_group_schedule_rekey(struct gk_group *group, struct gk_now now);
+struct gk_node *gk_group_node_of(const struct gk_group *group, const struct gk_client *client);
+struct gk_node *gk_group_node_named(const struct gk_group *group, struct gk_span name);
+/** Make a node, not yet a member; gk_group_add() or gk_node_free(). */
+GK_MUST_CHECK enum gk_err gk_node_new(struct gk_group *group, struct gk_client *client,
+				      struct gk_node **node);
+void gk_node_free(struct gk_node *node);
+/** Make it a member. @return GK_ERR_NO_MEMORY, GK_ERR_NO_SPACE (members_max) */
+GK_MUST_CHECK enum gk_err gk_group_add(struct gk_node *node, struct gk_now now);
+/** Move a node's entry in the index by address. */
+void gk_node_set_address(struct gk_node *node, const struct gk_addr *addr);
+struct gk_span gk_node_name(const struct gk_node *node);
+/** Remove a member (R 5): its Sender ID goes stale, a rekeying is scheduled. */
+void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
+		     struct gk_now now);
+/** Append the 'key' map: short, as in rekeying messages, or whole; 'node' for its Sender ID. */
+void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
+		      const struct gk_node *node);
+
+/* ---- delivery.c ---- */
+/** All members but 'group->joiner' need the present material. */
+void gk_delivery_begin(struct gk_group *group, struct gk_now now);
+/** Send what may be sent now. */
+void gk_delivery_pump(struct gk_group *group, struct gk_now now);
+void gk_delivery_retry(struct gk_node *node, struct gk_now now);
+void gk_delivery_answered(struct gk_node *node, int64_t num, bool success, struct gk_now now);
+/** The node has the present material by another way. */
+void gk_delivery_settle(struct gk_node *node, struct gk_now now);
+/** The node is heard of: a parked delivery starts again. */
+void gk_delivery_wake(struct gk_node *node, struct gk_now now);
+/** Forget a node that is being removed. */
+void gk_delivery_forget(struct gk_node *node);
+
+/* ---- presence.c ---- */
+void gk_presence_seen(struct gk_node *node, struct gk_now now);
+/** Take back all suspicion: it may have been our own fault. */
+void gk_presence_excuse(struct gk_node *node, struct gk_now now);
+void gk_presence_due(struct gk_node *node, struct gk_now now);
+void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
+
+/* ---- record.c ---- */
+void gk_record_kdc(struct gk_kdc *kdc);
+void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client);
+void gk_record_client_gone(struct gk_kdc *kdc, const struct gk_client *client);
+void gk_record_group(struct gk_group *group);
+void gk_record_node(const struct gk_node *node);
+void gk_record_node_gone(const struct gk_node *node);
+GK_MUST_CHECK enum gk_err gk_record_restore(struct gk_kdc *kdc, const struct gk_record *record,
+					    struct gk_now now);
+
+#endif

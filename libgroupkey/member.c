@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "member.h"
+
+#include <string.h>
+
+#define MESSAGE_ROOM      2048
+#define REPLY_ROOM        256
+#define ANSWER_TIMEOUT_MS 15000
+#define SEED_LEN          32
+
+static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
+
+/* ---- life ---- */
+
+/* One key per algorithm from one seed. A P-256 scalar out of range is as likely as a broken
+ * SHA-256; it is an error, not a retry. */
+static enum gk_err make_key(struct gk_member *m, size_t i, struct gk_span seed)
+{
+	static const char *const info[2] = { "gk member ES256", "gk member EdDSA" };
+	int crv = gk_sign_curve(key_algs[i]);
+	uint8_t d[32], bytes[GK_CRED_MAX];
+	struct gk_buf cred = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err;
+
+	if (!crv)
+		return GK_OK;
+	err = gk_hkdf((struct gk_span){ NULL, 0 }, seed, gk_span_str(info[i]), d, sizeof(d));
+	if (!err)
+		err = gk_key_from_private(crv, gk_span(d, sizeof(d)), &m->key[i]);
+	gk_wipe(d, sizeof(d));
+	if (err)
+		return err;
+	gk_ccs_put(&cred, gk_blob_span(&m->name), &m->key[i].pub);
+	err = gk_buf_err(&cred);
+	return err ? err : gk_blob_set(&m->env, &m->cred[i], gk_buf_span(&cred));
+}
+
+static enum gk_err set_config(struct gk_member *m, const struct gk_member_config *config)
+{
+	enum gk_err err = gk_id_set(&m->osc_id, config->osc_id);
+
+	if (!err)
+		err = gk_blob_set(&m->env, &m->token, config->token);
+	if (!err)
+		err = gk_blob_set(&m->env, &m->name, config->name);
+	if (!err)
+		err = gk_blob_set(&m->env, &m->control_base, config->control_base);
+	for (size_t i = 0; !err && i < 2; i++)
+		err = make_key(m, i, config->key_seed);
+	memcpy(m->ms, config->ms.data, config->ms.len);
+	m->ms_len = config->ms.len;
+	if (config->salt.len)
+		memcpy(m->salt, config->salt.data, config->salt.len);
+	m->salt_len = config->salt.len;
+	m->kdc = config->kdc;
+	m->rejoin_delay_ms = config->rejoin_delay_ms;
+	m->answer_timeout_ms =
+		config->answer_timeout_ms ? config->answer_timeout_ms : ANSWER_TIMEOUT_MS;
+	return err;
+}
+
+static bool config_fits(const struct gk_member_config *config)
+{
+	return config->token.len && config->token.len <= 1024 && config->ms.len >= 16 &&
+	       config->ms.len <= sizeof(((struct gk_member *)0)->ms) &&
+	       config->salt.len <= sizeof(((struct gk_member *)0)->salt) &&
+	       config->key_seed.len == SEED_LEN && config->name.len <= 64 &&
+	       config->control_base.len && config->control_base.len <= 80;
+}
+
+enum gk_err gk_member_new(const struct gk_env *env, const struct gk_member_config *config,
+			  struct gk_member **out)
+{
+	struct gk_member *m;
+	enum gk_err err;
+
+	if (!config_fits(config))
+		return GK_ERR_RANGE;
+	m = gk_alloc(env, sizeof(*m));
+	if (!m)
+		return GK_ERR_NO_MEMORY;
+	m->env = *env;
+	gk_queue_init(&m->queue, &m->env);
+	err = set_config(m, config);
+	if (err) {
+		gk_member_free(m);
+		return err;
+	}
+	*out = m;
+	return GK_OK;
+}
+
+void gk_member_free(struct gk_member *m)
+{
+	struct gk_env env;
+
+	if (!m)
+		return;
+	env = m->env;
+	for (size_t i = 0; i < m->group_count; i++)
+		gk_membership_free(m->groups[i]);
+	gk_task_wipe(m);
+	gk_kept_wipe(&env, &m->kept);
+	gk_queue_wipe(&m->queue);
+	gk_blob_wipe(&env, &m->token);
+	gk_blob_wipe(&env, &m->name);
+	gk_blob_wipe(&env, &m->control_base);
+	for (size_t i = 0; i < 2; i++)
+		gk_blob_wipe(&env, &m->cred[i]);
+	gk_free(&env, m, sizeof(*m));
+}
+
+/* ---- own keys, chance, notes ---- */
+
+static size_t key_slot(int sign_alg)
+{
+	return sign_alg == GK_ALG_EDDSA;
+}
+
+const struct gk_key_pair *gk_member_key(const struct gk_member *m, int sign_alg)
+{
+	return &m->key[key_slot(sign_alg)];
+}
+
+struct gk_span gk_member_cred(const struct gk_member *m, int sign_alg)
+{
+	return gk_blob_span(&m->cred[key_slot(sign_alg)]);
+}
+
+uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms)
+{
+	uint32_t value = 0;
+
+	if (gk_random(&m->env, (uint8_t *)&value, sizeof(value)))
+		return max_ms;
+	return value % (max_ms + 1);
+}
+
+void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_via via,
+		    const char *reason)
+{
+	gk_queue_note(&ms->member->queue,
+		      &(struct gk_note){ .kind = kind,
+					 .group = gk_membership_name(ms),
+					 .node = gk_span(ms->node, ms->node_len),
+					 .gid = gk_id_span(&ms->common.gid),
+					 .sid = ms->has_sid ? gk_id_span(&ms->sender.id)
+							    : (struct gk_span){ NULL, 0 },
+					 .num = ms->num,
+					 .via = via,
+					 .reason = reason });
+}
+
+/* ---- what the application asks ---- */
+
+static struct gk_membership *find_group(const struct gk_member *m, struct gk_span group)
+{
+	for (size_t i = 0; i < m->group_count; i++) {
+		if (gk_span_equal(gk_membership_name(m->groups[i]), group))
+			return m->groups[i];
+	}
+	return NULL;
+}
+
+static enum gk_err proceed(struct gk_member *m, struct gk_now now)
+{
+	gk_task_next(m, now);
+	return gk_queue_err(&m->queue);
+}
+
+enum gk_err gk_member_join(struct gk_member *m, struct gk_span group, uint32_t roles,
+			   struct gk_now now)
+{
+	struct gk_membership *ms = find_group(m, group);
+	enum gk_err err;
+
+	if (group.len == 0 || group.len > GK_GROUP_NAME_MAX || !gk_roles_joinable(roles))
+		return GK_ERR_RANGE;
+	if (ms && (ms->in || ms->wants))
+		return GK_ERR_STATE;
+	if (!ms) {
+		if (m->group_count == GK_MEMBERSHIPS_MAX)
+			return GK_ERR_NO_SPACE;
+		err = gk_membership_new(m, group, roles, &ms);
+		if (err)
+			return err;
+		m->groups[m->group_count++] = ms;
+	}
+	ms->roles = roles;
+	gk_task_want(ms, GK_TASK_JOIN);
+	return proceed(m, now);
+}
+
+static enum gk_err want(struct gk_member *m, struct gk_span group, enum gk_task task,
+			struct gk_now now)
+{
+	struct gk_membership *ms = find_group(m, group);
+
+	if (!ms || !ms->in)
+		return GK_ERR_UNKNOWN;
+	gk_task_want(ms, task);
+	return proceed(m, now);
+}
+
+enum gk_err gk_member_leave(struct gk_member *m, struct gk_span group, struct gk_now now)
+{
+	return want(m, group, GK_TASK_LEAVE, now);
+}
+
+enum gk_err gk_member_renew(struct gk_member *m, struct gk_span group, struct gk_now now)
+{
+	return want(m, group, GK_TASK_RENEW, now);
+}
+
+enum gk_err gk_member_say(struct gk_member *m, struct gk_span group, struct gk_span message,
+			  struct gk_now now)
+{
+	struct gk_membership *ms = find_group(m, group);
+	uint8_t bytes[MESSAGE_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_oscore_ref ref;
+	enum gk_err err;
+
+	if (!ms || !ms->in)
+		return GK_ERR_UNKNOWN;
+	if (!(ms->roles & GK_ROLE_REQUESTER))
+		return GK_ERR_FORBIDDEN;
+	if (!ms->has_material || !ms->has_sid)
+		return GK_ERR_STATE;
+	err = gk_group_protect_request(&ms->common, &ms->sender, message, &buf, &ref);
+	if (err == GK_ERR_SEQUENCE) {
+		gk_task_want(ms, GK_TASK_RENEW);
+		gk_task_next(m, now);
+	}
+	if (err)
+		return err;
+	gk_queue_add(&m->queue,
+		     &(struct gk_event){ .kind = GK_EVENT_MULTICAST, .bytes = gk_buf_span(&buf) });
+	return gk_queue_err(&m->queue);
+}
+
+static struct gk_answerable *find_answerable(struct gk_member *m, uint64_t id)
+{
+	for (size_t i = 0; i < GK_REFS_MAX; i++) {
+		if (m->answerable[i].open && m->answerable[i].id == id)
+			return &m->answerable[i];
+	}
+	return NULL;
+}
+
+enum gk_err gk_member_respond(struct gk_member *m, uint64_t id, struct gk_span message,
+			      struct gk_now now)
+{
+	struct gk_answerable *a = find_answerable(m, id);
+	uint8_t bytes[MESSAGE_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err;
+
+	(void)now;
+	if (!a)
+		return GK_ERR_UNKNOWN;
+	if (!(a->ms->roles & GK_ROLE_RESPONDER))
+		return GK_ERR_FORBIDDEN;
+	if (!a->ms->has_material || !a->ms->has_sid)
+		return GK_ERR_STATE;
+	err = gk_group_protect_response(&a->ms->common, &a->ms->sender, &a->ref, message, false,
+					&buf);
+	if (err)
+		return err;
+	a->open = false;
+	gk_queue_reply(&m->queue, &a->exchange, gk_buf_span(&buf));
+	return gk_queue_err(&m->queue);
+}
+
+/* ---- requests of the KDC, on ace-group/GROUP/node ---- */
+
+static bool is_segment(const struct gk_membership *ms, struct gk_span segment)
+{
+	uint8_t bytes[8];
+	struct gk_buf own = gk_buf(bytes, sizeof(bytes));
+
+	gk_membership_put_segment(ms, &own);
+	return gk_span_equal(gk_buf_span(&own), segment);
+}
+
+static struct gk_membership *find_control(const struct gk_member *m, const struct gk_coap *msg)
+{
+	struct gk_membership *ms;
+	struct gk_span path[3];
+
+	if (gk_coap_path(msg, path, 3) != 3 || !gk_span_equal(path[0], gk_span_str("ace-group")))
+		return NULL;
+	ms = find_group(m, path[1]);
+	return ms && is_segment(ms, path[2]) ? ms : NULL;
+}
+
+static uint8_t post_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now)
+{
+	if (gk_coap_find_uint(msg, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM) !=
+	    GK_CF_ACE_GROUPCOMM)
+		return GK_COAP_BAD_FORMAT;
+	return gk_membership_rekeyed(ms, msg->payload, now);
+}
+
+/* "You have been evicted" (R 5). A node that was given up while it was out of reach comes back by
+ * itself, after a pause. */
+static uint8_t delete_control(struct gk_membership *ms, const struct gk_coap *msg,
+			      struct gk_now now)
+{
+	const struct gk_member *m = ms->member;
+
+	(void)msg;
+	if (!ms->in)
+		return GK_COAP_DELETED;
+	gk_membership_lost(ms, "notice of the KDC");
+	if (m->rejoin_delay_ms)
+		ms->due_ms[GK_DUE_REJOIN] =
+			now.mono.ms + m->rejoin_delay_ms + gk_member_jitter(m, m->rejoin_delay_ms);
+	return GK_COAP_DELETED;
+}
+
+/* A probe: being able to answer is the answer. */
+static uint8_t get_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now)
+{
+	(void)ms;
+	(void)msg;
+	(void)now;
+	return GK_COAP_CONTENT;
+}
+
+static uint8_t serve(const struct gk_member *m, const struct gk_coap *msg, struct gk_now now)
+{
+	static const struct {
+		uint8_t method;
+		uint8_t (*serve)(struct gk_membership *, const struct gk_coap *, struct gk_now);
+	} rows[] = {
+		{ GK_COAP_GET, get_control },
+		{ GK_COAP_POST, post_control },
+		{ GK_COAP_DELETE, delete_control },
+	};
+	struct gk_membership *ms = find_control(m, msg);
+
+	if (!ms)
+		return GK_COAP_NOT_FOUND;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].method == msg->code)
+			return rows[i].serve(ms, msg, now);
+	}
+	return GK_COAP_NOT_ALLOWED;
+}
+
+static void reply_protected(struct gk_member *m, const struct gk_exchange *exchange,
+			    struct gk_span request, struct gk_oscore_ref *ref, uint8_t code,
+			    struct gk_now now)
+{
+	uint8_t plain_bytes[4], bytes[REPLY_ROOM];
+	struct gk_buf plain = gk_buf(plain_bytes, sizeof(plain_bytes));
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	(void)gk_coap_begin(&plain, code);
+	if (gk_oscore_protect_response(&m->assoc, ref, gk_buf_span(&plain), false, &buf) ||
+	    gk_kept_set(&m->env, &m->kept, exchange, request, gk_buf_span(&buf), now))
+		return;
+	gk_queue_reply(&m->queue, exchange, gk_buf_span(&buf));
+}
+
+/* Only what is new and verified counts; everything else is met with silence, so that a flood
+ * costs us no answers. */
+static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
+			struct gk_span message, struct gk_now now)
+{
+	uint8_t bytes[MESSAGE_ROOM];
+	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
+	struct gk_oscore_ref ref;
+	struct gk_coap msg;
+	bool fresh;
+
+	if (gk_kept_matches(&m->kept, exchange, message, now)) {
+		gk_queue_reply(&m->queue, exchange, gk_blob_span(&m->kept.answer));
+		return;
+	}
+	if (!m->assoc.aead ||
+	    gk_oscore_unprotect_request(&m->assoc, message, &plain, &ref, &fresh) || !fresh ||
+	    gk_coap_parse(gk_buf_span(&plain), &msg))
+		return;
+	gk_window_accept(&m->assoc.window, gk_span_uint(gk_id_span(&ref.piv)));
+	reply_protected(m, exchange, message, &ref, serve(m, &msg, now), now);
+	gk_wipe(bytes, sizeof(bytes));
+}
+
+/* ---- the four calls ---- */
+
+enum gk_err gk_member_receive(struct gk_member *m, const struct gk_exchange *exchange,
+			      struct gk_span message, struct gk_now now)
+{
+	struct gk_oscore_option option;
+
+	if (gk_oscore_peek(message, &option, NULL))
+		return gk_queue_err(&m->queue);
+	if (option.group)
+		gk_membership_receive(m, exchange, &option, message, now);
+	else
+		receive_kdc(m, exchange, message, now);
+	return proceed(m, now);
+}
+
+enum gk_err gk_member_answer(struct gk_member *m, uint64_t id, struct gk_span message,
+			     struct gk_now now)
+{
+	gk_task_answered(m, id, message, now);
+	return proceed(m, now);
+}
+
+struct gk_mono gk_member_next_expiry(const struct gk_member *m)
+{
+	struct gk_mono next = { gk_task_due_ms(m) };
+
+	for (size_t i = 0; i < m->group_count; i++) {
+		for (size_t k = 0; k < GK_DUE_COUNT; k++) {
+			if (m->groups[i]->due_ms[k] < next.ms)
+				next.ms = m->groups[i]->due_ms[k];
+		}
+	}
+	return next;
+}
+
+enum gk_err gk_member_expire(struct gk_member *m, struct gk_now now)
+{
+	for (size_t i = 0; i < m->group_count; i++)
+		gk_membership_due(m->groups[i], now);
+	return proceed(m, now);
+}
+
+bool gk_member_event(struct gk_member *m, struct gk_event *event)
+{
+	return gk_queue_take(&m->queue, event);
+}
+
+enum gk_err gk_member_info(const struct gk_member *m, struct gk_span group,
+			   struct gk_membership_info *info)
+{
+	const struct gk_membership *ms = find_group(m, group);
+
+	if (!ms)
+		return GK_ERR_UNKNOWN;
+	*info = (struct gk_membership_info){
+		.joined = ms->in,
+		.num = ms->has_material ? ms->num : -1,
+		.gid = gk_id_span(&ms->common.gid),
+		.node = gk_span(ms->node, ms->node_len),
+		.roles = ms->roles,
+		.peers = ms->peer_count,
+		.accepted = ms->accepted,
+		.refused = ms->refused,
+	};
+	if (ms->has_sid)
+		info->sender_id = gk_id_span(&ms->sender.id);
+	return GK_OK;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The member from inside.
+ *
+ *   member.c       the object, the public calls, what arrives and what is due
+ *   member_task.c  exchanges with the KDC, one at a time: which is next, and how it went
+ *   membership.c   one group: material, peers, messages of the group
+ */
+#ifndef GK_MEMBER_H
+#define GK_MEMBER_H
+
+#include "block.h"
+#include "cbor.h"
+#include "event.h"
+#include "group_oscore.h"
+#include "kept.h"
+#include "mem.h"
+#include "numbers.h"
+#include "scope.h"
+
+#define GK_MEMBERSHIPS_MAX 8
+#define GK_REFS_MAX        8 /* group messages that can still be answered */
+#define GK_NODE_NAME_MAX   32
+#define GK_CHALLENGE_MAX   64   /* N_S of a KDC; an exported one has 32 bytes */
+#define GK_KEY_CHECK_S     3600 /* default of policy 1 (P 14) */
+
+/** Exchanges with the KDC, in order of urgency. */
+enum gk_task {
+	GK_TASK_TOKEN,    /* POST /authz-info */
+	GK_TASK_LEAVE,    /* DELETE nodes/N */
+	GK_TASK_JOIN,     /* POST the group */
+	GK_TASK_STALE,    /* FETCH stale-sids */
+	GK_TASK_MATERIAL, /* GET nodes/N */
+	GK_TASK_RENEW,    /* POST nodes/N */
+	GK_TASK_CREDS,    /* GET creds */
+	GK_TASK_CHECK,    /* GET num */
+	GK_TASK_COUNT,
+};
+
+/** Moments at which a membership wants to do something. */
+enum gk_due {
+	GK_DUE_CHECK,  /* Key Update Check Interval */
+	GK_DUE_EXPIRY, /* of the material */
+	GK_DUE_PULL,   /* after hearing an unknown epoch */
+	GK_DUE_REJOIN, /* after an eviction notice */
+	GK_DUE_COUNT,
+};
+
+/** Another member, by its Sender ID. */
+struct gk_peer {
+	struct gk_id id;
+	uint32_t roles;
+	struct gk_blob cred;
+	bool ready; /* 'context' is derived, from the present material */
+	struct gk_group_recipient context;
+};
+
+/** Where we stand in one group. */
+struct gk_membership {
+	struct gk_member *member;
+	uint8_t name_len;
+	uint8_t name[GK_GROUP_NAME_MAX];
+	uint32_t roles;
+	int sign_alg;    /* of the group; ES256 until we are told */
+	bool in;         /* the KDC has us in the group */
+	bool recovering; /* what is installed next was missed before */
+	uint8_t life;    /* how often we have been out; part of our control_uri */
+	unsigned wants;  /* bits of enum gk_task */
+	int64_t due_ms[GK_DUE_COUNT];
+	uint8_t node_len;
+	uint8_t node[GK_NODE_NAME_MAX];
+	uint8_t n_c[8]; /* cnonce of the join under way */
+	/* material */
+	bool has_material;
+	int64_t num; /* version last installed; -1: none */
+	struct gk_group_common common;
+	struct gk_group_input algorithms; /* as told in the Join Response; no spans */
+	struct gk_blob kdc_cred;
+	struct gk_group_sender sender;
+	bool has_sid;
+	struct gk_blob held; /* newer material, until the stale Sender IDs are known (P 11.3) */
+	/* peers */
+	struct gk_peer *peers;
+	size_t peer_count, peer_cap;
+	uint32_t check_interval_s;
+	int64_t next_pull_ms; /* not before: anyone can forge a Gid */
+	uint32_t pull_pause_ms;
+	uint64_t accepted, refused;
+};
+
+/** The exchange with the KDC that is under way. */
+struct gk_exchange_out {
+	bool busy;
+	enum gk_task task;
+	struct gk_membership *ms; /* NULL for GK_TASK_TOKEN */
+	uint64_t id;
+	struct gk_oscore_ref ref;
+	struct gk_blob message; /* to repeat it with an Echo */
+	bool echoed;
+	struct gk_blob body; /* of an answer in blocks: code, options, payload so far */
+	uint32_t blocks;
+};
+
+/** A group message that can be answered. */
+struct gk_answerable {
+	bool open;
+	uint64_t id;
+	struct gk_exchange exchange;
+	struct gk_oscore_ref ref;
+	struct gk_membership *ms;
+};
+
+struct gk_member {
+	struct gk_env env;
+	struct gk_queue queue;
+	struct gk_blob token, name, control_base;
+	struct gk_id osc_id;
+	uint8_t ms[64], salt[32];
+	size_t ms_len, salt_len;
+	struct gk_addr kdc;
+	uint32_t answer_timeout_ms, rejoin_delay_ms;
+	struct gk_key_pair key[2]; /* ES256, EdDSA; crv 0: not in this build */
+	struct gk_blob cred[2];
+	/* the association with the KDC */
+	struct gk_oscore assoc;
+	uint8_t n1[8];
+	struct gk_id id1;
+	uint8_t challenge_len;
+	uint8_t challenge[GK_CHALLENGE_MAX];
+	struct gk_kept kept;
+	struct gk_exchange_out out;
+	unsigned failures;
+	int64_t not_before_ms; /* back-off */
+	uint64_t next_id;
+	struct gk_membership *groups[GK_MEMBERSHIPS_MAX];
+	size_t group_count;
+	struct gk_answerable answerable[GK_REFS_MAX];
+	size_t next_answerable;
+};
+
+/* ---- member.c ---- */
+void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_via via,
+		    const char *reason);
+const struct gk_key_pair *gk_member_key(const struct gk_member *m, int sign_alg);
+struct gk_span gk_member_cred(const struct gk_member *m, int sign_alg);
+/** A random time between 0 and 'max_ms', so that members do not all speak at once. */
+uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
+
+/* ---- member_task.c ---- */
+/** Want an exchange; it takes place when its turn comes. */
+void gk_task_want(struct gk_membership *ms, enum gk_task task);
+/** Start the next exchange if none is under way and no pause is due. */
+void gk_task_next(struct gk_member *m, struct gk_now now);
+/** @return when gk_task_next() has something to do */
+int64_t gk_task_due_ms(const struct gk_member *m);
+void gk_task_answered(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now);
+void gk_task_wipe(struct gk_member *m);
+
+/* ---- membership.c ---- */
+GK_MUST_CHECK enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group,
+					    uint32_t roles, struct gk_membership **ms);
+void gk_membership_free(struct gk_membership *ms);
+struct gk_span gk_membership_name(const struct gk_membership *ms);
+/**
+ * Append the last segment of our control_uri: "node", and another for each time that we come back.
+ * So a notice that was long on its way puts out the membership which it is about, and no later one.
+ */
+void gk_membership_put_segment(const struct gk_membership *ms, struct gk_buf *buf);
+/** Forget material and peers: this membership is over. */
+void gk_membership_drop(struct gk_membership *ms);
+/** The KDC does not have us any more. */
+void gk_membership_lost(struct gk_membership *ms, const char *reason);
+
+/** Material as it comes in a Join Response, a GET answer or a rekeying message. */
+struct gk_material {
+	int64_t num;
+	int64_t exi_s; /* -1: absent */
+	struct gk_span master_secret, salt, gid;
+	bool has_sid;
+	struct gk_span sid;
+	bool has_algorithms;
+	struct gk_group_input algorithms;
+	struct gk_span creds, roles, ids; /* encoded arrays, or empty */
+	struct gk_span stale;             /* encoded array, or empty */
+	struct gk_span policies;          /* encoded map, or empty */
+	struct gk_span kdc_cred, kdc_nonce, kdc_verify;
+};
+GK_MUST_CHECK enum gk_err gk_material_read(struct gk_span payload, struct gk_material *material);
+/**
+ * Install material that is newer than 'num': new keys, sequence number 0, fresh windows
+ * (G 2.6.3.2), peers as told.
+ * @return GK_OK; GK_ERR_REPLAY: not newer, nothing changed; else the membership has no material
+ */
+GK_MUST_CHECK enum gk_err gk_membership_install(struct gk_membership *ms,
+						const struct gk_material *material,
+						struct gk_now now);
+/** A verified rekeying message (P 11.2). @return the code to answer with */
+uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now);
+/** Newer material was fetched: hold it back until the stale Sender IDs are known. */
+void gk_membership_hold(struct gk_membership *ms, struct gk_span payload);
+/** Install what was held back. */
+void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struct gk_now now);
+/** Take a Sender ID of our own into use, unlike the present one; sequence number 0. */
+GK_MUST_CHECK enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid);
+/**
+ * Take the Sender ID of a Key Renewal into use, now or with the next material.
+ * @return GK_ERR_RANGE: it is none, or the one that we have, whose nonces are used; and as above
+ */
+GK_MUST_CHECK enum gk_err gk_membership_renew_sid(struct gk_membership *ms, struct gk_span sid);
+/** Take in the peers of three parallel arrays; with 'replace' others go. */
+GK_MUST_CHECK enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span creds,
+						  struct gk_span roles, struct gk_span ids,
+						  bool replace);
+/** Remove all peers that an encoded array of Sender IDs does not name. */
+void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids);
+/** Remove peers by an encoded array of Sender IDs. */
+void gk_membership_remove_peers(struct gk_membership *ms, struct gk_span ids);
+void gk_membership_remove_all_peers(struct gk_membership *ms);
+/** A message under a group's keys arrived. */
+void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchange,
+			   const struct gk_oscore_option *option, struct gk_span message,
+			   struct gk_now now);
+/** Do what is due. */
+void gk_membership_due(struct gk_membership *ms, struct gk_now now);
+
+#endif

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * Who is still there (design section 6, first form). The kernel's neighbour table raises
+ * suspicion; only unanswered authenticated probes lead to a removal.
+ *
+ *   PRESENT --no sign of life for check_interval--> kernel probe --failed, or no verdict-->
+ *   SUSPECT --probes unanswered--> ABSENT --grace--> removed
+ *
+ * Any authenticated message leads back to PRESENT.
+ */
+#include "kdc.h"
+
+#define KERNEL_VERDICT_MS 5000 /* the kernel's default is 3 solicitations, a second apart */
+#define BUSY_MS           1000 /* too many requests of ours under way: a little later */
+
+static const struct gk_presence_config *policy(const struct gk_node *node)
+{
+	return &node->group->config.presence;
+}
+
+/* A restored group that is not served has no policy yet; gk_presence_excuse() starts its clocks. */
+static void wake_in(struct gk_node *node, struct gk_now now, int64_t ms)
+{
+	if (!node->group->served)
+		return;
+	gk_timer_set(&node->group->kdc->timers, &node->check, now.mono.ms + ms);
+}
+
+static int64_t interval_ms(const struct gk_node *node)
+{
+	return 1000 * (int64_t)policy(node)->check_interval_s;
+}
+
+/* Cheap for a member that is present: its timer stays where it is and looks at last_seen_ms when
+ * it fires. */
+void gk_presence_seen(struct gk_node *node, struct gk_now now)
+{
+	bool back = node->presence != GK_PRESENT;
+
+	node->last_seen_ms = now.mono.ms;
+	node->presence = GK_PRESENT;
+	node->kernel_asked = false;
+	if (back)
+		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, NULL);
+	if (back || !node->check.slot)
+		wake_in(node, now, interval_ms(node));
+}
+
+void gk_presence_excuse(struct gk_node *node, struct gk_now now)
+{
+	node->presence = GK_PRESENT;
+	node->kernel_asked = false;
+	node->last_seen_ms = now.mono.ms;
+	wake_in(node, now, interval_ms(node));
+}
+
+static void send_probe(struct gk_node *node, struct gk_now now)
+{
+	uint8_t bytes[GK_URI_PATH_MAX + 16];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
+	uint32_t wait_ms = 1000 * policy(node)->probe_wait_s;
+
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
+	if (!gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
+			       wait_ms)) {
+		wake_in(node, now, BUSY_MS);
+		return;
+	}
+	node->probes_sent++;
+	wake_in(node, now, wait_ms);
+}
+
+static void suspect(struct gk_node *node, const char *reason, struct gk_now now)
+{
+	node->presence = GK_SUSPECT;
+	node->probes_sent = 0;
+	gk_kdc_note(node->group->kdc, GK_NOTE_SUSPECT, node, reason);
+	send_probe(node, now);
+}
+
+static void check_present(struct gk_node *node, struct gk_now now)
+{
+	int64_t quiet_ms = now.mono.ms - node->last_seen_ms;
+
+	if (node->kernel_asked) {
+		suspect(node, "silent, and the kernel has no verdict", now);
+	} else if (quiet_ms < interval_ms(node)) {
+		wake_in(node, now, interval_ms(node) - quiet_ms);
+	} else {
+		node->kernel_asked = true;
+		gk_queue_add(&node->group->kdc->queue,
+			     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = node->address });
+		wake_in(node, now, KERNEL_VERDICT_MS);
+	}
+}
+
+static void check_suspect(struct gk_node *node, struct gk_now now)
+{
+	if (node->probes_sent < policy(node)->probes) {
+		send_probe(node, now);
+		return;
+	}
+	node->presence = GK_ABSENT;
+	gk_kdc_note(node->group->kdc, GK_NOTE_ABSENT, node, "authenticated probes unanswered");
+	wake_in(node, now, 1000 * (int64_t)policy(node)->grace_s);
+}
+
+static void check_absent(struct gk_node *node, struct gk_now now)
+{
+	if (policy(node)->evict)
+		gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
+	else
+		wake_in(node, now, interval_ms(node));
+}
+
+void gk_presence_due(struct gk_node *node, struct gk_now now)
+{
+	static void (*const check[])(struct gk_node *, struct gk_now) = {
+		[GK_PRESENT] = check_present,
+		[GK_SUSPECT] = check_suspect,
+		[GK_ABSENT] = check_absent,
+	};
+
+	if (node->group->kdc->blind)
+		wake_in(node, now, interval_ms(node));
+	else
+		check[node->presence](node, now);
+}
+
+/* A confirmation by the kernel is not authenticated: it puts off the next check, and takes back
+ * no suspicion. */
+void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
+{
+	if (!node->group->served || node->group->kdc->blind || node->presence != GK_PRESENT)
+		return;
+	if (reach == GK_REACH_FAILED) {
+		suspect(node, "the kernel cannot reach its neighbour", now);
+	} else if (reach == GK_REACH_CONFIRMED && node->kernel_asked) {
+		node->kernel_asked = false;
+		wake_in(node, now, interval_ms(node));
+	}
+}

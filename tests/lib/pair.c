@@ -1,0 +1,1318 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "pair.h"
+
+#include "libgroupkey/cbor.h"
+#include "libgroupkey/cred.h"
+#include "libgroupkey/kdc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START_MS   1000000
+#define START_S    1760000000
+#define NONCES     (1u << 15)
+#define RAW_ID     (UINT64_C(1) << 62)
+#define ANYONE     (-3)
+#define CLIENT_LEN 14 /* fields of a client's record */
+#define KEY_LEN    16
+
+static void break_rule(struct pair *p, const char *rule, struct gk_span bytes)
+{
+	if (!p->broken[0])
+		snprintf(p->broken, sizeof(p->broken), "%s (at %lld ms, event %zu, %zu bytes)",
+			 rule, (long long)p->now.mono.ms, p->events, bytes.len);
+}
+
+static void *must_have(void *memory)
+{
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static struct gk_span copy(struct gk_span bytes)
+{
+	uint8_t *data = must_have(malloc(bytes.len + 1));
+
+	if (bytes.len)
+		memcpy(data, bytes.data, bytes.len);
+	return gk_span(data, bytes.len);
+}
+
+static void text_of(struct gk_span bytes, char *out, size_t size)
+{
+	size_t len = bytes.len < size - 1 ? bytes.len : size - 1;
+
+	if (len)
+		memcpy(out, bytes.data, len);
+	out[len] = '\0';
+}
+
+/* ---- the store ---- */
+
+static struct pair_record *find_record(const struct pair *p, enum gk_table table,
+				       struct gk_span key)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		struct pair_record *r = &p->records[i];
+
+		if (r->table == table && gk_span_equal(gk_span(r->key, r->key_len), key))
+			return r;
+	}
+	return NULL;
+}
+
+static void drop_record(struct pair *p, struct pair_record *r)
+{
+	free(r->key);
+	free(r->value);
+	*r = p->records[--p->record_count];
+}
+
+static void commit(struct pair *p, const struct gk_record *record)
+{
+	struct pair_record *r = find_record(p, record->table, record->key);
+
+	if (r && !record->value.len) {
+		drop_record(p, r);
+		return;
+	}
+	if (!record->value.len)
+		return;
+	if (!r) {
+		if (p->record_count == p->record_cap) {
+			p->record_cap = p->record_cap ? 2 * p->record_cap : 16;
+			p->records = must_have(
+				realloc(p->records, p->record_cap * sizeof(*p->records)));
+		}
+		r = &p->records[p->record_count++];
+		*r = (struct pair_record){ .table = record->table };
+		r->key = (uint8_t *)(uintptr_t)copy(record->key).data;
+		r->key_len = record->key.len;
+	}
+	free(r->value);
+	r->value = (uint8_t *)(uintptr_t)copy(record->value).data;
+	r->value_len = record->value.len;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct pair_record *x = *(const struct pair_record *const *)a;
+	const struct pair_record *y = *(const struct pair_record *const *)b;
+	size_t len = x->key_len < y->key_len ? x->key_len : y->key_len;
+	int order = (int)x->table - (int)y->table;
+
+	if (!order)
+		order = memcmp(x->key, y->key, len);
+	return order ? order : (x->key_len > y->key_len) - (x->key_len < y->key_len);
+}
+
+void pair_digest(const struct pair *p, uint8_t out[GK_HASH_LEN])
+{
+	const struct pair_record **sorted =
+		must_have(malloc((p->record_count + 1) * sizeof(struct pair_record *)));
+	size_t total = 1, at = 0;
+	uint8_t *all;
+
+	for (size_t i = 0; i < p->record_count; i++) {
+		sorted[i] = &p->records[i];
+		total += 1 + sorted[i]->key_len + sorted[i]->value_len;
+	}
+	qsort(sorted, p->record_count, sizeof(*sorted), by_key);
+	all = must_have(malloc(total));
+	for (size_t i = 0; i < p->record_count; i++) {
+		all[at++] = (uint8_t)sorted[i]->table;
+		memcpy(all + at, sorted[i]->key, sorted[i]->key_len);
+		at += sorted[i]->key_len;
+		memcpy(all + at, sorted[i]->value, sorted[i]->value_len);
+		at += sorted[i]->value_len;
+	}
+	if (gk_sha256(gk_span(all, at), out))
+		abort();
+	free(all);
+	free(sorted);
+}
+
+/* ---- what the store knows of an association: record.c's form, read again ---- */
+
+struct stored {
+	struct gk_oscore ctx; /* the KDC's own */
+	uint64_t limit;
+};
+
+static bool read_client(const struct pair_record *r, struct stored *s)
+{
+	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
+	struct gk_buf id_context = gk_buf(s->ctx.id_context, sizeof(s->ctx.id_context));
+	bool fine;
+
+	memset(s, 0, sizeof(*s));
+	gk_cbor_array_of(&c, CLIENT_LEN);
+	(void)gk_cbor_uint(&c, UINT32_MAX);
+	(void)gk_cbor_bytes(&c);
+	(void)gk_cbor_bytes(&c);
+	(void)gk_cbor_int(&c);
+	s->ctx.aead = gk_aead_find(gk_cbor_int(&c));
+	fine = !gk_id_set(&s->ctx.recipient_id, gk_cbor_bytes(&c));
+	fine = fine && !gk_id_set(&s->ctx.sender_id, gk_cbor_bytes(&c));
+	s->ctx.has_id_context = gk_cbor_bool(&c);
+	gk_buf_add(&id_context, gk_cbor_bytes(&c));
+	s->ctx.id_context_len = (uint8_t)id_context.len;
+	for (int i = 0; i < 3; i++) {
+		uint8_t *out[] = { s->ctx.sender_key, s->ctx.recipient_key, s->ctx.common_iv };
+		struct gk_span bytes = gk_cbor_bytes(&c);
+		struct gk_buf buf = gk_buf(out[i], i == 2 ? GK_AEAD_NONCE_MAX : KEY_LEN);
+
+		gk_buf_add(&buf, bytes);
+		fine = fine && !buf.overflow;
+	}
+	s->limit = gk_cbor_uint(&c, UINT64_MAX);
+	return fine && !c.err && s->ctx.aead;
+}
+
+/* The association by its kid: the KDC's own Sender ID, or its Recipient ID. */
+static bool find_association(const struct pair *p, struct gk_span kid, bool own, struct stored *s)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		if (p->records[i].table != GK_TABLE_CLIENT || !read_client(&p->records[i], s))
+			continue;
+		if (gk_span_equal(gk_id_span(own ? &s->ctx.sender_id : &s->ctx.recipient_id), kid))
+			return true;
+	}
+	return false;
+}
+
+/* The other end's view of a context. */
+static struct gk_oscore mirror(const struct gk_oscore *ctx)
+{
+	struct gk_oscore m = *ctx;
+
+	m.sender_id = ctx->recipient_id;
+	m.recipient_id = ctx->sender_id;
+	memcpy(m.sender_key, ctx->recipient_key, sizeof(m.sender_key));
+	memcpy(m.recipient_key, ctx->sender_key, sizeof(m.recipient_key));
+	m.window = (struct gk_window){ 0 };
+	return m;
+}
+
+/* ---- nonces ---- */
+
+struct pair_nonce {
+	uint64_t key;   /* hash of key, id_piv and Partial IV; 0: free */
+	uint64_t bytes; /* hash of the message */
+};
+
+static uint64_t hash_of(uint64_t h, struct gk_span bytes)
+{
+	h = (h ^ bytes.len) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < bytes.len; i++)
+		h = (h ^ bytes.data[i]) * UINT64_C(0x100000001b3);
+	return (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
+static void use_nonce(struct pair *p, struct gk_span key, struct gk_span id, struct gk_span piv,
+		      struct gk_span message)
+{
+	uint64_t h = hash_of(hash_of(hash_of(1, key), id), piv) | 1;
+	uint64_t bytes = hash_of(2, message);
+	size_t i = h % NONCES;
+
+	while (p->nonces[i].key && p->nonces[i].key != h)
+		i = (i + 1) % NONCES;
+	if (p->nonces[i].key && p->nonces[i].bytes != bytes)
+		break_rule(p, "two messages with the same key and nonce", message);
+	if (!p->nonces[i].key && ++p->nonce_count == NONCES / 2)
+		break_rule(p, "too many messages for this harness", message);
+	p->nonces[i] = (struct pair_nonce){ h, bytes };
+}
+
+/* ---- material ---- */
+
+struct stored_group {
+	int64_t num;
+	uint8_t prefix[2];
+	uint8_t ms[GK_MS_LEN];
+};
+
+static bool read_group(const struct pair_record *r, struct stored_group *g)
+{
+	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
+	struct gk_span prefix, ms;
+
+	gk_cbor_array_of(&c, 9);
+	(void)gk_cbor_uint(&c, UINT32_MAX);
+	g->num = gk_cbor_int(&c);
+	(void)gk_cbor_bool(&c);
+	(void)gk_cbor_bool(&c);
+	prefix = gk_cbor_bytes(&c);
+	ms = gk_cbor_bytes(&c);
+	if (c.err || prefix.len != 2 || ms.len != GK_MS_LEN)
+		return false;
+	memcpy(g->prefix, prefix.data, 2);
+	memcpy(g->ms, ms.data, GK_MS_LEN);
+	return true;
+}
+
+/* What is given out is what is stored: its num and its key. Only an answer that is given once more
+ * may be older. */
+static void check_material(struct pair *p, struct gk_span payload, bool newest)
+{
+	static const struct gk_cbor_field fields[] = {
+		{ GK_PARAM_KEY, GK_CBOR_MAP, true },
+		{ GK_PARAM_NUM, GK_CBOR_UINT, true },
+	};
+	static const struct gk_cbor_field key_fields[] = {
+		{ GK_OSC_MS, GK_CBOR_BYTES, true },
+		{ GK_OSC_CONTEXT_ID, GK_CBOR_BYTES, true },
+	};
+	struct gk_cbor_item item[2], key[2];
+	struct stored_group g;
+
+	if (gk_cbor_read_map(payload, fields, 2, item) ||
+	    gk_cbor_read_map(item[0].encoded, key_fields, 2, key))
+		return;
+	for (size_t i = 0; i < p->record_count; i++) {
+		if (p->records[i].table != GK_TABLE_GROUP || !read_group(&p->records[i], &g) ||
+		    memcmp(g.prefix, key[1].string.data, 2) != 0)
+			continue;
+		if (item[1].number > g.num || (newest && item[1].number < g.num))
+			break_rule(p, "material of a version that is not the stored one", payload);
+		if (item[1].number == g.num &&
+		    !gk_span_equal(key[0].string, gk_span(g.ms, GK_MS_LEN)))
+			break_rule(p, "a key that is not the stored one", payload);
+		use_nonce(p, gk_span_str("gid"), key[1].string, gk_span(NULL, 0), key[0].string);
+		return;
+	}
+	break_rule(p, "material of a group that is not stored", payload);
+}
+
+/* ---- the log ---- */
+
+static struct pair_message *append(struct pair *p, enum pair_kind kind, int from, int to,
+				   struct gk_span bytes)
+{
+	struct pair_message *m = must_have(calloc(1, sizeof(*m)));
+
+	if (p->log_count == p->log_cap) {
+		p->log_cap = p->log_cap ? 2 * p->log_cap : 64;
+		p->log = must_have(realloc(p->log, p->log_cap * sizeof(struct pair_message *)));
+	}
+	p->log[p->log_count++] = m;
+	*m = (struct pair_message){ .kind = kind,
+				    .from = from,
+				    .to = to,
+				    .bytes = copy(bytes),
+				    .sent_ms = p->now.mono.ms,
+				    .deadline_ms = GK_NEVER,
+				    .life = p->life };
+	/* a message id and a token as a shell would choose them */
+	m->exchange = (struct gk_exchange){ .id = p->log_count,
+					    .message_id = (uint16_t)(0x4000 + p->log_count),
+					    .token_len = 2 };
+	m->exchange.token[0] = (uint8_t)(p->log_count >> 8);
+	m->exchange.token[1] = (uint8_t)p->log_count;
+	return m;
+}
+
+static void open_request(struct pair *p, struct pair_message *m)
+{
+	struct gk_oscore_option option;
+	struct gk_oscore_ref ref;
+	struct stored s;
+	struct gk_oscore other;
+	uint8_t *plain = must_have(malloc(m->bytes.len + 1));
+	struct gk_buf buf = gk_buf(plain, m->bytes.len);
+	struct gk_coap msg;
+	bool fresh;
+
+	m->plain = gk_span(plain, 0);
+	if (gk_oscore_peek(m->bytes, &option, NULL) ||
+	    !find_association(p, option.kid, true, &s)) {
+		break_rule(p, "a request under an association that is not stored", m->bytes);
+		return;
+	}
+	if (gk_span_uint(option.piv) >= s.limit)
+		break_rule(p, "a request's Partial IV is not reserved", m->bytes);
+	use_nonce(p, gk_span(s.ctx.sender_key, KEY_LEN), option.kid, option.piv, m->bytes);
+	other = mirror(&s.ctx);
+	if (gk_oscore_unprotect_request(&other, m->bytes, &buf, &ref, &fresh)) {
+		break_rule(p, "a request that its receiver cannot open", m->bytes);
+		return;
+	}
+	m->plain = gk_buf_span(&buf);
+	if (!gk_coap_parse(m->plain, &msg))
+		check_material(p, msg.payload, true);
+}
+
+/* A REPLY of the KDC to 'request'. */
+static struct gk_span open_reply(struct pair *p, struct gk_span request, struct gk_span bytes)
+{
+	struct gk_oscore_option option, asked;
+	struct gk_oscore_ref ref = { .nonce_used = false };
+	struct stored s;
+	struct gk_oscore other;
+	uint8_t *plain = must_have(malloc(bytes.len + 1));
+	struct gk_buf buf = gk_buf(plain, bytes.len);
+	struct gk_coap msg;
+
+	if (gk_oscore_peek(bytes, &option, NULL) == GK_ERR_MISSING) {
+		memcpy(plain, bytes.data, bytes.len);
+		return gk_span(plain, bytes.len);
+	}
+	if (gk_oscore_peek(request, &asked, NULL) ||
+	    !find_association(p, asked.kid, false, &s)) {
+		break_rule(p, "an answer under an association that is not stored", bytes);
+		return gk_span(plain, 0);
+	}
+	if (option.piv.len && gk_span_uint(option.piv) >= s.limit)
+		break_rule(p, "an answer's Partial IV is not reserved", bytes);
+	use_nonce(p, gk_span(s.ctx.sender_key, KEY_LEN),
+		  option.piv.len ? gk_id_span(&s.ctx.sender_id) : asked.kid,
+		  option.piv.len ? option.piv : asked.piv, bytes);
+	if (gk_id_set(&ref.kid, asked.kid) || gk_id_set(&ref.piv, asked.piv))
+		abort();
+	other = mirror(&s.ctx);
+	if (gk_oscore_unprotect_response(&other, &ref, bytes, &buf, NULL)) {
+		break_rule(p, "an answer that its receiver cannot open", bytes);
+		return gk_span(plain, 0);
+	}
+	if (!gk_coap_parse(gk_buf_span(&buf), &msg))
+		check_material(p, msg.payload, false);
+	return gk_buf_span(&buf);
+}
+
+/* ---- notes ---- */
+
+static void take_note(struct pair *p, int from, const struct gk_event *event)
+{
+	const struct gk_note *note = &event->note;
+	struct pair_note *n;
+	struct gk_coap msg;
+
+	if (p->note_count == p->note_cap) {
+		p->note_cap = p->note_cap ? 2 * p->note_cap : 64;
+		p->notes = must_have(realloc(p->notes, p->note_cap * sizeof(*p->notes)));
+	}
+	n = &p->notes[p->note_count++];
+	*n = (struct pair_note){ .from = from,
+				 .kind = note->kind,
+				 .num = note->num,
+				 .via = note->via,
+				 .reason = note->reason,
+				 .id = event->id };
+	text_of(note->node, n->node, sizeof(n->node));
+	text_of(note->name, n->name, sizeof(n->name));
+	text_of(note->group, n->group, sizeof(n->group));
+	if (gk_id_set(&n->sid, note->sid))
+		break_rule(p, "a Sender ID longer than any", note->sid);
+	if (note->kind == GK_NOTE_MESSAGE && !gk_coap_parse(note->message, &msg))
+		text_of(msg.payload, n->text, sizeof(n->text));
+}
+
+/* group | 0 | number, as record.c has it */
+static bool has_member_record(const struct pair *p, struct gk_span group, struct gk_span node)
+{
+	uint8_t key[128];
+	struct gk_buf buf = gk_buf(key, sizeof(key));
+	char name[32];
+	unsigned long long number;
+
+	text_of(node, name, sizeof(name));
+	number = strtoull(name + 1, NULL, 10);
+	gk_buf_add(&buf, group);
+	gk_buf_byte(&buf, 0);
+	for (int shift = 56; shift >= 0; shift -= 8)
+		gk_buf_byte(&buf, (uint8_t)(number >> shift));
+	return find_record(p, GK_TABLE_MEMBER, gk_buf_span(&buf)) != NULL;
+}
+
+/* What the operator is told is stored (design section 7, point 3). */
+static void check_note(struct pair *p, const struct gk_note *note)
+{
+	bool member = note->node.len && has_member_record(p, note->group, note->node);
+	struct pair_record *r = find_record(p, GK_TABLE_GROUP, note->group);
+	struct stored_group g;
+
+	if ((note->kind == GK_NOTE_LEFT || note->kind == GK_NOTE_EVICTED) && member)
+		break_rule(p, "a departure was told of before it was stored", note->node);
+	if ((note->kind == GK_NOTE_JOINED || note->kind == GK_NOTE_REJOINED) && !member)
+		break_rule(p, "a join was told of before it was stored", note->node);
+	if (note->kind == GK_NOTE_REKEYED && (!r || !read_group(r, &g) || g.num != note->num))
+		break_rule(p, "a rekeying was told of before it was stored", note->group);
+}
+
+/* ---- events ---- */
+
+static int index_of(const struct pair *p, const struct gk_addr *addr)
+{
+	for (size_t i = 0; i < p->node_count; i++) {
+		if (memcmp(p->node[i].addr.ip, addr->ip, 16) == 0)
+			return (int)i;
+	}
+	return PAIR_OUTSIDE;
+}
+
+static void take_kdc_request(struct pair *p, const struct gk_event *event)
+{
+	struct pair_message *m = append(p, PAIR_REQUEST, PAIR_KDC, index_of(p, &event->peer),
+					event->bytes);
+
+	m->id = event->id;
+	m->peer = event->peer;
+	m->open = true;
+	m->deadline_ms = p->now.mono.ms + event->timeout_ms;
+	open_request(p, m);
+}
+
+static void take_kdc_reply(struct pair *p, const struct gk_event *event)
+{
+	struct pair_message *m, *request;
+
+	if (event->id >= RAW_ID) {
+		if (event->id != p->raw_id)
+			break_rule(p, "an answer to no request", event->bytes);
+		p->raw_answers++;
+		p->raw_len = event->bytes.len;
+		memcpy(p->raw_answer, event->bytes.data, event->bytes.len);
+		free((void *)(uintptr_t)open_reply(p, p->raw_request, event->bytes).data);
+		return;
+	}
+	request = p->log[event->id - 1];
+	m = append(p, PAIR_REPLY, PAIR_KDC, request->from, event->bytes);
+	m->id = event->id;
+	m->plain = open_reply(p, request->bytes, event->bytes);
+}
+
+static void take_store(struct pair *p, const struct gk_record *record)
+{
+	struct pair_record *r = find_record(p, record->table, record->key);
+	struct pair_record new = { .value = (uint8_t *)(uintptr_t)record->value.data,
+				   .value_len = record->value.len };
+	struct stored_group was, is;
+
+	if (record->table == GK_TABLE_GROUP && r && read_group(r, &was) && read_group(&new, &is)) {
+		if (is.num < was.num)
+			break_rule(p, "num goes back", record->key);
+		if (is.num == was.num && memcmp(is.ms, was.ms, GK_MS_LEN) != 0)
+			break_rule(p, "two keys under one num", record->key);
+		if (memcmp(is.prefix, was.prefix, 2) != 0)
+			break_rule(p, "a group changed its Gid prefix", record->key);
+	}
+	commit(p, record);
+}
+
+static void take_kdc_event(struct pair *p, const struct gk_event *event)
+{
+	switch (event->kind) {
+	case GK_EVENT_STORE:
+		take_store(p, &event->record);
+		break;
+	case GK_EVENT_REPLY:
+		take_kdc_reply(p, event);
+		break;
+	case GK_EVENT_REQUEST:
+		take_kdc_request(p, event);
+		break;
+	case GK_EVENT_PROBE:
+		p->probes++;
+		p->probed = event->peer;
+		break;
+	case GK_EVENT_NOTE:
+		check_note(p, &event->note);
+		take_note(p, PAIR_KDC, event);
+		break;
+	case GK_EVENT_NONE:
+	case GK_EVENT_MULTICAST:
+		break_rule(p, "an event that a KDC never makes", event->bytes);
+		break;
+	}
+}
+
+/* ---- the KDC's life ---- */
+
+const uint8_t pair_as_key[16] = "key of the AS!!";
+
+static enum gk_err give_back(struct pair *p)
+{
+	enum gk_err err = GK_OK;
+
+	for (enum gk_table t = GK_TABLE_KDC; !err && t <= GK_TABLE_MEMBER; t++) {
+		for (size_t i = 0; !err && i < p->record_count; i++) {
+			const struct pair_record *r = &p->records[i];
+			struct gk_record record = { t, gk_span(r->key, r->key_len),
+						    gk_span(r->value, r->value_len) };
+
+			if (r->table == t)
+				err = gk_kdc_restore(p->kdc, &record, p->now);
+		}
+	}
+	return err;
+}
+
+static enum gk_err start(struct pair *p)
+{
+	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
+					.as_key = gk_span(pair_as_key, sizeof(pair_as_key)) };
+	enum gk_err err = gk_kdc_new(&p->env, &config, &p->kdc);
+
+	if (err)
+		return err;
+	p->life++;
+	return give_back(p);
+}
+
+static void stop(struct pair *p)
+{
+	gk_kdc_free(p->kdc);
+	p->kdc = NULL;
+	if (p->kdc_env.blocks) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "the KDC kept %zu blocks of memory",
+			 p->kdc_env.blocks);
+		break_rule(p, text, gk_span(NULL, 0));
+	}
+}
+
+/* @return false: it crashed on the way */
+static bool drain(struct pair *p)
+{
+	struct gk_event event;
+
+	while (gk_kdc_event(p->kdc, &event)) {
+		p->events++;
+		if (p->events == p->crash_at)
+			return false;
+		take_kdc_event(p, &event);
+	}
+	return true;
+}
+
+/* Groups come after all records; a failure that was ordered may strike here too. */
+static bool serve_all(struct pair *p)
+{
+	for (size_t i = 0; i < p->group_count; i++) {
+		enum gk_err err = gk_kdc_add_group(p->kdc, &p->config[i], p->now);
+
+		if (!drain(p) || err)
+			return false;
+	}
+	return true;
+}
+
+void pair_restart(struct pair *p)
+{
+	for (int i = 0; i < 4; i++) {
+		enum gk_err err;
+
+		if (p->kdc)
+			stop(p);
+		err = start(p);
+		if (!err && serve_all(p))
+			return;
+		if (err != GK_OK && err != GK_ERR_NO_MEMORY && err != GK_ERR_ENTROPY)
+			break_rule(p, gk_strerror(err), gk_span_str("restart"));
+	}
+	break_rule(p, "the KDC does not start", gk_span(NULL, 0));
+}
+
+void pair_drain_kdc(struct pair *p, enum gk_err err)
+{
+	bool alive = drain(p) && err != GK_ERR_NO_MEMORY;
+
+	p->last = err;
+	if (alive)
+		return;
+	if (p->manual_restart)
+		stop(p);
+	else
+		pair_restart(p);
+}
+
+/* ---- members ---- */
+
+static void take_node_event(struct pair *p, size_t i, const struct gk_event *event)
+{
+	struct pair_message *m;
+	struct gk_oscore_option option;
+
+	switch (event->kind) {
+	case GK_EVENT_REQUEST:
+		m = append(p, PAIR_REQUEST, (int)i, PAIR_KDC, event->bytes);
+		m->id = event->id;
+		m->peer = event->peer;
+		m->open = true;
+		m->deadline_ms = p->now.mono.ms + event->timeout_ms;
+		m->exchange.peer = p->node[i].addr;
+		m->life = 0;
+		break;
+	case GK_EVENT_REPLY:
+		m = append(p, PAIR_REPLY, (int)i, p->log[event->id - 1]->from, event->bytes);
+		m->id = event->id;
+		break;
+	case GK_EVENT_MULTICAST:
+		if (!gk_oscore_peek(event->bytes, &option, NULL))
+			use_nonce(p, option.kid_context, option.kid, option.piv, event->bytes);
+		for (size_t k = 0; k < p->node_count; k++) {
+			if (k == i)
+				continue;
+			m = append(p, PAIR_MULTICAST, (int)i, (int)k, event->bytes);
+			m->exchange.peer = p->node[i].addr;
+		}
+		break;
+	case GK_EVENT_NOTE:
+		take_note(p, (int)i, event);
+		break;
+	case GK_EVENT_STORE:
+	case GK_EVENT_PROBE:
+	case GK_EVENT_NONE:
+		break_rule(p, "an event that a member never makes", event->bytes);
+		break;
+	}
+}
+
+void pair_drain_node(struct pair *p, size_t i)
+{
+	struct gk_event event;
+
+	while (p->node[i].member && gk_member_event(p->node[i].member, &event))
+		take_node_event(p, i, &event);
+}
+
+static void make_member(struct pair *p, size_t i)
+{
+	struct pair_node *n = &p->node[i];
+	struct gk_member_config config = {
+		.token = gk_span(n->bundle.token, n->bundle.token_len),
+		.osc_id = gk_span(n->bundle.osc_id, 8),
+		.ms = gk_span(n->bundle.ms, 32),
+		.salt = gk_span(n->bundle.salt, 8),
+		.key_seed = gk_span(n->seed, 32),
+		.name = gk_span_str(n->name),
+		.control_base = gk_span_str(n->base),
+		.kdc = { .port = 5683 },
+		.rejoin_delay_ms = 10000,
+	};
+
+	if (gk_member_new(&n->env, &config, &n->member))
+		abort();
+}
+
+size_t pair_add(struct pair *p, uint32_t roles)
+{
+	size_t i = p->node_count++;
+	struct pair_node *n = &p->node[i];
+	struct gk_span groups[PAIR_GROUPS_MAX];
+	uint32_t all[PAIR_GROUPS_MAX];
+
+	*n = (struct pair_node){ .addr = { .port = 5683 } };
+	n->env = test_env(&n->test_env, p->seed + 1000 + i);
+	n->addr.ip[0] = 0xfd;
+	n->addr.ip[15] = (uint8_t)(i + 16);
+	snprintf(n->name, sizeof(n->name), "node%zu", i);
+	snprintf(n->base, sizeof(n->base), "coap://[fd00::%zx]:5683", i + 16);
+	memset(n->seed, (int)i + 1, sizeof(n->seed));
+	n->seed[0] = (uint8_t)p->seed;
+	for (size_t g = 0; g < p->group_count; g++) {
+		groups[g] = p->config[g].name;
+		all[g] = roles;
+	}
+	if (gk_kdc_issue(p->kdc,
+			 &(struct gk_client_spec){ .name = gk_span_str(n->name),
+						   .groups = groups,
+						   .roles = all,
+						   .group_count = p->group_count,
+						   .lifetime_s = 30 * 86400 },
+			 p->now, &n->bundle))
+		abort();
+	make_member(p, i);
+	return i;
+}
+
+static void free_member(struct pair *p, size_t i)
+{
+	gk_member_free(p->node[i].member);
+	p->node[i].member = NULL;
+	if (p->node[i].test_env.blocks)
+		break_rule(p, "a member kept memory", gk_span_str(p->node[i].name));
+}
+
+void pair_reset(struct pair *p, size_t i)
+{
+	free_member(p, i);
+	for (size_t k = 0; k < p->log_count; k++) {
+		if (p->log[k]->from == (int)i)
+			p->log[k]->open = false;
+	}
+	make_member(p, i);
+}
+
+enum gk_err pair_join(struct pair *p, size_t i, const char *group, uint32_t roles)
+{
+	enum gk_err err = gk_member_join(p->node[i].member, gk_span_str(group), roles, p->now);
+
+	pair_drain_node(p, i);
+	return err;
+}
+
+void pair_join_all(struct pair *p, size_t count)
+{
+	for (size_t k = 0; k < count; k++) {
+		size_t i = pair_add(p, 6);
+
+		if (pair_join(p, i, PAIR_LIGHTS, 6))
+			break_rule(p, "a join that was refused", gk_span_str(p->node[i].name));
+		pair_run(p);
+	}
+}
+
+enum gk_err pair_say(struct pair *p, size_t i, const char *group, const char *text)
+{
+	uint8_t bytes[128];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_POST);
+	enum gk_err err;
+
+	gk_coap_put_payload(&w, gk_span_str(text));
+	err = gk_member_say(p->node[i].member, gk_span_str(group), gk_buf_span(&buf), p->now);
+	pair_drain_node(p, i);
+	return err;
+}
+
+enum gk_err pair_leave(struct pair *p, size_t i, const char *group)
+{
+	enum gk_err err = gk_member_leave(p->node[i].member, gk_span_str(group), p->now);
+
+	pair_drain_node(p, i);
+	return err;
+}
+
+/* ---- the network ---- */
+
+static void kdc_receive(struct pair *p, const struct pair_message *m)
+{
+	if (p->kdc)
+		pair_drain_kdc(p, gk_kdc_receive(p->kdc, &m->exchange, m->bytes, p->now));
+}
+
+static void node_receive(struct pair *p, const struct pair_message *m)
+{
+	size_t i = (size_t)m->to;
+
+	if (!p->node[i].member)
+		return;
+	if (gk_member_receive(p->node[i].member, &m->exchange, m->bytes, p->now) ==
+	    GK_ERR_NO_MEMORY)
+		break_rule(p, "a member ran out of memory", m->bytes);
+	pair_drain_node(p, i);
+}
+
+static void answer(struct pair *p, struct pair_message *request, struct gk_span bytes)
+{
+	if (!request->open)
+		return;
+	request->open = false;
+	if (request->from != PAIR_KDC) {
+		size_t i = (size_t)request->from;
+
+		if (gk_member_answer(p->node[i].member, request->id, bytes, p->now))
+			break_rule(p, "a member ran out of memory", bytes);
+		pair_drain_node(p, i);
+	} else if (p->kdc && request->life == p->life) {
+		pair_drain_kdc(p, gk_kdc_answer(p->kdc, request->id, bytes, p->now));
+	}
+}
+
+static bool is_cut(const struct pair *p, int who)
+{
+	return who >= 0 && p->node[who].cut;
+}
+
+static void arrive(struct pair *p, struct pair_message *m)
+{
+	if (is_cut(p, m->from) || is_cut(p, m->to) || m->to == PAIR_OUTSIDE)
+		return;
+	if (p->pass && !p->pass(p, m))
+		return;
+	if (m->kind == PAIR_REPLY) {
+		struct pair_message *request = p->log[m->id - 1];
+
+		if (request->again)
+			request = p->log[request->again - 1];
+		if (request->kind == PAIR_REQUEST)
+			answer(p, request, m->bytes);
+	} else if (m->to == PAIR_KDC) {
+		kdc_receive(p, m);
+	} else {
+		node_receive(p, m);
+	}
+}
+
+bool pair_step(struct pair *p)
+{
+	if (p->next == p->log_count)
+		return false;
+	arrive(p, p->log[p->next++]);
+	return true;
+}
+
+void pair_run(struct pair *p)
+{
+	while (pair_step(p))
+		;
+}
+
+void pair_repeat(struct pair *p, const struct pair_message *m, bool same_exchange)
+{
+	struct pair_message *again = append(p, m->kind, m->from, m->to, m->bytes);
+	uint64_t id = again->exchange.id;
+
+	again->id = m->id;
+	again->again = m->again ? m->again : (size_t)m->exchange.id;
+	if (same_exchange)
+		again->exchange = m->exchange;
+	again->exchange.id = id;
+	again->exchange.peer = m->exchange.peer;
+}
+
+/* ---- time ---- */
+
+static int64_t next_deadline(const struct pair *p)
+{
+	int64_t next = p->kdc ? gk_kdc_next_expiry(p->kdc).ms : GK_NEVER;
+
+	for (size_t i = 0; i < p->node_count; i++) {
+		int64_t at = p->node[i].member ? gk_member_next_expiry(p->node[i].member).ms
+					       : GK_NEVER;
+
+		next = at < next ? at : next;
+	}
+	for (size_t i = 0; i < p->log_count; i++) {
+		if (p->log[i]->open && p->log[i]->deadline_ms < next)
+			next = p->log[i]->deadline_ms;
+	}
+	return next;
+}
+
+static void set_time(struct pair *p, int64_t ms)
+{
+	if (ms <= p->now.mono.ms)
+		return;
+	p->now.utc.s += ms / 1000 - p->now.mono.ms / 1000;
+	p->now.mono.ms = ms;
+}
+
+static void expire(struct pair *p)
+{
+	for (size_t i = 0; i < p->log_count; i++) {
+		if (p->log[i]->open && p->log[i]->deadline_ms <= p->now.mono.ms)
+			answer(p, p->log[i], gk_span(NULL, 0));
+	}
+	if (p->kdc && gk_kdc_next_expiry(p->kdc).ms <= p->now.mono.ms)
+		pair_drain_kdc(p, gk_kdc_expire(p->kdc, p->now));
+	for (size_t i = 0; i < p->node_count; i++) {
+		if (!p->node[i].member ||
+		    gk_member_next_expiry(p->node[i].member).ms > p->now.mono.ms)
+			continue;
+		if (gk_member_expire(p->node[i].member, p->now))
+			break_rule(p, "a member ran out of memory", gk_span(NULL, 0));
+		pair_drain_node(p, i);
+	}
+	pair_run(p);
+}
+
+void pair_advance(struct pair *p, int64_t ms)
+{
+	int64_t end = p->now.mono.ms + ms;
+	unsigned same = 0;
+	int64_t at;
+
+	pair_run(p);
+	while ((at = next_deadline(p)) <= end) {
+		same = at <= p->now.mono.ms ? same + 1 : 0;
+		if (same > 1000) {
+			break_rule(p, "time stands still", gk_span(NULL, 0));
+			break;
+		}
+		set_time(p, at);
+		expire(p);
+	}
+	set_time(p, end);
+}
+
+/* ---- life of the pair ---- */
+
+int pair_global_init(void **state)
+{
+	static struct test_env t;
+	static struct gk_env env;
+
+	(void)state;
+	env = test_env(&t, 7);
+	return gk_global_init(&env) == GK_OK ? 0 : 1;
+}
+
+void pair_open(struct pair *p, uint64_t seed)
+{
+	memset(p, 0, sizeof(*p));
+	p->seed = seed;
+	p->now = (struct gk_now){ { START_MS }, { START_S } };
+	p->nonces = must_have(calloc(NONCES, sizeof(*p->nonces)));
+	p->raw_id = RAW_ID;
+	p->env = test_env(&p->kdc_env, seed);
+	if (start(p))
+		abort();
+}
+
+struct gk_group_config pair_config(const char *name)
+{
+	struct gk_group_config config;
+
+	gk_group_defaults(&config);
+	config.name = gk_span_str(name);
+	return config;
+}
+
+enum gk_err pair_serve(struct pair *p, const struct gk_group_config *config)
+{
+	enum gk_err err;
+
+	p->config[p->group_count] = config ? *config : pair_config(PAIR_LIGHTS);
+	err = gk_kdc_add_group(p->kdc, &p->config[p->group_count], p->now);
+	p->group_count += !err;
+	pair_drain_kdc(p, err);
+	return err;
+}
+
+bool pair_close(struct pair *p)
+{
+	bool fine;
+
+	for (size_t i = 0; i < p->node_count; i++)
+		free_member(p, i);
+	stop(p);
+	for (size_t i = 0; i < p->log_count; i++) {
+		free((void *)(uintptr_t)p->log[i]->bytes.data);
+		free((void *)(uintptr_t)p->log[i]->plain.data);
+		free(p->log[i]);
+	}
+	while (p->record_count)
+		drop_record(p, &p->records[0]);
+	free(p->log);
+	free(p->notes);
+	free(p->records);
+	free(p->nonces);
+	free((void *)(uintptr_t)p->raw_request.data);
+	fine = !p->broken[0];
+	if (!fine)
+		fprintf(stderr, "broken: %s\n", p->broken);
+	memset(p, 0, sizeof(*p));
+	return fine;
+}
+
+/* ---- looking at it ---- */
+
+static bool is_between(const struct pair_message *m, enum pair_kind kind, int from, int to)
+{
+	return m->kind == kind && (from == ANYONE || m->from == from) &&
+	       (to == ANYONE || m->to == to);
+}
+
+const struct pair_message *pair_newest(const struct pair *p, enum pair_kind kind, int from, int to)
+{
+	for (size_t i = p->log_count; i-- > 0;) {
+		if (is_between(p->log[i], kind, from, to))
+			return p->log[i];
+	}
+	return NULL;
+}
+
+size_t pair_count(const struct pair *p, enum pair_kind kind, int from, int to)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->log_count; i++)
+		count += is_between(p->log[i], kind, from, to);
+	return count;
+}
+
+size_t pair_count_notes(const struct pair *p, int from, enum gk_note_kind kind)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->note_count; i++)
+		count += p->notes[i].kind == kind && (from == ANYONE || p->notes[i].from == from);
+	return count;
+}
+
+const struct pair_note *pair_note(const struct pair *p, int from, enum gk_note_kind kind)
+{
+	for (size_t i = p->note_count; i-- > 0;) {
+		if (p->notes[i].kind == kind && (from == ANYONE || p->notes[i].from == from))
+			return &p->notes[i];
+	}
+	return NULL;
+}
+
+size_t pair_heard(const struct pair *p, size_t i, const char *text)
+{
+	size_t count = 0;
+
+	for (size_t k = 0; k < p->note_count; k++)
+		count += p->notes[k].kind == GK_NOTE_MESSAGE && p->notes[k].from == (int)i &&
+			 strcmp(p->notes[k].text, text) == 0;
+	return count;
+}
+
+struct gk_membership_info pair_info(const struct pair *p, size_t i)
+{
+	struct gk_membership_info info = { .num = -1 };
+
+	if (p->node[i].member &&
+	    gk_member_info(p->node[i].member, gk_span_str(PAIR_LIGHTS), &info))
+		info = (struct gk_membership_info){ .num = -1 };
+	return info;
+}
+
+int64_t pair_num(const struct pair *p)
+{
+	struct gk_group_info info;
+	size_t at = 0;
+
+	while (gk_kdc_group_next(p->kdc, &at, &info)) {
+		if (gk_span_equal(info.name, gk_span_str(PAIR_LIGHTS)))
+			return info.num;
+	}
+	return -1;
+}
+
+bool pair_agree(const struct pair *p, size_t first, size_t last)
+{
+	int64_t num = pair_num(p);
+
+	for (size_t i = first; i <= last; i++) {
+		struct gk_membership_info info = pair_info(p, i);
+
+		if (!info.joined || info.num != num)
+			return false;
+	}
+	return true;
+}
+
+bool pair_shown(const struct pair *p, const char *group, const char *name,
+		struct gk_member_info *info)
+{
+	size_t at = 0;
+
+	while (gk_kdc_member_next(p->kdc, gk_span_str(group), &at, info)) {
+		if (gk_span_equal(info->name, gk_span_str(name)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- a client by hand ---- */
+
+void pair_raw_open(struct pair_raw *raw, struct pair *p, unsigned number, const char *name,
+		   const char *const *groups, const uint32_t *roles, size_t count)
+{
+	struct gk_span names[8];
+	uint8_t d[32] = { 1 };
+	struct gk_buf cred;
+
+	memset(raw, 0, sizeof(*raw));
+	raw->p = p;
+	raw->addr = (struct gk_addr){ .port = 5683 };
+	raw->addr.ip[0] = 0xfd;
+	raw->addr.ip[13] = 1;
+	raw->addr.ip[15] = (uint8_t)number;
+	raw->exchange.message_id = (uint16_t)(number << 10);
+	for (size_t i = 0; i < count; i++)
+		names[i] = gk_span_str(groups ? groups[i] : PAIR_LIGHTS);
+	if (gk_kdc_issue(p->kdc,
+			 &(struct gk_client_spec){ .name = gk_span_str(name),
+						   .groups = names,
+						   .roles = roles,
+						   .group_count = count,
+						   .lifetime_s = 86400 },
+			 p->now, &raw->bundle))
+		abort();
+	d[31] = (uint8_t)number;
+	cred = gk_buf(raw->cred, sizeof(raw->cred));
+	if (gk_key_from_private(GK_CRV_P256, gk_span(d, 32), &raw->key))
+		abort();
+	gk_ccs_put(&cred, gk_span_str(name), &raw->key.pub);
+	raw->cred_len = cred.len;
+}
+
+static uint8_t receive(struct pair_raw *raw, struct gk_span message)
+{
+	struct pair *p = raw->p;
+
+	raw->exchange.id = ++p->raw_id;
+	raw->exchange.peer = raw->addr;
+	p->raw_answers = 0;
+	p->raw_len = 0;
+	free((void *)(uintptr_t)p->raw_request.data);
+	p->raw_request = copy(message);
+	pair_drain_kdc(p, gk_kdc_receive(p->kdc, &raw->exchange, message, p->now));
+	raw->answers = p->raw_answers;
+	return p->raw_answers ? p->raw_answer[0] : 0;
+}
+
+uint8_t pair_raw_send(struct pair_raw *raw, struct gk_span message)
+{
+	raw->exchange.message_id++;
+	raw->exchange.token_len = 2;
+	raw->exchange.token[0] = (uint8_t)(raw->exchange.message_id >> 8);
+	raw->exchange.token[1] = (uint8_t)raw->exchange.message_id;
+	raw->sent_len = message.len;
+	memcpy(raw->sent, message.data, message.len);
+	raw->is_protected = false;
+	raw->answer = (struct gk_coap){ 0 };
+	if (!receive(raw, message))
+		return 0;
+	if (gk_coap_parse(gk_span(raw->p->raw_answer, raw->p->raw_len), &raw->answer))
+		return 0;
+	return raw->answer.code;
+}
+
+uint8_t pair_raw_again(struct pair_raw *raw, bool same_exchange)
+{
+	if (!same_exchange)
+		raw->exchange.message_id++;
+	return receive(raw, gk_span(raw->sent, raw->sent_len));
+}
+
+void pair_raw_put_post(struct pair_raw *raw, struct gk_buf *buf, struct gk_span token)
+{
+	for (size_t i = 0; i < 8; i++)
+		raw->n1[i] = (uint8_t)(raw->n1[i] + raw->addr.ip[15] + i);
+	raw->id1 = (struct gk_id){ 2, { raw->addr.ip[15], (uint8_t)(raw->id1.data[1] + 1) } };
+	gk_put_map(buf, 4);
+	gk_put_int(buf, GK_ACE_ACCESS_TOKEN);
+	gk_put_bytes(buf, token);
+	gk_put_int(buf, GK_ACE_NONCE1);
+	gk_put_bytes(buf, gk_span(raw->n1, 8));
+	gk_put_int(buf, GK_ACE_CLIENT_RECIPIENTID);
+	gk_put_bytes(buf, gk_id_span(&raw->id1));
+	gk_put_int(buf, GK_ACE_SIGN_INFO);
+	gk_put_null(buf);
+}
+
+void pair_raw_derive(struct pair_raw *raw)
+{
+	static const struct gk_cbor_field fields[] = {
+		{ GK_ACE_NONCE2, GK_CBOR_BYTES, true },
+		{ GK_ACE_SERVER_RECIPIENTID, GK_CBOR_BYTES, true },
+		{ GK_ACE_KDCCHALLENGE, GK_CBOR_BYTES, true },
+	};
+	struct gk_cbor_item item[3];
+	uint8_t bytes[64];
+	struct gk_buf salt = gk_buf(bytes, sizeof(bytes));
+
+	if (gk_cbor_read_map(raw->answer.payload, fields, 3, item))
+		abort();
+	gk_put_bytes(&salt, gk_span(raw->bundle.salt, 8));
+	gk_put_bytes(&salt, gk_span(raw->n1, 8));
+	gk_put_bytes(&salt, item[0].string);
+	if (gk_oscore_init(&raw->ctx, &(struct gk_oscore_input){
+					      .alg = GK_ALG_AES_CCM_16_64_128,
+					      .hkdf = GK_ALG_HMAC_256,
+					      .master_secret = gk_span(raw->bundle.ms, 32),
+					      .master_salt = gk_buf_span(&salt),
+					      .sender_id = item[1].string,
+					      .recipient_id = gk_id_span(&raw->id1) }))
+		abort();
+	raw->challenge_len = item[2].string.len;
+	memcpy(raw->challenge, item[2].string.data, raw->challenge_len);
+}
+
+uint8_t pair_raw_post_payload(struct pair_raw *raw, int format, struct gk_span payload)
+{
+	uint8_t bytes[4096];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_POST);
+
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("authz-info"));
+	if (format >= 0)
+		gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, (uint32_t)format);
+	gk_coap_put_payload(&w, payload);
+	return pair_raw_send(raw, gk_buf_span(&buf));
+}
+
+uint8_t pair_raw_post(struct pair_raw *raw)
+{
+	uint8_t bytes[1024];
+	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
+	uint8_t code;
+
+	pair_raw_put_post(raw, &payload, gk_span(raw->bundle.token, raw->bundle.token_len));
+	code = pair_raw_post_payload(raw, GK_CF_ACE, gk_buf_span(&payload));
+	if (code == GK_COAP_CREATED)
+		pair_raw_derive(raw);
+	return code;
+}
+
+uint8_t pair_raw_ask_message(struct pair_raw *raw, struct gk_span message)
+{
+	uint8_t bytes[4096];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf plain = gk_buf(raw->plain, sizeof(raw->plain));
+	struct gk_span got;
+
+	if (gk_oscore_protect_request(&raw->ctx, message, &buf, &raw->ref))
+		abort();
+	pair_raw_send(raw, gk_buf_span(&buf));
+	got = gk_span(raw->p->raw_answer, raw->p->raw_len);
+	if (raw->answers &&
+	    !gk_oscore_unprotect_response(&raw->ctx, &raw->ref, got, &plain, NULL) &&
+	    !gk_coap_parse(gk_buf_span(&plain), &raw->answer))
+		raw->is_protected = true;
+	return raw->answer.code;
+}
+
+uint8_t pair_raw_ask(struct pair_raw *raw, uint8_t method, const char *path, int format,
+		     struct gk_span payload)
+{
+	uint8_t bytes[4096];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, method);
+
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str(path));
+	if (format >= 0)
+		gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, (uint32_t)format);
+	gk_coap_put_payload(&w, payload);
+	return pair_raw_ask_message(raw, gk_buf_span(&buf));
+}
+
+const struct pair_message *pair_raw_asked(const struct pair_raw *raw)
+{
+	for (size_t i = raw->p->log_count; i-- > 0;) {
+		const struct pair_message *m = raw->p->log[i];
+
+		if (m->kind == PAIR_REQUEST && m->from == PAIR_KDC && m->open &&
+		    memcmp(m->peer.ip, raw->addr.ip, 16) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+void pair_raw_reply(struct pair_raw *raw, const struct pair_message *request, uint8_t code)
+{
+	struct pair_message *m = raw->p->log[request->exchange.id - 1];
+	uint8_t plain_bytes[2048], bytes[128];
+	struct gk_buf plain = gk_buf(plain_bytes, sizeof(plain_bytes));
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_oscore_ref ref;
+	bool fresh;
+
+	if (code) {
+		if (gk_oscore_unprotect_request(&raw->ctx, m->bytes, &plain, &ref, &fresh) ||
+		    gk_oscore_protect_response(&raw->ctx, &ref, gk_span(&code, 1), false, &buf))
+			abort();
+	}
+	answer(raw->p, m, gk_buf_span(&buf));
+}
