@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The operator's calls. They go to the KDC by the same functions as what comes from the network;
+ * there is no second path to its state.
+ */
+#ifndef GW_CALLS_H
+#define GW_CALLS_H
+
+#include "gatewayd/daemon.h"
+#include "gatewayd/usage.h"
+
+/** A call being answered. */
+struct gw_call {
+	struct gw_daemon *daemon;
+	const char *words[GW_WORDS_MAX]; /* after the name, without --json */
+	size_t count;
+	bool json;
+	bool follow; /* set by the call: events are to follow until the operator has enough */
+	FILE *out;   /* for the answer, or for why there is none */
+};
+
+/**
+ * Carry out a request.
+ *
+ * @param request  words with a NUL between each two; every byte may be hostile
+ * @param call     its daemon and 'out' are set; 'json' and 'follow' are, on return
+ * @return GW_DONE, GW_REFUSED, GW_USAGE: after the last two, nothing has changed, or the text says
+ *         what has
+ */
+int gw_calls_run(struct gw_call *call, struct gk_span request);
+
+/** Say why not. @return status */
+int gw_call_fail(struct gw_call *call, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- client_add.c ---- */
+
+int gw_call_client_add(struct gw_call *call);
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/calls.h"
+#include "io/bundle.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/scope.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY_S      INT64_C(86400)
+#define DEFAULT_S  (365 * DAY_S)
+#define LONGEST_S  (36500 * DAY_S)
+#define NAME_BYTES 32
+
+/* What is asked for. */
+struct order {
+	const char *name;
+	struct gk_span groups[IO_BUNDLE_GROUPS_MAX];
+	uint32_t roles[IO_BUNDLE_GROUPS_MAX]; /* 0: not said yet */
+	size_t group_count;
+	int64_t lifetime_s;
+	struct gk_addr kdc;
+	bool has_kdc;
+};
+
+static int take_group(struct gw_call *call, struct order *order, const char *value)
+{
+	for (size_t i = 0; i < order->group_count; i++) {
+		if (gk_span_equal(order->groups[i], gk_span_str(value)))
+			return gw_call_fail(call, GW_USAGE, "--group %s: given twice", value);
+	}
+	if (order->group_count == IO_BUNDLE_GROUPS_MAX)
+		return gw_call_fail(call, GW_USAGE, "--group: at most %d", IO_BUNDLE_GROUPS_MAX);
+	order->groups[order->group_count++] = gk_span_str(value);
+	return GW_DONE;
+}
+
+static uint32_t parse_roles(const char *text)
+{
+	uint32_t roles = 0;
+
+	for (;;) {
+		size_t len = strcspn(text, ",");
+		uint32_t role = gk_role_parse(gk_span(text, len));
+		if (!role || roles & role)
+			return 0;
+		roles |= role;
+		if (!text[len])
+			return roles;
+		text += len + 1;
+	}
+}
+
+static int take_roles(struct gw_call *call, struct order *order, const char *value)
+{
+	uint32_t roles = parse_roles(value);
+	size_t at = order->group_count;
+
+	if (at == 0 || order->roles[at - 1])
+		return gw_call_fail(call, GW_USAGE, "--roles: once behind each --group");
+	// A verifier is no member, and nothing that a bundle could make one of.
+	if (!gk_roles_joinable(roles))
+		return gw_call_fail(call, GW_USAGE,
+				    "--roles %s: requester, responder, both with a comma, or "
+				    "monitor alone",
+				    value);
+	order->roles[at - 1] = roles;
+	return GW_DONE;
+}
+
+static int64_t parse_duration(const char *text)
+{
+	static const struct {
+		const char *name;
+		int64_t s;
+	} units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", DAY_S }, { "w", 7 * DAY_S } };
+	int64_t number = 0;
+
+	if (*text < '1' || *text > '9')
+		return 0;
+	for (; *text >= '0' && *text <= '9' && number <= LONGEST_S; text++)
+		number = number * 10 + (*text - '0');
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name) == 0 && number <= LONGEST_S / units[i].s)
+			return number * units[i].s;
+	}
+	return 0;
+}
+
+static int take_expires(struct gw_call *call, struct order *order, const char *value)
+{
+	order->lifetime_s = parse_duration(value);
+	if (order->lifetime_s == 0)
+		return gw_call_fail(
+			call, GW_USAGE,
+			"--expires %s: a number and s, m, h, d or w, as in 30d; at most "
+			"36500d",
+			value);
+	return GW_DONE;
+}
+
+static int take_kdc(struct gw_call *call, struct order *order, const char *value)
+{
+	if (!io_addr_parse(value, io_coap_port(call->daemon->coap), &order->kdc) ||
+	    order->kdc.port == 0)
+		return gw_call_fail(call, GW_USAGE, "--kdc %s: an address as in [fd00::1]:5683",
+				    value);
+	order->has_kdc = true;
+	return GW_DONE;
+}
+
+static int take_option(struct gw_call *call, struct order *order, size_t at)
+{
+	static const struct {
+		const char *name;
+		int (*take)(struct gw_call *call, struct order *order, const char *value);
+	} options[] = {
+		{ "--group", take_group },
+		{ "--roles", take_roles },
+		{ "--expires", take_expires },
+		{ "--kdc", take_kdc },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (strcmp(call->words[at], options[i].name) != 0)
+			continue;
+		if (at + 1 == call->count)
+			return gw_call_fail(call, GW_USAGE, "%s: a value must follow",
+					    options[i].name);
+		return options[i].take(call, order, call->words[at + 1]);
+	}
+	return gw_call_fail(call, GW_USAGE, "%s: no such option of client add", call->words[at]);
+}
+
+static int read_order(struct gw_call *call, struct order *order)
+{
+	*order = (struct order){ .name = call->words[0], .lifetime_s = DEFAULT_S };
+	if (order->name[0] == '-' || strlen(order->name) > NAME_BYTES)
+		return gw_call_fail(call, GW_USAGE,
+				    "client add: a name of 1 to %d bytes, not beginning with '-'",
+				    NAME_BYTES);
+	for (size_t at = 1; at < call->count; at += 2) {
+		int status = take_option(call, order, at);
+		if (status)
+			return status;
+	}
+	if (order->group_count == 0 || !order->roles[order->group_count - 1])
+		return gw_call_fail(call, GW_USAGE, "client add: --group and --roles are needed");
+	for (size_t i = 0; i < order->group_count; i++) {
+		if (!order->roles[i])
+			return gw_call_fail(call, GW_USAGE, "--roles: once behind each --group");
+	}
+	return GW_DONE;
+}
+
+/* Where nodes reach us: said here, said in the configuration, or the interface's. */
+static bool choose_address(const struct gw_call *call, const struct order *order, char *text)
+{
+	static const uint8_t any[16];
+	struct gk_addr addr = order->kdc;
+
+	if (!order->has_kdc) {
+		if (!io_addr_parse(call->daemon->conf->listen, 5683, &addr))
+			return false;
+		addr.port = io_coap_port(call->daemon->coap);
+		if (memcmp(addr.ip, any, sizeof(any)) == 0 &&
+		    !gw_segment_address(&call->daemon->segment, &addr))
+			return false;
+	}
+	// Interfaces have other names on the node.
+	addr.scope = 0;
+	io_addr_format(&addr, text);
+	return true;
+}
+
+static void fill_bundle(const struct order *order, const struct gk_client_bundle *made,
+			struct io_bundle *bundle)
+{
+	snprintf(bundle->name, sizeof(bundle->name), "%s", order->name);
+	memcpy(bundle->token, made->token, made->token_len);
+	bundle->token_len = made->token_len;
+	memcpy(bundle->osc_id, made->osc_id, sizeof(made->osc_id));
+	bundle->osc_id_len = sizeof(made->osc_id);
+	memcpy(bundle->ms, made->ms, sizeof(made->ms));
+	bundle->ms_len = sizeof(made->ms);
+	memcpy(bundle->salt, made->salt, sizeof(made->salt));
+	bundle->salt_len = sizeof(made->salt);
+	bundle->group_count = order->group_count;
+	for (size_t i = 0; i < order->group_count; i++) {
+		memcpy(bundle->groups[i], order->groups[i].data, order->groups[i].len);
+		bundle->roles[i] = order->roles[i];
+	}
+	bundle->exp = made->exp.s;
+}
+
+static void print_bundle(struct gw_call *call, const struct io_bundle *bundle)
+{
+	struct io_json json;
+
+	io_json_init(&json);
+	io_bundle_put(&json, NULL, bundle);
+	const char *text = io_json_finish(&json);
+	if (!text)
+		fatal("daemon", "out of memory");
+	fprintf(call->out, "%s\n", text);
+	io_json_free(&json);
+}
+
+static int issue(struct gw_call *call, const struct order *order, struct gk_client_bundle *made)
+{
+	struct gk_client_spec spec = {
+		.name = gk_span_str(order->name),
+		.groups = order->groups,
+		.roles = order->roles,
+		.group_count = order->group_count,
+		.lifetime_s = order->lifetime_s,
+	};
+	enum gk_err err =
+		gk_kdc_issue(call->daemon->kdc, &spec, io_loop_now(call->daemon->loop), made);
+
+	if (err == GK_ERR_UNKNOWN)
+		return gw_call_fail(call, GW_REFUSED, "client add: no such group");
+	if (err)
+		return gw_call_fail(call, GW_REFUSED, "client add: %s", gk_strerror(err));
+	return GW_DONE;
+}
+
+int gw_call_client_add(struct gw_call *call)
+{
+	struct gk_client_bundle made = { 0 };
+	struct io_bundle bundle = { 0 };
+	struct order order;
+	int status = read_order(call, &order);
+
+	if (status)
+		return status;
+	if (!choose_address(call, &order, bundle.kdc))
+		return gw_call_fail(call, GW_REFUSED,
+				    "client add: %s has no address yet; give one with --kdc",
+				    call->daemon->conf->interface);
+	status = issue(call, &order, &made);
+	if (!status) {
+		fill_bundle(&order, &made, &bundle);
+		print_bundle(call, &bundle);
+	}
+	explicit_bzero(&made, sizeof(made));
+	explicit_bzero(&bundle, sizeof(bundle));
+	return status;
+}

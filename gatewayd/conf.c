@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/conf.h"
+#include "gatewayd/conf_table.h"
+#include "gatewayd/conf_text.h"
+#include "io/utf8.h"
+#include "libgroupkey/buf.h"
+#include <errno.h>
+#include <libconfig.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Also keeps line numbers below 65536, where libconfig loses count.
+#define FILE_MAX 65535
+
+/*
+ * Messages
+ */
+
+struct report {
+	const char *file;
+	char *error;
+	size_t size;
+};
+
+// Appends to text of at most GW_CONF_ERROR bytes; what does not fit is cut off.
+__attribute__((format(printf, 2, 3))) static void append(char *text, const char *format, ...)
+{
+	size_t len = strlen(text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text + len, GW_CONF_ERROR - len, format, args);
+	va_end(args);
+}
+
+static void append_key(char *text, const config_setting_t *setting)
+{
+	const config_setting_t *parent = config_setting_parent(setting);
+
+	if (!parent)
+		return;
+	append_key(text, parent);
+	if (!config_setting_name(setting))
+		append(text, "[%d]", config_setting_index(setting));
+	else
+		append(text, "%s%s", config_setting_is_root(parent) ? "" : ".",
+		       config_setting_name(setting));
+}
+
+static unsigned line_of(const config_setting_t *setting)
+{
+	return config_setting_is_root(setting) ? 1 : config_setting_source_line(setting);
+}
+
+// Of a setting, or of the option 'name' that it lacks.
+__attribute__((format(printf, 4, 5))) static bool refuse(const struct report *report,
+							 const config_setting_t *setting,
+							 const char *name, const char *format, ...)
+{
+	char text[GW_CONF_ERROR] = "";
+	va_list args;
+
+	append(text, "%s:%u: ", report->file, line_of(setting));
+	append_key(text, setting);
+	if (name)
+		append(text, "%s%s", config_setting_is_root(setting) ? "" : ".", name);
+	append(text, ": ");
+
+	size_t len = strlen(text);
+	va_start(args, format);
+	vsnprintf(text + len, sizeof(text) - len, format, args);
+	va_end(args);
+	snprintf(report->error, report->size, "%s", text);
+	return false;
+}
+
+static bool refuse_line(const struct report *report, unsigned line, const char *why)
+{
+	snprintf(report->error, report->size, "%s:%u: %s", report->file, line, why);
+	return false;
+}
+
+static bool refuse_file(const struct report *report, const char *why)
+{
+	snprintf(report->error, report->size, "%s: %s", report->file, why);
+	return false;
+}
+
+static void append_words(char *text, const struct gw_word *words)
+{
+	const struct gw_word *last = NULL;
+	bool first = true;
+
+	for (const struct gw_word *word = words; word->text; word++)
+		last = word->refusal ? last : word;
+	for (const struct gw_word *word = words; word->text; word++) {
+		if (word->refusal)
+			continue;
+		append(text, "%s\"%s\"", first ? "" : word == last ? " or " : ", ", word->text);
+		first = false;
+	}
+}
+
+static void append_names(char *text, const struct gw_option *table)
+{
+	for (const struct gw_option *option = table; option->name; option++)
+		append(text, "%s%s", text[0] ? ", " : "", option->name);
+}
+
+static void append_allowed(char *text, const struct gw_option *option)
+{
+	switch (option->type) {
+	case GW_TEXT:
+		append(text, "%s", option->allowed);
+		break;
+	case GW_WORD:
+		append_words(text, option->words);
+		break;
+	case GW_INT:
+		append(text, "%ld to %ld %s: %s", option->min, option->max, option->allowed,
+		       option->reason);
+		break;
+	case GW_BOOL:
+		append(text, "true or false");
+		break;
+	case GW_GROUP:
+		append(text, "options in braces: { ... }");
+		break;
+	case GW_LIST:
+		append(text, "a list of at least one: ( { ... } )");
+		break;
+	}
+}
+
+static bool refuse_value(const struct report *report, const config_setting_t *setting,
+			 const struct gw_option *option)
+{
+	char allowed[GW_CONF_ERROR] = "";
+
+	append_allowed(allowed, option);
+	return refuse(report, setting, NULL, "must be %s", allowed);
+}
+
+static bool refuse_absence(const struct report *report, const config_setting_t *setting,
+			   const struct gw_option *option)
+{
+	char allowed[GW_CONF_ERROR] = "";
+
+	append_allowed(allowed, option);
+	return refuse(report, setting, option->name, "is missing; must be %s", allowed);
+}
+
+/*
+ * Reading. Defaults are in place before; text that is replaced is freed.
+ */
+
+static void *field(void *base, const struct gw_option *option)
+{
+	return (char *)base + option->offset;
+}
+
+static bool set_text(char **to, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return false;
+	free(*to);
+	*to = copy;
+	return true;
+}
+
+static bool set_defaults(const struct gw_option *table, void *base)
+{
+	for (const struct gw_option *option = table; option->name; option++) {
+		switch (option->type) {
+		case GW_TEXT:
+			if (option->text && !set_text(field(base, option), option->text))
+				return false;
+			break;
+		case GW_WORD:
+			*(int *)field(base, option) = (int)option->number;
+			break;
+		case GW_INT:
+			*(uint32_t *)field(base, option) = (uint32_t)option->number;
+			break;
+		case GW_BOOL:
+			*(bool *)field(base, option) = option->number;
+			break;
+		case GW_GROUP:
+			if (!set_defaults(option->sub, base))
+				return false;
+			break;
+		case GW_LIST:
+			break;
+		}
+	}
+	return true;
+}
+
+static bool is_allowed_text(const char *text, const struct gw_option *option)
+{
+	size_t len = strlen(text);
+
+	return len >= (size_t)option->min && len <= (size_t)option->max &&
+	       io_utf8_printable(gk_span_str(text)) && (!option->fits || option->fits(text));
+}
+
+static bool read_text(const struct report *report, const struct gw_option *option,
+		      const config_setting_t *setting, char **to)
+{
+	const char *text = config_setting_get_string(setting);
+
+	if (!text || !is_allowed_text(text, option))
+		return refuse_value(report, setting, option);
+	return set_text(to, text) || refuse_file(report, "out of memory");
+}
+
+static bool read_word(const struct report *report, const struct gw_option *option,
+		      const config_setting_t *setting, int *to)
+{
+	const char *text = config_setting_get_string(setting);
+	char words[GW_CONF_ERROR] = "";
+
+	for (const struct gw_word *word = option->words; text && word->text; word++) {
+		if (strcmp(word->text, text) != 0)
+			continue;
+		if (word->refusal) {
+			append_words(words, option->words);
+			return refuse(report, setting, NULL, "must be %s: %s", words,
+				      word->refusal);
+		}
+		*to = word->value;
+		return true;
+	}
+	return refuse_value(report, setting, option);
+}
+
+static bool read_int(const struct report *report, const struct gw_option *option,
+		     const config_setting_t *setting, uint32_t *to)
+{
+	int type = config_setting_type(setting);
+	bool is_int = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+	long long value = config_setting_get_int64(setting);
+
+	if (!is_int || value < option->min || value > option->max)
+		return refuse_value(report, setting, option);
+	*to = (uint32_t)value;
+	return true;
+}
+
+static bool read_bool(const struct report *report, const struct gw_option *option,
+		      const config_setting_t *setting, bool *to)
+{
+	if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+		return refuse_value(report, setting, option);
+	*to = config_setting_get_bool(setting);
+	return true;
+}
+
+static bool read_table(const struct report *report, const struct gw_option *table,
+		       config_setting_t *setting, void *base);
+
+static bool read_groups(const struct report *report, const struct gw_option *option,
+			config_setting_t *setting, struct gw_conf *conf)
+{
+	int count = config_setting_length(setting);
+
+	if (config_setting_type(setting) != CONFIG_TYPE_LIST || count < 1)
+		return refuse_value(report, setting, option);
+	conf->groups = calloc((size_t)count, sizeof(conf->groups[0]));
+	if (!conf->groups)
+		return refuse_file(report, "out of memory");
+
+	for (int i = 0; i < count; i++) {
+		config_setting_t *element = config_setting_get_elem(setting, (unsigned)i);
+		if (!config_setting_is_group(element))
+			return refuse(report, element, NULL, "must be options in braces: { ... }");
+		conf->group_count++;
+		if (!set_defaults(option->sub, &conf->groups[i]))
+			return refuse_file(report, "out of memory");
+		if (!read_table(report, option->sub, element, &conf->groups[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool read_value(const struct report *report, const struct gw_option *option,
+		       config_setting_t *setting, void *base)
+{
+	switch (option->type) {
+	case GW_TEXT:
+		return read_text(report, option, setting, field(base, option));
+	case GW_WORD:
+		return read_word(report, option, setting, field(base, option));
+	case GW_INT:
+		return read_int(report, option, setting, field(base, option));
+	case GW_BOOL:
+		return read_bool(report, option, setting, field(base, option));
+	case GW_GROUP:
+		if (!config_setting_is_group(setting))
+			return refuse_value(report, setting, option);
+		return read_table(report, option->sub, setting, base);
+	case GW_LIST:
+		return read_groups(report, option, setting, base);
+	}
+	return false;
+}
+
+static const struct gw_option *find_option(const struct gw_option *table, const char *name)
+{
+	for (const struct gw_option *option = table; option->name; option++) {
+		if (strcmp(option->name, name) == 0)
+			return option;
+	}
+	return NULL;
+}
+
+static bool read_table(const struct report *report, const struct gw_option *table,
+		       config_setting_t *setting, void *base)
+{
+	for (int i = 0; i < config_setting_length(setting); i++) {
+		config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
+		const struct gw_option *option = find_option(table, config_setting_name(member));
+		if (!option) {
+			char names[GW_CONF_ERROR] = "";
+			append_names(names, table);
+			return refuse(report, member, NULL, "unknown option; allowed here: %s",
+				      names);
+		}
+		if (!read_value(report, option, member, base))
+			return false;
+	}
+
+	for (const struct gw_option *option = table; option->name; option++) {
+		if (option->required && !config_setting_get_member(setting, option->name))
+			return refuse_absence(report, setting, option);
+	}
+	return true;
+}
+
+// What the table cannot say.
+static bool complete(const struct report *report, const config_t *file, struct gw_conf *conf)
+{
+	if (!conf->as_key_file) {
+		if (asprintf(&conf->as_key_file, "%s/as.key", conf->state_dir) < 0) {
+			conf->as_key_file = NULL;
+			return refuse_file(report, "out of memory");
+		}
+	}
+
+	const config_setting_t *groups = config_lookup(file, "groups");
+	for (size_t i = 0; i < conf->group_count; i++) {
+		conf->groups[i].core.name = gk_span_str(conf->groups[i].name);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(conf->groups[i].name, conf->groups[j].name) != 0)
+				continue;
+			const config_setting_t *group =
+				config_setting_get_elem(groups, (unsigned)i);
+			const config_setting_t *name = config_setting_get_member(group, "name");
+			return refuse(report, name, NULL,
+				      "must be unique; groups[%zu] has the same", j);
+		}
+	}
+	return true;
+}
+
+/*
+ * The calls
+ */
+
+static void free_table(const struct gw_option *table, void *base)
+{
+	for (const struct gw_option *option = table; option->name; option++) {
+		if (option->type == GW_TEXT)
+			free(*(char **)field(base, option));
+		else if (option->type == GW_GROUP)
+			free_table(option->sub, base);
+	}
+}
+
+void gw_conf_free(struct gw_conf *conf)
+{
+	for (size_t i = 0; i < conf->group_count; i++)
+		free_table(gw_group_options, &conf->groups[i]);
+	free(conf->groups);
+	free_table(gw_conf_options, conf);
+	*conf = (struct gw_conf){ 0 };
+}
+
+static bool check_text(const struct report *report, const char *text, size_t len)
+{
+	unsigned line;
+	const char *why = gw_conf_check_text(text, len, &line);
+
+	return why ? refuse_line(report, line, why) : true;
+}
+
+static bool read_config(const struct report *report, config_t *file, const char *text,
+			struct gw_conf *conf)
+{
+	if (!config_read_string(file, text))
+		return refuse_line(report, (unsigned)config_error_line(file),
+				   config_error_text(file));
+	if (!set_defaults(gw_conf_options, conf))
+		return refuse_file(report, "out of memory");
+	return read_table(report, gw_conf_options, config_root_setting(file), conf) &&
+	       complete(report, file, conf);
+}
+
+bool gw_conf_parse(struct gk_span text, const char *file, struct gw_conf *conf, char *error,
+		   size_t size)
+{
+	struct report report = { file, error, size };
+	struct gw_conf found = { 0 };
+	config_t config;
+
+	if (text.len > FILE_MAX)
+		return refuse_file(&report, "larger than 65535 bytes");
+	char *copy = calloc(1, text.len + 1);
+	if (!copy)
+		return refuse_file(&report, "out of memory");
+	if (text.len > 0)
+		memcpy(copy, text.data, text.len);
+
+	config_init(&config);
+	bool ok =
+		check_text(&report, copy, text.len) && read_config(&report, &config, copy, &found);
+	config_destroy(&config);
+	free(copy);
+
+	if (ok)
+		*conf = found;
+	else
+		gw_conf_free(&found);
+	return ok;
+}
+
+bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t size)
+{
+	struct report report = { path, error, size };
+	FILE *file = fopen(path, "rbe");
+	uint8_t *text = malloc(FILE_MAX + 1);
+	bool ok = false;
+
+	if (!file)
+		refuse_file(&report, strerror(errno));
+	else if (!text)
+		refuse_file(&report, "out of memory");
+	else {
+		size_t len = fread(text, 1, FILE_MAX + 1, file);
+		if (ferror(file))
+			refuse_file(&report, strerror(errno));
+		else
+			ok = gw_conf_parse(gk_span(text, len), path, conf, error, size);
+	}
+	free(text);
+	if (file)
+		fclose(file);
+	return ok;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The configuration: one libconfig file, checked against a table in conf.c that gives each option's
+ * type, range, unit, default and destination. gatewayd.conf(5) says what they mean. Nothing here is
+ * secret; keys are in files of their own, which this only names.
+ */
+#ifndef GW_CONF_H
+#define GW_CONF_H
+
+#include "libgroupkey/groupkey.h"
+#include <stdio.h>
+
+/** What a group's members can do with its keys. RFC 10021 has more; this version has not. */
+enum gw_mode {
+	GW_MODE_GROUP = 0,
+};
+
+/** How new material reaches the members. */
+enum gw_scheme {
+	GW_SCHEME_POINT_TO_POINT = 0,
+};
+
+struct gw_group_conf {
+	char *name;
+	int mode;                    /* enum gw_mode */
+	int scheme;                  /* enum gw_scheme */
+	struct gk_group_config core; /* its name borrows from 'name' */
+};
+
+/** Text is NUL-terminated and owned by the struct. */
+struct gw_conf {
+	char *interface;
+	char *listen; /* "[ADDRESS]:PORT" or "[ADDRESS%INTERFACE]:PORT" */
+	char *state_dir;
+	char *control;
+	int log_level; /* enum log_level of io/log.h */
+	int log_to_syslog;
+	char *audience;
+	char *as_key_file;
+	char *as_public_key_file; /* NULL: none */
+	char *as_issuer;          /* NULL: any */
+	struct gw_group_conf *groups;
+	size_t group_count; /* at least 1 */
+};
+
+/** Room that holds any message of this file. */
+#define GW_CONF_ERROR 512
+
+/**
+ * Read and check a file.
+ *
+ * @param conf   written only on success; then to be freed with gw_conf_free()
+ * @param error  on failure gets one line, "file:line: key: what is allowed"
+ * @return true if the file can be used
+ */
+GK_MUST_CHECK bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t size);
+/** As gw_conf_read(), from memory. @param file stands in messages */
+GK_MUST_CHECK bool gw_conf_parse(struct gk_span text, const char *file, struct gw_conf *conf,
+				 char *error, size_t size);
+/** Print what is in effect, defaults included, in a form that gw_conf_read() takes. */
+void gw_conf_print(const struct gw_conf *conf, FILE *out);
+/** Free what the struct owns and empty it; an all-zero struct is allowed. */
+void gw_conf_free(struct gw_conf *conf);
+
+#endif

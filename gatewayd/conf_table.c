@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/conf_table.h"
+#include "config.h"
+#include "io/addr.h"
+#include "io/log.h"
+#include "libgroupkey/numbers.h"
+#include <stdio.h>
+#include <string.h>
+
+#define YEAR_S 31536000
+#define WEEK_S 604800
+
+static bool is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool is_dots(const char *text)
+{
+	return strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+}
+
+// As the kernel's dev_valid_name().
+static bool fits_interface(const char *text)
+{
+	return !strpbrk(text, "/: ") && !is_dots(text);
+}
+
+// One Uri-Path segment that needs no escaping anywhere, and is no path of its own.
+static bool fits_segment(const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		if (!is_letter_or_digit(*c) && !strchr("._-", *c))
+			return false;
+	}
+	return !is_dots(text);
+}
+
+static bool fits_path(const char *text)
+{
+	return text[0] == '/';
+}
+
+// The zone of a link-local address may be an interface that comes later, so it is left out here.
+static bool fits_endpoint(const char *text)
+{
+	char copy[IO_ADDR_TEXT];
+	struct gk_addr addr;
+	size_t zone = strcspn(text, "%");
+	size_t rest = zone + strcspn(text + zone, "]");
+
+	if (text[zone] && (!text[rest] || rest == zone + 1))
+		return false;
+	snprintf(copy, sizeof(copy), "%.*s%s", (int)zone, text, text + (text[zone] ? rest : zone));
+	return io_addr_parse(copy, 5683, &addr) && addr.port != 0;
+}
+
+static const struct gw_word log_levels[] = {
+	{ "error", LOG_LEVEL_ERROR, NULL },
+	{ "warn", LOG_LEVEL_WARN, NULL },
+	{ "info", LOG_LEVEL_INFO, NULL },
+	{ "debug", LOG_LEVEL_DEBUG, NULL },
+	{ 0 },
+};
+
+static const struct gw_word log_sinks[] = {
+	{ "stderr", false, NULL },
+	{ "syslog", true, NULL },
+	{ 0 },
+};
+
+static const struct gw_word modes[] = {
+	{ "group", GW_MODE_GROUP, NULL },
+	{ "pairwise", -1, "this version has no pairwise mode" },
+	{ "both", -1, "this version has no pairwise mode" },
+	{ 0 },
+};
+
+static const struct gw_word sign_algs[] = {
+	{ "ES256", GK_ALG_ES256, NULL },
+	{ "EdDSA", GK_ALG_EDDSA, GK_HAVE_ED25519 ? NULL : "wolfSSL was built without Ed25519" },
+	{ 0 },
+};
+
+static const struct gw_word schemes[] = {
+	{ "point-to-point", GW_SCHEME_POINT_TO_POINT, NULL },
+	{ "tree", -1, "this version has no rekeying by multicast" },
+	{ 0 },
+};
+
+#define AT(member) offsetof(struct gw_group_conf, member)
+
+static const struct gw_option rekey_options[] = {
+	{ "scheme", GW_WORD, AT(scheme), .words = schemes, .number = GW_SCHEME_POINT_TO_POINT },
+	{ "on_join", GW_BOOL, AT(core.rekey_on_join), .number = true },
+	{ "period_s", GW_INT, AT(core.period_s), 10, YEAR_S, "seconds",
+	  "a round of deliveries must fit in", .number = 86400 },
+	{ "coalesce_ms", GW_INT, AT(core.coalesce_ms), 0, 60000, "milliseconds",
+	  "who has left can read for so long", .number = 500 },
+	{ "in_flight", GW_INT, AT(core.in_flight), 1, 64, "messages",
+	  "the CoAP library slows down with each session it holds", .number = 8 },
+	{ "stale_sets", GW_INT, AT(core.stale_sets), 2, 16, "sets",
+	  "the protocol needs more than one", .number = 3 },
+	{ 0 },
+};
+
+static const struct gw_option presence_options[] = {
+	{ "check_interval_s", GW_INT, AT(core.presence.check_interval_s), 1, WEEK_S, "seconds",
+	  "a lost node can read for so long", .number = 300 },
+	{ "probes", GW_INT, AT(core.presence.probes), 1, 20, "probes",
+	  "nobody is removed on the kernel's word alone", .number = 3 },
+	// RFC 7252 section 4.8.2: MAX_TRANSMIT_WAIT.
+	{ "probe_wait_s", GW_INT, AT(core.presence.probe_wait_s), 1, 93, "seconds",
+	  "CoAP itself gives up after 93", .number = 5 },
+	{ "grace_s", GW_INT, AT(core.presence.grace_s), 0, WEEK_S, "seconds",
+	  "a lost node can read for so long", .number = 60 },
+	{ "evict", GW_BOOL, AT(core.presence.evict), .number = true },
+	{ 0 },
+};
+
+const struct gw_option gw_group_options[] = {
+	{ "name", GW_TEXT, AT(name), 1, 64,
+	  "1 to 64 letters, digits, '.', '_' and '-', but not '.' or '..'", .fits = fits_segment,
+	  .required = true },
+	{ "mode", GW_WORD, AT(mode), .words = modes, .number = GW_MODE_GROUP },
+	{ "sign_alg", GW_WORD, AT(core.sign_alg), .words = sign_algs, .number = GK_ALG_ES256 },
+	{ "members_max", GW_INT, AT(core.members_max), 1, 60000, "members",
+	  "each takes 1.5 KiB of memory", .number = 10000 },
+	{ "rekey", GW_GROUP, .sub = rekey_options },
+	{ "presence", GW_GROUP, .sub = presence_options },
+	{ 0 },
+};
+
+#undef AT
+#define AT(member) offsetof(struct gw_conf, member)
+
+static const struct gw_option as_options[] = {
+	// Its default depends on state_dir: see complete().
+	{ "key_file", GW_TEXT, AT(as_key_file), 1, 4095, "an absolute path", .fits = fits_path },
+	{ "public_key_file", GW_TEXT, AT(as_public_key_file), 1, 4095, "an absolute path",
+	  .fits = fits_path },
+	{ "issuer", GW_TEXT, AT(as_issuer), 1, 255,
+	  "1 to 255 bytes of UTF-8 without control characters", .fits = NULL },
+	{ 0 },
+};
+
+const struct gw_option gw_conf_options[] = {
+	{ "interface", GW_TEXT, AT(interface), 1, 15,
+	  "the name of a network interface, 1 to 15 bytes", .fits = fits_interface,
+	  .required = true },
+	{ "listen", GW_TEXT, AT(listen), 1, IO_ADDR_TEXT - 1,
+	  "an IPv6 address and a port that is not 0, as in \"[::]:5683\"", .fits = fits_endpoint,
+	  .text = "[::]:5683" },
+	{ "state_dir", GW_TEXT, AT(state_dir), 1, 4000, "an absolute path", .fits = fits_path,
+	  .text = "/etc/gatewayd/state" },
+	// unix(7): sun_path has 108 bytes.
+	{ "control", GW_TEXT, AT(control), 1, 107, "an absolute path of at most 107 bytes",
+	  .fits = fits_path, .text = "/run/gatewayd.sock" },
+	{ "log_level", GW_WORD, AT(log_level), .words = log_levels, .number = LOG_LEVEL_INFO },
+	{ "log", GW_WORD, AT(log_to_syslog), .words = log_sinks, .number = false },
+	{ "audience", GW_TEXT, AT(audience), 1, 64,
+	  "1 to 64 bytes of UTF-8 without control characters", .text = "gatewayd" },
+	{ "as", GW_GROUP, .sub = as_options },
+	{ "groups", GW_LIST, AT(groups), .sub = gw_group_options, .required = true },
+	{ 0 },
+};
+
+#undef AT

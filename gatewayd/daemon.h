@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The daemon: the KDC of libgroupkey between its store, the network, the kernel and the operator.
+ *
+ *   daemon.c   start, the loop, the end
+ *   serve.c    what goes to the KDC, and what it wants done
+ *   control.c  the operator's socket; calls.c, client_add.c: what can be said there
+ */
+#ifndef GW_DAEMON_H
+#define GW_DAEMON_H
+
+#include "gatewayd/conf.h"
+#include "gatewayd/notes.h"
+#include "gatewayd/outbox.h"
+#include "gatewayd/segment.h"
+#include "gatewayd/store.h"
+#include "io/coap.h"
+#include "io/loop.h"
+
+struct gw_answer;
+struct gw_control;
+
+/** All of it. Only the files named above look inside. */
+struct gw_daemon {
+	const struct gw_conf *conf;
+	const char *conf_path;
+	struct io_loop *loop;
+	struct gw_store *store;
+	struct gk_kdc *kdc;
+	struct gw_notes notes;
+	struct gw_outbox outbox;
+	struct gw_segment segment;
+	struct io_coap *coap;
+	struct gw_control *control;
+	struct gk_mono started;
+	bool stopping;
+	struct gw_answer *answers, **answers_end; /* on their way to the KDC */
+	uint64_t exchange;                        /* the request being answered, and where */
+	struct gk_buf *reply;                     /* its answer goes; NULL: none */
+};
+
+/* ---- daemon.c ---- */
+
+/**
+ * Start: open everything, restore the state, resume what was interrupted. What fails is fatal.
+ * @param conf, conf_path  borrowed until gw_daemon_stop()
+ */
+void gw_daemon_start(struct gw_daemon *daemon, const struct gw_conf *conf, const char *conf_path);
+/** Wait for something to do, and do it. */
+void gw_daemon_turn(struct gw_daemon *daemon);
+/** Serve until SIGTERM or SIGINT. */
+void gw_daemon_run(struct gw_daemon *daemon);
+/** Close everything. */
+void gw_daemon_stop(struct gw_daemon *daemon);
+
+/* ---- serve.c ---- */
+
+extern const struct gw_outlets gw_serve_outlets;
+extern const struct gw_segment_sink gw_serve_segment;
+
+/** A request came in: io_coap_request_fn. */
+void gw_serve_request(void *daemon, const struct gk_exchange *exchange, struct gk_span message,
+		      struct gk_buf *reply);
+/** An answer came in, or none in time: io_coap_answer_fn. */
+void gw_serve_answer(void *daemon, uint64_t id, struct gk_span message);
+/** Have the KDC do what is due. */
+void gw_serve_expire(struct gw_daemon *daemon);
+/**
+ * Carry out all that the KDC wants done.
+ * @return false: the store refuses; what was to be done waits for it, and the KDC with it
+ */
+bool gw_serve_settle(struct gw_daemon *daemon);
+/** @return false while the store refuses: the KDC is then not to be called */
+bool gw_serve_ready(const struct gw_daemon *daemon);
+/** Forget the answers that did not reach the KDC. */
+void gw_serve_drop(struct gw_daemon *daemon);
+/** Out of memory the KDC may be ahead of its store: only a restart helps, so this is fatal. */
+void gw_serve_check(enum gk_err err);
+
+#endif

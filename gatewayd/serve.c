@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/daemon.h"
+#include "io/log.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/coap.h"
+#include "libgroupkey/numbers.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define COAP_UNAVAILABLE 0xa3 /* 5.03 (RFC 7252 section 5.9.3.4) */
+#define TRY_AGAIN_S      5    /* its Max-Age */
+
+void gw_serve_check(enum gk_err err)
+{
+	if (err == GK_ERR_NO_MEMORY)
+		fatal("kdc", "out of memory; a restart takes up from the store");
+	if (err)
+		log_warnx("kdc", "%s", gk_strerror(err));
+}
+
+bool gw_serve_ready(const struct gw_daemon *daemon)
+{
+	return gw_outbox_error(&daemon->outbox) == 0;
+}
+
+/*
+ * Answers on their way to the KDC: those that come while the store refuses, and the failures of
+ * requests, which come up while events are being carried out.
+ */
+
+struct gw_answer {
+	struct gw_answer *next;
+	uint64_t id;
+	size_t len;
+	uint8_t bytes[];
+};
+
+static void queue_answer(struct gw_daemon *daemon, uint64_t id, struct gk_span message)
+{
+	struct gw_answer *answer = malloc(sizeof(*answer) + message.len);
+
+	if (!answer)
+		fatal("daemon", "out of memory");
+	*answer = (struct gw_answer){ .id = id, .len = message.len };
+	if (message.len > 0)
+		memcpy(answer->bytes, message.data, message.len);
+	*daemon->answers_end = answer;
+	daemon->answers_end = &answer->next;
+}
+
+static struct gw_answer *take_answer(struct gw_daemon *daemon)
+{
+	struct gw_answer *answer = daemon->answers;
+
+	if (!answer)
+		return NULL;
+	daemon->answers = answer->next;
+	if (!daemon->answers)
+		daemon->answers_end = &daemon->answers;
+	return answer;
+}
+
+static void feed_answers(struct gw_daemon *daemon)
+{
+	struct gw_answer *answer;
+
+	while ((answer = take_answer(daemon))) {
+		struct gk_span message = gk_span(answer->bytes, answer->len);
+		gw_serve_check(
+			gk_kdc_answer(daemon->kdc, answer->id, message, io_loop_now(daemon->loop)));
+		free(answer);
+	}
+}
+
+void gw_serve_drop(struct gw_daemon *daemon)
+{
+	struct gw_answer *answer;
+
+	while ((answer = take_answer(daemon)))
+		free(answer);
+}
+
+/*
+ * What the KDC wants done
+ */
+
+static bool take(void *ctx, struct gk_event *event)
+{
+	struct gw_daemon *daemon = ctx;
+
+	return gk_kdc_event(daemon->kdc, event);
+}
+
+static int commit(void *ctx, const struct gk_record *records, size_t count)
+{
+	struct gw_daemon *daemon = ctx;
+
+	return gw_store_commit(daemon->store, records, count);
+}
+
+/* One that was kept back until the store took what it depends on is too late, and asked again. */
+static void send_reply(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	if (daemon->reply && event->id == daemon->exchange)
+		gk_buf_add(daemon->reply, event->bytes);
+	else
+		log_debug("coap", "an answer came too late and is not sent");
+}
+
+static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	char text[IO_ADDR_TEXT];
+	int err = io_coap_request(daemon->coap, event->id, &event->peer, event->bytes,
+				  event->timeout_ms, io_loop_now(daemon->loop));
+
+	if (err == 0)
+		return;
+	log_debug("coap", "%s: not sent: %s", io_addr_format(&event->peer, text), strerror(-err));
+	queue_answer(daemon, event->id, gk_span(NULL, 0));
+}
+
+static void probe(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	gw_segment_probe(&daemon->segment, &event->peer);
+}
+
+static void note(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	gw_notes_take(&daemon->notes, &event->note, io_loop_now(daemon->loop));
+}
+
+static void perform(void *ctx, const struct gk_event *event)
+{
+	static void (*const perform[])(struct gw_daemon *, const struct gk_event *) = {
+		[GK_EVENT_REPLY] = send_reply,
+		[GK_EVENT_REQUEST] = send_request,
+		[GK_EVENT_PROBE] = probe,
+		[GK_EVENT_NOTE] = note,
+	};
+
+	if ((size_t)event->kind < sizeof(perform) / sizeof(perform[0]) && perform[event->kind])
+		perform[event->kind](ctx, event);
+}
+
+const struct gw_outlets gw_serve_outlets = { take, commit, perform };
+
+/*
+ * Whoever was answered 5.03 could give no sign of life: after that time everybody has a whole
+ * interval again, as after any blindness.
+ */
+static void excuse_everybody(struct gw_daemon *daemon)
+{
+	struct gk_now now = io_loop_now(daemon->loop);
+
+	gw_serve_check(gk_kdc_blind(daemon->kdc, true, now));
+	gw_serve_check(gk_kdc_blind(daemon->kdc, daemon->segment.blind, now));
+}
+
+bool gw_serve_settle(struct gw_daemon *daemon)
+{
+	for (;;) {
+		bool was_ready = gw_serve_ready(daemon);
+		if (!gw_outbox_flush(&daemon->outbox, io_loop_now(daemon->loop).mono))
+			return false;
+		if (was_ready && !daemon->answers)
+			return true;
+		if (!was_ready)
+			excuse_everybody(daemon);
+		feed_answers(daemon);
+	}
+}
+
+void gw_serve_expire(struct gw_daemon *daemon)
+{
+	struct gk_now now = io_loop_now(daemon->loop);
+
+	if (gw_serve_ready(daemon) && gk_kdc_next_expiry(daemon->kdc).ms <= now.mono.ms)
+		gw_serve_check(gk_kdc_expire(daemon->kdc, now));
+}
+
+/*
+ * What goes to the KDC
+ */
+
+static void put_unavailable(struct gk_buf *reply)
+{
+	struct gk_coap_writer w;
+
+	gk_buf_truncate(reply, 0);
+	w = gk_coap_begin(reply, COAP_UNAVAILABLE);
+	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, TRY_AGAIN_S);
+}
+
+/* libcoap sends the answer on return, so what it depends on is committed here. */
+void gw_serve_request(void *ctx, const struct gk_exchange *exchange, struct gk_span message,
+		      struct gk_buf *reply)
+{
+	struct gw_daemon *daemon = ctx;
+	bool done = false;
+
+	if (gw_serve_ready(daemon)) {
+		gw_serve_check(
+			gk_kdc_receive(daemon->kdc, exchange, message, io_loop_now(daemon->loop)));
+		daemon->exchange = exchange->id;
+		daemon->reply = reply;
+		done = gw_outbox_flush(&daemon->outbox, io_loop_now(daemon->loop).mono);
+		daemon->reply = NULL;
+	}
+	if (!done)
+		put_unavailable(reply);
+}
+
+void gw_serve_answer(void *ctx, uint64_t id, struct gk_span message)
+{
+	queue_answer(ctx, id, message);
+}
+
+static void tell_blind(void *ctx, bool blind)
+{
+	struct gw_daemon *daemon = ctx;
+
+	if (gw_serve_ready(daemon))
+		gw_serve_check(gk_kdc_blind(daemon->kdc, blind, io_loop_now(daemon->loop)));
+}
+
+static void tell_neighbour(void *ctx, const struct gk_addr *addr, enum gk_reach reach)
+{
+	struct gw_daemon *daemon = ctx;
+
+	if (gw_serve_ready(daemon))
+		gw_serve_check(gk_kdc_reach(daemon->kdc, addr, reach, io_loop_now(daemon->loop)));
+}
+
+static void read_segment(void *ctx, int fd, uint32_t events)
+{
+	struct gw_daemon *daemon = ctx;
+
+	(void)fd, (void)events;
+	gw_segment_read(&daemon->segment, io_loop_now(daemon->loop).mono);
+}
+
+static void watch_segment(void *ctx, int from_fd, int to_fd)
+{
+	struct gw_daemon *daemon = ctx;
+
+	if (from_fd >= 0)
+		io_loop_forget(daemon->loop, from_fd);
+	if (to_fd >= 0 && io_loop_watch(daemon->loop, to_fd, EPOLLIN, read_segment, daemon))
+		fatal("link", "the kernel's notices cannot be waited for");
+}
+
+const struct gw_segment_sink gw_serve_segment = { tell_blind, tell_neighbour, watch_segment };

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+//
+// What the struct gets; the messages are in tests/golden.
+
+#include "config.h"
+#include "gatewayd/conf_table.h"
+#include "io/log.h"
+#include "libgroupkey/numbers.h"
+#include "tests/lib/env.h"
+#include "tests/lib/hex.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define SMALLEST "interface = \"lowpan0\"; groups = ( { name = \"lights\"; } );"
+
+// libconfig 1.5 does not free the text that it has read last when a syntax error follows.
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libconfig\n";
+}
+
+static char error[GW_CONF_ERROR];
+
+static bool parse(const char *text, struct gw_conf *conf)
+{
+	error[0] = '\0';
+	return gw_conf_parse(exact_copy(gk_span_str(text)), "x", conf, error, sizeof(error));
+}
+
+static void must_parse(const char *text, struct gw_conf *conf)
+{
+	if (!parse(text, conf))
+		fail_msg("%s: %s", text, error);
+}
+
+static void must_fail(const char *text, const char *why)
+{
+	struct gw_conf conf;
+
+	if (parse(text, &conf)) {
+		gw_conf_free(&conf);
+		fail_msg("accepted: %s", text);
+	}
+	if (!strstr(error, why))
+		fail_msg("%s:\n got %s\nwant %s", text, error, why);
+}
+
+static char *printed(const struct gw_conf *conf)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	gw_conf_print(conf, out);
+	fclose(out);
+	return text;
+}
+
+static void assert_same_settings(const struct gk_group_config *got,
+				 const struct gk_group_config *want)
+{
+	assert_int_equal(got->sign_alg, want->sign_alg);
+	assert_int_equal(got->rekey_on_join, want->rekey_on_join);
+	assert_int_equal(got->period_s, want->period_s);
+	assert_int_equal(got->coalesce_ms, want->coalesce_ms);
+	assert_int_equal(got->in_flight, want->in_flight);
+	assert_int_equal(got->stale_sets, want->stale_sets);
+	assert_int_equal(got->members_max, want->members_max);
+	assert_int_equal(got->presence.check_interval_s, want->presence.check_interval_s);
+	assert_int_equal(got->presence.probes, want->presence.probes);
+	assert_int_equal(got->presence.probe_wait_s, want->presence.probe_wait_s);
+	assert_int_equal(got->presence.grace_s, want->presence.grace_s);
+	assert_int_equal(got->presence.evict, want->presence.evict);
+}
+
+static void defaults_of_a_group_are_those_of_the_library(void **state)
+{
+	struct gk_group_config want;
+	struct gw_conf conf;
+	(void)state;
+	must_parse(SMALLEST, &conf);
+	gk_group_defaults(&want);
+	assert_int_equal(conf.group_count, 1);
+	assert_same_settings(&conf.groups[0].core, &want);
+	assert_int_equal(conf.groups[0].mode, GW_MODE_GROUP);
+	assert_int_equal(conf.groups[0].scheme, GW_SCHEME_POINT_TO_POINT);
+	gw_conf_free(&conf);
+}
+
+static void defaults_of_the_daemon_are_as_documented(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	must_parse(SMALLEST, &conf);
+	assert_string_equal(conf.interface, "lowpan0");
+	assert_string_equal(conf.listen, "[::]:5683");
+	assert_string_equal(conf.state_dir, "/etc/gatewayd/state");
+	assert_string_equal(conf.control, "/run/gatewayd.sock");
+	assert_int_equal(conf.log_level, LOG_LEVEL_INFO);
+	assert_false(conf.log_to_syslog);
+	assert_string_equal(conf.audience, "gatewayd");
+	assert_string_equal(conf.as_key_file, "/etc/gatewayd/state/as.key");
+	assert_null(conf.as_public_key_file);
+	assert_null(conf.as_issuer);
+	gw_conf_free(&conf);
+}
+
+static void the_key_of_the_as_is_in_the_directory_of_the_state(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	must_parse(SMALLEST "state_dir = \"/s\";", &conf);
+	assert_string_equal(conf.as_key_file, "/s/as.key");
+	gw_conf_free(&conf);
+	must_parse(SMALLEST "state_dir = \"/s\"; as = { key_file = \"/k\"; };", &conf);
+	assert_string_equal(conf.as_key_file, "/k");
+	gw_conf_free(&conf);
+}
+
+static void every_option_reaches_its_field(void **state)
+{
+	static const struct gk_group_config want = {
+		.sign_alg = GK_ALG_ES256,
+		.rekey_on_join = false,
+		.period_s = 101,
+		.coalesce_ms = 102,
+		.in_flight = 13,
+		.stale_sets = 14,
+		.members_max = 105,
+		.presence = { 106, 7, 8, 109, false },
+	};
+	struct gw_conf conf;
+	(void)state;
+	must_parse("interface = \"i\"; listen = \"[::1]:1\"; state_dir = \"/s\"; "
+		   "control = \"/c\"; log_level = \"debug\"; log = \"syslog\"; audience = \"a\"; "
+		   "as = { key_file = \"/k\"; public_key_file = \"/p\"; issuer = \"n\"; }; "
+		   "groups = ( { name = \"x\"; }, { name = \"g\"; sign_alg = \"ES256\"; "
+		   "members_max = 105; rekey = { on_join = false; period_s = 101; "
+		   "coalesce_ms = 102; in_flight = 13; stale_sets = 14; }; "
+		   "presence = { check_interval_s = 106; probes = 7; probe_wait_s = 8; "
+		   "grace_s = 109; evict = false; }; } );",
+		   &conf);
+	assert_string_equal(conf.interface, "i");
+	assert_string_equal(conf.listen, "[::1]:1");
+	assert_string_equal(conf.state_dir, "/s");
+	assert_string_equal(conf.control, "/c");
+	assert_int_equal(conf.log_level, LOG_LEVEL_DEBUG);
+	assert_true(conf.log_to_syslog);
+	assert_string_equal(conf.audience, "a");
+	assert_string_equal(conf.as_key_file, "/k");
+	assert_string_equal(conf.as_public_key_file, "/p");
+	assert_string_equal(conf.as_issuer, "n");
+	assert_int_equal(conf.group_count, 2);
+	assert_string_equal(conf.groups[0].name, "x");
+	assert_string_equal(conf.groups[1].name, "g");
+	assert_hex_equal(conf.groups[1].core.name, "67");
+	assert_same_settings(&conf.groups[1].core, &want);
+	gw_conf_free(&conf);
+}
+
+static void eddsa_is_there_if_the_build_has_it(void **state)
+{
+	static const char text[] =
+		"interface = \"i\"; groups = ( { name = \"g\"; sign_alg = \"EdDSA\"; } );";
+	struct gw_conf conf;
+	(void)state;
+	if (GK_HAVE_ED25519) {
+		must_parse(text, &conf);
+		assert_int_equal(conf.groups[0].core.sign_alg, GK_ALG_EDDSA);
+		gw_conf_free(&conf);
+	} else {
+		must_fail(text, "must be \"ES256\": wolfSSL was built without Ed25519");
+	}
+}
+
+/* Before and behind the options of a table that stands somewhere in the file. */
+struct nest {
+	const char *before, *behind;
+};
+
+static const struct nest top = { "", "" };
+static const struct nest in_as = { "as = { ", " };" };
+static const struct nest in_group = { "groups = ( { ", " } );" };
+static const struct nest in_rekey = { "groups = ( { rekey = { ", " }; } );" };
+static const struct nest in_presence = { "groups = ( { presence = { ", " }; } );" };
+
+static const struct nest *nest_of(const struct gw_option *option)
+{
+	static const struct {
+		const char *name;
+		const struct nest *nest;
+	} rows[] = {
+		{ "as", &in_as },
+		{ "groups", &in_group },
+		{ "rekey", &in_rekey },
+		{ "presence", &in_presence },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (strcmp(rows[i].name, option->name) == 0)
+			return rows[i].nest;
+	}
+	fail_msg("where does %s belong?", option->name);
+	return NULL;
+}
+
+// Values of every other type, for each option of a table and those in it. @return how many options
+static size_t refuse_other_types(const struct gw_option *table, const struct nest *nest)
+{
+	static const struct {
+		const char *value;
+		int fits; /* the type that it is of; -1: none */
+	} values[] = {
+		{ "[ 1 ]", -1 }, { "1.5", -1 },       { "\"text\"", GW_TEXT },
+		{ "1", GW_INT }, { "true", GW_BOOL }, { "5L", GW_INT },
+		{ "( )", -1 },   { "{ }", GW_GROUP }, { "[ ]", -1 },
+	};
+	size_t count = 0;
+
+	for (const struct gw_option *option = table; option->name; option++, count++) {
+		for (size_t i = 0; i < COUNT(values); i++) {
+			char text[128], why[64];
+			if ((int)option->type == values[i].fits)
+				continue;
+			snprintf(text, sizeof(text), "%s%s = %s;%s", nest->before, option->name,
+				 values[i].value, nest->behind);
+			snprintf(why, sizeof(why), "%s: must be ", option->name);
+			must_fail(text, why);
+		}
+		if (option->sub)
+			count += refuse_other_types(option->sub, nest_of(option));
+	}
+	return count;
+}
+
+static void every_option_refuses_values_of_other_types(void **state)
+{
+	(void)state;
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 29);
+}
+
+// Every number of a table at its smallest or at its largest.
+static void append_bounds(char *text, const struct gw_option *table, bool largest)
+{
+	for (const struct gw_option *option = table; option->name; option++) {
+		if (option->type == GW_INT)
+			sprintf(text + strlen(text), "%s = %ld; ", option->name,
+				largest ? option->max : option->min);
+		if (option->type == GW_GROUP) {
+			sprintf(text + strlen(text), "%s = { ", option->name);
+			append_bounds(text, option->sub, largest);
+			strcat(text, "}; ");
+		}
+	}
+}
+
+static void the_library_takes_what_is_allowed_here(void **state)
+{
+	static const struct gk_now now = { { 1000 }, { 1790000000 } };
+	struct test_env t;
+	struct gk_env env = test_env(&t, 1);
+	(void)state;
+	assert_int_equal(gk_global_init(&env), GK_OK);
+	for (int largest = 0; largest < 2; largest++) {
+		char text[1024] = "interface = \"i\"; groups = ( { name = \"g\"; ";
+		struct gk_kdc_config config = { gk_span_str("gatewayd"),
+						hex_span("000102030405060708090a0b0c0d0e0f"),
+						gk_span(NULL, 0), gk_span(NULL, 0) };
+		struct gk_kdc *kdc;
+		struct gw_conf conf;
+		append_bounds(text, gw_group_options, largest);
+		strcat(text, "} );");
+		must_parse(text, &conf);
+		assert_int_equal(gk_kdc_new(&env, &config, &kdc), GK_OK);
+		assert_int_equal(gk_kdc_add_group(kdc, &conf.groups[0].core, now), GK_OK);
+		gk_kdc_free(kdc);
+		gw_conf_free(&conf);
+	}
+	gk_global_cleanup();
+}
+
+static void what_is_printed_parses_back(void **state)
+{
+	static const char *const texts[] = {
+		SMALLEST,
+		"interface = \"l\"; groups = ( { name = \"a\"; }, { name = \"b\"; } ); "
+		"audience = \"\\\"\\\\\xc3\xa9\"; state_dir = \"/a b\"; log = \"syslog\";",
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct gw_conf conf, again;
+		must_parse(texts[i], &conf);
+		char *first = printed(&conf);
+		must_parse(first, &again);
+		char *second = printed(&again);
+		assert_string_equal(first, second);
+		assert_string_equal(conf.audience, again.audience);
+		free(first);
+		free(second);
+		gw_conf_free(&conf);
+		gw_conf_free(&again);
+	}
+}
+
+static void what_is_refused_changes_nothing(void **state)
+{
+	struct gw_conf conf, before;
+	(void)state;
+	memset(&before, 0x5a, sizeof(before));
+	conf = before;
+	assert_false(parse(SMALLEST "nonsense = 1;", &conf));
+	assert_memory_equal(&conf, &before, sizeof(before));
+}
+
+static void truncation_is_refused_or_says_what_is_missing(void **state)
+{
+	static const char whole[] =
+		"interface = \"lowpan0\"; /* c */ as = { issuer = \"a\\\"b\"; };"
+		" groups = ( { name = \"a\"; rekey = { period_s = 99; }; }, "
+		"{ name = \"b\"; } )";
+	struct gw_conf conf;
+	(void)state;
+	must_parse(whole, &conf);
+	gw_conf_free(&conf);
+	for (size_t len = 0; len < strlen(whole); len++) {
+		char text[sizeof(whole)];
+		memcpy(text, whole, len);
+		text[len] = '\0';
+		must_fail(text, "x:1: ");
+	}
+}
+
+static void comments_and_texts_hold_anything(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	must_parse("# 99999999999999999999 @include \"x\" (((((((((((((( \" \n"
+		   "// 99999999999999999999 @include \"x\" (((((((((((((( \" \n"
+		   "/* 99999999999999999999\n@include \"x\" (((((((((((((( \" */"
+		   "audience = \"99999999999999999999 @include (((((((((((((( # // /* \\\" '\";"
+		   "interface = \"a9999999999999\";" // a name with many digits, in quotes
+		   "groups = ( { name = \"99999999999999999999\"; } );",
+		   &conf);
+	assert_string_equal(conf.audience,
+			    "99999999999999999999 @include (((((((((((((( # // /* \" '");
+	gw_conf_free(&conf);
+}
+
+static void numbers_do_not_wrap(void **state)
+{
+	static const struct {
+		const char *value;
+		const char *why;
+	} rows[] = {
+		{ "2147483647", "period_s: must be 10 to" },
+		{ "2147483648", "must be a number from" },
+		{ "-2147483648", "period_s: must be 10 to" },
+		{ "-2147483649", "must be a number from" },
+		{ "4294967306", "must be a number from" }, // 10 modulo 2^32
+		{ "4294967306L", "must be a number from" },
+		{ "0x7fffffff", "period_s: must be 10 to" },
+		{ "0x10000000a", "must be a number from" },
+		{ "0X10000000A", "must be a number from" },
+		{ "+4294967306", "" }, // newer versions of libconfig take a plus
+		{ "18446744073709551626", "must be a number from" }, // 10 modulo 2^64
+		{ "99999999999999999999999999", "must be a number from" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[128];
+		snprintf(text, sizeof(text), "groups = ( { rekey = { period_s = %s; }; } );",
+			 rows[i].value);
+		must_fail(text, rows[i].why);
+	}
+}
+
+static void nesting_has_an_end(void **state)
+{
+	static char text[60000];
+	(void)state;
+	must_fail("a = ((((((((1))))))));", "unknown option");
+	must_fail("a = (((((((((1)))))))));", "nested too deep");
+	must_fail("a = {b = [{c = {d = {e = {f = {g = {h = [1]}}}}}}]};", "nested too deep");
+	must_fail("a = (()()()()()()()()()()()());", "syntax error");
+	memset(text, '(', sizeof(text) - 1);
+	must_fail(text, "nested too deep");
+}
+
+static void zero_bytes_are_refused(void **state)
+{
+	static const char text[] = SMALLEST "\0 nonsense";
+	struct gw_conf conf;
+	(void)state;
+	assert_false(
+		gw_conf_parse(gk_span(text, sizeof(text) - 1), "x", &conf, error, sizeof(error)));
+	assert_string_equal(error, "x:1: must be text without zero bytes");
+	must_fail("\n\naudience = \"a\\x00b\";", "x:3: must be text without zero bytes");
+}
+
+static void the_size_of_a_file_has_an_end(void **state)
+{
+	static char text[65536 + 1];
+	struct gw_conf conf;
+	(void)state;
+	memset(text, '\n', sizeof(text));
+	memcpy(text, SMALLEST, strlen(SMALLEST));
+	assert_true(gw_conf_parse(gk_span(text, 65535), "x", &conf, error, sizeof(error)));
+	gw_conf_free(&conf);
+	assert_false(gw_conf_parse(gk_span(text, 65536), "x", &conf, error, sizeof(error)));
+	assert_string_equal(error, "x: larger than 65535 bytes");
+}
+
+static void lines_are_counted_to_the_end(void **state)
+{
+	static char text[65536];
+	(void)state;
+	memset(text, '\n', 65000);
+	strcpy(text + 65000, "nonsense = 1;");
+	must_fail(text, "x:65001: nonsense: unknown option");
+}
+
+static void messages_are_cut_to_the_room_there_is(void **state)
+{
+	struct gw_conf conf;
+	char long_name[2000], small[8];
+	(void)state;
+	memset(small, '#', sizeof(small));
+	assert_false(gw_conf_parse(gk_span_str("a = 1;"), "file", &conf, small, 4));
+	assert_string_equal(small, "fil");
+	assert_int_equal(small[4], '#');
+
+	memset(long_name, 'n', sizeof(long_name) - 5);
+	strcpy(long_name + sizeof(long_name) - 5, "=1;");
+	must_fail(long_name, "x:1: nnnn");
+	assert_true(strlen(error) < sizeof(error));
+}
+
+static void files_that_cannot_be_read_are_named(void **state)
+{
+	struct gw_conf conf;
+	char dir[] = "/tmp/test_conf.XXXXXX", want[256], path[128];
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	assert_false(gw_conf_read(path, &conf, error, sizeof(error)));
+	snprintf(want, sizeof(want), "%s: No such file or directory", path);
+	assert_string_equal(error, want);
+	assert_false(gw_conf_read(dir, &conf, error, sizeof(error)));
+	snprintf(want, sizeof(want), "%s: Is a directory", dir);
+	assert_string_equal(error, want);
+
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(SMALLEST, file);
+	fclose(file);
+	assert_true(gw_conf_read(path, &conf, error, sizeof(error)));
+	gw_conf_free(&conf);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void freeing_empties_and_may_be_done_twice(void **state)
+{
+	struct gw_conf conf, zero = { 0 };
+	(void)state;
+	must_parse(SMALLEST, &conf);
+	gw_conf_free(&conf);
+	assert_memory_equal(&conf, &zero, sizeof(zero));
+	gw_conf_free(&conf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_of_a_group_are_those_of_the_library),
+		cmocka_unit_test(defaults_of_the_daemon_are_as_documented),
+		cmocka_unit_test(the_key_of_the_as_is_in_the_directory_of_the_state),
+		cmocka_unit_test(every_option_reaches_its_field),
+		cmocka_unit_test(eddsa_is_there_if_the_build_has_it),
+		cmocka_unit_test(every_option_refuses_values_of_other_types),
+		cmocka_unit_test(the_library_takes_what_is_allowed_here),
+		cmocka_unit_test(what_is_printed_parses_back),
+		cmocka_unit_test(what_is_refused_changes_nothing),
+		cmocka_unit_test(truncation_is_refused_or_says_what_is_missing),
+		cmocka_unit_test(comments_and_texts_hold_anything),
+		cmocka_unit_test(numbers_do_not_wrap),
+		cmocka_unit_test(nesting_has_an_end),
+		cmocka_unit_test(zero_bytes_are_refused),
+		cmocka_unit_test(the_size_of_a_file_has_an_end),
+		cmocka_unit_test(lines_are_counted_to_the_end),
+		cmocka_unit_test(messages_are_cut_to_the_room_there_is),
+		cmocka_unit_test(files_that_cannot_be_read_are_named),
+		cmocka_unit_test(freeing_empties_and_may_be_done_twice),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

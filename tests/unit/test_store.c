@@ -1,0 +1,928 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/store.h"
+#include "libgroupkey/buf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/*
+ * A layer between SQLite and the system, in which chosen operations fail and all are noted.
+ */
+
+enum plan {
+	PASS,
+	FAIL_ONCE,  /* operation number 'at' */
+	FAIL_AFTER, /* that one and all that follow, as on a full disk, or in a process that is
+		       killed */
+};
+
+static struct {
+	sqlite3_vfs *real;
+	enum plan plan;
+	int at;
+	int code;
+	int count;
+	bool read_only;
+	char log[4096]; /* "w" write, "t" truncate, "s" sync, "d" delete; in capitals for a journal
+			 */
+} disk;
+
+struct shim_file {
+	sqlite3_file base;
+	bool journal;
+	sqlite3_file *real;
+};
+
+static void reset_disk(void)
+{
+	disk.plan = PASS;
+	disk.count = 0;
+	disk.read_only = false;
+	disk.log[0] = '\0';
+}
+
+static void plan_failure(enum plan plan, int at, int code)
+{
+	reset_disk();
+	disk.plan = plan;
+	disk.at = at;
+	disk.code = code;
+}
+
+static int operation(char what, bool journal)
+{
+	size_t len = strlen(disk.log);
+
+	if (len + 1 < sizeof(disk.log)) {
+		disk.log[len] = journal ? (char)(what - 32) : what;
+		disk.log[len + 1] = '\0';
+	}
+	disk.count++;
+	bool fails = (disk.plan == FAIL_ONCE && disk.count == disk.at) ||
+		     (disk.plan == FAIL_AFTER && disk.count >= disk.at);
+	return fails ? disk.code : SQLITE_OK;
+}
+
+static sqlite3_file *real_of(sqlite3_file *file)
+{
+	return ((struct shim_file *)file)->real;
+}
+
+static bool is_journal(sqlite3_file *file)
+{
+	return ((struct shim_file *)file)->journal;
+}
+
+static int shim_close(sqlite3_file *file)
+{
+	return real_of(file)->pMethods->xClose(real_of(file));
+}
+
+static int shim_read(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
+{
+	return real_of(file)->pMethods->xRead(real_of(file), out, len, at);
+}
+
+static int shim_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
+{
+	int code = operation('w', is_journal(file));
+	return code ? code : real_of(file)->pMethods->xWrite(real_of(file), bytes, len, at);
+}
+
+static int shim_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+	int code = operation('t', is_journal(file));
+	return code ? code : real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+
+static int shim_sync(sqlite3_file *file, int flags)
+{
+	int code = operation('s', is_journal(file));
+	return code ? code : real_of(file)->pMethods->xSync(real_of(file), flags);
+}
+
+static int shim_size(sqlite3_file *file, sqlite3_int64 *size)
+{
+	return real_of(file)->pMethods->xFileSize(real_of(file), size);
+}
+
+static int shim_lock(sqlite3_file *file, int level)
+{
+	return real_of(file)->pMethods->xLock(real_of(file), level);
+}
+
+static int shim_unlock(sqlite3_file *file, int level)
+{
+	return real_of(file)->pMethods->xUnlock(real_of(file), level);
+}
+
+static int shim_check_lock(sqlite3_file *file, int *out)
+{
+	return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
+}
+
+static int shim_control(sqlite3_file *file, int op, void *arg)
+{
+	return real_of(file)->pMethods->xFileControl(real_of(file), op, arg);
+}
+
+static int shim_sector(sqlite3_file *file)
+{
+	return real_of(file)->pMethods->xSectorSize(real_of(file));
+}
+
+static int shim_traits(sqlite3_file *file)
+{
+	return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+}
+
+static const sqlite3_io_methods shim_methods = {
+	.iVersion = 1,
+	.xClose = shim_close,
+	.xRead = shim_read,
+	.xWrite = shim_write,
+	.xTruncate = shim_truncate,
+	.xSync = shim_sync,
+	.xFileSize = shim_size,
+	.xLock = shim_lock,
+	.xUnlock = shim_unlock,
+	.xCheckReservedLock = shim_check_lock,
+	.xFileControl = shim_control,
+	.xSectorSize = shim_sector,
+	.xDeviceCharacteristics = shim_traits,
+};
+
+static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *got)
+{
+	struct shim_file *shim = (struct shim_file *)file;
+
+	(void)vfs;
+	if (disk.read_only && (flags & SQLITE_OPEN_MAIN_DB)) {
+		flags &= ~SQLITE_OPEN_READWRITE;
+		flags |= SQLITE_OPEN_READONLY;
+	}
+	shim->real = (sqlite3_file *)(shim + 1);
+	shim->journal = flags & SQLITE_OPEN_MAIN_JOURNAL;
+	int code = disk.real->xOpen(disk.real, name, shim->real, flags, got);
+	shim->base.pMethods = shim->real->pMethods ? &shim_methods : NULL;
+	return code;
+}
+
+static int shim_delete(sqlite3_vfs *vfs, const char *name, int sync)
+{
+	(void)vfs;
+	int code = operation('d', strstr(name, "-journal") != NULL);
+	return code ? code : disk.real->xDelete(disk.real, name, sync);
+}
+
+static void install_shim(void)
+{
+	static sqlite3_vfs shim;
+
+	disk.real = sqlite3_vfs_find(NULL);
+	shim = *disk.real;
+	shim.zName = "shim";
+	shim.szOsFile = (int)sizeof(struct shim_file) + disk.real->szOsFile;
+	shim.xOpen = shim_open;
+	shim.xDelete = shim_delete;
+	assert_int_equal(sqlite3_vfs_register(&shim, 1), SQLITE_OK);
+}
+
+/*
+ * A directory for each test
+ */
+
+static char top[64], dir[128], path[192];
+static char error[GW_STORE_ERROR];
+
+static int set_up(void **state)
+{
+	(void)state;
+	snprintf(top, sizeof(top), "/tmp/test_store.XXXXXX");
+	if (!mkdtemp(top))
+		return -1;
+	snprintf(dir, sizeof(dir), "%s/state", top);
+	snprintf(path, sizeof(path), "%s/state.db", dir);
+	memset(error, 0, sizeof(error));
+	reset_disk();
+	umask(0);
+	return 0;
+}
+
+static int remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(name);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	reset_disk();
+	return nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static struct gw_store *open_store(void)
+{
+	struct gw_store *store = NULL;
+	int err = gw_store_open(path, &store, error, sizeof(error));
+
+	if (err)
+		fail_msg("cannot open: %d %s", err, error);
+	return store;
+}
+
+// That it is refused with this error, that the message names the file, and says 'word'.
+static void assert_refused(int expected, const char *word)
+{
+	struct gw_store *store = (struct gw_store *)&store;
+
+	error[0] = '\0';
+	assert_int_equal(gw_store_open(path, &store, error, sizeof(error)), expected);
+	assert_ptr_equal(store, &store);
+	if (strncmp(error, path, strlen(path)) != 0 || !strstr(error, word))
+		fail_msg("\"%s\" names no \"%s\"", error, word);
+}
+
+static struct gk_record record(enum gk_table table, const char *key, const char *value)
+{
+	return (struct gk_record){ table, gk_span_str(key), gk_span_str(value) };
+}
+
+static int append_record(void *ctx, const struct gk_record *got)
+{
+	char *text = ctx;
+
+	snprintf(text + strlen(text), 512 - strlen(text), "%d %.*s=%.*s;", (int)got->table,
+		 (int)got->key.len, (const char *)got->key.data, (int)got->value.len,
+		 (const char *)got->value.data);
+	return 0;
+}
+
+static const char *content(struct gw_store *store)
+{
+	static char text[512];
+
+	text[0] = '\0';
+	assert_int_equal(gw_store_load(store, append_record, text), 0);
+	return text;
+}
+
+#define BEFORE "1 =kdc;3 lights=num 1;4 lights/a=present;"
+#define AFTER  "1 =kdc;3 lights=num 2;4 lights/b=present;"
+
+static void fill(struct gw_store *store)
+{
+	struct gk_record records[] = {
+		record(GK_TABLE_MEMBER, "lights/a", "present"),
+		record(GK_TABLE_KDC, "", "kdc"),
+		record(GK_TABLE_GROUP, "lights", "num 1"),
+		record(GK_TABLE_MEMBER, "lights/b", ""),
+	};
+
+	assert_int_equal(gw_store_commit(store, records, 4), 0);
+	assert_string_equal(content(store), BEFORE);
+}
+
+// One changed, one deleted, one new: from BEFORE to AFTER.
+static int change(struct gw_store *store)
+{
+	struct gk_record records[] = {
+		record(GK_TABLE_GROUP, "lights", "num 2"),
+		record(GK_TABLE_MEMBER, "lights/a", ""),
+		record(GK_TABLE_MEMBER, "lights/b", "present"),
+	};
+
+	return gw_store_commit(store, records, 3);
+}
+
+static void make_store(void)
+{
+	struct gw_store *store = open_store();
+
+	fill(store);
+	gw_store_close(store);
+}
+
+static void run_sql(const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+static void write_file(const char *name, const char *text, size_t len, mode_t mode)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), (ssize_t)len);
+	close(fd);
+}
+
+static int mode_of(const char *name)
+{
+	struct stat st;
+	return lstat(name, &st) == 0 ? (int)(st.st_mode & 07777) : -1;
+}
+
+/*
+ * Records
+ */
+
+static void records_come_back_in_order_of_table_and_key(void **state)
+{
+	(void)state;
+	make_store();
+	struct gw_store *store = open_store();
+	assert_string_equal(content(store), BEFORE);
+	gw_store_close(store);
+}
+
+static void a_record_replaces_and_an_empty_one_deletes(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	fill(store);
+	assert_int_equal(change(store), 0);
+	assert_string_equal(content(store), AFTER);
+	gw_store_close(store);
+
+	store = open_store();
+	assert_string_equal(content(store), AFTER);
+	gw_store_close(store);
+}
+
+static void of_one_key_in_a_batch_the_last_record_counts(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	struct gk_record records[] = {
+		record(GK_TABLE_GROUP, "g", ""),  record(GK_TABLE_GROUP, "g", "1"),
+		record(GK_TABLE_GROUP, "g", "2"), record(GK_TABLE_GROUP, "h", "3"),
+		record(GK_TABLE_GROUP, "h", ""),
+	};
+	assert_int_equal(gw_store_commit(store, records, 5), 0);
+	assert_string_equal(content(store), "3 g=2;");
+	gw_store_close(store);
+}
+
+static void a_batch_of_none_is_no_work(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	reset_disk();
+	assert_int_equal(gw_store_commit(store, NULL, 0), 0);
+	assert_string_equal(disk.log, "");
+	gw_store_close(store);
+}
+
+static int take_bytes(void *ctx, const struct gk_record *got)
+{
+	const struct gk_record *want = ctx;
+
+	assert_int_equal(got->table, want->table);
+	assert_true(gk_span_equal(got->key, want->key));
+	assert_true(gk_span_equal(got->value, want->value));
+	return 0;
+}
+
+static void no_bytes_are_a_key_too(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	struct gk_record nameless = { GK_TABLE_KDC, gk_span(NULL, 0), gk_span_str("kdc") };
+	assert_int_equal(gw_store_commit(store, &nameless, 1), 0);
+	assert_string_equal(content(store), "1 =kdc;");
+	nameless.value.len = 0;
+	assert_int_equal(gw_store_commit(store, &nameless, 1), 0);
+	assert_string_equal(content(store), "");
+	gw_store_close(store);
+}
+
+static void keys_and_values_are_any_bytes(void **state)
+{
+	(void)state;
+	static uint8_t large[20000];
+	for (size_t i = 0; i < sizeof(large); i++)
+		large[i] = (uint8_t)(i * 7);
+	struct gk_record want = { GK_TABLE_MEMBER, gk_span("g\0n", 3),
+				  gk_span(large, sizeof(large)) };
+
+	struct gw_store *store = open_store();
+	assert_int_equal(gw_store_commit(store, &want, 1), 0);
+	assert_int_equal(gw_store_load(store, take_bytes, &want), 0);
+	gw_store_close(store);
+}
+
+static int stop_at_group(void *ctx, const struct gk_record *got)
+{
+	++*(int *)ctx;
+	return got->table == GK_TABLE_GROUP ? GK_ERR_MALFORMED : 0;
+}
+
+static void loading_stops_when_told_and_can_be_done_again(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	int seen = 0;
+	fill(store);
+	assert_int_equal(gw_store_load(store, stop_at_group, &seen), GK_ERR_MALFORMED);
+	assert_int_equal(seen, 2);
+	assert_string_equal(content(store), BEFORE);
+	assert_int_equal(change(store), 0);
+	gw_store_close(store);
+}
+
+static void a_record_that_is_not_ours_is_damage(void **state)
+{
+	static const char *const rows[] = {
+		"0, x'00', x'00'",     "-1, x'00', x'00'",  "4294967296, x'00', x'00'",
+		"'one', x'00', x'00'", "1, 'text', x'00'",  "1, x'00', 'text'",
+		"1, x'00', x''",       "1.5, x'00', x'00'",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char sql[128], text[512] = "";
+		make_store();
+		snprintf(sql, sizeof(sql), "INSERT INTO record VALUES(%s)", rows[i]);
+		run_sql(sql);
+
+		struct gw_store *store = open_store();
+		int err = gw_store_load(store, append_record, text);
+		gw_store_close(store);
+		if (err != -EUCLEAN)
+			fail_msg("%s: got %d, want %d", rows[i], err, -EUCLEAN);
+		unlink(path);
+	}
+}
+
+/*
+ * What is on the disk
+ */
+
+static void files_are_private_whatever_the_umask(void **state)
+{
+	char journal[256];
+	(void)state;
+	make_store();
+	assert_int_equal(mode_of(dir), 0700);
+	assert_int_equal(mode_of(path), 0600);
+
+	struct gw_store *store = open_store();
+	assert_int_equal(change(store), 0);
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	assert_int_equal(mode_of(journal), 0600);
+	gw_store_close(store);
+}
+
+static void a_commit_ends_with_the_sync_of_an_empty_journal(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	fill(store);
+	reset_disk();
+	assert_int_equal(change(store), 0);
+	// journal written and synced, database written and synced, journal truncated and synced
+	const char *log = disk.log + strspn(disk.log, "WS");
+	assert_true(log > disk.log + 2 && log[-1] == 'S');
+	assert_true(strspn(log, "w") > 0);
+	assert_string_equal(log + strspn(log, "w"), "sTS");
+	gw_store_close(store);
+}
+
+static bool file_holds(const char *name, const char *text)
+{
+	static char bytes[1 << 17];
+	int fd = open(name, O_RDONLY);
+	assert_true(fd >= 0);
+	ssize_t len = read(fd, bytes, sizeof(bytes));
+	close(fd);
+	assert_true(len >= 0 && len < (ssize_t)sizeof(bytes));
+	return memmem(bytes, (size_t)len, text, strlen(text)) != NULL;
+}
+
+static void an_old_key_is_nowhere_once_it_is_replaced(void **state)
+{
+	struct gk_record old[] = { record(GK_TABLE_GROUP, "lights", "secret-of-yesterday"),
+				   record(GK_TABLE_CLIENT, "c", "secret-of-a-client") };
+	struct gk_record new[] = { record(GK_TABLE_GROUP, "lights", "today"),
+				   record(GK_TABLE_CLIENT, "c", "") };
+	char journal[256];
+	(void)state;
+	struct gw_store *store = open_store();
+	assert_int_equal(gw_store_commit(store, old, 2), 0);
+	assert_true(file_holds(path, "secret-of-"));
+	assert_int_equal(gw_store_commit(store, new, 2), 0);
+	assert_false(file_holds(path, "secret-of-"));
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	assert_false(file_holds(journal, "secret-of-"));
+	gw_store_close(store);
+}
+
+/*
+ * Failure
+ */
+
+static void assert_content(struct gw_store *store, const char *want, int at, int code)
+{
+	const char *got = content(store);
+
+	if (strcmp(got, want) != 0)
+		fail_msg("operation %d failing with %d:\n got %s\nwant %s", at, code, got, want);
+}
+
+// One commit in which the disk fails at operation 'at'. @return false: it had fewer operations
+static bool fail_and_retry(enum plan plan, int at, int code, int expected)
+{
+	struct gw_store *store = open_store();
+
+	fill(store);
+	plan_failure(plan, at, code);
+	int err = change(store);
+	bool hit = disk.count >= at;
+	bool journal_was_cut = strchr(disk.log, 'T') && disk.log[at - 1] == 'S';
+	reset_disk();
+	if (err != (hit ? expected : 0))
+		fail_msg("operation %d failing with %d gave %d", at, code, err);
+
+	// The very last sync: nobody can know.
+	if (!journal_was_cut)
+		assert_content(store, hit ? BEFORE : AFTER, at, code);
+	assert_int_equal(change(store), 0);
+	assert_content(store, AFTER, at, code);
+	gw_store_close(store);
+	store = open_store();
+	assert_content(store, AFTER, at, code);
+	gw_store_close(store);
+	unlink(path);
+	return hit;
+}
+
+static void failed_commit_changes_nothing_and_can_be_retried(void **state)
+{
+	static const struct {
+		int code, expected;
+	} rows[] = {
+		{ SQLITE_FULL, -ENOSPC },
+		{ SQLITE_IOERR_WRITE, -EIO },
+	};
+	char journal[256];
+	(void)state;
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	for (size_t i = 0; i < 2; i++) {
+		for (enum plan plan = FAIL_ONCE; plan <= FAIL_AFTER; plan++) {
+			int at = 1;
+			while (fail_and_retry(plan, at, rows[i].code, rows[i].expected)) {
+				unlink(journal);
+				at++;
+			}
+			unlink(journal);
+			assert_true(at > 8);
+		}
+	}
+}
+
+static void a_record_that_is_too_large_takes_its_batch_with_it(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	fill(store);
+	struct gk_record records[] = { record(GK_TABLE_GROUP, "lights", "num 2"),
+				       record(GK_TABLE_MEMBER, "lights/b", "present") };
+	records[1].value.len = (size_t)1 << 31; // refused before it is looked at
+	assert_int_equal(gw_store_commit(store, records, 2), -E2BIG);
+	assert_string_equal(content(store), BEFORE);
+	assert_int_equal(change(store), 0);
+	assert_string_equal(content(store), AFTER);
+	gw_store_close(store);
+}
+
+// A process that dies at operation 'at' of a commit. @return what the commit returned in it
+static int die_in_commit(int at)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct gw_store *store = NULL;
+		if (gw_store_open(path, &store, error, sizeof(error)))
+			_exit(2);
+		plan_failure(FAIL_AFTER, at, SQLITE_IOERR);
+		_exit(change(store) == 0 ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	return WEXITSTATUS(status);
+}
+
+static void killed_commit_is_there_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	int died = 1;
+	make_store();
+	for (int at = 1; died; at++) {
+		assert_true(at < 100);
+		died = die_in_commit(at);
+		struct gw_store *store = open_store();
+		const char *got = content(store);
+		// Truncated and not yet synced, the journal says that all is done.
+		if (strcmp(got, died ? BEFORE : AFTER) != 0 && strcmp(got, AFTER) != 0)
+			fail_msg("killed at operation %d: got %s", at, got);
+		fill(store);
+		gw_store_close(store);
+	}
+}
+
+static void creation_that_fails_leaves_no_store(void **state)
+{
+	char made[256];
+	(void)state;
+	int at = 1;
+	for (;; at++) {
+		struct gw_store *store = NULL;
+		plan_failure(FAIL_ONCE, at, SQLITE_FULL);
+		int err = gw_store_open(path, &store, error, sizeof(error));
+		bool hit = disk.count >= at;
+		reset_disk();
+		if (!hit)
+			gw_store_close(store);
+		if (!hit)
+			break;
+		assert_int_equal(err, -ENOSPC);
+		snprintf(made, sizeof(made), "%s.new", path);
+		assert_int_equal(mode_of(made), -1);
+		// The next start finds nothing, or an empty store that is whole.
+		gw_store_close(open_store());
+		unlink(path);
+	}
+	assert_true(at > 3);
+}
+
+/*
+ * What is refused
+ */
+
+static void a_second_daemon_is_refused(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	fill(store);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct gw_store *second = NULL;
+		int err = gw_store_open(path, &second, error, sizeof(error));
+		_exit(err == -EBUSY && !second && strstr(error, "in use") ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(change(store), 0);
+	gw_store_close(store);
+	gw_store_close(open_store());
+}
+
+static void nobody_enters_while_another_starts(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(dir, 0700), 0);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_refused(-EBUSY, "starting");
+	assert_int_equal(mode_of(path), -1);
+	close(fd);
+	gw_store_close(open_store());
+}
+
+static void what_an_unfinished_start_left_is_made_anew(void **state)
+{
+	char made[256];
+	(void)state;
+	assert_int_equal(mkdir(dir, 0700), 0);
+	snprintf(made, sizeof(made), "%s.new", path);
+	write_file(made, "half", 4, 0666);
+	make_store();
+	assert_int_equal(mode_of(path), 0600);
+	assert_int_equal(mode_of(made), -1);
+}
+
+static void a_foreign_database_is_refused_and_left_alone(void **state)
+{
+	(void)state;
+	mkdir(dir, 0700);
+	run_sql("CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+	chmod(path, 0600);
+	assert_refused(-EUCLEAN, "not a store of gatewayd");
+	run_sql("INSERT INTO t VALUES(2)");
+}
+
+static void a_newer_version_is_refused(void **state)
+{
+	(void)state;
+	make_store();
+	run_sql("PRAGMA user_version=2");
+	assert_refused(-EPROTO, "user_version 2, not 1");
+}
+
+static void tables_that_are_not_ours_are_refused(void **state)
+{
+	(void)state;
+	make_store();
+	run_sql("CREATE TRIGGER t AFTER DELETE ON record BEGIN INSERT INTO record "
+		"VALUES(old.kind, old.key, old.value); END");
+	assert_refused(-EUCLEAN, "tables");
+}
+
+static void text_in_the_place_of_the_store_is_refused(void **state)
+{
+	static char text[8192];
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	mkdir(dir, 0700);
+	write_file(path, text, sizeof(text), 0600);
+	assert_refused(-EUCLEAN, "move it away");
+}
+
+static void an_empty_file_is_damage(void **state)
+{
+	(void)state;
+	make_store();
+	assert_int_equal(truncate(path, 0), 0);
+	assert_refused(-EUCLEAN, "empty");
+}
+
+static void a_file_cut_short_is_damage(void **state)
+{
+	struct stat st;
+	(void)state;
+	make_store();
+	assert_int_equal(stat(path, &st), 0);
+	for (off_t size = st.st_size - 1; size > 0; size -= 511) {
+		assert_int_equal(truncate(path, size), 0);
+		assert_refused(-EUCLEAN, "move it away");
+	}
+}
+
+static void a_page_of_garbage_is_damage(void **state)
+{
+	static const char garbage[64] = "garbage";
+	(void)state;
+	make_store();
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, garbage, sizeof(garbage), 4096), sizeof(garbage));
+	close(fd);
+	assert_refused(-EUCLEAN, "damaged");
+}
+
+static void a_journal_without_its_store_is_refused(void **state)
+{
+	char journal[256];
+	(void)state;
+	make_store();
+	assert_int_equal(unlink(path), 0);
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	write_file(journal, "", 0, 0600);
+	assert_refused(-EUCLEAN, journal);
+	assert_int_equal(mode_of(path), -1);
+}
+
+static void a_store_that_others_may_read_is_refused(void **state)
+{
+	static const mode_t modes[] = { 0640, 0604, 0620, 0602 };
+	(void)state;
+	make_store();
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(chmod(path, modes[i]), 0);
+		assert_refused(-EPERM, "chmod 600");
+	}
+}
+
+static void a_directory_that_others_may_write_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir(dir, 0770), 0);
+	assert_refused(-EPERM, "chmod go-w");
+	assert_int_equal(chmod(dir, 0755), 0);
+	gw_store_close(open_store());
+}
+
+static void a_link_is_not_followed(void **state)
+{
+	char other[256];
+	(void)state;
+	make_store();
+	snprintf(other, sizeof(other), "%s/other", dir);
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	assert_refused(-EUCLEAN, "not a file");
+}
+
+static void a_directory_in_the_place_of_the_store_is_refused(void **state)
+{
+	(void)state;
+	mkdir(dir, 0700);
+	mkdir(path, 0700);
+	assert_refused(-EUCLEAN, "not a file");
+}
+
+static void a_store_that_cannot_be_written_is_refused(void **state)
+{
+	(void)state;
+	make_store();
+	disk.read_only = true;
+	assert_refused(-EROFS, "written");
+}
+
+static void a_path_that_names_no_file_is_refused(void **state)
+{
+	static char endless[5000];
+	static const struct {
+		const char *path;
+		int err;
+	} rows[] = {
+		{ "", -EINVAL },
+		{ "state.db", -EINVAL },
+		{ "/tmp/", -EINVAL },
+		{ endless, -ENAMETOOLONG },
+		{ "/nonexistent/state/state.db", -ENOENT },
+	};
+	(void)state;
+	memset(endless, 'x', sizeof(endless) - 1);
+	endless[0] = '/';
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gw_store *store = NULL;
+		int err = gw_store_open(rows[i].path, &store, error, sizeof(error));
+		if (err != rows[i].err || store)
+			fail_msg("row %zu: got %d, want %d", i, err, rows[i].err);
+	}
+}
+
+static void closing_nothing_is_allowed(void **state)
+{
+	(void)state;
+	gw_store_close(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(records_come_back_in_order_of_table_and_key),
+		TEST(a_record_replaces_and_an_empty_one_deletes),
+		TEST(of_one_key_in_a_batch_the_last_record_counts),
+		TEST(a_batch_of_none_is_no_work),
+		TEST(no_bytes_are_a_key_too),
+		TEST(keys_and_values_are_any_bytes),
+		TEST(loading_stops_when_told_and_can_be_done_again),
+		TEST(a_record_that_is_not_ours_is_damage),
+		TEST(files_are_private_whatever_the_umask),
+		TEST(a_commit_ends_with_the_sync_of_an_empty_journal),
+		TEST(an_old_key_is_nowhere_once_it_is_replaced),
+		TEST(failed_commit_changes_nothing_and_can_be_retried),
+		TEST(a_record_that_is_too_large_takes_its_batch_with_it),
+		TEST(killed_commit_is_there_whole_or_not_at_all),
+		TEST(creation_that_fails_leaves_no_store),
+		TEST(a_second_daemon_is_refused),
+		TEST(nobody_enters_while_another_starts),
+		TEST(what_an_unfinished_start_left_is_made_anew),
+		TEST(a_foreign_database_is_refused_and_left_alone),
+		TEST(a_newer_version_is_refused),
+		TEST(tables_that_are_not_ours_are_refused),
+		TEST(text_in_the_place_of_the_store_is_refused),
+		TEST(an_empty_file_is_damage),
+		TEST(a_file_cut_short_is_damage),
+		TEST(a_page_of_garbage_is_damage),
+		TEST(a_journal_without_its_store_is_refused),
+		TEST(a_store_that_others_may_read_is_refused),
+		TEST(a_directory_that_others_may_write_is_refused),
+		TEST(a_link_is_not_followed),
+		TEST(a_directory_in_the_place_of_the_store_is_refused),
+		TEST(a_store_that_cannot_be_written_is_refused),
+		TEST(a_path_that_names_no_file_is_refused),
+		TEST(closing_nothing_is_allowed),
+	};
+	install_shim();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
