@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "member/commands.h"
+#include "libgroupkey/buf.h"
+
+static const struct row {
+	const char *word;
+	enum gkm_command_kind kind;
+	bool has_group, has_text;
+} rows[] = {
+	{ "say", GKM_COMMAND_SAY, true, true },
+	{ "status", GKM_COMMAND_STATUS, true, false },
+	{ "leave", GKM_COMMAND_LEAVE, true, false },
+	{ "quit", GKM_COMMAND_QUIT, false, false },
+};
+
+/* Cut the first word off 'rest', and the one blank behind it: a text may begin with more. */
+static struct gk_span take_word(struct gk_span *rest)
+{
+	struct gk_span word;
+	size_t len = 0;
+
+	while (len < rest->len && rest->data[len] != ' ')
+		len++;
+	word = gk_span_sub(*rest, 0, len);
+	*rest = gk_span_sub(*rest, len + 1, rest->len);
+	return word;
+}
+
+static const struct row *find_row(struct gk_span word)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (gk_span_equal(word, gk_span_str(rows[i].word)))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static bool takes_group(struct gk_span *rest, struct gk_span *group)
+{
+	struct gk_span behind = *rest;
+
+	if (!gk_span_equal(take_word(&behind), gk_span_str("-g")))
+		return false;
+	*group = take_word(&behind);
+	*rest = behind;
+	return true;
+}
+
+const char *gkm_command_parse(struct gk_span line, struct gkm_command *command)
+{
+	struct gk_span rest = line;
+	const struct row *row = find_row(take_word(&rest));
+	struct gkm_command found = { 0 };
+
+	if (!row)
+		return "a line is one of: say [-g GROUP] TEXT, status, leave, quit";
+	if (row->has_group && takes_group(&rest, &found.group) && found.group.len == 0)
+		return "-g: a group's name must follow";
+	if (row->has_text && !gkm_text_fits(rest))
+		return "the text must be 1 to 1024 bytes of UTF-8, without control characters";
+	if (!row->has_text && rest.len > 0)
+		return "too many words";
+	found.kind = row->kind;
+	found.text = rest;
+	*command = found;
+	return NULL;
+}
+
+static void end_line(struct gkm_lines *lines, gkm_command_fn *handler, void *ctx)
+{
+	struct gk_span line = gk_span(lines->line, lines->len);
+	bool too_long = lines->too_long;
+	struct gkm_command command;
+
+	lines->len = 0;
+	lines->too_long = false;
+	if (too_long) {
+		handler(ctx, NULL, "the line is too long");
+	} else if (line.len > 0) {
+		const char *wrong = gkm_command_parse(line, &command);
+		handler(ctx, wrong ? NULL : &command, wrong);
+	}
+}
+
+void gkm_lines_feed(struct gkm_lines *lines, struct gk_span piece, gkm_command_fn *handler,
+		    void *ctx)
+{
+	for (size_t i = 0; i < piece.len; i++) {
+		if (piece.data[i] == '\n')
+			end_line(lines, handler, ctx);
+		else if (lines->len < sizeof(lines->line))
+			lines->line[lines->len++] = (char)piece.data[i];
+		else
+			lines->too_long = true;
+	}
+}

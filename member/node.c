@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "member/node.h"
+#include "io/log.h"
+#include "libgroupkey/buf.h"
+#include <errno.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define COAP_PORT       5683
+#define REJOIN_DELAY_MS 10000 /* after an eviction notice; with as much jitter again */
+
+/* Short of memory a member may be halfway through a change: only a new one is sound. */
+static void check(enum gk_err err)
+{
+	if (err)
+		fatal("member", "%s", gk_strerror(err));
+}
+
+static struct gk_now now_of(const struct gkm_node *node)
+{
+	return io_loop_now(node->loop);
+}
+
+/*
+ * What the member wants done. It keeps nothing in a store, and so has no STORE events: a restarted
+ * one makes a new association and joins again, with no number of old.
+ */
+
+static void send_reply(struct gkm_node *node, const struct gk_event *event)
+{
+	if (node->reply && event->id == node->exchange)
+		gk_buf_add(node->reply, event->bytes);
+}
+
+static void send_request(struct gkm_node *node, const struct gk_event *event)
+{
+	uint64_t id = event->id;
+	int err = io_coap_request(node->coap, id, &event->peer, event->bytes, event->timeout_ms,
+				  now_of(node));
+
+	if (!err)
+		return;
+	log_warnx("coap", "a request to the KDC cannot be sent: %s", strerror(-err));
+	check(gk_member_answer(node->member, id, gk_span(NULL, 0), now_of(node)));
+}
+
+static void send_to_group(struct gkm_node *node, const struct gk_event *event)
+{
+	int err = io_group_send(node->group, event->bytes);
+
+	if (err)
+		gkm_report_error(gk_span(NULL, 0), strerror(-err));
+}
+
+static void report(struct gkm_node *node, const struct gk_event *event)
+{
+	gkm_report_note(&node->report, node->member, &event->note, now_of(node));
+}
+
+static void settle(struct gkm_node *node)
+{
+	static void (*const perform[])(struct gkm_node *, const struct gk_event *) = {
+		[GK_EVENT_REPLY] = send_reply,
+		[GK_EVENT_REQUEST] = send_request,
+		[GK_EVENT_MULTICAST] = send_to_group,
+		[GK_EVENT_NOTE] = report,
+	};
+	struct gk_event event;
+
+	while (gk_member_event(node->member, &event)) {
+		if ((size_t)event.kind < sizeof(perform) / sizeof(perform[0]) &&
+		    perform[event.kind])
+			perform[event.kind](node, &event);
+	}
+}
+
+/*
+ * What goes to the member
+ */
+
+/* By unicast: the KDC's answer is wanted on return. */
+static void take_request(void *ctx, const struct gk_exchange *exchange, struct gk_span message,
+			 struct gk_buf *reply)
+{
+	struct gkm_node *node = ctx;
+
+	node->exchange = exchange->id;
+	node->reply = reply;
+	check(gk_member_receive(node->member, exchange, message, now_of(node)));
+	settle(node);
+	node->reply = NULL;
+}
+
+static void take_answer(void *ctx, uint64_t id, struct gk_span message)
+{
+	struct gkm_node *node = ctx;
+
+	check(gk_member_answer(node->member, id, message, now_of(node)));
+	settle(node);
+}
+
+/* By multicast: nobody waits for an answer. */
+static void take_group_message(void *ctx, const struct gk_exchange *exchange,
+			       struct gk_span message)
+{
+	struct gkm_node *node = ctx;
+
+	check(gk_member_receive(node->member, exchange, message, now_of(node)));
+	settle(node);
+}
+
+static void expire(struct gkm_node *node)
+{
+	if (gk_member_next_expiry(node->member).ms > now_of(node).mono.ms)
+		return;
+	check(gk_member_expire(node->member, now_of(node)));
+	settle(node);
+}
+
+/*
+ * Commands
+ */
+
+static void say(struct gkm_node *node, struct gk_span group, struct gk_span text)
+{
+	uint8_t bytes[GKM_TEXT_MESSAGE_MAX];
+	struct gk_buf message = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err;
+
+	gkm_text_put(&message, text);
+	err = gk_member_say(node->member, group, gk_buf_span(&message), now_of(node));
+	if (err == GK_ERR_NO_MEMORY)
+		check(err);
+	if (err)
+		gkm_report_error(group, gk_strerror(err));
+}
+
+static void tell_status(struct gkm_node *node, struct gk_span group, struct gk_span text)
+{
+	(void)text;
+	gkm_report_status(node->member, group);
+}
+
+static void leave(struct gkm_node *node, struct gk_span group, struct gk_span text)
+{
+	enum gk_err err = gk_member_leave(node->member, group, now_of(node));
+
+	(void)text;
+	if (err == GK_ERR_NO_MEMORY)
+		check(err);
+	if (err)
+		gkm_report_error(group, gk_strerror(err));
+}
+
+static void quit(struct gkm_node *node, struct gk_span group, struct gk_span text)
+{
+	(void)group, (void)text;
+	node->stopping = true;
+}
+
+/* In the group that was named, or in each of ours. */
+static void take_command(void *ctx, const struct gkm_command *command, const char *wrong)
+{
+	static void (*const perform[])(struct gkm_node *, struct gk_span, struct gk_span) = {
+		[GKM_COMMAND_SAY] = say,
+		[GKM_COMMAND_STATUS] = tell_status,
+		[GKM_COMMAND_LEAVE] = leave,
+		[GKM_COMMAND_QUIT] = quit,
+	};
+	struct gkm_node *node = ctx;
+
+	if (!wrong && command->kind == GKM_COMMAND_SAY && command->group.len == 0 &&
+	    node->group_count > 1)
+		wrong = "we are in several groups: say -g GROUP TEXT";
+	if (wrong) {
+		gkm_report_error(gk_span(NULL, 0), wrong);
+	} else if (command->group.len > 0) {
+		perform[command->kind](node, command->group, command->text);
+	} else {
+		for (size_t i = 0; i < node->group_count; i++)
+			perform[command->kind](node, node->groups[i], command->text);
+	}
+	settle(node);
+}
+
+/* The end of input is the end of commands, not of membership: a service has /dev/null there. For a
+ * person at a terminal, Ctrl-D says 'quit'. */
+static void end_commands(struct gkm_node *node)
+{
+	io_loop_forget(node->loop, STDIN_FILENO);
+	if (isatty(STDIN_FILENO))
+		node->stopping = true;
+}
+
+static void read_commands(void *ctx, int fd, uint32_t events)
+{
+	struct gkm_node *node = ctx;
+	char piece[512];
+	ssize_t len = read(fd, piece, sizeof(piece));
+
+	(void)events;
+	if (len > 0)
+		gkm_lines_feed(&node->lines, gk_span(piece, (size_t)len), take_command, node);
+	else if (len == 0 || (errno != EINTR && errno != EAGAIN))
+		end_commands(node);
+}
+
+/*
+ * Opening
+ */
+
+static void stop(void *ctx, int signo)
+{
+	struct gkm_node *node = ctx;
+
+	(void)signo;
+	node->stopping = true;
+}
+
+static void open_loop(struct gkm_node *node)
+{
+	static const int signals[] = { SIGINT, SIGTERM, 0 };
+	int err = io_loop_new(&node->loop);
+
+	if (!err)
+		err = io_loop_signals(node->loop, signals, stop, node);
+	if (err)
+		fatal("member", "no event loop: %s", strerror(-err));
+	// Whether anybody reads is seen when we write.
+	signal(SIGPIPE, SIG_IGN);
+	// A file or /dev/null cannot be waited for, and a closed stdin is none.
+	err = io_loop_watch(node->loop, STDIN_FILENO, EPOLLIN, read_commands, node);
+	if (err && err != -EPERM && err != -EBADF)
+		fatal("member", "stdin: %s", strerror(-err));
+}
+
+static unsigned index_of(const char *interface)
+{
+	unsigned index = if_nametoindex(interface);
+
+	if (!index)
+		fatal("member", "-i: %s: there is no such interface", interface);
+	return index;
+}
+
+static bool is_link_local(const struct gk_addr *addr)
+{
+	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
+/* A bundle cannot know by which name this machine calls its interface; -i tells. */
+static struct gk_addr find_kdc(const struct gkm_options *options, const struct io_bundle *bundle)
+{
+	const char *text = options->kdc ? options->kdc : bundle->kdc;
+	struct gk_addr kdc;
+
+	if (!io_addr_parse(text, COAP_PORT, &kdc) || kdc.port == 0)
+		fatal("member", "%s: the KDC's address must read [fd00::1]:5683", text);
+	if (is_link_local(&kdc) && kdc.scope == 0 && options->interface)
+		kdc.scope = index_of(options->interface);
+	return kdc;
+}
+
+static void find_route(struct gkm_node *node, const struct gkm_options *options,
+		       const struct gk_addr *kdc)
+{
+	char text[IO_ADDR_TEXT];
+	int err = gkm_route_find(kdc, &node->route);
+
+	if (err)
+		fatal("member", "no route to the KDC, %s: %s", io_addr_format(kdc, text),
+		      strerror(-err));
+	if (options->interface)
+		node->route.interface = index_of(options->interface);
+}
+
+static void read_coap(void *ctx, int fd, uint32_t events)
+{
+	struct gkm_node *node = ctx;
+
+	(void)fd, (void)events;
+	io_coap_read(node->coap);
+}
+
+static void read_group(void *ctx, int fd, uint32_t events)
+{
+	struct gkm_node *node = ctx;
+
+	(void)fd, (void)events;
+	io_group_read(node->group);
+}
+
+static void watch(struct gkm_node *node, int fd, io_ready_fn *ready)
+{
+	int err = io_loop_watch(node->loop, fd, EPOLLIN, ready, node);
+
+	if (err)
+		fatal("member", "epoll: %s", strerror(-err));
+}
+
+static void open_sockets(struct gkm_node *node, const struct gkm_options *options)
+{
+	struct gk_addr any = { .port = options->port }, group = options->address;
+	char text[IO_ADDR_TEXT];
+	int err = io_coap_open(&node->coap, &any, take_request, take_answer, node);
+
+	if (err)
+		fatal("coap", "%s: %s", io_addr_format(&any, text), strerror(-err));
+	group.scope = node->route.interface;
+	err = io_group_open(&node->group, &group, take_group_message, node);
+	if (err)
+		fatal("group", "%s: %s", io_addr_format(&group, text), strerror(-err));
+	watch(node, io_coap_fd(node->coap), read_coap);
+	watch(node, io_group_fd(node->group), read_group);
+}
+
+/*
+ * Joining
+ */
+
+/* "coap://[fd00::3]:5683". A zone would be a name of ours that means nothing to the KDC, which sees
+ * by which of its own a link-local address came (RFC 6874 section 4). */
+static const char *make_control_base(const struct gkm_node *node, char text[static IO_ADDR_TEXT])
+{
+	struct gk_addr own = node->route.own;
+	char address[IO_ADDR_TEXT];
+
+	own.port = io_coap_port(node->coap);
+	own.scope = 0;
+	snprintf(text, IO_ADDR_TEXT, "coap://%.64s", io_addr_format(&own, address));
+	return text;
+}
+
+static void make_member(struct gkm_node *node, const struct io_bundle *bundle,
+			const struct gk_addr *kdc, struct gk_span key_seed)
+{
+	struct gk_env env = io_env();
+	char control_base[IO_ADDR_TEXT];
+	const struct gk_member_config config = {
+		.token = gk_span(bundle->token, bundle->token_len),
+		.osc_id = gk_span(bundle->osc_id, bundle->osc_id_len),
+		.ms = gk_span(bundle->ms, bundle->ms_len),
+		.salt = gk_span(bundle->salt, bundle->salt_len),
+		.key_seed = key_seed,
+		.name = gk_span_str(bundle->name),
+		.kdc = *kdc,
+		.control_base = gk_span_str(make_control_base(node, control_base)),
+		.rejoin_delay_ms = REJOIN_DELAY_MS,
+	};
+	enum gk_err err = gk_global_init(&env);
+
+	if (err)
+		fatal("member", "wolfSSL does not start: %s", gk_strerror(err));
+	err = gk_member_new(&env, &config, &node->member);
+	if (err)
+		fatal("member", "the bundle cannot be used: %s", gk_strerror(err));
+}
+
+static size_t find_in_bundle(const struct io_bundle *bundle, const char *group)
+{
+	for (size_t i = 0; i < bundle->group_count; i++) {
+		if (strcmp(bundle->groups[i], group) == 0)
+			return i;
+	}
+	fatal("member", "-g: %s: not a group of this bundle", group);
+}
+
+static void join(struct gkm_node *node, const char *group, uint32_t roles)
+{
+	enum gk_err err = gk_member_join(node->member, gk_span_str(group), roles, now_of(node));
+
+	if (err)
+		fatal("member", "group %s: %s", group, gk_strerror(err));
+	node->groups[node->group_count++] = gk_span_str(group);
+}
+
+static void join_all(struct gkm_node *node, const struct gkm_options *options,
+		     const struct io_bundle *bundle)
+{
+	size_t count = options->group_count ? options->group_count : bundle->group_count;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t at = options->group_count ? find_in_bundle(bundle, options->groups[i]) : i;
+		join(node, bundle->groups[at], options->roles ? options->roles : bundle->roles[at]);
+	}
+	settle(node);
+}
+
+void gkm_node_open(struct gkm_node *node, const struct gkm_options *options,
+		   const struct io_bundle *bundle, struct gk_span key_seed)
+{
+	struct gk_addr kdc = find_kdc(options, bundle);
+
+	*node = (struct gkm_node){ .loop = NULL };
+	find_route(node, options, &kdc);
+	open_loop(node);
+	open_sockets(node, options);
+	make_member(node, bundle, &kdc, key_seed);
+	join_all(node, options, bundle);
+}
+
+void gkm_node_run(struct gkm_node *node)
+{
+	while (!node->stopping) {
+		struct gk_mono coap = io_coap_next_expiry(node->coap, io_now());
+		struct gk_mono member = gk_member_next_expiry(node->member);
+		int err = io_loop_turn(node->loop, coap.ms < member.ms ? coap : member);
+
+		if (err)
+			fatal("member", "epoll: %s", strerror(-err));
+		if (coap.ms <= now_of(node).mono.ms)
+			io_coap_read(node->coap);
+		expire(node);
+	}
+}
+
+void gkm_node_close(struct gkm_node *node)
+{
+	io_group_close(node->group);
+	io_coap_close(node->coap);
+	io_loop_free(node->loop);
+	gk_member_free(node->member);
+	gk_global_cleanup();
+}

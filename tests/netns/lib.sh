@@ -1,0 +1,441 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 the gatewayd authors
+#
+# A segment to play on: one gateway and some nodes, each in a network namespace of its own, on one
+# IPv6-only link. The link is a bridge in the gateway's namespace, its interface 'lowpan0'; node I is
+# on port 'portI' of it, its own end is 'lowpan0' too. Everything has a name of this process, and is
+# gone when the script ends, however that comes about.
+#
+#	. "$GK_TOP/tests/netns/lib.sh"
+#	segment_open 5
+#	gateway_start
+#	node_add 1 lights requester,responder
+#	node_start 1
+#	wait_for 5 node_said 1 joined
+#
+# Nothing waits for a time: wait_for SECONDS CONDITION... does.
+
+: "${GK_TOP:?}" "${GK_BUILD:?}"
+
+gatewayd=$GK_BUILD/gatewayd
+gatewayctl=$GK_BUILD/gatewayctl
+gkmember=$GK_BUILD/gkmember
+mcast=$GK_BUILD/tests/tools/mcast
+group_address='[ff03::fd]:5685'
+
+work=$(mktemp -d) || exit 1
+net=gw$$
+spaces=
+pids=
+
+#
+# The end
+#
+
+# Ends what we started, and waits for it: a namespace lives as long as a process in it. (What goes to
+# the background is called there without in_node and in_gateway: $! must be its own number and not
+# that of a shell around it.)
+end_processes() {
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null
+	done
+	for pid in $pids; do
+		wait "$pid" 2>/dev/null
+	done
+	pids=
+}
+
+cleanup() {
+	trap - EXIT
+	trap '' INT TERM HUP
+	end_processes
+	for space in $spaces; do
+		ip netns delete "$space"
+	done
+	rm -rf "$work"
+}
+
+trap cleanup EXIT
+trap 'cleanup; exit 129' HUP
+trap 'cleanup; exit 130' INT
+trap 'cleanup; exit 143' TERM
+
+#
+# Waiting
+#
+
+now_ms() {
+	date +%s%3N
+}
+
+# wait_for SECONDS CONDITION...: true as soon as the command is; false if it is not by then.
+wait_for() {
+	wait_deadline=$(($(now_ms) + $1 * 1000))
+	shift
+	until "$@"; do
+		[ "$(now_ms)" -lt "$wait_deadline" ] || return 1
+		sleep 0.05
+	done
+}
+
+# stays SECONDS CONDITION...: true if the command is true all the time.
+stays() {
+	stays_deadline=$(($(now_ms) + $1 * 1000))
+	shift
+	while [ "$(now_ms)" -lt "$stays_deadline" ]; do
+		"$@" || return 1
+		sleep 0.1
+	done
+}
+
+#
+# Namespaces
+#
+
+in_gateway() {
+	ip netns exec "$net-gw" "$@"
+}
+
+quietly() { # COMMAND...
+	"$@" >/dev/null
+}
+
+in_node() { # NODE COMMAND...
+	in_node=$1
+	shift
+	ip netns exec "$net-n$in_node" "$@"
+}
+
+space_open() { # SPACE
+	ip netns add "$1" || exit 1
+	spaces="$spaces $1"
+	# Duplicate address detection would keep addresses from use for a second or two, and router
+	# solicitations are noise.
+	for option in accept_dad=0 dad_transmits=0 router_solicitations=0; do
+		ip netns exec "$1" sysctl -qw "net.ipv6.conf.default.$option" || exit 1
+	done
+	ip -n "$1" link set lo up
+}
+
+interface_up() { # SPACE ADDRESS
+	ip -n "$1" address add "$2/64" dev lowpan0 nodad &&
+		ip -n "$1" link set lowpan0 up || exit 1
+}
+
+node_open() { # NODE
+	space_open "$net-n$1"
+	ip -n "$net-gw" link add "port$1" type veth peer name lowpan0 netns "$net-n$1" &&
+		ip -n "$net-gw" link set "port$1" master lowpan0 up || exit 1
+	interface_up "$net-n$1" "$(node_ip "$1")"
+}
+
+node_ip() { # NODE
+	printf 'fd00::%x\n' $((0x10 + $1))
+}
+
+# No snooping: who listens is not what is tested here.
+segment_open() { # NODES
+	space_open "$net-gw"
+	ip -n "$net-gw" link add lowpan0 type bridge mcast_snooping 0 forward_delay 0 || exit 1
+	interface_up "$net-gw" fd00::1
+	for node in $(seq "$1"); do
+		node_open "$node"
+	done
+}
+
+# The gateway's side of a node's link.
+link_down() { # NODE
+	ip -n "$net-gw" link set "port$1" down
+}
+
+link_up() { # NODE
+	ip -n "$net-gw" link set "port$1" up
+}
+
+#
+# The gateway
+#
+
+# Of every group; shorter than anyone would have it, so that a test needs seconds.
+presence='check_interval_s = 2; probes = 2; probe_wait_s = 1; grace_s = 1; evict = true;'
+rekey='coalesce_ms = 200;'
+groups='lights'
+
+gateway_configure() {
+	{
+		echo 'interface = "lowpan0";'
+		echo "state_dir = \"$work/state\";"
+		echo "control = \"$work/control\";"
+		echo 'log_level = "debug";'
+		echo 'groups = ('
+		separator=
+		for name in $groups; do
+			echo "$separator { name = \"$name\"; rekey = { $rekey }; presence = { $presence }; }"
+			separator=,
+		done
+		echo ');'
+	} >"$work/gatewayd.conf"
+}
+
+# What is in $presence, $rekey and $groups counts.
+gateway_start() {
+	gateway_configure
+	ip netns exec "$net-gw" "$gatewayd" -c "$work/gatewayd.conf" \
+		>>"$work/gatewayd.log" 2>&1 </dev/null &
+	gateway_pid=$!
+	pids="$pids $gateway_pid"
+	wait_for 5 gateway_answers || give_up 'gatewayd does not start'
+}
+
+gateway_answers() {
+	ctl status >/dev/null 2>&1
+}
+
+gateway_end() { # SIGNAL
+	kill -s "$1" "$gateway_pid"
+	wait "$gateway_pid" 2>/dev/null
+	forget_pid "$gateway_pid"
+}
+
+forget_pid() { # PID
+	rest=
+	for pid in $pids; do
+		[ "$pid" = "$1" ] || rest="$rest $pid"
+	done
+	pids=$rest
+}
+
+ctl() {
+	"$gatewayctl" -s "$work/control" "$@"
+}
+
+#
+# Nodes
+#
+
+# node_add NODE GROUP ROLES [ARGUMENTS...]: provision it as client 'nodeN'.
+node_add() {
+	add_node=$1 add_group=$2 add_roles=$3
+	shift 3
+	ctl client add "node$add_node" --group "$add_group" --roles "$add_roles" "$@" \
+		-o "$work/node$add_node.bundle"
+}
+
+# node_start NODE [ARGUMENTS...]: into all groups of its bundle, unless the arguments say which.
+node_start() {
+	start_node=$1
+	shift
+	: >>"$work/node$start_node.out"
+	[ -p "$work/node$start_node.in" ] || mkfifo "$work/node$start_node.in" || exit 1
+	# Open for reading too, it never comes to an end.
+	ip netns exec "$net-n$start_node" "$gkmember" -b "$work/node$start_node.bundle" "$@" \
+		>>"$work/node$start_node.out" 2>>"$work/node$start_node.log" \
+		<>"$work/node$start_node.in" &
+	eval "node_pid_$start_node=$!"
+	pids="$pids $!"
+}
+
+node_end() { # NODE SIGNAL
+	eval "end_pid=\$node_pid_$1"
+	# shellcheck disable=SC2154 # by eval
+	kill -s "$2" "$end_pid"
+	wait "$end_pid" 2>/dev/null
+	forget_pid "$end_pid"
+}
+
+node_tell() { # NODE LINE
+	printf '%s\n' "$2" >"$work/node$1.in"
+}
+
+# The last line with an event, '{}' if there is none.
+node_last() { # NODE EVENT [GROUP]
+	last=$(node_lines "$1" "$2" "${3-}" | tail -n 1)
+	echo "${last:-\{\}}"
+}
+
+node_lines() { # NODE EVENT [GROUP]
+	grep "\"event\":\"$2\"" "$work/node$1.out" | grep "${3:+\"group\":\"$3\"}"
+}
+
+node_count() { # NODE EVENT [GROUP]
+	node_lines "$@" | wc -l
+}
+
+# The value of a member of a JSON object in one line; ours have neither quotes nor commas in them.
+value() { # LINE NAME
+	printf '%s\n' "$1" | sed -n "s/.*\"$2\":\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p"
+}
+
+# node_said NODE EVENT [WORDS]: is there such a line, that contains these words?
+node_said() {
+	node_lines "$1" "$2" | grep -qF -- "${3-}"
+}
+
+# node_reports NODE EVENT COUNT: is there more than that many?
+node_reports() {
+	[ "$(node_count "$1" "$2")" -gt "$3" ]
+}
+
+# What the node itself says of a group, fresh.
+node_status() { # NODE [GROUP]
+	status_before=$(node_count "$1" status)
+	node_tell "$1" "status${2:+ -g $2}"
+	wait_for 5 node_reports "$1" status "$status_before" || return 1
+	node_last "$1" status "${2-}"
+}
+
+node_num() { # NODE
+	value "$(node_status "$1")" num
+}
+
+node_has_num() { # NODE NUM
+	[ "$(node_num "$1")" = "$2" ]
+}
+
+#
+# The gateway's view
+#
+
+members() { # GROUP: a line for each
+	ctl members "${1:-lights}" --json | sed 's/^\[//; s/\]$//; s/},{/}\n{/g'
+}
+
+member() { # NODE [GROUP]
+	members "${2:-lights}" | grep "\"name\":\"node$1\""
+}
+
+is_member() { # NODE
+	[ -n "$(member "$1")" ]
+}
+
+is_no_member() { # NODE
+	! is_member "$1"
+}
+
+group_num() { # GROUP
+	value "$(group_line "$1")" num
+}
+
+group_line() { # GROUP
+	ctl groups --json | sed 's/},{/}\n{/g' | grep "\"name\":\"$1\""
+}
+
+# Every member that the gateway knows says of itself what the gateway says of it, and no other node
+# of the list says that it is one.
+views_agree() { # GROUP NODE...
+	agree_group=$1
+	shift
+	members "$agree_group" >"$work/members"
+	for agree_node in "$@"; do
+		node_agrees "$agree_node" "$agree_group" || return 1
+	done
+}
+
+node_agrees() { # NODE GROUP; the gateway's view is in the file 'members'
+	there=$(grep "\"name\":\"node$1\"" "$work/members")
+	here=$(node_status "$1" "$2")
+	if [ -z "$there" ]; then
+		[ "$(value "$here" joined)" = false ]
+		return
+	fi
+	[ "$(value "$here" joined)" = true ] &&
+		[ "$(value "$here" sid)" = "$(value "$there" sender_id)" ] &&
+		[ "$(value "$here" node)" = "$(value "$there" node)" ] &&
+		[ "$(value "$here" num)" = "$(value "$there" num)" ] &&
+		[ "$(value "$here" gid)" = "$(value "$(group_line "$2")" gid)" ] &&
+		[ "[$(node_ip "$1")]:5683" = "$(value "$there" address)" ]
+}
+
+#
+# What is on the air
+#
+
+# mcast_listen NAME gw|nNODE: collect what is said there in the file NAME.
+mcast_listen() {
+	ip netns exec "$net-$2" "$mcast" listen lowpan0 "$group_address" >"$work/$1" 2>&1 &
+	pids="$pids $!"
+	wait_for 5 grep -q listening "$work/$1" || give_up "no listener: $(cat "$work/$1")"
+}
+
+# mcast_heard NAME COUNT: have so many datagrams been collected?
+mcast_heard() {
+	[ "$(grep -c '^\[' "$work/$1")" -ge "$2" ]
+}
+
+# The bytes of the newest.
+mcast_bytes() { # NAME
+	tail -n 1 "$work/$1" | cut -d ' ' -f 2
+}
+
+mcast_show() { # gw|nNODE BYTES
+	ip netns exec "$net-$1" "$mcast" send lowpan0 "$group_address" "$2"
+}
+
+#
+# Results
+#
+
+checks=0
+bad=0
+
+# The tests' way to say it; the demo has its own.
+report() { # ok|not\ ok NAME
+	echo "$1 $checks - $2"
+}
+
+# check NAME CONDITION...
+check() {
+	check_name=$1
+	shift
+	checks=$((checks + 1))
+	if "$@"; then
+		report ok "$check_name"
+	else
+		bad=$((bad + 1))
+		report 'not ok' "$check_name"
+		show_state "$*"
+	fi
+}
+
+# check_soon SECONDS NAME CONDITION...: it has so long to become true.
+check_soon() {
+	soon_s=$1 soon_name=$2
+	shift 2
+	check "$soon_name" wait_for "$soon_s" "$@"
+}
+
+# What a person needs who was not there.
+show_state() { # CONDITION
+	echo "# was false: $1"
+	for file in "$work"/*.log "$work"/*.out; do
+		[ -e "$file" ] || continue
+		echo "# -- ${file##*/}"
+		tail -n 25 "$file" | sed 's/^/#    /'
+	done
+	ctl members lights 2>&1 | sed 's/^/#    /'
+}
+
+# give_up WHY: without this there is no point in going on.
+give_up() {
+	checks=$((checks + 1))
+	bad=$((bad + 1))
+	report 'not ok' "$1"
+	show_state "$1"
+	conclude
+}
+
+# The end of a test.
+conclude() {
+	echo "1..$checks"
+	[ "$bad" -eq 0 ]
+	exit
+}
+
+# Without root the tests say so; tests/run knows it too, and does not even start them.
+need_root() {
+	if [ "$(id -u)" -ne 0 ] || ! unshare -n true 2>/dev/null; then
+		echo '1..0 # SKIP needs root and network namespaces'
+		exit 0
+	fi
+}
