@@ -159,7 +159,7 @@ sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
-golden = $(call wanted,$(wildcard tests/golden/run.sh))
+golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh))
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 
@@ -185,7 +185,9 @@ replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
 unit_tests = $(unit_bin) $(golden) $(sim_bin) $(replay) $(purity)
 
-run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' tests/run -l $(B)/tests/log
+# CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
+run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' CC='$(CC) $(sanitize)' \
+	CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
 for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(sim_bin) $(replay_bin)
 
 # All that check runs, built and not run.

@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 the gatewayd authors
+#
+# What README.md and groupkey(3) say is what there is. The page's prototypes and examples are cut
+# out and compiled with nothing but groupkey.h in sight, then run by manual_shell.c; the
+# configuration in README.md is given to 'gatewayd -n'.
+#
+# GATEWAYD  the program [$GK_BUILD/gatewayd]
+# CC        the compiler, with what it takes to link with $GK_BUILD/libgroupkey.a [cc]
+# CORE_LIBS the libraries under libgroupkey [-lcbor -lwolfssl]
+
+set -u
+LC_ALL=C
+export LC_ALL
+
+cd "$(dirname "$0")" || exit 1
+top=$(cd ../.. && pwd) || exit 1
+build=${GK_BUILD:-$top/build}
+gatewayd=${GATEWAYD:-$build/gatewayd}
+page=$top/docs/groupkey.3
+readme=$top/README.md
+header=$top/libgroupkey/groupkey.h
+: "${CC:=cc}" "${CORE_LIBS:=-lcbor -lwolfssl}"
+flags='-std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes'
+
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir "$tmp/include"
+cp "$header" "$tmp/include"
+
+count=0
+failures=0
+
+result() { # STATUS NAME
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		failures=$((failures + 1))
+		echo "not ok $count - $2"
+	fi
+}
+
+quietly() { # COMMAND...: its output only if it fails
+	"$@" >"$tmp/output" 2>&1 </dev/null && return 0
+	sed 's/^/# /' "$tmp/output"
+	return 1
+}
+
+compile() { # NAME: NAME.c to NAME.o
+	# shellcheck disable=SC2086 # words of their own
+	quietly $CC $flags -I"$tmp/include" -c "$tmp/$1.c" -o "$tmp/$1.o"
+}
+
+# .Ft TYPE, then .Fn NAME ARGUMENTS on one line or .Fo NAME, .Fa ARGUMENT ... .Fc on several.
+prototypes() {
+	awk '
+	function unquote(s) {
+		gsub(/"/, "", s)
+		return s
+	}
+	/^\.Ft / { sub(/^\.Ft /, ""); type = unquote($0) }
+	/^\.Fn / && type {
+		sub(/^\.Fn /, "")
+		name = $1
+		sub(/^[^ ]* /, "")
+		gsub(/" "/, ", ")
+		print type " " name "(" unquote($0) ");"
+		type = ""
+	}
+	/^\.Fo / { name = $2; arguments = "" }
+	/^\.Fa / && name {
+		sub(/^\.Fa /, "")
+		arguments = arguments (arguments ? ", " : "") unquote($0)
+	}
+	/^\.Fc/ { print type " " name "(" arguments ");"; type = name = "" }
+	/^\.Sh DESCRIPTION/ { exit }
+	' "$page"
+}
+
+# A prototype unlike the one in the header does not compile.
+prototypes_are_those_of_the_header() {
+	{
+		echo '#include <groupkey.h>'
+		prototypes
+	} >"$tmp/prototypes.c"
+	compile prototypes
+}
+
+# Each name once: functions with their prototype, constants anywhere in the text.
+names_are_in_the_page() {
+	prototypes >"$tmp/prototypes"
+	sed -n '/^GK_API/{ N; s/\n/ /; s/.*[ *]\(gk_[a-z_]*\)(.*/\1(/p; }' "$header" >"$tmp/names"
+	[ "$(wc -l <"$tmp/names")" -gt 20 ] || return 1
+	status=0
+	while read -r name; do
+		grep -qF "$name" "$tmp/prototypes" && continue
+		echo "# $name) is not in $page"
+		status=1
+	done <"$tmp/names"
+	grep -oE '\bGK_(ERR|EVENT|NOTE)_[A-Z_]+ =' "$header" | sed 's/ =//; /GK_EVENT_NONE/d' \
+		>"$tmp/names"
+	[ "$(wc -l <"$tmp/names")" -gt 20 ] || return 1
+	while read -r name; do
+		grep -qE "^\.(It )?Dv $name( |$)" "$page" && continue
+		echo "# $name is not in $page"
+		status=1
+	done <"$tmp/names"
+	return $status
+}
+
+# The displays of the page, as text: example1.c, example2.c ...
+cut_examples() {
+	awk -v out="$tmp/example" '
+	/^\.Bd -literal/ { n++; inside = 1; next }
+	/^\.Ed/ { inside = 0 }
+	inside {
+		sub(/^\\&/, "")
+		gsub(/\\e/, "\\")
+		print >(out n ".c")
+	}
+	' "$page"
+	[ -e "$tmp/example1.c" ] && [ -e "$tmp/example2.c" ] && [ ! -e "$tmp/example3.c" ]
+}
+
+examples_compile() {
+	cut_examples && compile example1 && compile example2
+}
+
+# The shell is ours and may use what the system has; only the examples are held to C11.
+examples_link() {
+	# shellcheck disable=SC2086
+	quietly $CC $flags -D_GNU_SOURCE -I"$tmp/include" manual_shell.c "$tmp/example1.o" \
+		"$tmp/example2.o" "$build/libgroupkey.a" $CORE_LIBS -o "$tmp/examples"
+}
+
+readme_configuration_passes() {
+	awk '/^```/ { inside = /^```conf/; next } inside' "$readme" >"$tmp/readme.conf"
+	[ -s "$tmp/readme.conf" ] && quietly "$gatewayd" -n -c "$tmp/readme.conf"
+}
+
+# Each command that README.md shows of ours is one that the program knows: a misspelt one exits with
+# 2 (usage), and without a daemon at that socket the others exit with 3.
+# shellcheck disable=SC2016 # the quotes are Markdown's
+readme_calls_are_known() {
+	sed -n '/^```sh/,/^```/s/^\(.*[[:space:]]\)\{0,1\}gatewayctl /gatewayctl /p' "$readme" |
+		sed 's/ *#.*//' >"$tmp/calls"
+	[ -s "$tmp/calls" ] || return 1
+	status=0
+	while read -r _ call; do
+		# shellcheck disable=SC2086
+		"$build/gatewayctl" -s "$tmp/none" $call >"$tmp/output" 2>&1 </dev/null
+		[ $? -eq 3 ] && continue
+		echo "# gatewayctl $call: $(head -n 1 "$tmp/output")"
+		status=1
+	done <"$tmp/calls"
+	return $status
+}
+
+checks="prototypes_are_those_of_the_header names_are_in_the_page examples_compile examples_link
+	readme_configuration_passes readme_calls_are_known"
+for check in $checks; do
+	$check
+	result $? "$check"
+done
+# It goes on where this script's numbers end.
+if [ -x "$tmp/examples" ]; then
+	"$tmp/examples" "$count" || failures=$((failures + 1))
+else
+	echo "not ok $((count + 1)) - examples run"
+	failures=$((failures + 1))
+fi
+echo "1..$((count + 4))"
+[ $failures -eq 0 ]

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * The shell that the examples of groupkey(3) do not show: one KDC and two nodes in one process, a
+ * store in memory, and a network that loses nothing. tests/golden/manual.sh links it with the
+ * examples as they stand in the page.
+ */
+#include <groupkey.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define NODES      2
+#define QUEUE_MAX  64
+#define STORE_MAX  64
+#define KDC_PORT   5683
+#define FIRST_PORT 6000
+
+/* ---- the examples' functions ---- */
+
+struct gk_member *node_start(const struct gk_env *env, const struct gk_member_config *config);
+void node_receive(struct gk_member *member, const struct gk_exchange *exchange,
+		  struct gk_span message);
+void node_answer(struct gk_member *member, uint64_t id, struct gk_span message);
+void node_expire(struct gk_member *member);
+void node_say_on(struct gk_member *member);
+struct gk_kdc *kdc_start(const struct gk_env *env, struct gk_span as_key);
+void kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange, struct gk_span message);
+void kdc_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message);
+void kdc_expire(struct gk_kdc *kdc);
+
+/* ---- and what they call ---- */
+
+struct gk_now shell_now(void);
+void shell_request(struct gk_member *member, const struct gk_event *event);
+void shell_reply(struct gk_member *member, const struct gk_event *event);
+void shell_multicast(struct gk_member *member, struct gk_span bytes);
+bool store_first(struct gk_record *record);
+bool store_next(struct gk_record *record);
+void store_put(const struct gk_record *record);
+bool store_commit(void);
+void outbox_add(const struct gk_event *event);
+void outbox_send(void);
+
+/* ---- everything that is kept ---- */
+
+struct bytes {
+	size_t len;
+	uint8_t data[2048];
+};
+
+/* A message on its way, to be delivered by 'deliver'. */
+struct packet {
+	void (*deliver)(const struct packet *packet);
+	size_t node;
+	uint64_t id;
+	struct bytes bytes;
+};
+
+struct row {
+	enum gk_table table;
+	struct bytes key, value;
+};
+
+static struct gk_kdc *kdc;
+static struct gk_member *nodes[NODES];
+static struct gk_now now = { { 1000 }, { 1800000000 } };
+static struct packet queue[QUEUE_MAX], outbox[QUEUE_MAX];
+static size_t queued, outbox_count;
+static struct row store[STORE_MAX], pending[STORE_MAX];
+static size_t stored, pending_count, store_at;
+static uint64_t last_exchange;
+static size_t asker[1024]; /* which node an exchange with the KDC is with, by its id */
+static uint64_t asked[1024];
+
+static struct bytes copy(struct gk_span span)
+{
+	struct bytes bytes = { .len = span.len };
+
+	if (span.len > sizeof(bytes.data))
+		abort();
+	if (span.len)
+		memcpy(bytes.data, span.data, span.len);
+	return bytes;
+}
+
+static struct gk_span span(const struct bytes *bytes)
+{
+	return (struct gk_span){ bytes->data, bytes->len };
+}
+
+struct gk_now shell_now(void)
+{
+	return now;
+}
+
+/* ---- the network ---- */
+
+static size_t index_of(const struct gk_member *member)
+{
+	size_t i = 0;
+
+	/* the one that is being started is not known yet */
+	while (i < NODES && nodes[i] && nodes[i] != member)
+		i++;
+	return i;
+}
+
+static void add(struct packet *packets, size_t *count, const struct packet *packet)
+{
+	if (*count == QUEUE_MAX)
+		abort();
+	packets[(*count)++] = *packet;
+}
+
+static struct gk_exchange exchange_with(uint16_t port)
+{
+	struct gk_exchange exchange = { .id = ++last_exchange };
+
+	exchange.peer.ip[15] = 1;
+	exchange.peer.port = port;
+	exchange.message_id = (uint16_t)last_exchange;
+	return exchange;
+}
+
+static void ask_kdc(const struct packet *packet)
+{
+	struct gk_exchange exchange = exchange_with((uint16_t)(FIRST_PORT + packet->node));
+
+	asker[exchange.id % 1024] = packet->node;
+	asked[exchange.id % 1024] = packet->id;
+	kdc_receive(kdc, &exchange, span(&packet->bytes));
+}
+
+static void answer_kdc(const struct packet *packet)
+{
+	kdc_answer(kdc, packet->id, span(&packet->bytes));
+}
+
+static void ask_node(const struct packet *packet)
+{
+	struct gk_exchange exchange = exchange_with(KDC_PORT);
+
+	asked[exchange.id % 1024] = packet->id;
+	node_receive(nodes[packet->node], &exchange, span(&packet->bytes));
+}
+
+static void answer_node(const struct packet *packet)
+{
+	node_answer(nodes[packet->node], packet->id, span(&packet->bytes));
+}
+
+void shell_request(struct gk_member *member, const struct gk_event *event)
+{
+	add(queue, &queued,
+	    &(struct packet){ ask_kdc, index_of(member), event->id, copy(event->bytes) });
+}
+
+void shell_reply(struct gk_member *member, const struct gk_event *event)
+{
+	add(queue, &queued,
+	    &(struct packet){ answer_kdc, index_of(member), asked[event->id % 1024],
+			      copy(event->bytes) });
+}
+
+void shell_multicast(struct gk_member *member, struct gk_span bytes)
+{
+	(void)member;
+	for (size_t i = 0; i < NODES; i++)
+		add(queue, &queued, &(struct packet){ ask_node, i, 0, copy(bytes) });
+}
+
+/* ---- the KDC's side ---- */
+
+void outbox_add(const struct gk_event *event)
+{
+	if (event->kind == GK_EVENT_REPLY)
+		add(outbox, &outbox_count,
+		    &(struct packet){ answer_node, asker[event->id % 1024], asked[event->id % 1024],
+				      copy(event->bytes) });
+	else if (event->kind == GK_EVENT_REQUEST)
+		add(outbox, &outbox_count,
+		    &(struct packet){ ask_node, event->peer.port - (size_t)FIRST_PORT, event->id,
+				      copy(event->bytes) });
+}
+
+void outbox_send(void)
+{
+	for (size_t i = 0; i < outbox_count; i++)
+		add(queue, &queued, &outbox[i]);
+	outbox_count = 0;
+}
+
+static bool is_at(const struct row *row, const struct row *other)
+{
+	return row->table == other->table && row->key.len == other->key.len &&
+	       memcmp(row->key.data, other->key.data, row->key.len) == 0;
+}
+
+static void apply(const struct row *row)
+{
+	size_t i = 0;
+
+	while (i < stored && !is_at(&store[i], row))
+		i++;
+	if (i == STORE_MAX)
+		abort();
+	if (row->value.len) {
+		store[i] = *row;
+		stored += i == stored;
+	} else if (i < stored) {
+		store[i] = store[--stored];
+	}
+}
+
+void store_put(const struct gk_record *record)
+{
+	if (pending_count == STORE_MAX)
+		abort();
+	pending[pending_count++] =
+		(struct row){ record->table, copy(record->key), copy(record->value) };
+}
+
+bool store_commit(void)
+{
+	for (size_t i = 0; i < pending_count; i++)
+		apply(&pending[i]);
+	pending_count = 0;
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return (int)((const struct row *)a)->table - (int)((const struct row *)b)->table;
+}
+
+bool store_first(struct gk_record *record)
+{
+	qsort(store, stored, sizeof(store[0]), compare);
+	store_at = 0;
+	return store_next(record);
+}
+
+bool store_next(struct gk_record *record)
+{
+	const struct row *row = &store[store_at];
+
+	if (store_at == stored)
+		return false;
+	store_at++;
+	*record = (struct gk_record){ row->table, span(&row->key), span(&row->value) };
+	return true;
+}
+
+/* ---- the play ---- */
+
+static void expire_all(void)
+{
+	now.mono.ms += 1000;
+	now.utc.s++;
+	kdc_expire(kdc);
+	for (size_t i = 0; i < NODES && nodes[i]; i++)
+		node_expire(nodes[i]);
+}
+
+/* Deliver all that is on its way, and what follows from it, for ten seconds. */
+static void play(void)
+{
+	for (int second = 0; second < 10; second++) {
+		for (size_t i = 0; i < queued; i++)
+			queue[i].deliver(&queue[i]);
+		queued = 0;
+		expire_all();
+	}
+}
+
+static bool give_random(void *ctx, uint8_t *out, size_t len)
+{
+	(void)ctx;
+	return getrandom(out, len, 0) == (ssize_t)len;
+}
+
+static void *give_memory(void *ctx, void *old, size_t size)
+{
+	(void)ctx;
+	if (size)
+		return realloc(old, size);
+	free(old);
+	return NULL;
+}
+
+static const struct gk_env env = { NULL, give_random, give_memory };
+static const uint8_t as_key[16] = "sixteen bytes..";
+static const struct gk_span as_key_span = { as_key, sizeof(as_key) };
+static const struct gk_span lights = { (const uint8_t *)"lights", 6 };
+
+static void start_node(size_t i)
+{
+	static const uint32_t roles = 6;
+	char uri[] = "coap://[::1]:6000", name[] = "node0";
+	struct gk_client_bundle bundle;
+	uint8_t seed[32];
+
+	uri[sizeof(uri) - 2] = (char)('0' + i);
+	name[sizeof(name) - 2] = (char)('0' + i);
+	if (!give_random(NULL, seed, sizeof(seed)) ||
+	    gk_kdc_issue(
+		    kdc,
+		    &(struct gk_client_spec){
+			    { (const uint8_t *)name, strlen(name) }, &lights, &roles, 1, 3600 },
+		    now, &bundle))
+		abort();
+	nodes[i] = node_start(&env, &(struct gk_member_config){
+					    .token = { bundle.token, bundle.token_len },
+					    .osc_id = { bundle.osc_id, sizeof(bundle.osc_id) },
+					    .ms = { bundle.ms, sizeof(bundle.ms) },
+					    .salt = { bundle.salt, sizeof(bundle.salt) },
+					    .key_seed = { seed, sizeof(seed) },
+					    .kdc = { .ip = { [15] = 1 }, .port = KDC_PORT },
+					    .control_base = { (const uint8_t *)uri, strlen(uri) },
+				    });
+	if (!nodes[i])
+		abort();
+	play();
+}
+
+static struct gk_membership_info info_of(size_t i)
+{
+	struct gk_membership_info info = { 0 };
+
+	if (gk_member_info(nodes[i], lights, &info))
+		abort();
+	return info;
+}
+
+static int count, failures;
+
+static void result(bool ok, const char *name)
+{
+	printf("%sok %d - %s\n", ok ? "" : "not ", ++count, name);
+	failures += !ok;
+}
+
+/* A KDC that is made anew from its store knows its members, and they notice nothing. */
+static bool survives_restart(void)
+{
+	int64_t num = info_of(0).num;
+
+	gk_kdc_free(kdc);
+	kdc = kdc_start(&env, as_key_span);
+	if (!kdc || gk_kdc_rekey(kdc, lights, now))
+		return false;
+	kdc_expire(kdc);
+	play();
+	return info_of(0).num == num + 1 && info_of(1).num == num + 1;
+}
+
+/* @param argv  how many tests were counted before ours */
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		count = atoi(argv[1]);
+	if (gk_global_init(&env))
+		return EXIT_FAILURE;
+	kdc = kdc_start(&env, as_key_span);
+	if (!kdc)
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < NODES; i++)
+		start_node(i);
+	result(info_of(0).joined && info_of(1).joined, "nodes_of_the_example_join");
+	result(info_of(0).num == 1 && info_of(1).num == 1, "the_join_rekeys_the_first");
+	node_say_on(nodes[0]);
+	play();
+	result(info_of(1).accepted == 1 && info_of(0).accepted == 0,
+	       "what_one_says_the_other_reads");
+	result(survives_restart(), "the_kdc_goes_on_from_its_store");
+	for (size_t i = 0; i < NODES; i++)
+		gk_member_free(nodes[i]);
+	gk_kdc_free(kdc);
+	gk_global_cleanup();
+	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
