@@ -78,7 +78,7 @@ void gk_block_begin(struct gk_call *call)
 	if (gk_coap_parse(gk_buf_span(&call->reply), &whole) ||
 	    whole.payload.len <= gk_block_size(block.szx))
 		return;
-	if (gk_blob_set(&call->kdc->env, &client->body, gk_buf_span(&call->reply)) ||
+	if (gk_client_set_body(call->kdc, client, gk_buf_span(&call->reply)) ||
 	    digest(call, client->body_of) || gk_coap_parse(gk_blob_span(&client->body), &whole)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;

@@ -188,7 +188,7 @@ static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
 		       "no association can be made from this token");
 		return;
 	}
-	gk_client_add_candidate(kdc, client, call->now);
+	gk_client_add_candidate(kdc, client, &call->exchange->peer, call->now);
 	answer_created(call, client, gk_span(n2, sizeof(n2)), post[POST_SIGN_INFO].kind != 0);
 }
 

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #define REPLY_ROOM 2048 /* an answer beside its credentials */
+#define EXPIRY_CHECK_S 600
+#define CHURN_COST_MS  15000  /* what a join or renewal costs ... */
+#define CHURN_BURST_MS 480000 /* ... of this: 32 at once, then four a minute */
 #define KID_LEN    3
 #define KID_TRIES  16
 
@@ -94,7 +97,7 @@ void gk_client_free(struct gk_kdc *kdc, struct gk_client *client)
 	gk_timer_clear(&kdc->timers, &client->forget);
 	gk_kdc_release_timers(kdc, 2);
 	gk_blob_wipe(&kdc->env, &client->scope);
-	gk_blob_wipe(&kdc->env, &client->body);
+	gk_client_drop_body(kdc, client);
 	gk_free(&kdc->env, client, sizeof(*client));
 }
 
@@ -127,13 +130,16 @@ static void drop_candidate(struct gk_kdc *kdc, struct gk_client *candidate)
 	gk_client_free(kdc, candidate);
 }
 
-static void bound_candidates_of(struct gk_kdc *kdc, const struct gk_id *id)
+/* Per address, so that who replays a client's post from elsewhere does not push out the client's
+ * own. */
+static void bound_candidates_like(struct gk_kdc *kdc, const struct gk_client *newest)
 {
 	struct gk_client *oldest = NULL;
 	size_t count = 0;
 
 	for (struct gk_client *c = kdc->candidates; c; c = c->next_candidate) {
-		if (!gk_id_equal(&c->id, id))
+		if (!gk_id_equal(&c->id, &newest->id) ||
+		    memcmp(c->posted_from, newest->posted_from, sizeof(c->posted_from)) != 0)
 			continue;
 		oldest = oldest ? oldest : c;
 		count++;
@@ -150,18 +156,20 @@ static void arm_candidate_timer(struct gk_kdc *kdc)
 			     kdc->candidates->posted_ms + GK_CANDIDATE_MS);
 }
 
-void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now)
+void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
+			     const struct gk_addr *from, struct gk_now now)
 {
 	struct gk_client **at = &kdc->candidates;
 
 	client->candidate = true;
 	client->posted_ms = now.mono.ms;
+	memcpy(client->posted_from, from->ip, sizeof(client->posted_from));
 	while (*at)
 		at = &(*at)->next_candidate;
 	*at = client;
 	client->next_candidate = NULL;
 	kdc->candidate_count++;
-	bound_candidates_of(kdc, &client->id);
+	bound_candidates_like(kdc, client);
 	if (kdc->candidate_count > GK_CANDIDATES_MAX)
 		drop_candidate(kdc, kdc->candidates);
 	arm_candidate_timer(kdc);
@@ -170,7 +178,7 @@ void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client, struc
 void gk_client_forget(struct gk_kdc *kdc, struct gk_client *client)
 {
 	gk_kept_wipe(&kdc->env, &client->assoc.kept);
-	gk_blob_wipe(&kdc->env, &client->body);
+	gk_client_drop_body(kdc, client);
 }
 
 void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now)
@@ -182,13 +190,14 @@ void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now)
 
 /* ---- a candidate proves that it has the key ---- */
 
+/* Looked at again before long, since the calendar may be corrected meanwhile. */
 static int64_t expiry_ms(const struct gk_client *client, struct gk_now now)
 {
 	int64_t left_s = client->exp.s - now.utc.s;
 
 	if (left_s < 0)
 		left_s = 0;
-	return now.mono.ms + 1000 * (left_s < INT32_MAX ? left_s : INT32_MAX);
+	return now.mono.ms + 1000 * (left_s < EXPIRY_CHECK_S ? left_s : EXPIRY_CHECK_S);
 }
 
 void gk_client_arm_expiry(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now)
@@ -212,7 +221,7 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 	client->exp = candidate->exp;
 	client->name_len = candidate->name_len;
 	memcpy(client->name, candidate->name, sizeof(client->name));
-	gk_blob_wipe(&kdc->env, &client->body);
+	gk_client_drop_body(kdc, client);
 }
 
 /* Membership belongs to the token's holder: a new association is no leave (design D6). */
@@ -273,6 +282,36 @@ void gk_client_expire(struct gk_kdc *kdc, struct gk_client *client, struct gk_no
 	gk_client_free(kdc, client);
 }
 
+bool gk_client_may_churn(struct gk_client *client, struct gk_now now)
+{
+	int64_t account = client->churn_ms > now.mono.ms ? client->churn_ms : now.mono.ms;
+
+	if (account - now.mono.ms > CHURN_BURST_MS - CHURN_COST_MS)
+		return false;
+	client->churn_ms = account + CHURN_COST_MS;
+	return true;
+}
+
+/* ---- answers in blocks ---- */
+
+void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client)
+{
+	kdc->body_bytes -= client->body.len;
+	gk_blob_wipe(&kdc->env, &client->body);
+}
+
+enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client, struct gk_span body)
+{
+	enum gk_err err;
+
+	gk_client_drop_body(kdc, client);
+	if (kdc->body_bytes && kdc->body_bytes + body.len > GK_BODY_BYTES_MAX)
+		return GK_ERR_NO_SPACE;
+	err = gk_blob_set(&kdc->env, &client->body, body);
+	kdc->body_bytes += client->body.len;
+	return err;
+}
+
 /* ---- sending under an association ---- */
 
 /* Sequence numbers are stored ahead of their use (RFC 8613 B.1.1). */
@@ -295,7 +334,10 @@ uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_req
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_request *request;
 
-	if (kdc->request_count >= GK_REQUESTS_MAX || !client->assoc.ctx.aead ||
+	size_t most = kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX;
+
+	/* probes of many silent nodes leave room for rekeying messages */
+	if (kdc->request_count >= most || !client->assoc.ctx.aead ||
 	    gk_hash_reserve(&kdc->requests))
 		return 0;
 	request = gk_alloc(&kdc->env, sizeof(*request));
@@ -382,7 +424,7 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	if (code)
 		seen(client, now);
 	if (node && request->kind == GK_REQUEST_REKEY)
-		gk_delivery_answered(node, request->num, code >> 5 == 2, now);
+		gk_delivery_answered(node, id, request->num, code >> 5 == 2, now);
 	else if (node && code)
 		gk_delivery_wake(node, now);
 	gk_free(&kdc->env, request, sizeof(*request));
@@ -493,6 +535,8 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 
 static uint8_t code_of(enum gk_err err)
 {
+	if (err == GK_ERR_NO_MEMORY)
+		return GK_COAP_UNAVAILABLE;
 	if (err == GK_ERR_UNKNOWN || err == GK_ERR_REPLAY)
 		return GK_COAP_UNAUTHORIZED;
 	return err == GK_ERR_CRYPTO ? GK_COAP_BAD_REQUEST : GK_COAP_BAD_OPTION;

@@ -14,15 +14,22 @@ static enum gk_err read_key(struct gk_span ccs, struct gk_public_key *key)
 		err = gk_cbor_read_map(cnf.encoded, methods, 1, &cose_key);
 	if (err == GK_OK)
 		err = gk_cose_key_read(cose_key.encoded, key);
-	if (err == GK_OK)
-		err = gk_public_key_check(key);
 	return err;
+}
+
+enum gk_err gk_ccs_read_own(struct gk_span ccs, struct gk_public_key *key)
+{
+	struct gk_public_key found;
+	if (ccs.len > GK_CRED_MAX || read_key(ccs, &found) != GK_OK)
+		return GK_ERR_CREDENTIAL;
+	*key = found;
+	return GK_OK;
 }
 
 enum gk_err gk_ccs_read(struct gk_span ccs, struct gk_public_key *key)
 {
 	struct gk_public_key found;
-	if (ccs.len > GK_CRED_MAX || read_key(ccs, &found) != GK_OK)
+	if (gk_ccs_read_own(ccs, &found) != GK_OK || gk_public_key_check(&found) != GK_OK)
 		return GK_ERR_CREDENTIAL;
 	*key = found;
 	return GK_OK;

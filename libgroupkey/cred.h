@@ -15,6 +15,11 @@
  * @return GK_OK; GK_ERR_CREDENTIAL with anything that makes it unfit (answer: error-id 2)
  */
 GK_MUST_CHECK enum gk_err gk_ccs_read(struct gk_span ccs, struct gk_public_key *key);
+/**
+ * The same for a CCS of our own, where the point needs no check: that one multiplication costs
+ * more than all else that a new epoch asks of a member.
+ */
+GK_MUST_CHECK enum gk_err gk_ccs_read_own(struct gk_span ccs, struct gk_public_key *key);
 /** Append a CCS {2: name, 8: {1: COSE_Key}}. */
 void gk_ccs_put(struct gk_buf *buf, struct gk_span name, const struct gk_public_key *key);
 

@@ -59,7 +59,9 @@ static bool joiner_fits(const struct gk_group *group)
 {
 	const struct gk_node *joiner = group->joiner;
 
-	return joiner && joiner->has_sid && joiner->cred.len <= CREDS_ROOM;
+	return joiner && joiner->has_sid && joiner->cred.len <= CREDS_ROOM &&
+	       (group->stale_count < 2 ||
+		group->stale[group->stale_count - 2].count <= GK_STALE_TOLD_MAX / 4);
 }
 
 static void put_label(struct gk_buf *buf, int label, size_t count)
@@ -105,7 +107,7 @@ static void put_payload(struct gk_buf *buf, const struct gk_group *group, struct
 	gk_put_int(buf, GK_PARAM_PROFILE);
 	gk_put_int(buf, GK_PROFILE_GROUP_OSCORE);
 	gk_put_int(buf, GK_PARAM_EXP);
-	gk_put_int(buf, gk_group_exp(group).s);
+	gk_put_int(buf, gk_group_exp(group, now).s);
 	gk_put_int(buf, GK_PARAM_EXI);
 	gk_put_uint(buf, gk_group_exi(group, now));
 	if (joiner)
@@ -127,8 +129,6 @@ static void put_message(struct gk_buf *buf, const struct gk_node *node, struct g
 	gk_wipe(bytes, sizeof(bytes));
 }
 
-/* A message that does not fit (hundreds of departures at once) is one the member must ask for;
- * its next request finds it parked and it learns of the new version by num. */
 static bool send_to(struct gk_node *node, struct gk_now now)
 {
 	uint8_t bytes[MESSAGE_MAX + GK_URI_PATH_MAX];
@@ -140,6 +140,7 @@ static bool send_to(struct gk_node *node, struct gk_now now)
 			  : gk_client_request(node->group->kdc, node, GK_REQUEST_REKEY,
 					      gk_buf_span(&buf), ANSWER_MS << node->attempts);
 	gk_wipe(bytes, sizeof(bytes));
+	node->flight = id;
 	return id != 0;
 }
 
@@ -196,11 +197,12 @@ void gk_delivery_retry(struct gk_node *node, struct gk_now now)
 	gk_delivery_pump(node->group, now);
 }
 
-void gk_delivery_answered(struct gk_node *node, int64_t num, bool success, struct gk_now now)
+void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, bool success,
+			  struct gk_now now)
 {
 	struct gk_group *group = node->group;
 
-	if (node->delivery != GK_NODE_FLYING)
+	if (node->delivery != GK_NODE_FLYING || node->flight != id)
 		return;
 	group->flying--;
 	node->delivery = GK_NODE_WAITING;

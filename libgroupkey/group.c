@@ -30,6 +30,7 @@ enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name, struct gk_grou
 	memcpy(group->name, name.data, name.len);
 	group->name_len = (uint8_t)name.len;
 	group->stale_count = 1;
+	group->last_sid = UINT8_MAX;
 	gk_timer_init(&group->rekey, GK_TIMER_REKEY, group);
 	gk_timer_init(&group->period, GK_TIMER_PERIOD, group);
 	while (*at) /* in the order of configuration */
@@ -94,20 +95,18 @@ struct gk_id gk_group_gid(const struct gk_group *group)
 
 /* Material outlives the scheduled rekeying by one period, so that a KDC that was down for a
  * while does not leave a working group without keys. */
-struct gk_utc gk_group_exp(const struct gk_group *group)
-{
-	return (struct gk_utc){ group->made.s + 2 * (int64_t)group->config.period_s };
-}
-
 uint32_t gk_group_exi(const struct gk_group *group, struct gk_now now)
 {
-	int64_t left = gk_group_exp(group).s - now.utc.s;
+	int64_t age_s = (now.mono.ms - group->made_ms) / 1000;
+	int64_t left_s = 2 * (int64_t)group->config.period_s - age_s;
 
-	if (left < 0)
-		return 0;
-	return (uint32_t)(left < 2 * (int64_t)group->config.period_s
-				  ? left
-				  : 2 * (int64_t)group->config.period_s);
+	return left_s < 0 ? 0 : (uint32_t)left_s;
+}
+
+/* By elapsed time too: a router learns the time of day late, and then at once. */
+struct gk_utc gk_group_exp(const struct gk_group *group, struct gk_now now)
+{
+	return (struct gk_utc){ now.utc.s + gk_group_exi(group, now) };
 }
 
 /* ---- Sender IDs and stale sets (P 6.3, 7.1) ---- */
@@ -167,9 +166,11 @@ static void mark_sid(uint8_t *used, const struct gk_id *sid)
 		used[i / 8] |= (uint8_t)(1u << (i % 8));
 }
 
-static bool first_free(const uint8_t *used, struct gk_id *sid)
+static bool first_free(const uint8_t *used, uint8_t last, struct gk_id *sid)
 {
-	for (size_t i = 0; i < SID_POOL; i++) {
+	for (size_t n = 0; n < SID_POOL; n++) {
+		size_t i = n < 256 ? (n + last + 1) % 256 : n;
+
 		if (used[i / 8] & 1u << (i % 8))
 			continue;
 		*sid = i < 256 ? (struct gk_id){ 1, { (uint8_t)i } }
@@ -192,7 +193,11 @@ enum gk_err gk_group_choose_sid(struct gk_group *group, struct gk_id *sid)
 	}
 	for (size_t i = 0; i < set->count; i++)
 		mark_sid(used, &set->ids[i]);
-	return first_free(used, sid) ? GK_OK : GK_ERR_NO_SPACE;
+	if (!first_free(used, group->last_sid, sid))
+		return GK_ERR_NO_SPACE;
+	if (sid->len == 1)
+		group->last_sid = sid->data[0];
+	return GK_OK;
 }
 
 /* ---- material ---- */
@@ -217,18 +222,25 @@ enum gk_err gk_group_create(struct gk_group *group, struct gk_now now)
 	if (!err)
 		err = gk_random(env, group->ms, sizeof(group->ms));
 	group->made = now.utc;
+	group->made_ms = now.mono.ms;
 	return err;
 }
 
-/* By the time the material was made, so that restarts do not put it off. */
-void gk_group_arm_period(struct gk_group *group, struct gk_now now)
+void gk_group_arm_period(struct gk_group *group)
 {
-	int64_t period_s = group->config.period_s;
-	int64_t left_s = group->made.s + period_s - now.utc.s;
+	gk_timer_set(&group->kdc->timers, &group->period,
+		     group->made_ms + 1000 * (int64_t)group->config.period_s);
+}
 
-	if (left_s < 0 || left_s > period_s)
-		left_s = left_s < 0 ? 0 : period_s;
-	gk_timer_set(&group->kdc->timers, &group->period, now.mono.ms + 1000 * left_s);
+/* Restarts do not put a rekeying off. If the clock went back meanwhile, the material counts as new. */
+void gk_group_resume(struct gk_group *group, struct gk_now now)
+{
+	int64_t age_s = now.utc.s - group->made.s;
+	int64_t end_s = 2 * (int64_t)group->config.period_s;
+
+	age_s = age_s < 0 ? 0 : age_s > end_s ? end_s : age_s;
+	group->made_ms = now.mono.ms - 1000 * age_s;
+	gk_group_arm_period(group);
 }
 
 enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now, const char *reason)
@@ -239,18 +251,23 @@ enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now, const char
 
 	if (err)
 		return err;
-	if (group->num >= UINT32_MAX)
+	if (group->num + 1 >= UINT32_MAX)
 		return GK_ERR_SEQUENCE;
 	memcpy(group->ms, ms, sizeof(ms));
 	gk_wipe(ms, sizeof(ms));
-	group->num++;
-	begin_stale_set(group);
+	/* Departures too many to be told of in one message: one version more, so that the members
+	 * see a gap, and ask (P 11.3). */
+	do {
+		group->num++;
+		begin_stale_set(group);
+	} while (group->stale[group->stale_count - 2].count > GK_STALE_TOLD_MAX);
 	group->made = now.utc;
+	group->made_ms = now.mono.ms;
 	group->used = group->count > 0;
 	group->rekey_pending = false;
 	group->joiner = NULL;
 	gk_timer_clear(&kdc->timers, &group->rekey);
-	gk_group_arm_period(group, now);
+	gk_group_arm_period(group);
 	gk_record_group(group);
 	gk_kdc_note_group(kdc, GK_NOTE_REKEYED, group, reason);
 	return GK_OK;
@@ -423,6 +440,7 @@ static void unlink_node(struct gk_node *node)
 	group->count--;
 	group->cred_bytes -= node->cred.len;
 	gk_hash_remove(&group->kdc->nodes_by_ip, &node->by_ip);
+	gk_client_drop_body(group->kdc, node->client); /* it may be of this group */
 	gk_delivery_forget(node);
 }
 
@@ -448,9 +466,9 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 		gk_queue_close(&group->kdc->queue);
 	if (group->joiner == node)
 		group->joiner = NULL;
-	gk_record_node_gone(node);
 	gk_group_schedule_rekey(group, now);
-	gk_record_group(group);
+	gk_record_group(group); /* first: a crash must not forget the rekeying that is due */
+	gk_record_node_gone(node);
 	gk_kdc_note(group->kdc, kind, node, reason); /* what is told of is stored */
 	if (kind == GK_NOTE_EVICTED)
 		send_notice(node);

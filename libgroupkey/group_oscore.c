@@ -133,24 +133,27 @@ size_t gk_group_id_max(const struct gk_group_common *common)
 
 /* ---- sender and recipients --------------------------------------------------------------- */
 
-/** Read an identifier and a credential, and derive the key of their owner. */
+/** Derive the key of a member whose credential has this public key. */
 static enum gk_err derive_member(const struct gk_group_common *common, struct gk_span id,
-				 struct gk_span cred, struct gk_id *member_id,
-				 struct gk_public_key *sign_key, uint8_t *key)
+				 const struct gk_public_key *sign_key, struct gk_id *member_id,
+				 uint8_t *key)
 {
-	if (common->master_secret_len == 0)
-		return GK_ERR_STATE;
-	if (id.len > gk_group_id_max(common))
-		return GK_ERR_RANGE;
-	enum gk_err err = gk_ccs_read(cred, sign_key);
-	if (err)
-		return err;
+	enum gk_err err;
+
 	if (common->enc && sign_key->crv != gk_sign_curve(common->sign_alg))
 		return GK_ERR_CREDENTIAL;
 	err = gk_id_set(member_id, id);
 	if (err)
 		return err;
 	return derive(common, id, "Key", key, key_len(common));
+}
+
+/** What can be said before a credential is read. */
+static enum gk_err check_member(const struct gk_group_common *common, struct gk_span id)
+{
+	if (common->master_secret_len == 0)
+		return GK_ERR_STATE;
+	return id.len > gk_group_id_max(common) ? GK_ERR_RANGE : GK_OK;
 }
 
 static bool same_public_key(const struct gk_public_key *a, const struct gk_public_key *b)
@@ -170,9 +173,13 @@ enum gk_err gk_group_sender_init(const struct gk_group_common *common, struct gk
 		.cred = cred,
 	};
 	struct gk_public_key in_cred = { .crv = 0 };
-	enum gk_err err = derive_member(common, id, cred, &made.id, &in_cred, made.key);
+	enum gk_err err = check_member(common, id);
+	if (!err)
+		err = gk_ccs_read_own(cred, &in_cred);
 	if (!err && !same_public_key(&in_cred, &sign_key->pub))
 		err = GK_ERR_CREDENTIAL;
+	if (!err)
+		err = derive_member(common, id, &in_cred, &made.id, made.key);
 	if (!err)
 		*sender = made;
 	gk_wipe(&made, sizeof(made));
@@ -183,7 +190,11 @@ enum gk_err gk_group_recipient_init(const struct gk_group_common *common, struct
 				    struct gk_span cred, struct gk_group_recipient *peer)
 {
 	struct gk_group_recipient made = { .cred = cred };
-	enum gk_err err = derive_member(common, id, cred, &made.id, &made.sign_key, made.key);
+	enum gk_err err = check_member(common, id);
+	if (!err)
+		err = gk_ccs_read(cred, &made.sign_key);
+	if (!err)
+		err = derive_member(common, id, &made.sign_key, &made.id, made.key);
 	if (!err)
 		*peer = made;
 	gk_wipe(&made, sizeof(made));

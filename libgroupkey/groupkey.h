@@ -239,7 +239,7 @@ enum gk_event_kind {
 	GK_EVENT_NOTE = 6,      /* tell the operator */
 };
 
-/** The next thing to do. Spans borrow from the object until the next call to it. */
+/** The next thing to do. Spans borrow from the object until the next call that can change it. */
 struct gk_event {
 	enum gk_event_kind kind;
 	uint64_t id;
@@ -309,7 +309,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct
  * A restored group in which a departure was not yet followed by a rekeying is rekeyed at once,
  * and every member's delivery is taken up again.
  * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg in this build),
- *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served)
+ *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served),
+ *         GK_ERR_FORBIDDEN (another sign_alg than the one its members joined with)
  */
 GK_API GK_MUST_CHECK enum gk_err
 gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);

@@ -25,12 +25,13 @@ enum {
 	JOIN_COUNT,
 };
 
+/* What a monitor sends as credential and evidence is ignored, whatever it is (P 6.2). */
 static const struct gk_cbor_field join_fields[JOIN_COUNT] = {
 	[JOIN_SCOPE] = { GK_PARAM_SCOPE, GK_CBOR_BYTES, true },
 	[JOIN_GET_CREDS] = { GK_PARAM_GET_CREDS, GK_CBOR_NULL | GK_CBOR_ARRAY, false },
-	[JOIN_CRED] = { GK_PARAM_CLIENT_CRED, GK_CBOR_BYTES, false },
+	[JOIN_CRED] = { GK_PARAM_CLIENT_CRED, GK_CBOR_ANY, false },
 	[JOIN_CNONCE] = { GK_PARAM_CNONCE, GK_CBOR_BYTES, true },
-	[JOIN_VERIFY] = { GK_PARAM_CLIENT_CRED_VERIFY, GK_CBOR_BYTES, false },
+	[JOIN_VERIFY] = { GK_PARAM_CLIENT_CRED_VERIFY, GK_CBOR_ANY, false },
 	[JOIN_CONTROL_URI] = { GK_PARAM_CONTROL_URI, GK_CBOR_TEXT, false },
 };
 
@@ -162,6 +163,12 @@ static bool check_get_creds(struct join *join)
 	return true;
 }
 
+/* Nobody directs what we send at another. */
+static bool is_own_address(const struct join *join)
+{
+	return memcmp(join->address.ip, join->call->exchange->peer.ip, 16) == 0;
+}
+
 /* Path "ace-group/GROUP/node" is P's default; the group's own path is reserved (R 4.3.1). */
 static bool check_control_uri(struct join *join)
 {
@@ -175,6 +182,7 @@ static bool check_control_uri(struct join *join)
 	gk_buf_add(&own, gk_span_str("ace-group/"));
 	gk_buf_add(&own, gk_group_name(join->group));
 	if (gk_uri_read(item->string, &join->address, &join->control_path) ||
+	    !is_own_address(join) ||
 	    join->control_path.len == 0 || join->control_path.len > GK_URI_PATH_MAX ||
 	    gk_span_equal(join->control_path, gk_buf_span(&own))) {
 		refuse_default(join,
@@ -189,6 +197,11 @@ static bool check_control_uri(struct join *join)
 static bool monitor_only(const struct join *join)
 {
 	return join->roles == GK_ROLE_MONITOR;
+}
+
+static bool is_bytes(const struct gk_cbor_item *item)
+{
+	return item->kind == GK_CBOR_NONE || item->kind == GK_CBOR_BYTES;
 }
 
 /* Who may refer to the credential that we have (P 4, 6.2): a member without new evidence. */
@@ -208,6 +221,7 @@ static bool check_presence(struct join *join)
 		fine = stored.len && (cred->string.len == 0 || gk_span_equal(cred->string, stored));
 		join->keep_cred = fine;
 	}
+	fine = fine && is_bytes(cred) && is_bytes(verify);
 	if (!fine)
 		refuse_default(join, "credential or its evidence is missing");
 	return fine;
@@ -394,7 +408,7 @@ static void put_response(struct gk_buf *buf, const struct join *join, const stru
 	gk_put_int(buf, GK_PARAM_PROFILE);
 	gk_put_int(buf, GK_PROFILE_GROUP_OSCORE);
 	gk_put_int(buf, GK_PARAM_EXP);
-	gk_put_int(buf, gk_group_exp(group).s);
+	gk_put_int(buf, gk_group_exp(group, join->call->now).s);
 	gk_put_int(buf, GK_PARAM_EXI);
 	gk_put_uint(buf, gk_group_exi(group, join->call->now));
 	if (creds)
@@ -456,8 +470,8 @@ static void settle(struct join *join, struct gk_node *node, enum gk_note_kind ki
 	struct gk_group *group = join->group;
 
 	group->used = true;
+	gk_record_group(group); /* first: a crash must not give the node's number out again */
 	gk_delivery_settle(node, join->call->now);
-	gk_record_group(group);
 	gk_kdc_note(group->kdc, kind, node, NULL);
 }
 
@@ -567,7 +581,8 @@ void gk_join_post(struct gk_call *call)
 		if (!checks[i](&join))
 			return;
 	}
-	if (sign_evidence(&join) || copy_parts(&join))
+	if (!gk_client_may_churn(call->client, call->now) || sign_evidence(&join) ||
+	    copy_parts(&join))
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 	else if (call->node)
 		join_again(&join);

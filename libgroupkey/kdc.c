@@ -224,11 +224,13 @@ static void serve(struct gk_group *group, const struct gk_group_config *config)
 /* Go on where a restart or a crash interrupted. */
 static void resume(struct gk_group *group, struct gk_now now)
 {
-	gk_group_arm_period(group, now);
+	gk_group_resume(group, now);
 	for (size_t i = 0; i < group->count; i++)
 		gk_presence_excuse(group->nodes[i], now);
 	if (group->rekey_pending)
 		gk_group_rekey(group, now, "departure before the restart");
+	else if (group->period.at_ms <= now.mono.ms)
+		gk_group_rekey(group, now, "scheduled");
 	else
 		gk_delivery_begin(group, now);
 }
@@ -247,7 +249,7 @@ static enum gk_err serve_new(struct gk_kdc *kdc, const struct gk_group_config *c
 		return err;
 	}
 	serve(group, config);
-	gk_group_arm_period(group, now);
+	gk_group_arm_period(group);
 	gk_record_group(group);
 	return gk_queue_err(&kdc->queue);
 }
@@ -263,6 +265,8 @@ enum gk_err gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *c
 	group = gk_group_find(kdc, config->name);
 	if (group && group->served)
 		return GK_ERR_STATE;
+	if (group && group->count && group->config.sign_alg != config->sign_alg)
+		return GK_ERR_FORBIDDEN;
 	err = need_key(kdc, config->sign_alg);
 	if (err)
 		return err;

@@ -36,8 +36,10 @@
 #define GK_CANDIDATES_MAX    1024   /* token posts that wait for a first protected request */
 #define GK_CANDIDATES_PER_ID 4      /* ... of one client: replaying its post cannot cut it off */
 #define GK_CANDIDATE_MS      120000 /* ... and for how long */
+#define GK_BODY_BYTES_MAX    (2u << 20) /* answers kept for their blocks, all clients together */
 #define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
 #define GK_STALE_SETS_MAX    16
+#define GK_STALE_TOLD_MAX    200 /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of */
 #define GK_BLOCK_SZX         6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
 
 struct gk_node;
@@ -63,6 +65,7 @@ struct gk_client {
 	bool candidate;
 	struct gk_client *next_candidate;
 	int64_t posted_ms;
+	uint8_t posted_from[16];
 	struct gk_timer expiry;
 	struct gk_timer forget; /* of the kept answer, and of one in blocks */
 	struct gk_id id;        /* of the OSCORE input material: the same across associations */
@@ -73,6 +76,7 @@ struct gk_client {
 	struct gk_association assoc;
 	uint64_t generation; /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
+	int64_t churn_ms; /* its account of joins and renewals: see gk_client_may_churn() */
 	struct gk_blob body; /* an answer that goes out in blocks: code, options, payload */
 	uint8_t body_of[16]; /* digest of method and path it answers */
 };
@@ -107,6 +111,7 @@ struct gk_node {
 	/* delivery */
 	enum gk_node_delivery delivery;
 	struct gk_node *next_queued;
+	uint64_t flight; /* id of the message under way */
 	unsigned attempts;
 	struct gk_timer retry;
 	/* presence */
@@ -136,13 +141,15 @@ struct gk_group {
 	bool rekey_pending; /* someone is gone who knows the present material */
 	uint8_t gid_prefix[2];
 	uint8_t ms[GK_MS_LEN];
-	struct gk_utc made; /* when the material was made */
+	struct gk_utc made; /* when the material was made, for the store; */
+	int64_t made_ms;    /* and by the clock that never jumps */
 	uint64_t next_node;
 	struct gk_stale_set stale[GK_STALE_SETS_MAX];
 	size_t stale_count; /* the last one is that of 'num' */
 	struct gk_node **nodes;
 	size_t count, cap;
 	size_t cred_bytes;
+	uint8_t last_sid; /* one-byte Sender IDs go round, so that one given up rests for long */
 	struct gk_node *joiner; /* whose join caused the present version, or NULL */
 	struct gk_node *queue_head, *queue_tail;
 	size_t flying;
@@ -195,6 +202,7 @@ struct gk_kdc {
 	struct gk_blob sign_cred[2];    /* their credentials */
 	uint64_t next_id;               /* of requests */
 	size_t request_count;
+	size_t body_bytes; /* of all answers that are kept for their blocks */
 	size_t timers_wanted;
 	bool blind;
 };
@@ -237,11 +245,21 @@ void gk_client_free(struct gk_kdc *kdc, struct gk_client *client);
 /** Set the derived context of a client, and make it findable by its kid. */
 GK_MUST_CHECK enum gk_err gk_client_link(struct gk_kdc *kdc, struct gk_client *client);
 /** Take a candidate in; the oldest ones beyond the bounds go. */
-void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client, struct gk_now now);
+void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
+			     const struct gk_addr *from, struct gk_now now);
 /** The first verified request of a candidate. @return the client it now is, or renews; NULL: no
  *  memory, it stays a candidate */
 struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candidate,
 				    struct gk_now now);
+/**
+ * Joins and renewals cost the whole group something: a client has so many, then one at a time
+ * (R 10.2). @return false: answer 5.03, and change nothing
+ */
+bool gk_client_may_churn(struct gk_client *client, struct gk_now now);
+/** Keep an answer for its later blocks. @return GK_ERR_NO_SPACE: too many keep one */
+GK_MUST_CHECK enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client,
+					     struct gk_span body);
+void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client);
 /** Free what was kept for retransmissions. */
 void gk_client_forget(struct gk_kdc *kdc, struct gk_client *client);
 void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now);
@@ -298,7 +316,9 @@ GK_MUST_CHECK enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name,
 /** The first material of a new group: Gid prefix, Master Secret, num 0. */
 GK_MUST_CHECK enum gk_err gk_group_create(struct gk_group *group, struct gk_now now);
 /** Set the timer of the next scheduled rekeying. */
-void gk_group_arm_period(struct gk_group *group, struct gk_now now);
+void gk_group_arm_period(struct gk_group *group);
+/** Set the age of restored material, and the timer. */
+void gk_group_resume(struct gk_group *group, struct gk_now now);
 /** Unlink, wipe, free, with its nodes. */
 void gk_group_free(struct gk_group *group);
 struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name);
@@ -306,7 +326,7 @@ struct gk_span gk_group_name(const struct gk_group *group);
 struct gk_id gk_group_gid(const struct gk_group *group);
 /** Seconds for which the present material is still valid, and until when. */
 uint32_t gk_group_exi(const struct gk_group *group, struct gk_now now);
-struct gk_utc gk_group_exp(const struct gk_group *group);
+struct gk_utc gk_group_exp(const struct gk_group *group, struct gk_now now);
 struct gk_stale_set *gk_group_stale_now(struct gk_group *group);
 /** Rekey soon if so many Sender IDs were given back that the set gets long. */
 void gk_group_relieve(struct gk_group *group, struct gk_now now);
@@ -347,7 +367,9 @@ void gk_delivery_begin(struct gk_group *group, struct gk_now now);
 /** Send what may be sent now. */
 void gk_delivery_pump(struct gk_group *group, struct gk_now now);
 void gk_delivery_retry(struct gk_node *node, struct gk_now now);
-void gk_delivery_answered(struct gk_node *node, int64_t num, bool success, struct gk_now now);
+/** The message 'id' with version 'num' was answered, or was not in time. */
+void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, bool success,
+			  struct gk_now now);
 /** The node has the present material by another way. */
 void gk_delivery_settle(struct gk_node *node, struct gk_now now);
 /** The node is heard of: a parked delivery starts again. */

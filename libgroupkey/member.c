@@ -145,7 +145,7 @@ void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_vi
 					 .group = gk_membership_name(ms),
 					 .node = gk_span(ms->node, ms->node_len),
 					 .gid = gk_id_span(&ms->common.gid),
-					 .sid = ms->has_sid ? gk_id_span(&ms->sender.id)
+					 .sid = ms->has_sid ? gk_id_span(&ms->sid)
 							    : (struct gk_span){ NULL, 0 },
 					 .num = ms->num,
 					 .via = via,
@@ -303,18 +303,27 @@ static uint8_t post_control(struct gk_membership *ms, const struct gk_coap *msg,
 	return gk_membership_rekeyed(ms, msg->payload, now);
 }
 
+static bool is_leaving(const struct gk_membership *ms)
+{
+	const struct gk_exchange_out *out = &ms->member->out;
+
+	return ms->wants & 1u << GK_TASK_LEAVE ||
+	       (out->busy && out->ms == ms && out->task == GK_TASK_LEAVE);
+}
+
 /* "You have been evicted" (R 5). A node that was given up while it was out of reach comes back by
- * itself, after a pause. */
+ * itself, after a pause; but not one that was about to leave. */
 static uint8_t delete_control(struct gk_membership *ms, const struct gk_coap *msg,
 			      struct gk_now now)
 {
 	const struct gk_member *m = ms->member;
+	bool leaving = is_leaving(ms);
 
 	(void)msg;
 	if (!ms->in)
 		return GK_COAP_DELETED;
 	gk_membership_lost(ms, "notice of the KDC");
-	if (m->rejoin_delay_ms)
+	if (m->rejoin_delay_ms && !leaving)
 		ms->due_ms[GK_DUE_REJOIN] =
 			now.mono.ms + m->rejoin_delay_ms + gk_member_jitter(m, m->rejoin_delay_ms);
 	return GK_COAP_DELETED;
@@ -455,6 +464,6 @@ enum gk_err gk_member_info(const struct gk_member *m, struct gk_span group,
 		.refused = ms->refused,
 	};
 	if (ms->has_sid)
-		info->sender_id = gk_id_span(&ms->sender.id);
+		info->sender_id = gk_id_span(&ms->sid);
 	return GK_OK;
 }

@@ -43,6 +43,7 @@ enum gk_due {
 	GK_DUE_CHECK,  /* Key Update Check Interval */
 	GK_DUE_EXPIRY, /* of the material */
 	GK_DUE_PULL,   /* after hearing an unknown epoch */
+	GK_DUE_CREDS,  /* after hearing an unknown sender */
 	GK_DUE_REJOIN, /* after an eviction notice */
 	GK_DUE_COUNT,
 };
@@ -78,7 +79,8 @@ struct gk_membership {
 	struct gk_group_input algorithms; /* as told in the Join Response; no spans */
 	struct gk_blob kdc_cred;
 	struct gk_group_sender sender;
-	bool has_sid;
+	bool has_sid;      /* a monitor has none; nor has who must join again to get a new one */
+	struct gk_id sid;  /* outlives the material that 'sender' is derived from */
 	struct gk_blob held; /* newer material, until the stale Sender IDs are known (P 11.3) */
 	/* peers */
 	struct gk_peer *peers;
@@ -197,8 +199,12 @@ GK_MUST_CHECK enum gk_err gk_membership_install(struct gk_membership *ms,
 						struct gk_now now);
 /** A verified rekeying message (P 11.2). @return the code to answer with */
 uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now);
-/** Newer material was fetched: hold it back until the stale Sender IDs are known. */
-void gk_membership_hold(struct gk_membership *ms, struct gk_span payload);
+/** Newer material came: hold the newest back until the stale Sender IDs are known. */
+void gk_membership_hold(struct gk_membership *ms, struct gk_span payload, int64_t num);
+/** Our Sender ID may be another's by now: no material until a join has brought a new one. */
+void gk_membership_lose_sid(struct gk_membership *ms);
+/** @return true if an encoded array of Sender IDs has ours */
+bool gk_membership_lists_own(const struct gk_membership *ms, struct gk_span ids);
 /** Install what was held back. */
 void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struct gk_now now);
 /** Take a Sender ID of our own into use, unlike the present one; sequence number 0. */

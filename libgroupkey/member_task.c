@@ -172,6 +172,11 @@ static void done_token(struct answer *a)
 {
 	struct gk_cbor_item item[T_COUNT];
 
+	if (a->msg->code == GK_COAP_UNAVAILABLE) {
+		complain(a->m, NULL, "the KDC cannot take the token now");
+		pause_for(a->m, ++a->m->failures, a->now);
+		return;
+	}
 	if (a->msg->code != GK_COAP_CREATED) {
 		complain(a->m, NULL, "the KDC refuses the token");
 		pause_for(a->m, TOKEN_REFUSED_SHIFT, a->now);
@@ -287,7 +292,31 @@ static bool repeats_sid(const struct gk_membership *ms, const struct gk_material
 {
 	return ms->has_sid && material->has_sid &&
 	       gk_span_equal(gk_id_span(&ms->common.gid), material->gid) &&
-	       gk_span_equal(gk_id_span(&ms->sender.id), material->sid);
+	       gk_span_equal(gk_id_span(&ms->sid), material->sid);
+}
+
+/* The answer is older than what a rekeying message has brought since it was made: of it only the
+ * Sender ID counts, which rekeyings leave alone. */
+static const char *enter_older(struct gk_membership *ms, const struct gk_material *material)
+{
+	if (!ms->has_material || (material->has_sid && gk_membership_set_sid(ms, material->sid)))
+		return "the Join Response is out of date";
+	return NULL;
+}
+
+static const char *install(struct answer *a, const struct gk_material *material)
+{
+	struct gk_membership *ms = a->ms;
+
+	gk_blob_wipe(&a->m->env, &ms->held);
+	ms->has_sid = false;
+	ms->recovering = false;
+	ms->num = -1;
+	if (gk_membership_install(ms, material, a->now))
+		return "the group's material cannot be used";
+	if (material->ids.len)
+		gk_membership_keep_peers(ms, material->ids);
+	return NULL;
 }
 
 static const char *enter(struct answer *a)
@@ -304,15 +333,8 @@ static const char *enter(struct answer *a)
 		return "the Join Response names no node";
 	if (repeats_sid(ms, &material))
 		return "the KDC gives us a Sender ID whose numbers are used";
-	gk_blob_wipe(&a->m->env, &ms->held);
-	ms->has_sid = false;
-	ms->recovering = false;
-	ms->num = -1;
-	if (gk_membership_install(ms, &material, a->now))
-		return "the group's material cannot be used";
-	if (material.ids.len)
-		gk_membership_keep_peers(ms, material.ids);
-	return NULL;
+	return ms->in && material.num < ms->num ? enter_older(ms, &material) :
+						  install(a, &material);
 }
 
 static void joined(struct answer *a)
@@ -396,21 +418,40 @@ static enum gk_err build_stale(struct request *r)
 	return GK_OK;
 }
 
+static void fetch_whole(struct gk_membership *ms)
+{
+	gk_blob_wipe(&ms->member->env, &ms->held);
+	gk_task_want(ms, GK_TASK_MATERIAL);
+}
+
 /* No payload: the KDC no longer knows, forget everybody. 4.00: it has nothing newer than ours. */
 static void done_stale(struct answer *a)
 {
 	struct gk_membership *ms = a->ms;
+	bool told = a->msg->code == GK_COAP_CONTENT && a->msg->payload.len;
+	struct gk_material held;
 
-	if (a->msg->code == GK_COAP_CONTENT && a->msg->payload.len)
+	if (told)
 		gk_membership_remove_peers(ms, a->msg->payload);
 	else
 		gk_membership_remove_all_peers(ms);
-	if (ms->held.data)
-		gk_membership_install_held(ms, GK_VIA_PULL, a->now);
-	else if (!ms->has_material)
+	if (!ms->held.data || gk_material_read(gk_blob_span(&ms->held), &held))
 		gk_task_want(ms, GK_TASK_MATERIAL);
+	else if (told && !held.has_sid && gk_membership_lists_own(ms, a->msg->payload))
+		gk_membership_lose_sid(ms); /* ours is another's, or will be */
+	else if (!told && !held.has_sid && ms->has_sid)
+		fetch_whole(ms); /* it says which Sender ID is ours now; a monitor has none */
+	else
+		gk_membership_install_held(ms, GK_VIA_PULL, a->now);
 	if (ms->has_material && !ms->peer_count)
 		gk_task_want(ms, GK_TASK_CREDS);
+}
+
+/* Another Sender ID than ours: the answer that gave it to us was lost. */
+static bool sid_differs(const struct gk_membership *ms, const struct gk_material *material)
+{
+	return ms->has_sid && material->has_sid &&
+	       !gk_span_equal(gk_id_span(&ms->sid), material->sid);
 }
 
 /* Without newer material, and with ours at its end, only a new Sender ID is safe: our sequence
@@ -420,9 +461,9 @@ static void take_material(struct answer *a, const struct gk_material *material)
 	struct gk_membership *ms = a->ms;
 
 	if (material->num > ms->num)
-		gk_membership_hold(ms, a->msg->payload);
-	else if (!ms->has_material)
-		gk_task_want(ms, GK_TASK_JOIN);
+		gk_membership_hold(ms, a->msg->payload, material->num);
+	else if (!ms->has_material || sid_differs(ms, material))
+		gk_membership_lose_sid(ms);
 }
 
 static void done_material(struct answer *a)
@@ -455,9 +496,14 @@ static void done_creds(struct answer *a)
 	if (a->msg->code != GK_COAP_CONTENT ||
 	    gk_cbor_read_map(a->msg->payload, creds_fields, C_COUNT, item))
 		return; /* nobody has a credential: the zero-length byte string */
-	if (item[C_NUM].number != a->ms->num) {
+	if (item[C_NUM].number > a->ms->num) {
 		gk_task_want(a->ms, GK_TASK_MATERIAL);
 		gk_task_want(a->ms, GK_TASK_CREDS);
+		return;
+	}
+	if (item[C_NUM].number < a->ms->num) {
+		complain(a->m, a->ms, "the KDC is behind the version that it gave us");
+		pause_for(a->m, ++a->m->failures, a->now);
 		return;
 	}
 	if (gk_membership_set_peers(a->ms, item[C_CREDS].encoded, item[C_ROLES].encoded,
@@ -662,6 +708,11 @@ static void answered_plain(struct gk_member *m, const struct gk_coap *msg, struc
 	failed(m, now);
 }
 
+static bool find_challenge(const struct gk_coap *msg, struct gk_span *echo)
+{
+	return msg->code == GK_COAP_UNAUTHORIZED && gk_coap_find(msg, GK_OPT_ECHO, echo);
+}
+
 /* RFC 9175: the same request again, with the Echo value. */
 static bool repeat_with_echo(struct gk_member *m, const struct gk_coap *msg)
 {
@@ -672,8 +723,7 @@ static bool repeat_with_echo(struct gk_member *m, const struct gk_coap *msg)
 	struct gk_coap_writer w;
 	struct gk_span echo;
 
-	if (msg->code != GK_COAP_UNAUTHORIZED || m->out.echoed ||
-	    !gk_coap_find(msg, GK_OPT_ECHO, &echo) ||
+	if (m->out.echoed || !find_challenge(msg, &echo) ||
 	    gk_coap_parse(gk_blob_span(&m->out.message), &request))
 		return false;
 	w = gk_coap_begin(&buf, request.code);
@@ -792,9 +842,14 @@ static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_n
 static void answered(struct gk_member *m, struct gk_coap *msg, struct gk_now now)
 {
 	enum block_state state;
+	struct gk_span echo;
 
 	if (repeat_with_echo(m, msg))
 		return;
+	if (find_challenge(msg, &echo)) {
+		failed(m, now); /* the KDC restarted again, and decided nothing */
+		return;
+	}
 	state = collect(m, msg);
 	if (state == BLOCK_WHOLE)
 		conclude(m, msg, now);

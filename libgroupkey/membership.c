@@ -6,8 +6,9 @@
 
 #define PEERS_MAX         60000
 #define MESSAGE_ROOM      2048
-#define PULL_PAUSE_MS     5000   /* between questions about an unknown epoch ... */
+#define PULL_PAUSE_MS     5000   /* between questions that anyone can provoke ... */
 #define PULL_PAUSE_MAX_MS 320000 /* ... doubled while they bring nothing */
+#define LIFETIME_MIN_S    10     /* of new material: a KDC with a broken clock gets no storm */
 #define PULL_JITTER_MS    2000
 
 /* ---- life ---- */
@@ -58,15 +59,11 @@ void gk_membership_put_segment(const struct gk_membership *ms, struct gk_buf *bu
 	}
 }
 
-/* Our Sender ID outlives the material: a rekeying message does not repeat it (P 11.1). */
 static void drop_material(struct gk_membership *ms)
 {
-	const struct gk_id sid = ms->sender.id;
-
 	ms->has_material = false;
 	gk_group_common_wipe(&ms->common);
 	gk_wipe(&ms->sender, sizeof(ms->sender));
-	ms->sender.id = sid;
 	ms->due_ms[GK_DUE_EXPIRY] = GK_NEVER;
 }
 
@@ -177,7 +174,7 @@ static enum gk_err add_peer(struct gk_membership *ms, struct gk_span id, struct 
 
 static bool is_own(const struct gk_membership *ms, struct gk_span id)
 {
-	return ms->has_sid && gk_span_equal(gk_id_span(&ms->sender.id), id);
+	return ms->has_sid && gk_span_equal(gk_id_span(&ms->sid), id);
 }
 
 static bool is_listed(struct gk_span ids, struct gk_span id)
@@ -358,12 +355,13 @@ static void take_policies(struct gk_membership *ms, struct gk_span policies)
 static void arm(struct gk_membership *ms, const struct gk_material *material, struct gk_now now)
 {
 	int64_t check_ms = 1000 * (int64_t)ms->check_interval_s;
+	int64_t left_s = material->exi_s > LIFETIME_MIN_S ? material->exi_s : LIFETIME_MIN_S;
 
 	ms->due_ms[GK_DUE_CHECK] = now.mono.ms + check_ms;
 	ms->due_ms[GK_DUE_PULL] = GK_NEVER;
 	ms->due_ms[GK_DUE_EXPIRY] = GK_NEVER;
 	if (material->exi_s >= 0 && material->exi_s <= UINT32_MAX)
-		ms->due_ms[GK_DUE_EXPIRY] = now.mono.ms + 1000 * material->exi_s;
+		ms->due_ms[GK_DUE_EXPIRY] = now.mono.ms + 1000 * left_s;
 	ms->pull_pause_ms = PULL_PAUSE_MS;
 }
 
@@ -377,6 +375,7 @@ enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid)
 	if (err)
 		return err;
 	ms->sender = sender;
+	ms->sid = sender.id;
 	ms->has_sid = true;
 	gk_wipe(&sender, sizeof(sender));
 	return GK_OK;
@@ -396,14 +395,14 @@ enum gk_err gk_membership_renew_sid(struct gk_membership *ms, struct gk_span sid
 {
 	if (sid.len == 0 || is_own(ms, sid))
 		return GK_ERR_RANGE;
-	return ms->has_material ? gk_membership_set_sid(ms, sid) : gk_id_set(&ms->sender.id, sid);
+	return ms->has_material ? gk_membership_set_sid(ms, sid) : gk_id_set(&ms->sid, sid);
 }
 
 static enum gk_err derive(struct gk_membership *ms, const struct gk_material *material)
 {
 	struct gk_group_input input =
 		material->has_algorithms ? material->algorithms : ms->algorithms;
-	struct gk_id sid = ms->sender.id;
+	struct gk_id sid = ms->sid;
 	struct gk_span own = material->has_sid ? material->sid : gk_id_span(&sid);
 	bool has_sid = ms->has_sid || material->has_sid;
 	bool same = is_present(ms, material);
@@ -446,10 +445,32 @@ enum gk_err gk_membership_install(struct gk_membership *ms, const struct gk_mate
 	return GK_OK;
 }
 
-void gk_membership_hold(struct gk_membership *ms, struct gk_span payload)
+/* Version of the material that is held back, or -1. */
+static int64_t held_num(const struct gk_membership *ms)
+{
+	struct gk_material held;
+
+	return ms->held.data && !gk_material_read(gk_blob_span(&ms->held), &held) ? held.num : -1;
+}
+
+/* The KDC took our Sender ID for given up: we missed that it gave us another one. */
+bool gk_membership_lists_own(const struct gk_membership *ms, struct gk_span ids)
+{
+	return ms->has_sid && is_listed(ids, gk_id_span(&ms->sid));
+}
+
+void gk_membership_lose_sid(struct gk_membership *ms)
+{
+	drop_material(ms);
+	ms->has_sid = false;
+	gk_blob_wipe(&ms->member->env, &ms->held);
+	gk_task_want(ms, GK_TASK_JOIN);
+}
+
+void gk_membership_hold(struct gk_membership *ms, struct gk_span payload, int64_t num)
 {
 	ms->recovering = true;
-	if (gk_blob_set(&ms->member->env, &ms->held, payload))
+	if (num > held_num(ms) && gk_blob_set(&ms->member->env, &ms->held, payload))
 		gk_task_want(ms, GK_TASK_MATERIAL);
 	drop_material(ms);
 	gk_task_want(ms, GK_TASK_STALE);
@@ -472,38 +493,45 @@ void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struc
 	ms->recovering = false;
 }
 
-/* Version of the material that is held back, or -1. */
-static int64_t held_num(const struct gk_membership *ms)
+static bool awaits_sid(const struct gk_membership *ms)
 {
-	struct gk_material held;
-
-	return ms->held.data && !gk_material_read(gk_blob_span(&ms->held), &held) ? held.num : -1;
+	return ms->roles != GK_ROLE_MONITOR && !ms->has_sid;
 }
 
-/* V' = V + 1: install. Further ahead: some were missed, and the material of V ends at once
- * (P 11.3). Not newer: ignore it, its stale Sender IDs too, since they may live again. */
-uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now)
+/* The version after ours. */
+static uint8_t take_next(struct gk_membership *ms, const struct gk_material *material,
+			 struct gk_span payload, struct gk_now now)
 {
-	struct gk_material material;
-
-	if (gk_material_read(payload, &material)) {
-		gk_member_note(ms, GK_NOTE_ERROR, GK_VIA_UNICAST, "malformed rekeying message");
-		return GK_COAP_BAD_REQUEST;
-	}
-	if (!ms->in) /* not yet, or not any more: the KDC must not take this for a confirmation */
-		return GK_COAP_UNAVAILABLE;
-	if (material.num <= ms->num || material.num <= held_num(ms))
-		return GK_COAP_CHANGED;
-	if (ms->num < 0 || material.num > ms->num + 1) {
-		gk_membership_hold(ms, payload);
+	if (gk_membership_lists_own(ms, material->stale)) {
+		gk_membership_lose_sid(ms);
 		return GK_COAP_CHANGED;
 	}
-	if (material.stale.len)
-		gk_membership_remove_peers(ms, material.stale);
+	gk_membership_remove_peers(ms, material->stale);
 	if (gk_blob_set(&ms->member->env, &ms->held, payload))
 		return GK_COAP_UNAVAILABLE;
 	gk_membership_install_held(ms, GK_VIA_UNICAST, now);
 	return ms->has_material ? GK_COAP_CHANGED : GK_COAP_UNAVAILABLE;
+}
+
+/* V' = V + 1: install. Further ahead: some were missed, and the material of V ends at once
+ * (P 11.3). Not newer: ignore it, its stale Sender IDs too, since they may live again. While we
+ * are not in, or join again, the KDC must not take an answer for a confirmation. */
+uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now)
+{
+	struct gk_material material;
+
+	if (gk_material_read(payload, &material) || !material.stale.len) {
+		gk_member_note(ms, GK_NOTE_ERROR, GK_VIA_UNICAST, "malformed rekeying message");
+		return GK_COAP_BAD_REQUEST;
+	}
+	if (!ms->in || awaits_sid(ms))
+		return GK_COAP_UNAVAILABLE;
+	if (material.num <= ms->num || material.num <= held_num(ms))
+		return GK_COAP_CHANGED;
+	if (material.num == ms->num + 1)
+		return take_next(ms, &material, payload, now);
+	gk_membership_hold(ms, payload, material.num);
+	return GK_COAP_CHANGED;
 }
 
 /* ---- messages of the group ---- */
@@ -514,13 +542,14 @@ static void refuse(struct gk_membership *ms, const char *reason)
 	gk_member_note(ms, GK_NOTE_REFUSED, GK_VIA_NONE, reason);
 }
 
-/* Traffic under an unknown Gid may mean that we missed a rekeying. Anyone can forge one: ask
- * rarely, and with jitter. */
-static void pull_later(struct gk_membership *ms, struct gk_now now)
+/* Traffic under an unknown Gid may mean that we missed a rekeying, an unknown kid that we missed
+ * a newcomer. Anyone can forge both: ask ever more rarely while it brings nothing, and with
+ * jitter. */
+static void pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now)
 {
-	if (!ms->in || now.mono.ms < ms->next_pull_ms || ms->due_ms[GK_DUE_PULL] != GK_NEVER)
+	if (!ms->in || now.mono.ms < ms->next_pull_ms || ms->due_ms[what] != GK_NEVER)
 		return;
-	ms->due_ms[GK_DUE_PULL] = now.mono.ms + gk_member_jitter(ms->member, PULL_JITTER_MS);
+	ms->due_ms[what] = now.mono.ms + gk_member_jitter(ms->member, PULL_JITTER_MS);
 	ms->next_pull_ms = now.mono.ms + ms->pull_pause_ms;
 	if (ms->pull_pause_ms < PULL_PAUSE_MAX_MS)
 		ms->pull_pause_ms *= 2;
@@ -581,9 +610,10 @@ static void open_message(struct gk_membership *ms, struct gk_peer *peer,
 	uint8_t bytes[MESSAGE_ROOM];
 	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
 	struct gk_oscore_ref ref;
+	bool first = !peer->ready;
 	enum gk_err err = GK_OK;
 
-	if (!peer->ready)
+	if (first)
 		err = gk_group_recipient_init(&ms->common, gk_id_span(&peer->id),
 					      gk_blob_span(&peer->cred), &peer->context);
 	peer->ready = !err;
@@ -594,6 +624,8 @@ static void open_message(struct gk_membership *ms, struct gk_peer *peer,
 		refuse(ms, reason_of(err));
 		return;
 	}
+	if (first) /* what we asked for was worth it */
+		ms->pull_pause_ms = PULL_PAUSE_MS;
 	remember(ms, exchange, &ref);
 	deliver(ms, peer, exchange, gk_buf_span(&plain));
 	gk_wipe(bytes, sizeof(bytes));
@@ -610,7 +642,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 		for (size_t i = 0; i < m->group_count; i++) {
 			if (m->groups[i]->in) {
 				refuse(m->groups[i], "unknown group or epoch");
-				pull_later(m->groups[i], now);
+				pull_later(m->groups[i], GK_DUE_PULL, now);
 			}
 		}
 		return;
@@ -620,10 +652,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 	peer = find_peer(ms, option->kid);
 	if (!peer) {
 		refuse(ms, "unknown sender");
-		if (now.mono.ms >= ms->next_pull_ms) {
-			ms->next_pull_ms = now.mono.ms + PULL_PAUSE_MS;
-			gk_task_want(ms, GK_TASK_CREDS);
-		}
+		pull_later(ms, GK_DUE_CREDS, now);
 	} else if (!(peer->roles & GK_ROLE_REQUESTER)) {
 		refuse(ms, "request from a member that is no requester");
 	} else if (!(ms->roles & (GK_ROLE_RESPONDER | GK_ROLE_MONITOR))) {
@@ -656,6 +685,12 @@ static void due_pull(struct gk_membership *ms, struct gk_now now)
 	gk_task_want(ms, GK_TASK_CHECK);
 }
 
+static void due_creds(struct gk_membership *ms, struct gk_now now)
+{
+	(void)now;
+	gk_task_want(ms, GK_TASK_CREDS);
+}
+
 static void due_rejoin(struct gk_membership *ms, struct gk_now now)
 {
 	(void)now;
@@ -668,6 +703,7 @@ void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 		[GK_DUE_CHECK] = due_check,
 		[GK_DUE_EXPIRY] = due_expiry,
 		[GK_DUE_PULL] = due_pull,
+		[GK_DUE_CREDS] = due_creds,
 		[GK_DUE_REJOIN] = due_rejoin,
 	};
 

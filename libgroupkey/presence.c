@@ -84,7 +84,9 @@ static void check_present(struct gk_node *node, struct gk_now now)
 {
 	int64_t quiet_ms = now.mono.ms - node->last_seen_ms;
 
-	if (node->kernel_asked) {
+	if (!node->has_control) { /* it takes no requests, so silence proves nothing */
+		wake_in(node, now, interval_ms(node));
+	} else if (node->kernel_asked) {
 		suspect(node, "silent, and the kernel has no verdict", now);
 	} else if (quiet_ms < interval_ms(node)) {
 		wake_in(node, now, interval_ms(node) - quiet_ms);
@@ -133,7 +135,8 @@ void gk_presence_due(struct gk_node *node, struct gk_now now)
  * no suspicion. */
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
 {
-	if (!node->group->served || node->group->kdc->blind || node->presence != GK_PRESENT)
+	if (!node->group->served || node->group->kdc->blind || node->presence != GK_PRESENT ||
+	    !node->has_control)
 		return;
 	if (reach == GK_REACH_FAILED) {
 		suspect(node, "the kernel cannot reach its neighbour", now);

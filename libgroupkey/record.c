@@ -180,7 +180,7 @@ static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *recor
 	take_form(&c);
 	client->name_len = take_upto(&c, gk_cbor_bytes(&c), client->name, sizeof(client->name));
 	scope = gk_cbor_bytes(&c);
-	client->exp.s = gk_cbor_int(&c);
+	client->exp.s = (int64_t)gk_cbor_uint(&c, INT64_MAX);
 	take_context(&c, &client->assoc.ctx);
 	take_raw(&c, client->assoc.challenge, sizeof(client->assoc.challenge));
 	err = gk_cbor_end(&c);
@@ -215,9 +215,9 @@ static enum gk_err restore_client(struct gk_kdc *kdc, const struct gk_record *re
 }
 
 /* ---- a group: [form, num, used, rekeying pending, Gid prefix, Master Secret, made, next node,
- *                [* [num, [* Sender ID]]]] ---- */
+ *                [* [num, [* Sender ID]]], sign_alg] ---- */
 
-#define GROUP_FIELDS 9
+#define GROUP_FIELDS 10
 #define GROUP_ROOM   128
 
 static size_t stale_room(const struct gk_group *group)
@@ -252,6 +252,7 @@ static void put_group(struct gk_buf *buf, const struct gk_group *group)
 	gk_put_array(buf, group->stale_count);
 	for (size_t i = 0; i < group->stale_count; i++)
 		put_stale_set(buf, &group->stale[i]);
+	gk_put_int(buf, group->config.sign_alg);
 }
 
 void gk_record_group(struct gk_group *group)
@@ -322,9 +323,10 @@ static enum gk_err restore_group(struct gk_kdc *kdc, const struct gk_record *rec
 	group->rekey_pending = gk_cbor_bool(&c);
 	take_raw(&c, group->gid_prefix, sizeof(group->gid_prefix));
 	take_raw(&c, group->ms, sizeof(group->ms));
-	group->made.s = gk_cbor_int(&c);
+	group->made.s = (int64_t)gk_cbor_uint(&c, INT64_MAX);
 	group->next_node = gk_cbor_uint(&c, INT64_MAX);
 	take_stale(&c, group);
+	group->config.sign_alg = (int)gk_cbor_int(&c);
 	return gk_cbor_end(&c);
 }
 
@@ -406,6 +408,15 @@ static struct gk_group *group_of_key(const struct gk_kdc *kdc, struct gk_span ke
 	return gk_group_find(kdc, gk_span_sub(key, 0, len));
 }
 
+/* Its number is in its key, and neither that nor its version is one that the group has not had. */
+static bool is_of_group(const struct gk_node *node, struct gk_span key)
+{
+	uint8_t bytes[NODE_KEY_ROOM];
+
+	return gk_span_equal(node_key(node, bytes), key) &&
+	       node->number <= node->group->next_node && node->num <= node->group->num;
+}
+
 static enum gk_err restore_node(struct gk_kdc *kdc, const struct gk_record *record,
 				struct gk_now now)
 {
@@ -426,6 +437,8 @@ static enum gk_err restore_node(struct gk_kdc *kdc, const struct gk_record *reco
 	if (err)
 		return err;
 	err = read_node(&c, kdc, node);
+	if (!err && !is_of_group(node, record->key))
+		err = GK_ERR_RANGE;
 	if (!err)
 		err = gk_group_add(node, now);
 	if (err)

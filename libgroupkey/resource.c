@@ -86,7 +86,7 @@ static void answer_material(struct gk_call *call, const struct gk_node *sid_of)
 	gk_put_int(&buf, GK_PARAM_PROFILE);
 	gk_put_int(&buf, GK_PROFILE_GROUP_OSCORE);
 	gk_put_int(&buf, GK_PARAM_EXP);
-	gk_put_int(&buf, gk_group_exp(group).s);
+	gk_put_int(&buf, gk_group_exp(group, call->now).s);
 	gk_put_int(&buf, GK_PARAM_EXI);
 	gk_put_uint(&buf, gk_group_exi(group, call->now));
 	answer_map(call, &buf);
@@ -270,6 +270,10 @@ static void post_node(struct gk_call *call)
 
 	if (!node->has_sid) {
 		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_ROLES);
+		return;
+	}
+	if (!gk_client_may_churn(call->client, call->now)) {
+		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
 	if (gk_group_choose_sid(call->group, &sid)) {

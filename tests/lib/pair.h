@@ -50,6 +50,7 @@ struct pair_message {
 	int64_t sent_ms, deadline_ms;
 	bool open;    /* a REQUEST that waits for its answer */
 	size_t again; /* of a repeated one: place of the original; else 0 */
+	bool arrived; /* by the test's own hand */
 	unsigned life;
 };
 
@@ -162,6 +163,19 @@ void pair_drain_node(struct pair *p, size_t i);
 /** End the KDC and make it anew from the store. */
 void pair_restart(struct pair *p);
 
+/**
+ * A request of the test's to a member under its association, which the KDC knows nothing of.
+ * @param plain  code, options, payload
+ * @return the code of the member's answer, 0: silence
+ */
+uint8_t pair_forge_request(struct pair *p, size_t i, struct gk_span plain);
+/** Answer a member's open request with what the KDC never said, under the association if the
+ *  request was. */
+void pair_forge_answer(struct pair *p, size_t i, struct gk_span plain);
+/** Answer it with bytes as they are. */
+void pair_forge_plain_answer(struct pair *p, size_t i, struct gk_span bytes);
+/** @return the open request of a member to the KDC, or NULL */
+const struct pair_message *pair_waiting(const struct pair *p, size_t i);
 /** @return the newest message of this kind between the two (-3: anyone), or NULL */
 const struct pair_message *pair_newest(const struct pair *p, enum pair_kind kind, int from, int to);
 size_t pair_count(const struct pair *p, enum pair_kind kind, int from, int to);
@@ -207,6 +221,9 @@ struct pair_raw {
 	size_t answers;       /* to the newest request */
 	bool is_protected;    /* its answer was */
 	struct gk_coap answer; /* opened; borrows from 'plain' */
+	char node[24];         /* node name, from the newest join */
+	char group[72];
+	uint8_t cnonce;        /* of the newest join, repeated 8 times */
 };
 
 /** Provision a client for groups, which PAIR_LIGHTS alone is if 'groups' is NULL. */
@@ -227,6 +244,11 @@ uint8_t pair_raw_ask(struct pair_raw *raw, uint8_t method, const char *path, int
 		     struct gk_span payload);
 /** Protect and send a message. @return the answer's code */
 uint8_t pair_raw_ask_message(struct pair_raw *raw, struct gk_span message);
+/** Post the token, and join with all that belongs to it, without asking for credentials. @param control  with a control_uri, at
+ *  ace-group/GROUP/node @return the answer's code */
+uint8_t pair_raw_join(struct pair_raw *raw, const char *group, uint32_t roles, bool control);
+/** Send a request below the newest join's "ace-group/GROUP"; '*' in 'path' is nodes/NODENAME. */
+uint8_t pair_raw_get(struct pair_raw *raw, uint8_t method, const char *path);
 /** The newest request once more, byte for byte: as a retransmission, or with a new message id.
  *  The answer is in p->raw_answer as it came. */
 uint8_t pair_raw_again(struct pair_raw *raw, bool same_exchange);

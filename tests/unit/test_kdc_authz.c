@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "libgroupkey/cwt.h"
+#include "libgroupkey/kdc.h"
+
+#include "tests/lib/hex.h"
+#include "tests/lib/pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+#define ROLES_BOTH (GK_ROLE_REQUESTER | GK_ROLE_RESPONDER)
+
+static const uint32_t both = ROLES_BOTH;
+
+static int open_pair(void **state)
+{
+	static struct pair p;
+
+	pair_open(&p, 1);
+	*state = &p;
+	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+}
+
+static int close_pair(void **state)
+{
+	return pair_close(*state) ? 0 : 1;
+}
+
+static size_t count_clients(const struct pair *p)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->record_count; i++)
+		count += p->records[i].table == GK_TABLE_CLIENT;
+	return count;
+}
+
+static uint8_t ask_num(struct pair_raw *raw)
+{
+	return pair_raw_ask(raw, GK_COAP_GET, "ace-group/lights/num", -1, gk_span(NULL, 0));
+}
+
+/* ---- tokens made by hand ---- */
+
+#define OSC                                                                                        \
+	"a104a3004801020304050607080250000102030405060708090a0b0c0d0e0f054811111111" \
+	"11111111"
+#define LIGHTS_6 "8182666c696768747306" /* [["lights", 6]] */
+
+/** What a token says; what is NULL or 0 has a good value. */
+struct claims {
+	const char *audience;
+	int64_t exp; /* seconds from now; -1: no claim */
+	const char *scope, *cnf; /* hex; "": no claim */
+	const char *key;
+};
+
+static void put_token(struct gk_buf *buf, const struct pair *p, const struct claims *claims)
+{
+	static const uint8_t nonce[13] = { 9 };
+	const char *scope = claims->scope ? claims->scope : LIGHTS_6;
+	const char *cnf = claims->cnf ? claims->cnf : OSC;
+	uint8_t bytes[400];
+	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_map(&plain, 2 + (claims->exp != -1) + (scope[0] != 0) + (cnf[0] != 0));
+	gk_put_int(&plain, GK_CLAIM_SUB);
+	gk_put_text(&plain, gk_span_str("crafted"));
+	gk_put_int(&plain, GK_CLAIM_AUD);
+	gk_put_text(&plain, gk_span_str(claims->audience ? claims->audience : "gatewayd"));
+	if (claims->exp != -1) {
+		gk_put_int(&plain, GK_CLAIM_EXP);
+		gk_put_int(&plain, p->now.utc.s + (claims->exp ? claims->exp : 3600));
+	}
+	if (cnf[0]) {
+		gk_put_int(&plain, GK_CLAIM_CNF);
+		gk_buf_add(&plain, hex_span(cnf));
+	}
+	if (scope[0]) {
+		gk_put_int(&plain, GK_CLAIM_SCOPE);
+		gk_put_bytes(&plain, hex_span(scope));
+	}
+	assert_int_equal(gk_cose_encrypt0(gk_buf_span(&plain),
+					  claims->key ? gk_span(claims->key, 16)
+						      : gk_span(pair_as_key, 16),
+					  gk_span(nonce, sizeof(nonce)), buf),
+			 GK_OK);
+}
+
+static uint8_t post_claims(struct pair_raw *raw, const struct claims *claims)
+{
+	uint8_t token_bytes[512], bytes[700];
+	struct gk_buf token = gk_buf(token_bytes, sizeof(token_bytes));
+	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
+
+	put_token(&token, raw->p, claims);
+	pair_raw_put_post(raw, &payload, gk_buf_span(&token));
+	return pair_raw_post_payload(raw, GK_CF_ACE, gk_buf_span(&payload));
+}
+
+/* ---- a first token ---- */
+
+static void a_token_is_answered_with_all_that_a_join_needs(void **state)
+{
+	static const struct gk_cbor_field fields[] = {
+		{ GK_ACE_NONCE2, GK_CBOR_BYTES, true },
+		{ GK_ACE_SERVER_RECIPIENTID, GK_CBOR_BYTES, true },
+		{ GK_ACE_SIGN_INFO, GK_CBOR_ARRAY, true },
+		{ GK_ACE_KDCCHALLENGE, GK_CBOR_BYTES, true },
+	};
+	struct gk_cbor_item item[4];
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, *state, 1, "one", NULL, &both, 1);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+	assert_int_equal(raw.answers, 1);
+	assert_int_equal(gk_coap_find_uint(&raw.answer, GK_OPT_CONTENT_FORMAT, -1), GK_CF_ACE);
+	assert_int_equal(gk_cbor_read_map(raw.answer.payload, fields, 4, item), GK_OK);
+	assert_int_equal(item[0].string.len, 8);
+	assert_int_equal(item[3].string.len, 8);
+	// wire reference 1.5: ["lights", -7, [2], [2, 1], 14]
+	assert_hex_equal(item[2].encoded, "8185666c69676874732681028202010e");
+}
+
+static void a_client_exists_once_it_has_used_its_key(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_raw_post(&raw);
+	assert_int_equal(count_clients(p), 0);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	assert_true(raw.is_protected);
+	assert_int_equal(count_clients(p), 1);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_TOKEN), 1);
+}
+
+static void a_bad_token_is_refused_with_the_codes_of_rfc_9200(void **state)
+{
+	static const struct {
+		const char *what;
+		struct claims claims;
+		uint8_t code;
+	} rows[] = {
+		{ "good", { .exp = 0 }, GK_COAP_CREATED },
+		{ "of another AS", { .key = "another key.....", }, GK_COAP_UNAUTHORIZED },
+		{ "expired", { .exp = -3600 }, GK_COAP_UNAUTHORIZED },
+		{ "of another audience", { .audience = "gateway" }, GK_COAP_FORBIDDEN },
+		{ "without exp", { .exp = -1 }, GK_COAP_UNAUTHORIZED },
+		{ "without scope", { .scope = "" }, GK_COAP_BAD_REQUEST },
+		{ "scope is no array of entries", { .scope = "82666c696768747306" },
+		  GK_COAP_BAD_REQUEST },
+		{ "without cnf", { .cnf = "" }, GK_COAP_BAD_REQUEST },
+		{ "cnf kid, which only updates rights", { .cnf = "a103480102030405060708" },
+		  GK_COAP_BAD_REQUEST },
+		{ "osc without ms", { .cnf = "a104a1004801020304050607 08" },
+		  GK_COAP_BAD_REQUEST },
+	};
+	struct pair *p = *state;
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t before[GK_HASH_LEN], after[GK_HASH_LEN];
+		struct pair_raw raw;
+		uint8_t code;
+
+		pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+		pair_digest(p, before);
+		code = post_claims(&raw, &rows[i].claims);
+		pair_digest(p, after);
+		if (code != rows[i].code || raw.answers != 1)
+			fail_msg("%s: %x, not %x", rows[i].what, code, rows[i].code);
+		assert_memory_equal(before, after, sizeof(before));
+		if (code != GK_COAP_CREATED)
+			assert_int_equal(raw.answer.payload.len, 0);
+	}
+	assert_int_equal(p->kdc->candidate_count, 1);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_REFUSED), ROWS(rows) - 1);
+}
+
+static void a_malformed_post_is_bad_request_and_changes_nothing(void **state)
+{
+	static const struct {
+		const char *payload; // hex; T stands for nothing
+		int format;
+	} rows[] = {
+		{ "", GK_CF_ACE },
+		{ "80", GK_CF_ACE },
+		{ "a0", GK_CF_ACE },
+		{ "a10143d08343", GK_CF_ACE },             // no nonce1, no id
+		{ "a20143d08343182848018a278f7faab55a", GK_CF_ACE }, // no id
+		{ "a30143d08343182848018a278f7faab55a182b421645", GK_CF_CWT },
+		{ "a30143d08343182848018a278f7faab55a182b421645", -1 },
+		{ "a30163d08343182848018a278f7faab55a182b421645", GK_CF_ACE }, // text
+		{ "a30143d0834318284801", GK_CF_ACE },
+		{ "a30143d08343182848018a278f7faab55a182b42164500", GK_CF_ACE },
+		{ "a40143d083430143d08343182848018a278f7faab55a182b421645", GK_CF_ACE },
+	};
+	struct pair *p = *state;
+	uint8_t before[GK_HASH_LEN], after[GK_HASH_LEN];
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_digest(p, before);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t code = pair_raw_post_payload(&raw, rows[i].format,
+						     hex_span(rows[i].payload));
+
+		pair_digest(p, after);
+		if (code != GK_COAP_BAD_REQUEST || p->kdc->candidate_count ||
+		    memcmp(before, after, sizeof(before)) != 0)
+			fail_msg("row %zu (%s): %x", i, rows[i].payload, code);
+	}
+}
+
+static void ids_and_nonces_out_of_bounds_are_bad_request(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	for (size_t id_len = 0; id_len <= 9; id_len++) {
+		for (size_t n1_len = 31; n1_len <= 33; n1_len++) {
+			uint8_t bytes[1024], zeros[40] = { 0 };
+			struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+			bool fits = id_len <= 7 && n1_len <= 32;
+
+			gk_put_map(&buf, 3);
+			gk_put_int(&buf, GK_ACE_ACCESS_TOKEN);
+			gk_put_bytes(&buf, gk_span(raw.bundle.token, raw.bundle.token_len));
+			gk_put_int(&buf, GK_ACE_NONCE1);
+			gk_put_bytes(&buf, gk_span(zeros, n1_len));
+			gk_put_int(&buf, GK_ACE_CLIENT_RECIPIENTID);
+			gk_put_bytes(&buf, gk_span(zeros, id_len));
+			assert_int_equal(pair_raw_post_payload(&raw, GK_CF_ACE, gk_buf_span(&buf)),
+					 fits ? GK_COAP_CREATED : GK_COAP_BAD_REQUEST);
+		}
+	}
+}
+
+static void a_post_cut_at_any_byte_changes_nothing(void **state)
+{
+	struct pair *p = *state;
+	uint8_t whole[1024], before[GK_HASH_LEN], after[GK_HASH_LEN];
+	struct pair_raw raw;
+	size_t len;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+	len = raw.sent_len;
+	memcpy(whole, raw.sent, len);
+	pair_digest(p, before);
+	for (size_t cut = 0; cut < len; cut++) {
+		struct gk_span part = exact_copy(gk_span(whole, cut));
+		uint8_t code = pair_raw_send(&raw, part);
+
+		pair_digest(p, after);
+		assert_memory_equal(before, after, sizeof(before));
+		assert_true(code == 0 || code >> 5 == 4);
+		assert_int_equal(p->kdc->candidate_count, 1);
+	}
+}
+
+static void authz_info_takes_posts_only(void **state)
+{
+	static const uint8_t methods[] = { GK_COAP_GET, GK_COAP_PUT, GK_COAP_DELETE,
+					   GK_COAP_FETCH };
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, *state, 1, "one", NULL, &both, 1);
+	for (size_t i = 0; i < ROWS(methods); i++) {
+		uint8_t bytes[32];
+		struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+		struct gk_coap_writer w = gk_coap_begin(&buf, methods[i]);
+
+		gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("authz-info"));
+		assert_int_equal(pair_raw_send(&raw, gk_buf_span(&buf)), GK_COAP_NOT_ALLOWED);
+	}
+}
+
+static void without_entropy_there_is_no_association(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	for (unsigned n = 1; n <= 3; n++) {
+		test_env_fail_random(&p->kdc_env, n);
+		assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAVAILABLE);
+		assert_int_equal(p->kdc->candidate_count, 0);
+	}
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+}
+
+/* ---- the same token again ---- */
+
+static void a_replayed_token_post_does_not_cut_a_client_off(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw, thief;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_raw_post(&raw);
+	thief = raw;
+	ask_num(&raw);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(pair_raw_send(&thief, gk_span(thief.sent, thief.sent_len)),
+				 GK_COAP_CREATED);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	assert_true(raw.is_protected);
+	assert_int_equal(p->kdc->candidate_count, GK_CANDIDATES_PER_ID);
+}
+
+static void a_new_association_replaces_the_old_one_when_it_is_used(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	struct gk_oscore old;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_raw_post(&raw);
+	ask_num(&raw);
+	old = raw.ctx;
+	pair_raw_post(&raw);
+	assert_int_equal(count_clients(p), 1);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	assert_true(raw.is_protected);
+	assert_int_equal(count_clients(p), 1);
+	raw.ctx = old;
+	assert_int_equal(ask_num(&raw), GK_COAP_UNAUTHORIZED);
+	assert_false(raw.is_protected);
+}
+
+static void candidates_are_dropped_when_they_are_many_or_old(void **state)
+{
+	struct pair *p = *state;
+	static struct pair_raw raw[GK_CANDIDATES_MAX + 1];
+
+	for (unsigned i = 0; i < ROWS(raw); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "c%u", i);
+		pair_raw_open(&raw[i], p, i + 1, name, NULL, &both, 1);
+		assert_int_equal(pair_raw_post(&raw[i]), GK_COAP_CREATED);
+	}
+	assert_int_equal(p->kdc->candidate_count, GK_CANDIDATES_MAX);
+	assert_int_equal(ask_num(&raw[0]), GK_COAP_UNAUTHORIZED);
+	assert_false(raw[0].is_protected);
+	assert_int_equal(ask_num(&raw[1]), GK_COAP_FORBIDDEN);
+	pair_advance(p, GK_CANDIDATE_MS - 1);
+	assert_int_equal(p->kdc->candidate_count, GK_CANDIDATES_MAX - 1);
+	pair_advance(p, 1);
+	assert_int_equal(p->kdc->candidate_count, 0);
+}
+
+/* ---- update of access rights (O 4.1) ---- */
+
+static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_span kid,
+			   int64_t exp)
+{
+	uint8_t cnf_bytes[32], token_bytes[512], bytes[600];
+	struct gk_buf cnf = gk_buf(cnf_bytes, sizeof(cnf_bytes));
+	struct gk_buf token = gk_buf(token_bytes, sizeof(token_bytes));
+	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_map(&cnf, 1);
+	gk_put_int(&cnf, GK_CNF_KID);
+	gk_put_bytes(&cnf, kid);
+	put_token(&token, raw->p,
+		  &(struct claims){ .scope = scope, .cnf = hex_text(gk_buf_span(&cnf)),
+				    .exp = exp });
+	gk_put_map(&payload, 1);
+	gk_put_int(&payload, GK_ACE_ACCESS_TOKEN);
+	gk_put_bytes(&payload, gk_buf_span(&token));
+	return pair_raw_ask(raw, GK_COAP_POST, "authz-info", GK_CF_ACE, gk_buf_span(&payload));
+}
+
+static void an_update_changes_rights_and_keeps_the_association(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_raw_post(&raw);
+	ask_num(&raw);
+	// [["heat", 2]]
+	assert_int_equal(post_update(&raw, "818264 68656174 02", gk_span(raw.bundle.osc_id, 8), 60),
+			 GK_COAP_CREATED);
+	assert_true(raw.is_protected);
+	assert_int_equal(raw.answer.payload.len, 0);
+	// the group is not in the scope any more: 4.03 without the member's error
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	assert_int_equal(raw.answer.payload.len, 0);
+	pair_restart(p);
+	pair_advance(p, 61000);
+	assert_int_equal(ask_num(&raw), GK_COAP_UNAUTHORIZED);
+	assert_false(raw.is_protected);
+	assert_int_equal(count_clients(p), 0);
+}
+
+static void an_update_for_another_client_is_unauthorised_and_changes_nothing(void **state)
+{
+	struct pair *p = *state;
+	uint8_t before[GK_HASH_LEN], after[GK_HASH_LEN];
+	uint8_t bytes[700];
+	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_raw_post(&raw);
+	ask_num(&raw);
+	pair_digest(p, before);
+	assert_int_equal(post_update(&raw, LIGHTS_6, gk_span_str("anothers"), 0),
+			 GK_COAP_UNAUTHORIZED);
+	assert_true(raw.is_protected);
+	// a first token inside of an association is none of its updates
+	pair_raw_put_post(&raw, &payload, gk_span(raw.bundle.token, raw.bundle.token_len));
+	raw.id1 = raw.ctx.recipient_id;
+	assert_int_equal(pair_raw_ask(&raw, GK_COAP_POST, "authz-info", GK_CF_ACE,
+				      gk_buf_span(&payload)),
+			 GK_COAP_UNAUTHORIZED);
+	pair_digest(p, after);
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+/* ---- issuing ---- */
+
+static void a_client_that_does_not_fit_is_not_issued(void **state)
+{
+	static const struct {
+		const char *name, *group;
+		uint32_t roles;
+		size_t count;
+		int64_t lifetime_s;
+		enum gk_err err;
+	} rows[] = {
+		{ "n", "lights", 6, 1, 60, GK_OK },
+		{ "", "lights", 6, 1, 60, GK_ERR_RANGE },
+		{ "n23456789012345678901234567890123", "lights", 6, 1, 60, GK_ERR_RANGE },
+		{ "n", "lights", 6, 0, 60, GK_ERR_RANGE },
+		{ "n", "lights", 6, 9, 60, GK_ERR_RANGE },
+		{ "n", "lights", 0, 1, 60, GK_ERR_RANGE },
+		{ "n", "lights", 1, 1, 60, GK_ERR_RANGE },
+		{ "n", "lights", 32, 1, 60, GK_ERR_RANGE },
+		{ "n", "lights", 6, 1, 0, GK_ERR_RANGE },
+		{ "n", "lights", 6, 1, INT64_MAX, GK_ERR_RANGE },
+		{ "n", "heat", 6, 1, 60, GK_ERR_UNKNOWN },
+	};
+	struct pair *p = *state;
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct gk_span groups[9];
+		uint32_t roles[9];
+		struct gk_client_bundle bundle, before;
+		struct gk_client_spec spec = { .name = gk_span_str(rows[i].name),
+					       .groups = groups,
+					       .roles = roles,
+					       .group_count = rows[i].count,
+					       .lifetime_s = rows[i].lifetime_s };
+
+		for (size_t k = 0; k < 9; k++) {
+			groups[k] = gk_span_str(rows[i].group);
+			roles[k] = rows[i].roles;
+		}
+		memset(&bundle, 0x5a, sizeof(bundle));
+		before = bundle;
+		if (gk_kdc_issue(p->kdc, &spec, p->now, &bundle) != rows[i].err)
+			fail_msg("row %zu", i);
+		if (rows[i].err)
+			assert_memory_equal(&bundle, &before, sizeof(bundle));
+		else
+			assert_int_equal(bundle.exp.s, p->now.utc.s + 60);
+	}
+}
+
+int main(void)
+{
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+	const struct CMUnitTest tests[] = {
+		RULE(a_token_is_answered_with_all_that_a_join_needs),
+		RULE(a_client_exists_once_it_has_used_its_key),
+		RULE(a_bad_token_is_refused_with_the_codes_of_rfc_9200),
+		RULE(a_malformed_post_is_bad_request_and_changes_nothing),
+		RULE(ids_and_nonces_out_of_bounds_are_bad_request),
+		RULE(a_post_cut_at_any_byte_changes_nothing),
+		RULE(authz_info_takes_posts_only),
+		RULE(without_entropy_there_is_no_association),
+		RULE(a_replayed_token_post_does_not_cut_a_client_off),
+		RULE(a_new_association_replaces_the_old_one_when_it_is_used),
+		RULE(candidates_are_dropped_when_they_are_many_or_old),
+		RULE(an_update_changes_rights_and_keeps_the_association),
+		RULE(an_update_for_another_client_is_unauthorised_and_changes_nothing),
+		RULE(a_client_that_does_not_fit_is_not_issued),
+	};
+	return cmocka_run_group_tests(tests, pair_global_init, NULL);
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "libgroupkey/kdc.h"
+
+#include "tests/lib/hex.h"
+#include "tests/lib/pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+#define S(s) ((s)*INT64_C(1000))
+
+static const uint32_t all = GK_ROLE_ALL;
+
+/* Check 300 s, kernel 5 s, 3 probes of 5 s, grace 60 s: the defaults. */
+#define KERNEL_S  300
+#define SUSPECT_S (KERNEL_S + 5)
+#define ABSENT_S  (SUSPECT_S + 3 * 5)
+#define REMOVED_S (ABSENT_S + 60)
+
+static int open_pair(void **state)
+{
+	static struct pair p;
+
+	pair_open(&p, 11);
+	*state = &p;
+	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+}
+
+static int close_pair(void **state)
+{
+	return pair_close(*state) ? 0 : 1;
+}
+
+static void join(struct pair_raw *raw, struct pair *p)
+{
+	pair_raw_open(raw, p, 1, "raw1", NULL, &all, 1);
+	assert_int_equal(pair_raw_join(raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+}
+
+/* -1: no member */
+static int presence(const struct pair *p, const char *name)
+{
+	struct gk_member_info info;
+
+	return pair_shown(p, PAIR_LIGHTS, name, &info) ? (int)info.presence : -1;
+}
+
+static void reach(struct pair *p, const struct gk_addr *addr, enum gk_reach reach)
+{
+	pair_drain_kdc(p, gk_kdc_reach(p->kdc, addr, reach, p->now));
+}
+
+static void a_silent_member_is_asked_for_and_at_last_removed(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	pair_advance(p, S(KERNEL_S) - 1);
+	assert_int_equal(p->probes, 0);
+	pair_advance(p, 1);
+	assert_int_equal(p->probes, 1); // the kernel first
+	assert_memory_equal(p->probed.ip, raw.addr.ip, 16);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	assert_null(pair_raw_asked(&raw));
+	pair_advance(p, S(5));
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	for (int i = 0; i < 3; i++) {
+		const struct pair_message *m = pair_raw_asked(&raw);
+
+		assert_non_null(m);
+		assert_int_equal(m->plain.data[0], GK_COAP_GET);
+		assert_int_equal(m->deadline_ms - m->sent_ms, 5000);
+		assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+		pair_advance(p, S(5));
+	}
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE), 3);
+	pair_advance(p, S(60) - 1);
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	pair_advance(p, 1);
+	assert_int_equal(presence(p, "raw1"), -1);
+	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_EVICTED)->reason, "absent");
+	pair_advance(p, 500);
+	assert_int_equal(pair_num(p), 1); // and the material is new
+}
+
+static void any_authenticated_message_leads_back(void **state)
+{
+	static const int64_t at_s[] = { KERNEL_S + 1, SUSPECT_S + 1, ABSENT_S + 1, REMOVED_S - 1 };
+	struct pair *p = *state;
+
+	for (unsigned i = 0; i < ROWS(at_s); i++) {
+		for (unsigned by_answer = 0; by_answer < 2; by_answer++) {
+			struct pair_raw raw;
+			char name[16];
+
+			snprintf(name, sizeof(name), "raw%u", 2 * i + by_answer);
+			pair_raw_open(&raw, p, 2 * i + by_answer + 1, name, NULL, &all, 1);
+			assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true),
+					 GK_COAP_CREATED);
+			pair_advance(p, S(at_s[i]));
+			assert_int_not_equal(presence(p, name), -1);
+			if (by_answer && pair_raw_asked(&raw))
+				pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_CONTENT);
+			else
+				pair_raw_get(&raw, GK_COAP_GET, "num");
+			assert_int_equal(presence(p, name), GK_PRESENT);
+			pair_advance(p, S(KERNEL_S) - 1);
+			assert_int_equal(presence(p, name), GK_PRESENT);
+			pair_advance(p, S(REMOVED_S - KERNEL_S) + 1);
+			assert_int_equal(presence(p, name), -1);
+		}
+	}
+}
+
+static void a_refusal_is_a_sign_of_life_and_a_forged_answer_is_none(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	const struct pair_message *m;
+
+	join(&raw, p);
+	pair_advance(p, S(SUSPECT_S));
+	m = pair_raw_asked(&raw);
+	// unprotected: anyone could have sent it
+	pair_drain_kdc(p, gk_kdc_answer(p->kdc, m->id, hex_span("45"), p->now));
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_advance(p, S(5));
+	pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_NOT_FOUND);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+}
+
+static void the_kernel_alone_evicts_nobody(void **state)
+{
+	struct pair *p = *state;
+
+	pair_join_all(p, 2);
+	for (int i = 0; i < 1000; i++) {
+		reach(p, &p->node[0].addr, GK_REACH_FAILED);
+		pair_run(p); // it answers the probe
+		assert_int_equal(presence(p, "node0"), GK_PRESENT);
+		pair_advance(p, 1000);
+	}
+	assert_true(pair_agree(p, 0, 1));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_ABSENT), 0);
+}
+
+static void failed_in_the_kernel_begins_probes_at_once(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	pair_advance(p, S(10));
+	reach(p, &raw.addr, GK_REACH_FAILED);
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_non_null(pair_raw_asked(&raw));
+	reach(p, &raw.addr, GK_REACH_FAILED); // once more adds nothing
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE), 1);
+	pair_advance(p, S(3 * 5 + 60));
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+static void a_confirmation_by_the_kernel_puts_off_and_takes_nothing_back(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	pair_advance(p, S(KERNEL_S));
+	reach(p, &raw.addr, GK_REACH_CONFIRMED);
+	pair_advance(p, S(KERNEL_S) - 1);
+	assert_int_equal(p->probes, 1);
+	pair_advance(p, 1);
+	assert_int_equal(p->probes, 2);
+	reach(p, &raw.addr, GK_REACH_UNKNOWN);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	pair_advance(p, S(5));
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	reach(p, &raw.addr, GK_REACH_CONFIRMED); // unauthenticated
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_advance(p, S(REMOVED_S - SUSPECT_S));
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+static void another_interface_or_address_is_another_node(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	struct gk_addr addr;
+
+	pair_raw_open(&raw, p, 1, "raw1", NULL, &all, 1);
+	raw.addr.scope = 4;
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+	addr = raw.addr;
+	addr.scope = 5;
+	reach(p, &addr, GK_REACH_FAILED);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	addr.scope = 4;
+	addr.ip[15]++;
+	reach(p, &addr, GK_REACH_FAILED);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	addr.ip[15]--;
+	addr.port = 1; // does not matter
+	reach(p, &addr, GK_REACH_FAILED);
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+}
+
+static void while_blind_nobody_is_suspected_or_removed(void **state)
+{
+	struct pair *p = *state;
+
+	pair_join_all(p, 4);
+	for (size_t i = 0; i < 4; i++)
+		p->node[i].cut = true;
+	pair_advance(p, S(SUSPECT_S) + 1000); // some under suspicion already
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, true, p->now));
+	for (size_t i = 0; i < 4; i++)
+		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+	pair_advance(p, S(3600));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_EVICTED), 0);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_ABSENT), 0);
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, false, p->now));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(presence(p, p->node[i].name), GK_PRESENT);
+	// a whole interval to be heard of
+	pair_advance(p, S(KERNEL_S) - 1);
+	assert_int_equal(presence(p, "node0"), GK_PRESENT);
+	pair_advance(p, S(REMOVED_S));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_EVICTED), 4);
+}
+
+static void without_eviction_the_absent_are_shown(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	p->config[0].presence.evict = false;
+	pair_restart(p);
+	join(&raw, p);
+	pair_advance(p, S(10000));
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_ABSENT), 1);
+	pair_raw_get(&raw, GK_COAP_GET, "num");
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+}
+
+static void a_restart_gives_everybody_a_whole_interval(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	pair_advance(p, S(ABSENT_S));
+	pair_restart(p);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	pair_advance(p, S(KERNEL_S) - 1);
+	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	pair_advance(p, S(REMOVED_S - KERNEL_S) + 1);
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+static void who_talks_to_the_kdc_is_never_probed(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	for (int i = 0; i < 50; i++) {
+		pair_advance(p, S(KERNEL_S) - 1);
+		pair_raw_get(&raw, GK_COAP_GET, "num");
+	}
+	assert_int_equal(p->probes, 0);
+}
+
+static void many_silent_members_go_in_bounded_time(void **state)
+{
+	struct pair *p = *state;
+	static struct pair_raw raw;
+
+	p->config[0].rekey_on_join = false;
+	pair_restart(p);
+	for (unsigned i = 0; i < 200; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "many%u", i);
+		pair_raw_open(&raw, p, i + 1, name, NULL, &all, 1);
+		assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+	}
+	pair_join_all(p, 1);
+	pair_advance(p, S(REMOVED_S) + S(60));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_EVICTED), 200);
+	pair_advance(p, S(60));
+	assert_true(pair_agree(p, 0, 0));
+}
+
+int main(void)
+{
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+	const struct CMUnitTest tests[] = {
+		RULE(a_silent_member_is_asked_for_and_at_last_removed),
+		RULE(any_authenticated_message_leads_back),
+		RULE(a_refusal_is_a_sign_of_life_and_a_forged_answer_is_none),
+		RULE(the_kernel_alone_evicts_nobody),
+		RULE(failed_in_the_kernel_begins_probes_at_once),
+		RULE(a_confirmation_by_the_kernel_puts_off_and_takes_nothing_back),
+		RULE(another_interface_or_address_is_another_node),
+		RULE(while_blind_nobody_is_suspected_or_removed),
+		RULE(without_eviction_the_absent_are_shown),
+		RULE(a_restart_gives_everybody_a_whole_interval),
+		RULE(who_talks_to_the_kdc_is_never_probed),
+		RULE(many_silent_members_go_in_bounded_time),
+	};
+	return cmocka_run_group_tests(tests, pair_global_init, NULL);
+}
