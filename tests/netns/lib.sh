@@ -112,9 +112,10 @@ space_open() { # SPACE
 	spaces="$spaces $1"
 	# Duplicate address detection would keep addresses from use for a second or two, and router
 	# solicitations are noise.
-	for option in accept_dad=0 dad_transmits=0 router_solicitations=0; do
-		ip netns exec "$1" sysctl -qw "net.ipv6.conf.default.$option" || exit 1
-	done
+	# shellcheck disable=SC2016 # expanded within the namespace, whose own settings /proc shows there
+	ip netns exec "$1" sh -c 'for option; do
+		echo 0 >"/proc/sys/net/ipv6/conf/default/$option" || exit 1
+	done' sh accept_dad dad_transmits router_solicitations || exit 1
 	ip -n "$1" link set lo up
 }
 
