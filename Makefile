@@ -154,7 +154,6 @@ wanted = $(if $(T),$(foreach t,$(1),$(if $(strip $(foreach w,$(T),$(findstring $
 
 unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vectors/test_*.c)))
 tool_bin = $(call bins,$(wildcard tests/tools/*.c))
-bench_bin = $(call bins,$(wildcard tests/bench/*.c))
 sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
@@ -163,7 +162,7 @@ golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh))
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 
-test_bin = $(unit_bin) $(tool_bin) $(bench_bin) $(replay_bin)
+test_bin = $(unit_bin) $(tool_bin) $(replay_bin)
 test_libs = $(B)/testlib.a $(ARCHIVES)
 
 # One rule per program: its object carries its name.
@@ -216,7 +215,7 @@ asan:
 
 # Each optional feature off, under each compiler.
 MATRIX_CC = gcc clang
-MATRIX = --enable-eddsa --disable-eddsa --disable-dtls
+MATRIX = --enable-eddsa --disable-eddsa
 matrix_dirs = $(foreach c,$(MATRIX_CC),$(MATRIX:--%=build-matrix/$(c)-%))
 
 matrix: $(matrix_dirs)
@@ -245,10 +244,6 @@ fuzz-run-%: $(B)/fuzz/%
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(test_libs)
 	@mkdir -p $(@D)
 	$(call link,-fsanitize=fuzzer)
-
-bench: $(programs) $(bench_bin)
-	$(Q)[ -n '$(bench_bin)' ] || { echo 'bench: no program in tests/bench' >&2; exit 1; }
-	$(Q)for b in $(bench_bin); do $$b || exit 1; done
 
 demo: all $(tool_bin)
 	$(Q)GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' tests/demo/run.sh
@@ -321,7 +316,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all bench demo \
+.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
