@@ -140,8 +140,8 @@ static const struct gw_option as_options[] = {
 	{ "key_file", GW_TEXT, AT(as_key_file), 1, 4095, "an absolute path", .fits = fits_path },
 	{ "public_key_file", GW_TEXT, AT(as_public_key_file), 1, 4095, "an absolute path",
 	  .fits = fits_path },
-	{ "issuer", GW_TEXT, AT(as_issuer), 1, 255,
-	  "1 to 255 bytes of UTF-8 without control characters", .fits = NULL },
+	{ "issuer", GW_TEXT, AT(as_issuer), 1, GK_AUDIENCE_MAX,
+	  "1 to 64 bytes of UTF-8 without control characters", .fits = NULL },
 	{ 0 },
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/daemon.h"
+
+#include "gatewayd/store_file.h"
 #include "gatewayd/control.h"
 #include "io/secret.h"
 #include "io/log.h"
@@ -106,9 +108,7 @@ static void restore(struct gw_daemon *daemon)
 
 	if (err == -EUCLEAN)
 		fatal("store",
-		      "%s/gatewayd.db: damaged; put back a good copy, or move it away to begin "
-		      "anew, with no member and no number remembered",
-		      daemon->conf->state_dir);
+		      "%s/gatewayd.db: damaged" GW_STORE_WAY_OUT, daemon->conf->state_dir);
 	if (err)
 		fatal("store", "%s/gatewayd.db: %s", daemon->conf->state_dir, strerror(-err));
 }

@@ -37,9 +37,9 @@ static const struct check {
 	  "not a store of gatewayd: application_id", "" },
 	{ "PRAGMA user_version", GW_STORE_VERSION, -EPROTO,
 	  "made by another version of gatewayd: user_version", ", not " GW_STORE_VERSION },
-	{ "PRAGMA quick_check(1)", "ok", -EUCLEAN, "damaged:", GW_STORE_WAYS_OUT },
+	{ "PRAGMA quick_check(1)", "ok", -EUCLEAN, "damaged:", GW_STORE_WAY_OUT },
 	{ "SELECT group_concat(sql, ';') FROM sqlite_master", GW_STORE_SCHEMA, -EUCLEAN,
-	  "damaged, these are not our tables:", GW_STORE_WAYS_OUT },
+	  "damaged, these are not our tables:", GW_STORE_WAY_OUT },
 	{ "PRAGMA journal_mode=TRUNCATE", "truncate", -EIO, "has a journal of mode", "" },
 };
 
@@ -104,7 +104,7 @@ static int check_size(const struct gw_store_report *report, sqlite3 *db)
 		.expected = size,
 		.err = -EUCLEAN,
 		.complaint = "damaged, its length should be",
-		.advice = GW_STORE_WAYS_OUT,
+		.advice = GW_STORE_WAY_OUT,
 	};
 
 	if (stat(report->path, &st) != 0)

@@ -68,7 +68,7 @@ int gw_store_fail_sqlite(const struct gw_store_report *report, sqlite3 *db, int 
 	if (err == -EBUSY)
 		return gw_store_fail(report, err, "in use by another gatewayd");
 	return gw_store_fail(report, err, "%s%s", db ? sqlite3_errmsg(db) : sqlite3_errstr(code),
-			     err == -EUCLEAN ? GW_STORE_WAYS_OUT : "");
+			     err == -EUCLEAN ? GW_STORE_WAY_OUT : "");
 }
 
 static int fail_errno(const struct gw_store_report *report, const char *what)
@@ -194,8 +194,7 @@ static int check_journal(const struct gw_store_report *report)
 	snprintf(journal, sizeof(journal), "%s-journal", report->path);
 	if (lstat(journal, &st) == 0)
 		return gw_store_fail(report, -EUCLEAN,
-				     "missing, but %s is here; put back a good copy, or move that "
-				     "away too to begin anew",
+				     "missing, but %s is here; move that away too to begin anew",
 				     journal);
 	return 0;
 }
@@ -217,7 +216,7 @@ static int check_file(const struct gw_store_report *report, int dir)
 	// SQLite takes an empty file for an empty database, and ours is never made so.
 	if (st.st_size == 0)
 		return gw_store_fail(report, -EUCLEAN, "damaged: the file is empty%s",
-				     GW_STORE_WAYS_OUT);
+				     GW_STORE_WAY_OUT);
 	return 0;
 }
 

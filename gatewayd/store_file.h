@@ -17,9 +17,9 @@
 	"CREATE TABLE record(kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, "      \
 	"PRIMARY KEY(kind, key)) WITHOUT ROWID"
 
-#define GW_STORE_WAYS_OUT                                                                          \
-	"; put back a good copy, or move it away to begin anew, with no member and no number "     \
-	"remembered"
+// An older copy is no way out: it would use keys and numbers a second time.
+#define GW_STORE_WAY_OUT                                                                           \
+	"; move it away to begin anew, with no member remembered, and provision the clients again"
 
 /* The file being opened, and where messages go. */
 struct gw_store_report {

@@ -254,9 +254,11 @@ struct gk_event {
 
 struct gk_kdc;
 
+#define GK_AUDIENCE_MAX 64 /* bytes of 'aud' and 'iss' */
+
 /** How tokens are recognised, and who we are. Copied. */
 struct gk_kdc_config {
-	struct gk_span audience;      /* expected in 'aud'; 1..64 bytes */
+	struct gk_span audience;      /* expected in 'aud'; 1..GK_AUDIENCE_MAX bytes */
 	struct gk_span as_key;        /* 16 bytes shared with the AS */
 	struct gk_span as_public_key; /* an encoded COSE_Key of the AS, or empty */
 	struct gk_span issuer;        /* expected in 'iss', or empty: any */

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define AUDIENCE_MAX 64
 #define REPLY_ROOM   1024
 
 /* ---- life ---- */
@@ -45,7 +44,7 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	enum gk_err err;
 
 	if (config->as_key.len != GK_AEAD_KEY_MAX || config->audience.len == 0 ||
-	    config->audience.len > AUDIENCE_MAX || config->issuer.len > AUDIENCE_MAX)
+	    config->audience.len > GK_AUDIENCE_MAX || config->issuer.len > GK_AUDIENCE_MAX)
 		return GK_ERR_RANGE;
 	kdc = gk_alloc(env, sizeof(*kdc));
 	if (!kdc)
