@@ -66,7 +66,7 @@ trap 'cleanup; exit 143' TERM
 #
 
 now_ms() {
-	date +%s%3N
+	cut -d' ' -f1 /proc/uptime | sed 's/\.//; s/^0*//; s/$/0/'
 }
 
 # wait_for SECONDS CONDITION...: true as soon as the command is; false if it is not by then.
@@ -328,9 +328,16 @@ views_agree() { # GROUP NODE...
 	agree_group=$1
 	shift
 	members "$agree_group" >"$work/members"
+	agreed=0
 	for agree_node in "$@"; do
 		node_agrees "$agree_node" "$agree_group" || return 1
 	done
+	# and nobody else is in the gateway's list
+	[ "$(grep -c '"name"' "$work/members")" -eq "$agreed" ]
+}
+
+roles() { # LINE
+	printf '%s\n' "$1" | sed -n 's/.*"roles":\[\([^]]*\)\].*/\1/p'
 }
 
 node_agrees() { # NODE GROUP; the gateway's view is in the file 'members'
@@ -340,7 +347,8 @@ node_agrees() { # NODE GROUP; the gateway's view is in the file 'members'
 		[ "$(value "$here" joined)" = false ]
 		return
 	fi
-	[ "$(value "$here" joined)" = true ] &&
+	agreed=$((agreed + 1))
+	[ "$(value "$here" joined)" = true ] && [ "$(roles "$here")" = "$(roles "$there")" ] &&
 		[ "$(value "$here" sid)" = "$(value "$there" sender_id)" ] &&
 		[ "$(value "$here" node)" = "$(value "$there" node)" ] &&
 		[ "$(value "$here" num)" = "$(value "$there" num)" ] &&

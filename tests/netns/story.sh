@@ -78,6 +78,7 @@ story_joins() {
 		node_add "$node" lights requester,responder
 		node_start "$node"
 		check_soon 10 "node $node joins" node_said "$node" joined
+		node_said "$node" joined || give_up 'no story without all five'
 		paragraph
 	done
 	# shellcheck disable=SC2086 # a list
@@ -175,7 +176,7 @@ story_leave() {
 	chapter 'Node 5 leaves'
 	old_num=$(group_num lights)
 	node_tell 5 leave
-	check_soon 10 'the gateway has confirmed it' node_said 5 left
+	check_soon 10 'node 5 may leave' node_said 5 left
 	check_soon 10 'the group has a new key' num_is_above "$old_num"
 	check 'node 5 is no member' is_no_member 5
 	check_soon 10 'the rest has it' all_have_num "$(group_num lights)" 1 2 3 4
