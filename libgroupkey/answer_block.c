@@ -28,8 +28,9 @@ static enum gk_err digest(const struct gk_call *call, uint8_t out[static 16])
 	return err;
 }
 
-/* The reply becomes one block of 'whole'. All options of our answers are below Block2. */
-static void put_block(struct gk_call *call, const struct gk_coap *whole, struct gk_block block)
+/* The reply becomes one block of 'whole'. All options of our answers are below Block2.
+ * @return true if more follow */
+static bool put_block(struct gk_call *call, const struct gk_coap *whole, struct gk_block block)
 {
 	size_t size = gk_block_size(block.szx);
 	size_t from = block.num * size;
@@ -43,6 +44,7 @@ static void put_block(struct gk_call *call, const struct gk_coap *whole, struct 
 		gk_coap_put(&w, it.number, it.value);
 	gk_coap_put_uint(&w, GK_OPT_BLOCK2, gk_block_value(block));
 	gk_coap_put_payload(&w, gk_span_sub(whole->payload, from, size));
+	return block.more;
 }
 
 bool gk_block_continue(struct gk_call *call)
@@ -62,7 +64,9 @@ bool gk_block_continue(struct gk_call *call)
 		   block.num * gk_block_size(block.szx) >= whole.payload.len) {
 		gk_answer(call, GK_COAP_INCOMPLETE);
 	} else {
-		put_block(call, &whole, block);
+		client->body_ms = call->now.mono.ms;
+		if (!put_block(call, &whole, block))
+			gk_client_drop_body(call->kdc, client);
 	}
 	return true;
 }
@@ -78,10 +82,10 @@ void gk_block_begin(struct gk_call *call)
 	if (gk_coap_parse(gk_buf_span(&call->reply), &whole) ||
 	    whole.payload.len <= gk_block_size(block.szx))
 		return;
-	if (gk_client_set_body(call->kdc, client, gk_buf_span(&call->reply)) ||
+	if (gk_client_set_body(call->kdc, client, gk_buf_span(&call->reply), call->now) ||
 	    digest(call, client->body_of) || gk_coap_parse(gk_blob_span(&client->body), &whole)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
-	put_block(call, &whole, block);
+	(void)put_block(call, &whole, block);
 }

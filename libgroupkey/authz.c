@@ -135,7 +135,7 @@ static void put_sign_info(struct gk_call *call, struct gk_buf *buf, struct gk_sp
 		const struct gk_group *group = gk_group_find(call->kdc, entry.group);
 
 		if (group && group->served)
-			gk_join_put_sign_info(buf, group);
+			gk_group_put_sign_info(buf, group);
 	}
 }
 

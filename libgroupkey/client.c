@@ -4,12 +4,13 @@
 
 #include <string.h>
 
-#define REPLY_ROOM 2048 /* an answer beside its credentials */
+#define REPLY_ROOM     2048 /* an answer beside its credentials */
 #define EXPIRY_CHECK_S 600
+#define BODY_IDLE_MS   30000  /* longer than a member waits for one block */
 #define CHURN_COST_MS  15000  /* what a join or renewal costs ... */
 #define CHURN_BURST_MS 480000 /* ... of this: 32 at once, then four a minute */
-#define KID_LEN    3
-#define KID_TRIES  16
+#define KID_LEN        3
+#define KID_TRIES      16
 
 /* ---- finding ---- */
 
@@ -300,13 +301,37 @@ void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client)
 	gk_blob_wipe(&kdc->env, &client->body);
 }
 
-enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client, struct gk_span body)
+/* Who lost an answer half-way does not ask for the rest: what it kept must not block others. */
+static void drop_idle_bodies(struct gk_kdc *kdc, struct gk_now now)
+{
+	for (size_t i = 0; i < kdc->clients_by_id.size; i++) {
+		struct gk_link *link = kdc->clients_by_id.buckets[i];
+
+		for (; link; link = link->next) {
+			struct gk_client *client = GK_OWNER(link, struct gk_client, by_id);
+
+			if (now.mono.ms - client->body_ms > BODY_IDLE_MS)
+				gk_client_drop_body(kdc, client);
+		}
+	}
+}
+
+static bool body_fits(const struct gk_kdc *kdc, size_t len)
+{
+	return !kdc->body_bytes || kdc->body_bytes + len <= GK_BODY_BYTES_MAX;
+}
+
+enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client, struct gk_span body,
+			       struct gk_now now)
 {
 	enum gk_err err;
 
 	gk_client_drop_body(kdc, client);
-	if (kdc->body_bytes && kdc->body_bytes + body.len > GK_BODY_BYTES_MAX)
+	if (!body_fits(kdc, body.len))
+		drop_idle_bodies(kdc, now);
+	if (!body_fits(kdc, body.len))
 		return GK_ERR_NO_SPACE;
+	client->body_ms = now.mono.ms;
 	err = gk_blob_set(&kdc->env, &client->body, body);
 	kdc->body_bytes += client->body.len;
 	return err;
@@ -427,6 +452,23 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 		gk_delivery_answered(node, id, request->num, code >> 5 == 2, now);
 	else if (node && code)
 		gk_delivery_wake(node, now);
+	if (node && request->kind == GK_REQUEST_REKEY && !code)
+		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
+	gk_free(&kdc->env, request, sizeof(*request));
+}
+
+void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
+{
+	struct gk_request *request = take_request(kdc, id);
+	struct gk_node *node;
+
+	if (!request)
+		return;
+	node = node_of(request, gk_client_find(kdc, gk_id_span(&request->client)));
+	if (node && request->kind == GK_REQUEST_REKEY)
+		gk_delivery_unsent(node, id, now);
+	if (node && request->kind == GK_REQUEST_PROBE)
+		gk_presence_unsent(node, now);
 	gk_free(&kdc->env, request, sizeof(*request));
 }
 

@@ -64,20 +64,11 @@ static bool joiner_fits(const struct gk_group *group)
 		group->stale[group->stale_count - 2].count <= GK_STALE_TOLD_MAX / 4);
 }
 
-static void put_label(struct gk_buf *buf, int label, size_t count)
+static bool is_joiner(const void *ctx, const struct gk_node *node)
 {
-	gk_put_int(buf, label);
-	gk_put_array(buf, count);
-}
+	const struct gk_group *group = ctx;
 
-static void put_joiner(struct gk_buf *buf, const struct gk_node *joiner)
-{
-	put_label(buf, GK_PARAM_CREDS, 1);
-	gk_put_bytes(buf, gk_blob_span(&joiner->cred));
-	put_label(buf, GK_PARAM_PEER_ROLES, 1);
-	gk_put_uint(buf, joiner->roles);
-	put_label(buf, GK_PARAM_PEER_IDENTIFIERS, 1);
-	gk_put_bytes(buf, gk_id_span(&joiner->sid));
+	return node == group->joiner;
 }
 
 /* The set of the version that was given up: the one before the newest (P 7.1). */
@@ -87,7 +78,8 @@ static void put_stale(struct gk_buf *buf, const struct gk_group *group)
 		group->stale_count > 1 ? &group->stale[group->stale_count - 2] : NULL;
 	size_t count = set ? set->count : 0;
 
-	put_label(buf, GK_PARAM_STALE_NODE_IDS, count);
+	gk_put_int(buf, GK_PARAM_STALE_NODE_IDS);
+	gk_put_array(buf, count);
 	for (size_t i = 0; i < count; i++)
 		gk_put_bytes(buf, gk_id_span(&set->ids[i]));
 }
@@ -97,21 +89,10 @@ static void put_payload(struct gk_buf *buf, const struct gk_group *group, struct
 {
 	bool joiner = joiner_fits(group);
 
-	gk_put_map(buf, joiner ? 10 : 7);
-	gk_put_int(buf, GK_PARAM_GKTY);
-	gk_put_int(buf, GK_GKTY_GROUP_OSCORE);
-	gk_put_int(buf, GK_PARAM_KEY);
-	gk_group_put_key(buf, group, false, NULL);
-	gk_put_int(buf, GK_PARAM_NUM);
-	gk_put_int(buf, group->num);
-	gk_put_int(buf, GK_PARAM_PROFILE);
-	gk_put_int(buf, GK_PROFILE_GROUP_OSCORE);
-	gk_put_int(buf, GK_PARAM_EXP);
-	gk_put_int(buf, gk_group_exp(group, now).s);
-	gk_put_int(buf, GK_PARAM_EXI);
-	gk_put_uint(buf, gk_group_exi(group, now));
+	gk_put_map(buf, GK_MATERIAL_PAIRS + (joiner ? GK_PEERS_PAIRS : 0) + 1);
+	gk_group_put_material(buf, group, false, NULL, now);
 	if (joiner)
-		put_joiner(buf, group->joiner);
+		gk_group_put_peers(buf, group, is_joiner, group);
 	put_stale(buf, group);
 }
 
@@ -220,6 +201,16 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, bool s
 			     now.mono.ms + (BACKOFF_MS << node->attempts));
 	}
 	gk_delivery_pump(group, now);
+}
+
+void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now)
+{
+	if (node->delivery != GK_NODE_FLYING || node->flight != id)
+		return;
+	node->group->flying--;
+	node->delivery = GK_NODE_WAITING;
+	gk_timer_set(&node->group->kdc->timers, &node->retry, now.mono.ms + BACKOFF_MS);
+	gk_delivery_pump(node->group, now);
 }
 
 static void leave_queue(struct gk_node *node)

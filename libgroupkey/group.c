@@ -232,7 +232,8 @@ void gk_group_arm_period(struct gk_group *group)
 		     group->made_ms + 1000 * (int64_t)group->config.period_s);
 }
 
-/* Restarts do not put a rekeying off. If the clock went back meanwhile, the material counts as new. */
+/* Restarts do not put a rekeying off. If the clock went back meanwhile, the material counts as new.
+ */
 void gk_group_resume(struct gk_group *group, struct gk_now now)
 {
 	int64_t age_s = now.utc.s - group->made.s;
@@ -475,55 +476,4 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 	unlink_node(node);
 	gk_node_free(node);
 	gk_delivery_pump(group, now);
-}
-
-/* ---- the 'key' map (P 6.3, 9.1.1, 11.1) ---- */
-
-static void put_capabilities(struct gk_buf *buf, int sign_alg)
-{
-	int crv = gk_sign_curve(sign_alg);
-	int kty = crv == GK_CRV_P256 ? GK_KTY_EC2 : GK_KTY_OKP;
-
-	gk_put_array(buf, 2);
-	gk_put_array(buf, 1);
-	gk_put_int(buf, kty);
-	gk_put_array(buf, 2);
-	gk_put_int(buf, kty);
-	gk_put_int(buf, crv);
-}
-
-static void put_int_pair(struct gk_buf *buf, int label, int64_t value)
-{
-	gk_put_int(buf, label);
-	gk_put_int(buf, value);
-}
-
-static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
-{
-	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
-	put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
-	put_int_pair(buf, GK_OSC_SIGN_ALG, group->config.sign_alg);
-	gk_put_int(buf, GK_OSC_SIGN_PARAMS);
-	put_capabilities(buf, group->config.sign_alg);
-}
-
-void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
-		      const struct gk_node *node)
-{
-	bool sid = node && node->has_sid;
-	struct gk_id gid = gk_group_gid(group);
-
-	gk_put_map(buf, 2 + (whole ? 5u : 0u) + (sid ? 1u : 0u));
-	gk_put_int(buf, GK_OSC_MS);
-	gk_put_bytes(buf, gk_span(group->ms, sizeof(group->ms)));
-	if (whole)
-		put_int_pair(buf, GK_OSC_HKDF, GK_ALG_HMAC_256);
-	gk_put_int(buf, GK_OSC_CONTEXT_ID);
-	gk_put_bytes(buf, gk_id_span(&gid));
-	if (sid) {
-		gk_put_int(buf, GK_OSC_GROUP_SENDER_ID);
-		gk_put_bytes(buf, gk_id_span(&node->sid));
-	}
-	if (whole)
-		put_algorithms(buf, group);
 }

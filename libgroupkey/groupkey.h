@@ -230,10 +230,10 @@ struct gk_note {
 /** What is to be done next. */
 enum gk_event_kind {
 	GK_EVENT_NONE = 0,
-	GK_EVENT_STORE = 1, /* commit 'record' before any later event */
-	GK_EVENT_REPLY = 2, /* 'bytes' answers the exchange 'id' */
-	GK_EVENT_REQUEST =
-		3, /* send 'bytes' to 'peer', confirmable; then ..._answer(id) exactly once */
+	GK_EVENT_STORE = 1,     /* commit 'record' before any later event */
+	GK_EVENT_REPLY = 2,     /* 'bytes' answers the exchange 'id' */
+	GK_EVENT_REQUEST = 3,   /* send 'bytes' to 'peer', confirmable; then ..._answer(id) or
+				   _unsent(id) once */
 	GK_EVENT_MULTICAST = 4, /* send 'bytes' to the group, non-confirmable */
 	GK_EVENT_PROBE = 5,     /* have the kernel probe its neighbour 'peer' */
 	GK_EVENT_NOTE = 6,      /* tell the operator */
@@ -330,6 +330,12 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_receive(struct gk_kdc *kdc,
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
 					       struct gk_span message, struct gk_now now);
+
+/**
+ * A GK_EVENT_REQUEST could not be sent, or never got its turn: in place of gk_kdc_answer(), since
+ * it says nothing about the peer. Unknown ids are ignored.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
 
 /** What the kernel says of a neighbour. */
 enum gk_reach {

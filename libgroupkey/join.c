@@ -13,7 +13,6 @@
 #define FIXED_ROOM           1024 /* a Join Response beside the credentials */
 #define POP_ROOM             256
 #define KEY_CHECK_INTERVAL_S 3600 /* P 14 */
-#define CNONCE_MIN           8
 
 enum {
 	JOIN_SCOPE,
@@ -45,28 +44,11 @@ struct join {
 	bool has_control;
 	struct gk_addr address;
 	struct gk_span control_path;
-	uint8_t kdc_nonce[GK_NONCE_LEN];
-	uint8_t kdc_verify[GK_SIG_LEN];
+	struct gk_evidence evidence;
 	struct gk_blob new_cred, new_path; /* copies, made before anything changes */
 };
 
 /* ---- refusals ---- */
-
-void gk_join_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
-{
-	int crv = gk_sign_curve(group->config.sign_alg);
-	int kty = crv == GK_CRV_P256 ? GK_KTY_EC2 : GK_KTY_OKP;
-
-	gk_put_array(buf, 5);
-	gk_put_text(buf, gk_group_name(group));
-	gk_put_int(buf, group->config.sign_alg);
-	gk_put_array(buf, 1);
-	gk_put_int(buf, kty);
-	gk_put_array(buf, 2);
-	gk_put_int(buf, kty);
-	gk_put_int(buf, crv);
-	gk_put_int(buf, GK_HEADER_KCCS);
-}
 
 static void note_refusal(const struct join *join, const char *reason)
 {
@@ -89,7 +71,7 @@ static void refuse_default(const struct join *join, const char *reason)
 	gk_put_map(&buf, 1);
 	gk_put_int(&buf, GK_PARAM_SIGN_INFO);
 	gk_put_array(&buf, 1);
-	gk_join_put_sign_info(&buf, join->group);
+	gk_group_put_sign_info(&buf, join->group);
 	note_refusal(join, reason);
 	gk_answer_with(join->call, GK_COAP_BAD_REQUEST, GK_CF_ACE_GROUPCOMM, gk_buf_span(&buf));
 }
@@ -110,9 +92,9 @@ static bool check_form(struct join *join)
 		refuse_default(join, payload.len ? "malformed Join Request" : NULL);
 		return false;
 	}
-	if (join->item[JOIN_CNONCE].string.len < CNONCE_MIN ||
+	if (join->item[JOIN_CNONCE].string.len == 0 ||
 	    join->item[JOIN_CNONCE].string.len > GK_CNONCE_MAX) {
-		refuse_default(join, "cnonce is not 8 to 32 bytes long");
+		refuse_default(join, "cnonce is empty, or over 32 bytes long");
 		return false;
 	}
 	return true;
@@ -182,11 +164,11 @@ static bool check_control_uri(struct join *join)
 	gk_buf_add(&own, gk_span_str("ace-group/"));
 	gk_buf_add(&own, gk_group_name(join->group));
 	if (gk_uri_read(item->string, &join->address, &join->control_path) ||
-	    !is_own_address(join) ||
-	    join->control_path.len == 0 || join->control_path.len > GK_URI_PATH_MAX ||
+	    !is_own_address(join) || join->control_path.len == 0 ||
+	    join->control_path.len > GK_URI_PATH_MAX ||
 	    gk_span_equal(join->control_path, gk_buf_span(&own))) {
-		refuse_default(join,
-			       "control_uri is not a coap URI with an IPv6 address and a path");
+		refuse_default(
+			join, "control_uri is not a coap URI with a path at the address that asks");
 		return false;
 	}
 	join->address.scope = join->call->exchange->peer.scope;
@@ -269,17 +251,8 @@ static bool check_evidence(struct join *join)
 
 static enum gk_err sign_evidence(struct join *join)
 {
-	struct gk_kdc *kdc = join->call->kdc;
-	uint8_t bytes[POP_ROOM];
-	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-	enum gk_err err = gk_random(&kdc->env, join->kdc_nonce, GK_NONCE_LEN);
-
-	if (err)
-		return err;
-	gk_pop_put_kdc(&pop, join->item[JOIN_CNONCE].string,
-		       gk_span(join->kdc_nonce, GK_NONCE_LEN));
-	return gk_sign(gk_kdc_sign_key(kdc, join->group->config.sign_alg), gk_buf_span(&pop),
-		       join->kdc_verify);
+	return gk_evidence_make(join->call->kdc, join->group->config.sign_alg,
+				join->item[JOIN_CNONCE].string, &join->evidence);
 }
 
 static enum gk_err copy_parts(struct join *join)
@@ -327,11 +300,12 @@ static bool roles_match(const struct gk_cbor_item *filter, uint32_t roles)
 }
 
 /* get_creds null means those that the joiner's roles will talk to (P 6.3). */
-static bool wanted(const struct join *join, const struct gk_node *self, const struct gk_node *peer)
+static bool is_wanted(const void *ctx, const struct gk_node *peer)
 {
+	const struct join *join = ctx;
 	uint32_t relevant = 0;
 
-	if (peer == self || !peer->has_sid)
+	if (peer->client == join->call->client)
 		return false;
 	if (join->item[JOIN_GET_CREDS].kind == GK_CBOR_ARRAY)
 		return roles_match(&join->item[JOIN_GET_CREDS], peer->roles);
@@ -340,37 +314,6 @@ static bool wanted(const struct join *join, const struct gk_node *self, const st
 	if (join->roles & (GK_ROLE_RESPONDER | GK_ROLE_MONITOR))
 		relevant |= GK_ROLE_REQUESTER;
 	return peer->roles & relevant;
-}
-
-enum column { COLUMN_CRED, COLUMN_ROLES, COLUMN_ID, COLUMNS };
-
-static void put_cell(struct gk_buf *buf, const struct gk_node *node, enum column column)
-{
-	if (column == COLUMN_CRED)
-		gk_put_bytes(buf, gk_blob_span(&node->cred));
-	else if (column == COLUMN_ROLES)
-		gk_put_uint(buf, node->roles);
-	else
-		gk_put_bytes(buf, gk_id_span(&node->sid));
-}
-
-static void put_creds(struct gk_buf *buf, const struct join *join, const struct gk_node *self)
-{
-	static const int labels[COLUMNS] = { GK_PARAM_CREDS, GK_PARAM_PEER_ROLES,
-					     GK_PARAM_PEER_IDENTIFIERS };
-	const struct gk_group *group = join->group;
-	size_t count = 0;
-
-	for (size_t i = 0; i < group->count; i++)
-		count += wanted(join, self, group->nodes[i]);
-	for (enum column column = COLUMN_CRED; column < COLUMNS; column++) {
-		gk_put_int(buf, labels[column]);
-		gk_put_array(buf, count);
-		for (size_t i = 0; i < group->count; i++) {
-			if (wanted(join, self, group->nodes[i]))
-				put_cell(buf, group->nodes[i], column);
-		}
-	}
 }
 
 static void put_policies(struct gk_buf *buf)
@@ -383,38 +326,17 @@ static void put_policies(struct gk_buf *buf)
 	gk_put_int(buf, 0);
 }
 
-static void put_kdc_evidence(struct gk_buf *buf, const struct join *join)
-{
-	gk_put_int(buf, GK_PARAM_KDC_CRED);
-	gk_put_bytes(buf, gk_kdc_cred(join->call->kdc, join->group->config.sign_alg));
-	gk_put_int(buf, GK_PARAM_KDC_NONCE);
-	gk_put_bytes(buf, gk_span(join->kdc_nonce, sizeof(join->kdc_nonce)));
-	gk_put_int(buf, GK_PARAM_KDC_CRED_VERIFY);
-	gk_put_bytes(buf, gk_span(join->kdc_verify, sizeof(join->kdc_verify)));
-}
-
 static void put_response(struct gk_buf *buf, const struct join *join, const struct gk_node *node)
 {
 	const struct gk_group *group = join->group;
 	bool creds = join->item[JOIN_GET_CREDS].kind != GK_CBOR_NONE;
 
-	gk_put_map(buf, creds ? 13 : 10);
-	gk_put_int(buf, GK_PARAM_GKTY);
-	gk_put_int(buf, GK_GKTY_GROUP_OSCORE);
-	gk_put_int(buf, GK_PARAM_KEY);
-	gk_group_put_key(buf, group, true, node);
-	gk_put_int(buf, GK_PARAM_NUM);
-	gk_put_int(buf, group->num);
-	gk_put_int(buf, GK_PARAM_PROFILE);
-	gk_put_int(buf, GK_PROFILE_GROUP_OSCORE);
-	gk_put_int(buf, GK_PARAM_EXP);
-	gk_put_int(buf, gk_group_exp(group, join->call->now).s);
-	gk_put_int(buf, GK_PARAM_EXI);
-	gk_put_uint(buf, gk_group_exi(group, join->call->now));
+	gk_put_map(buf, GK_MATERIAL_PAIRS + (creds ? GK_PEERS_PAIRS : 0) + 1 + GK_EVIDENCE_PAIRS);
+	gk_group_put_material(buf, group, true, node, join->call->now);
 	if (creds)
-		put_creds(buf, join, node);
+		gk_group_put_peers(buf, group, is_wanted, join);
 	put_policies(buf);
-	put_kdc_evidence(buf, join);
+	gk_evidence_put(buf, group->kdc, group->config.sign_alg, &join->evidence);
 }
 
 static void answer_joined(struct join *join, const struct gk_node *node, uint8_t code)

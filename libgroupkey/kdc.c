@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define REPLY_ROOM   1024
+#define REPLY_ROOM 1024
 
 /* ---- life ---- */
 
@@ -317,6 +317,12 @@ enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span messag
 			  struct gk_now now)
 {
 	gk_client_answer(kdc, id, message, now);
+	return gk_queue_err(&kdc->queue);
+}
+
+enum gk_err gk_kdc_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
+{
+	gk_client_unsent(kdc, id, now);
 	return gk_queue_err(&kdc->queue);
 }
 

@@ -9,6 +9,7 @@
  *   resource.c  the table of resources: who may do what
  *   join.c      the Join Request
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
+ *   material.c  what answers and rekeying messages have in common
  *   delivery.c  rekeying messages to members, point-to-point
  *   presence.c  who is still there
  *   record.c    records of the store, out and in
@@ -37,10 +38,12 @@
 #define GK_CANDIDATES_PER_ID 4      /* ... of one client: replaying its post cannot cut it off */
 #define GK_CANDIDATE_MS      120000 /* ... and for how long */
 #define GK_BODY_BYTES_MAX    (2u << 20) /* answers kept for their blocks, all clients together */
-#define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
+#define GK_REQUESTS_MAX      128 /* requests of our own under way at once, all groups together */
 #define GK_STALE_SETS_MAX    16
-#define GK_STALE_TOLD_MAX    200 /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of */
-#define GK_BLOCK_SZX         6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
+#define GK_STALE_TOLD_MAX                                                                          \
+	200            /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of          \
+			*/
+#define GK_BLOCK_SZX 6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
 
 struct gk_node;
 struct gk_group;
@@ -76,9 +79,10 @@ struct gk_client {
 	struct gk_association assoc;
 	uint64_t generation; /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
-	int64_t churn_ms; /* its account of joins and renewals: see gk_client_may_churn() */
+	int64_t churn_ms;    /* its account of joins and renewals: see gk_client_may_churn() */
 	struct gk_blob body; /* an answer that goes out in blocks: code, options, payload */
 	uint8_t body_of[16]; /* digest of method and path it answers */
+	int64_t body_ms;     /* when a block of it was last asked for */
 };
 
 enum gk_node_delivery {
@@ -118,6 +122,7 @@ struct gk_node {
 	enum gk_presence presence;
 	int64_t last_seen_ms;
 	bool kernel_asked;
+	unsigned kernel_confirms; /* since it was last heard of */
 	unsigned probes_sent;
 	struct gk_timer check;
 };
@@ -256,9 +261,9 @@ struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candid
  * (R 10.2). @return false: answer 5.03, and change nothing
  */
 bool gk_client_may_churn(struct gk_client *client, struct gk_now now);
-/** Keep an answer for its later blocks. @return GK_ERR_NO_SPACE: too many keep one */
+/** Keep an answer for its later blocks. @return GK_ERR_NO_SPACE: too many are being asked for */
 GK_MUST_CHECK enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client,
-					     struct gk_span body);
+					     struct gk_span body, struct gk_now now);
 void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client);
 /** Free what was kept for retransmissions. */
 void gk_client_forget(struct gk_kdc *kdc, struct gk_client *client);
@@ -280,6 +285,9 @@ uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_req
 			   struct gk_span message, uint32_t timeout_ms);
 /** The answer to one of our requests. */
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now);
+
+/** One of our requests never left. */
+void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
 
 /* ---- authz.c ---- */
 void gk_authz_post(struct gk_call *call);
@@ -306,8 +314,6 @@ void gk_block_begin(struct gk_call *call);
 
 /* ---- join.c ---- */
 void gk_join_post(struct gk_call *call);
-/** Append a sign_info entry of a group (R 3.3). */
-void gk_join_put_sign_info(struct gk_buf *buf, const struct gk_group *group);
 
 /* ---- group.c ---- */
 /** An empty group, linked into the KDC, neither served nor with material. */
@@ -357,9 +363,44 @@ struct gk_span gk_node_name(const struct gk_node *node);
 /** Remove a member (R 5): its Sender ID goes stale, a rekeying is scheduled. */
 void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
 		     struct gk_now now);
-/** Append the 'key' map: short, as in rekeying messages, or whole; 'node' for its Sender ID. */
+
+/* ---- material.c ---- */
+/** Append a sign_info entry of a group (R 3.3). */
+void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group);
+
+/** Append the 'key' map: whole, or short as in rekeying messages; 'sid_of' for its Sender ID. */
 void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
-		      const struct gk_node *node);
+		      const struct gk_node *sid_of);
+
+#define GK_MATERIAL_PAIRS 6
+/**
+ * Append the pairs that every message with material has (R 4.3.2, P 6.3, 9.1, 11.1).
+ * @param whole   with the algorithms, or just the keys as in rekeying messages
+ * @param sid_of  whose Sender ID goes into the map under 'key'; NULL: nobody's
+ */
+void gk_group_put_material(struct gk_buf *buf, const struct gk_group *group, bool whole,
+			   const struct gk_node *sid_of, struct gk_now now);
+
+#define GK_PEERS_PAIRS 3
+typedef bool gk_node_filter(const void *ctx, const struct gk_node *node);
+/** How many members with a credential a filter lets through. */
+size_t gk_group_count_peers(const struct gk_group *group, gk_node_filter *wanted, const void *ctx);
+/** Append their credentials, roles and Sender IDs: three parallel arrays. */
+void gk_group_put_peers(struct gk_buf *buf, const struct gk_group *group, gk_node_filter *wanted,
+			const void *ctx);
+
+#define GK_EVIDENCE_PAIRS 3
+/** That the KDC has the key of its credential. */
+struct gk_evidence {
+	uint8_t nonce[GK_NONCE_LEN];
+	uint8_t verify[GK_SIG_LEN];
+};
+/** Make evidence for a client's nonce. @return GK_ERR_ENTROPY, GK_ERR_CRYPTO */
+GK_MUST_CHECK enum gk_err gk_evidence_make(const struct gk_kdc *kdc, int sign_alg,
+					   struct gk_span n_c, struct gk_evidence *evidence);
+/** Append the KDC's credential with evidence. */
+void gk_evidence_put(struct gk_buf *buf, const struct gk_kdc *kdc, int sign_alg,
+		     const struct gk_evidence *evidence);
 
 /* ---- delivery.c ---- */
 /** All members but 'group->joiner' need the present material. */
@@ -370,6 +411,8 @@ void gk_delivery_retry(struct gk_node *node, struct gk_now now);
 /** The message 'id' with version 'num' was answered, or was not in time. */
 void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, bool success,
 			  struct gk_now now);
+/** The message never left: the same again a little later. */
+void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now);
 /** The node has the present material by another way. */
 void gk_delivery_settle(struct gk_node *node, struct gk_now now);
 /** The node is heard of: a parked delivery starts again. */
@@ -379,6 +422,10 @@ void gk_delivery_forget(struct gk_node *node);
 
 /* ---- presence.c ---- */
 void gk_presence_seen(struct gk_node *node, struct gk_now now);
+/** A probe never left: it does not count. */
+void gk_presence_unsent(struct gk_node *node, struct gk_now now);
+/** A request other than a probe was not answered; 'last': and it is not tried again. */
+void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
 /** Take back all suspicion: it may have been our own fault. */
 void gk_presence_excuse(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);

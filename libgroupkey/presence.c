@@ -7,11 +7,14 @@
  *   PRESENT --no sign of life for check_interval--> kernel probe --failed, or no verdict-->
  *   SUSPECT --probes unanswered--> ABSENT --grace--> removed
  *
- * Any authenticated message leads back to PRESENT.
+ * Any authenticated message leads back to PRESENT. A rekeying message that is not answered counts
+ * as a probe. What the kernel confirms anyone on the link may have forged, so after some of that
+ * the member itself is asked, in silence as long as it answers.
  */
 #include "kdc.h"
 
 #define KERNEL_VERDICT_MS 5000 /* the kernel's default is 3 solicitations, a second apart */
+#define KERNEL_CONFIRMS   3    /* in a row; then the member has to answer itself */
 #define BUSY_MS           1000 /* too many requests of ours under way: a little later */
 
 static const struct gk_presence_config *policy(const struct gk_node *node)
@@ -41,6 +44,7 @@ void gk_presence_seen(struct gk_node *node, struct gk_now now)
 	node->last_seen_ms = now.mono.ms;
 	node->presence = GK_PRESENT;
 	node->kernel_asked = false;
+	node->kernel_confirms = 0;
 	if (back)
 		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, NULL);
 	if (back || !node->check.slot)
@@ -51,11 +55,13 @@ void gk_presence_excuse(struct gk_node *node, struct gk_now now)
 {
 	node->presence = GK_PRESENT;
 	node->kernel_asked = false;
+	node->kernel_confirms = 0;
 	node->last_seen_ms = now.mono.ms;
 	wake_in(node, now, interval_ms(node));
 }
 
-static void send_probe(struct gk_node *node, struct gk_now now)
+/* @return false: not now; it is tried again shortly */
+static bool send_probe(struct gk_node *node, struct gk_now now)
 {
 	uint8_t bytes[GK_URI_PATH_MAX + 16];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
@@ -63,13 +69,20 @@ static void send_probe(struct gk_node *node, struct gk_now now)
 	uint32_t wait_ms = 1000 * policy(node)->probe_wait_s;
 
 	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
-	if (!gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
+	/* one exchange at a time with a node: a rekeying message is as good as a probe */
+	if (node->delivery == GK_NODE_FLYING ||
+	    !gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
 			       wait_ms)) {
 		wake_in(node, now, BUSY_MS);
-		return;
+		return false;
 	}
-	node->probes_sent++;
 	wake_in(node, now, wait_ms);
+	return true;
+}
+
+static void probe(struct gk_node *node, struct gk_now now)
+{
+	node->probes_sent += send_probe(node, now);
 }
 
 static void suspect(struct gk_node *node, const char *reason, struct gk_now now)
@@ -77,31 +90,37 @@ static void suspect(struct gk_node *node, const char *reason, struct gk_now now)
 	node->presence = GK_SUSPECT;
 	node->probes_sent = 0;
 	gk_kdc_note(node->group->kdc, GK_NOTE_SUSPECT, node, reason);
-	send_probe(node, now);
+	probe(node, now);
+}
+
+static void ask_kernel(struct gk_node *node, struct gk_now now)
+{
+	node->kernel_asked = true;
+	gk_queue_add(&node->group->kdc->queue,
+		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = node->address });
+	wake_in(node, now, KERNEL_VERDICT_MS);
 }
 
 static void check_present(struct gk_node *node, struct gk_now now)
 {
 	int64_t quiet_ms = now.mono.ms - node->last_seen_ms;
 
-	if (!node->has_control) { /* it takes no requests, so silence proves nothing */
+	if (!node->has_control) /* it takes no requests, so silence proves nothing */
 		wake_in(node, now, interval_ms(node));
-	} else if (node->kernel_asked) {
-		suspect(node, "silent, and the kernel has no verdict", now);
-	} else if (quiet_ms < interval_ms(node)) {
+	else if (node->kernel_asked)
+		suspect(node, "silent, and the kernel does not vouch for it", now);
+	else if (quiet_ms < interval_ms(node))
 		wake_in(node, now, interval_ms(node) - quiet_ms);
-	} else {
-		node->kernel_asked = true;
-		gk_queue_add(&node->group->kdc->queue,
-			     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = node->address });
-		wake_in(node, now, KERNEL_VERDICT_MS);
-	}
+	else if (node->kernel_confirms < KERNEL_CONFIRMS)
+		ask_kernel(node, now);
+	else
+		node->kernel_asked = send_probe(node, now);
 }
 
 static void check_suspect(struct gk_node *node, struct gk_now now)
 {
 	if (node->probes_sent < policy(node)->probes) {
-		send_probe(node, now);
+		probe(node, now);
 		return;
 	}
 	node->presence = GK_ABSENT;
@@ -113,7 +132,7 @@ static void check_absent(struct gk_node *node, struct gk_now now)
 {
 	if (policy(node)->evict)
 		gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
-	else
+	else if (send_probe(node, now)) /* it may be back, and have nothing to say */
 		wake_in(node, now, interval_ms(node));
 }
 
@@ -140,8 +159,32 @@ void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now 
 		return;
 	if (reach == GK_REACH_FAILED) {
 		suspect(node, "the kernel cannot reach its neighbour", now);
-	} else if (reach == GK_REACH_CONFIRMED && node->kernel_asked) {
+	} else if (reach == GK_REACH_CONFIRMED && node->kernel_asked &&
+		   node->kernel_confirms < KERNEL_CONFIRMS) {
 		node->kernel_asked = false;
+		node->kernel_confirms++;
 		wake_in(node, now, interval_ms(node));
+	}
+}
+
+void gk_presence_unsent(struct gk_node *node, struct gk_now now)
+{
+	if (node->presence == GK_SUSPECT && node->probes_sent)
+		node->probes_sent--;
+	if (node->presence == GK_PRESENT)
+		node->kernel_asked = false;
+	if (node->presence != GK_ABSENT)
+		wake_in(node, now, BUSY_MS);
+}
+
+void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
+{
+	if (node->group->kdc->blind)
+		return;
+	if (node->presence == GK_SUSPECT) {
+		node->probes_sent++;
+		wake_in(node, now, 0);
+	} else if (node->presence == GK_PRESENT && last) {
+		suspect(node, "no answer to rekeying messages", now);
 	}
 }

@@ -76,19 +76,8 @@ static void answer_material(struct gk_call *call, const struct gk_node *sid_of)
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	const struct gk_group *group = call->group;
 
-	gk_put_map(&buf, 6);
-	gk_put_int(&buf, GK_PARAM_GKTY);
-	gk_put_int(&buf, GK_GKTY_GROUP_OSCORE);
-	gk_put_int(&buf, GK_PARAM_KEY);
-	gk_group_put_key(&buf, group, true, sid_of);
-	gk_put_int(&buf, GK_PARAM_NUM);
-	gk_put_int(&buf, group->num);
-	gk_put_int(&buf, GK_PARAM_PROFILE);
-	gk_put_int(&buf, GK_PROFILE_GROUP_OSCORE);
-	gk_put_int(&buf, GK_PARAM_EXP);
-	gk_put_int(&buf, gk_group_exp(group, call->now).s);
-	gk_put_int(&buf, GK_PARAM_EXI);
-	gk_put_uint(&buf, gk_group_exi(group, call->now));
+	gk_put_map(&buf, GK_MATERIAL_PAIRS);
+	gk_group_put_material(&buf, group, true, sid_of, call->now);
 	answer_map(call, &buf);
 	gk_wipe(bytes, sizeof(bytes));
 	if (call->node->num != group->num)
@@ -115,26 +104,11 @@ static void get_num(struct gk_call *call)
 	gk_answer_with(call, GK_COAP_CONTENT, GK_CF_CBOR, gk_buf_span(&buf));
 }
 
-static void put_creds(struct gk_buf *buf, const struct gk_group *group, size_t count)
+static bool anyone(const void *ctx, const struct gk_node *node)
 {
-	gk_put_int(buf, GK_PARAM_CREDS);
-	gk_put_array(buf, count);
-	for (size_t i = 0; i < group->count; i++) {
-		if (group->nodes[i]->has_sid)
-			gk_put_bytes(buf, gk_blob_span(&group->nodes[i]->cred));
-	}
-	gk_put_int(buf, GK_PARAM_PEER_ROLES);
-	gk_put_array(buf, count);
-	for (size_t i = 0; i < group->count; i++) {
-		if (group->nodes[i]->has_sid)
-			gk_put_uint(buf, group->nodes[i]->roles);
-	}
-	gk_put_int(buf, GK_PARAM_PEER_IDENTIFIERS);
-	gk_put_array(buf, count);
-	for (size_t i = 0; i < group->count; i++) {
-		if (group->nodes[i]->has_sid)
-			gk_put_bytes(buf, gk_id_span(&group->nodes[i]->sid));
-	}
+	(void)ctx;
+	(void)node;
+	return true;
 }
 
 /* R 4.4.2: all credentials; a monitor has none. */
@@ -144,20 +118,17 @@ static void get_creds(struct gk_call *call)
 	size_t room = group->cred_bytes + 16 * group->count + PAYLOAD_ROOM;
 	uint8_t *bytes = gk_alloc(&call->kdc->env, room);
 	struct gk_buf buf = gk_buf(bytes, room);
-	size_t count = 0;
 
 	if (!bytes || gk_answer_reserve(call, room)) {
 		gk_free(&call->kdc->env, bytes, room);
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
-	for (size_t i = 0; i < group->count; i++)
-		count += group->nodes[i]->has_sid;
-	if (count) {
-		gk_put_map(&buf, 4);
+	if (gk_group_count_peers(group, anyone, NULL)) {
+		gk_put_map(&buf, 1 + GK_PEERS_PAIRS);
 		gk_put_int(&buf, GK_PARAM_NUM);
 		gk_put_int(&buf, group->num);
-		put_creds(&buf, group, count);
+		gk_group_put_peers(&buf, group, anyone, NULL);
 	} else {
 		gk_put_bytes(&buf, (struct gk_span){ NULL, 0 });
 	}
@@ -170,26 +141,16 @@ static void get_kdc_cred(struct gk_call *call)
 {
 	const struct gk_node *node = call->node;
 	int alg = call->group->config.sign_alg;
-	uint8_t bytes[PAYLOAD_ROOM], pop_bytes[64], nonce[GK_NONCE_LEN], sig[GK_SIG_LEN];
+	uint8_t bytes[PAYLOAD_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_buf pop = gk_buf(pop_bytes, sizeof(pop_bytes));
+	struct gk_evidence evidence;
 
-	if (gk_random(&call->kdc->env, nonce, sizeof(nonce))) {
+	if (gk_evidence_make(call->kdc, alg, gk_span(node->n_c, node->n_c_len), &evidence)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
-	gk_pop_put_kdc(&pop, gk_span(node->n_c, node->n_c_len), gk_span(nonce, sizeof(nonce)));
-	if (gk_sign(gk_kdc_sign_key(call->kdc, alg), gk_buf_span(&pop), sig)) {
-		gk_answer(call, GK_COAP_INTERNAL);
-		return;
-	}
-	gk_put_map(&buf, 3);
-	gk_put_int(&buf, GK_PARAM_KDC_CRED);
-	gk_put_bytes(&buf, gk_kdc_cred(call->kdc, alg));
-	gk_put_int(&buf, GK_PARAM_KDC_NONCE);
-	gk_put_bytes(&buf, gk_span(nonce, sizeof(nonce)));
-	gk_put_int(&buf, GK_PARAM_KDC_CRED_VERIFY);
-	gk_put_bytes(&buf, gk_span(sig, sizeof(sig)));
+	gk_put_map(&buf, GK_EVIDENCE_PAIRS);
+	gk_evidence_put(&buf, call->kdc, alg, &evidence);
 	answer_map(call, &buf);
 }
 

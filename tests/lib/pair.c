@@ -84,8 +84,8 @@ static void commit(struct pair *p, const struct gk_record *record)
 	if (!r) {
 		if (p->record_count == p->record_cap) {
 			p->record_cap = p->record_cap ? 2 * p->record_cap : 16;
-			p->records = must_have(
-				realloc(p->records, p->record_cap * sizeof(*p->records)));
+			p->records =
+				must_have(realloc(p->records, p->record_cap * sizeof(*p->records)));
 		}
 		r = &p->records[p->record_count++];
 		*r = (struct pair_record){ .table = record->table };
@@ -347,8 +347,8 @@ static void open_request(struct pair *p, struct pair_message *m)
 		return;
 	}
 	for (size_t i = 0; !found && i < p->record_count; i++)
-		found = p->records[i].table == GK_TABLE_CLIENT &&
-			read_client(&p->records[i], &s) && open_as(p, m, &s, &option, &buf);
+		found = p->records[i].table == GK_TABLE_CLIENT && read_client(&p->records[i], &s) &&
+			open_as(p, m, &s, &option, &buf);
 	if (!found)
 		break_rule(p, "a request under an association that is not stored", m->bytes);
 	m->plain = gk_buf_span(&buf);
@@ -371,8 +371,7 @@ static struct gk_span open_reply(struct pair *p, struct gk_span request, struct 
 		memcpy(plain, bytes.data, bytes.len);
 		return gk_span(plain, bytes.len);
 	}
-	if (gk_oscore_peek(request, &asked, NULL) ||
-	    !find_association(p, asked.kid, &s)) {
+	if (gk_oscore_peek(request, &asked, NULL) || !find_association(p, asked.kid, &s)) {
 		break_rule(p, "an answer under an association that is not stored", bytes);
 		return gk_span(plain, 0);
 	}
@@ -466,8 +465,8 @@ static int index_of(const struct pair *p, const struct gk_addr *addr)
 
 static void take_kdc_request(struct pair *p, const struct gk_event *event)
 {
-	struct pair_message *m = append(p, PAIR_REQUEST, PAIR_KDC, index_of(p, &event->peer),
-					event->bytes);
+	struct pair_message *m =
+		append(p, PAIR_REQUEST, PAIR_KDC, index_of(p, &event->peer), event->bytes);
 
 	m->id = event->id;
 	m->peer = event->peer;
@@ -986,10 +985,12 @@ void pair_forge_answer(struct pair *p, size_t i, struct gk_span plain)
 	ctx = association_of(p, i);
 	bytes = must_have(malloc(plain.len + 128));
 	buf = gk_buf(bytes, plain.len + 128);
+	/* not if it has made another association with somebody */
 	if (gk_id_set(&ref.kid, asked.kid) || gk_id_set(&ref.piv, asked.piv) ||
 	    gk_oscore_protect_response(&ctx, &ref, plain, true, &buf))
-		abort();
-	pair_forge_plain_answer(p, i, gk_buf_span(&buf));
+		pair_forge_plain_answer(p, i, plain);
+	else
+		pair_forge_plain_answer(p, i, gk_buf_span(&buf));
 	free(bytes);
 }
 
@@ -1000,8 +1001,8 @@ static int64_t next_deadline(const struct pair *p)
 	int64_t next = p->kdc ? gk_kdc_next_expiry(p->kdc).ms : GK_NEVER;
 
 	for (size_t i = 0; i < p->node_count; i++) {
-		int64_t at = p->node[i].member ? gk_member_next_expiry(p->node[i].member).ms
-					       : GK_NEVER;
+		int64_t at =
+			p->node[i].member ? gk_member_next_expiry(p->node[i].member).ms : GK_NEVER;
 
 		next = at < next ? at : next;
 	}
@@ -1186,8 +1187,7 @@ struct gk_membership_info pair_info(const struct pair *p, size_t i)
 {
 	struct gk_membership_info info = { .num = -1 };
 
-	if (p->node[i].member &&
-	    gk_member_info(p->node[i].member, gk_span_str(PAIR_LIGHTS), &info))
+	if (p->node[i].member && gk_member_info(p->node[i].member, gk_span_str(PAIR_LIGHTS), &info))
 		info = (struct gk_membership_info){ .num = -1 };
 	return info;
 }
@@ -1333,13 +1333,13 @@ void pair_raw_derive(struct pair_raw *raw)
 	gk_put_bytes(&salt, gk_span(raw->bundle.salt, 8));
 	gk_put_bytes(&salt, gk_span(raw->n1, 8));
 	gk_put_bytes(&salt, item[0].string);
-	if (gk_oscore_init(&raw->ctx, &(struct gk_oscore_input){
-					      .alg = GK_ALG_AES_CCM_16_64_128,
-					      .hkdf = GK_ALG_HMAC_256,
-					      .master_secret = gk_span(raw->bundle.ms, 32),
-					      .master_salt = gk_buf_span(&salt),
-					      .sender_id = item[1].string,
-					      .recipient_id = gk_id_span(&raw->id1) }))
+	if (gk_oscore_init(&raw->ctx,
+			   &(struct gk_oscore_input){ .alg = GK_ALG_AES_CCM_16_64_128,
+						      .hkdf = GK_ALG_HMAC_256,
+						      .master_secret = gk_span(raw->bundle.ms, 32),
+						      .master_salt = gk_buf_span(&salt),
+						      .sender_id = item[1].string,
+						      .recipient_id = gk_id_span(&raw->id1) }))
 		abort();
 	raw->challenge_len = item[2].string.len;
 	memcpy(raw->challenge, item[2].string.data, raw->challenge_len);
@@ -1468,8 +1468,10 @@ uint8_t pair_raw_get(struct pair_raw *raw, uint8_t method, const char *path)
 	char whole[160];
 
 	snprintf(whole, sizeof(whole), "ace-group/%s%s%s%s", raw->group,
-		 path[0] == '*' ? "/nodes/" : path[0] ? "/" : "", path[0] == '*' ? raw->node : path,
-		 path[0] == '*' ? path + 1 : "");
+		 path[0] == '*' ? "/nodes/"
+		 : path[0]      ? "/"
+				: "",
+		 path[0] == '*' ? raw->node : path, path[0] == '*' ? path + 1 : "");
 	return pair_raw_ask(raw, method, whole, -1, gk_span(NULL, 0));
 }
 

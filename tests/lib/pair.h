@@ -43,8 +43,8 @@ struct pair_message {
 	enum pair_kind kind;
 	int from, to;
 	struct gk_exchange exchange; /* of a REQUEST or MULTICAST, as the receiver sees it */
-	uint64_t id;                 /* of a REQUEST: the sender's; of a REPLY: place of its request */
-	struct gk_addr peer;         /* where the sender sent it */
+	uint64_t id;         /* of a REQUEST: the sender's; of a REPLY: place of its request */
+	struct gk_addr peer; /* where the sender sent it */
 	struct gk_span bytes;
 	struct gk_span plain; /* what the KDC protected, opened; what it sent plain; else empty */
 	int64_t sent_ms, deadline_ms;
@@ -106,10 +106,10 @@ struct pair {
 	struct gk_addr probed;
 	/* false: lost */
 	bool (*pass)(struct pair *p, const struct pair_message *m);
-	void *ctx;           /* for 'pass' */
-	size_t events;       /* of the KDC, so far */
-	size_t crash_at;     /* it crashes before it carries out this one; the first is 1; 0: never */
-	unsigned life;       /* counts the KDC's */
+	void *ctx;       /* for 'pass' */
+	size_t events;   /* of the KDC, so far */
+	size_t crash_at; /* it crashes before it carries out this one; the first is 1; 0: never */
+	unsigned life;   /* counts the KDC's */
 	bool manual_restart; /* leave a dead KDC to the test: 'kdc' is NULL then */
 	enum gk_err last;    /* result of the KDC's last call */
 	/* for a pair_raw */
@@ -137,7 +137,8 @@ bool pair_close(struct pair *p);
 enum gk_err pair_serve(struct pair *p, const struct gk_group_config *config);
 /** A configuration with the defaults. @param name  lasts as long as the pair */
 struct gk_group_config pair_config(const char *name);
-/** A member with a token for all groups and these roles, which did nothing yet. @return its index */
+/** A member with a token for all groups and these roles, which did nothing yet. @return its index
+ */
 size_t pair_add(struct pair *p, uint32_t roles);
 /** Make a member anew from what it was provisioned with: it has forgotten everything. */
 void pair_reset(struct pair *p, size_t i);
@@ -218,12 +219,12 @@ struct pair_raw {
 	uint8_t sent[4096];
 	size_t sent_len;
 	uint8_t plain[65536];
-	size_t answers;       /* to the newest request */
-	bool is_protected;    /* its answer was */
+	size_t answers;        /* to the newest request */
+	bool is_protected;     /* its answer was */
 	struct gk_coap answer; /* opened; borrows from 'plain' */
 	char node[24];         /* node name, from the newest join */
 	char group[72];
-	uint8_t cnonce;        /* of the newest join, repeated 8 times */
+	uint8_t cnonce; /* of the newest join, repeated 8 times */
 };
 
 /** Provision a client for groups, which PAIR_LIGHTS alone is if 'groups' is NULL. */
@@ -244,8 +245,8 @@ uint8_t pair_raw_ask(struct pair_raw *raw, uint8_t method, const char *path, int
 		     struct gk_span payload);
 /** Protect and send a message. @return the answer's code */
 uint8_t pair_raw_ask_message(struct pair_raw *raw, struct gk_span message);
-/** Post the token, and join with all that belongs to it, without asking for credentials. @param control  with a control_uri, at
- *  ace-group/GROUP/node @return the answer's code */
+/** Post the token, and join with all that belongs to it, without asking for credentials. @param
+ * control  with a control_uri, at ace-group/GROUP/node @return the answer's code */
 uint8_t pair_raw_join(struct pair_raw *raw, const char *group, uint32_t roles, bool control);
 /** Send a request below the newest join's "ace-group/GROUP"; '*' in 'path' is nodes/NODENAME. */
 uint8_t pair_raw_get(struct pair_raw *raw, uint8_t method, const char *path);

@@ -71,9 +71,9 @@ static void every_span_of_an_event_is_copied(void **state)
 	gk_queue_add(&queue, &event);
 	memset(c, 'z', sizeof(c));
 	assert_true(gk_queue_take(&queue, &event));
-	const struct gk_span got[] = { event.bytes,	event.record.key, event.record.value,
+	const struct gk_span got[] = { event.bytes,      event.record.key, event.record.value,
 				       event.note.group, event.note.node,  event.note.name,
-				       event.note.gid,	event.note.sid,	  event.note.message };
+				       event.note.gid,   event.note.sid,   event.note.message };
 	for (size_t i = 0; i < 9; i++) {
 		char want[3] = { (char)('a' + i), (char)('a' + i), 0 };
 

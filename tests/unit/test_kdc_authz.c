@@ -50,14 +50,14 @@ static uint8_t ask_num(struct pair_raw *raw)
 /* ---- tokens made by hand ---- */
 
 #define OSC                                                                                        \
-	"a104a3004801020304050607080250000102030405060708090a0b0c0d0e0f054811111111" \
+	"a104a3004801020304050607080250000102030405060708090a0b0c0d0e0f054811111111"               \
 	"11111111"
 #define LIGHTS_6 "8182666c696768747306" /* [["lights", 6]] */
 
 /** What a token says; what is NULL or 0 has a good value. */
 struct claims {
 	const char *audience;
-	int64_t exp; /* seconds from now; -1: no claim */
+	int64_t exp;             /* seconds from now; -1: no claim */
 	const char *scope, *cnf; /* hex; "": no claim */
 	const char *key;
 };
@@ -87,11 +87,11 @@ static void put_token(struct gk_buf *buf, const struct pair *p, const struct cla
 		gk_put_int(&plain, GK_CLAIM_SCOPE);
 		gk_put_bytes(&plain, hex_span(scope));
 	}
-	assert_int_equal(gk_cose_encrypt0(gk_buf_span(&plain),
-					  claims->key ? gk_span(claims->key, 16)
-						      : gk_span(pair_as_key, 16),
-					  gk_span(nonce, sizeof(nonce)), buf),
-			 GK_OK);
+	assert_int_equal(
+		gk_cose_encrypt0(gk_buf_span(&plain),
+				 claims->key ? gk_span(claims->key, 16) : gk_span(pair_as_key, 16),
+				 gk_span(nonce, sizeof(nonce)), buf),
+		GK_OK);
 }
 
 static uint8_t post_claims(struct pair_raw *raw, const struct claims *claims)
@@ -151,18 +151,23 @@ static void a_bad_token_is_refused_with_the_codes_of_rfc_9200(void **state)
 		uint8_t code;
 	} rows[] = {
 		{ "good", { .exp = 0 }, GK_COAP_CREATED },
-		{ "of another AS", { .key = "another key.....", }, GK_COAP_UNAUTHORIZED },
+		{ "of another AS",
+		  {
+			  .key = "another key.....",
+		  },
+		  GK_COAP_UNAUTHORIZED },
 		{ "expired", { .exp = -3600 }, GK_COAP_UNAUTHORIZED },
 		{ "of another audience", { .audience = "gateway" }, GK_COAP_FORBIDDEN },
 		{ "without exp", { .exp = -1 }, GK_COAP_UNAUTHORIZED },
 		{ "without scope", { .scope = "" }, GK_COAP_BAD_REQUEST },
-		{ "scope is no array of entries", { .scope = "82666c696768747306" },
+		{ "scope is no array of entries",
+		  { .scope = "82666c696768747306" },
 		  GK_COAP_BAD_REQUEST },
 		{ "without cnf", { .cnf = "" }, GK_COAP_BAD_REQUEST },
-		{ "cnf kid, which only updates rights", { .cnf = "a103480102030405060708" },
+		{ "cnf kid, which only updates rights",
+		  { .cnf = "a103480102030405060708" },
 		  GK_COAP_BAD_REQUEST },
-		{ "osc without ms", { .cnf = "a104a1004801020304050607 08" },
-		  GK_COAP_BAD_REQUEST },
+		{ "osc without ms", { .cnf = "a104a1004801020304050607 08" }, GK_COAP_BAD_REQUEST },
 	};
 	struct pair *p = *state;
 
@@ -194,7 +199,7 @@ static void a_malformed_post_is_bad_request_and_changes_nothing(void **state)
 		{ "", GK_CF_ACE },
 		{ "80", GK_CF_ACE },
 		{ "a0", GK_CF_ACE },
-		{ "a10143d08343", GK_CF_ACE },             // no nonce1, no id
+		{ "a10143d08343", GK_CF_ACE },                       // no nonce1, no id
 		{ "a20143d08343182848018a278f7faab55a", GK_CF_ACE }, // no id
 		{ "a30143d08343182848018a278f7faab55a182b421645", GK_CF_CWT },
 		{ "a30143d08343182848018a278f7faab55a182b421645", -1 },
@@ -210,8 +215,8 @@ static void a_malformed_post_is_bad_request_and_changes_nothing(void **state)
 	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
 	pair_digest(p, before);
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		uint8_t code = pair_raw_post_payload(&raw, rows[i].format,
-						     hex_span(rows[i].payload));
+		uint8_t code =
+			pair_raw_post_payload(&raw, rows[i].format, hex_span(rows[i].payload));
 
 		pair_digest(p, after);
 		if (code != GK_COAP_BAD_REQUEST || p->kdc->candidate_count ||
@@ -362,8 +367,7 @@ static void candidates_are_dropped_when_they_are_many_or_old(void **state)
 
 /* ---- update of access rights (O 4.1) ---- */
 
-static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_span kid,
-			   int64_t exp)
+static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_span kid, int64_t exp)
 {
 	uint8_t cnf_bytes[32], token_bytes[512], bytes[600];
 	struct gk_buf cnf = gk_buf(cnf_bytes, sizeof(cnf_bytes));
@@ -373,9 +377,9 @@ static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_sp
 	gk_put_map(&cnf, 1);
 	gk_put_int(&cnf, GK_CNF_KID);
 	gk_put_bytes(&cnf, kid);
-	put_token(&token, raw->p,
-		  &(struct claims){ .scope = scope, .cnf = hex_text(gk_buf_span(&cnf)),
-				    .exp = exp });
+	put_token(
+		&token, raw->p,
+		&(struct claims){ .scope = scope, .cnf = hex_text(gk_buf_span(&cnf)), .exp = exp });
 	gk_put_map(&payload, 1);
 	gk_put_int(&payload, GK_ACE_ACCESS_TOKEN);
 	gk_put_bytes(&payload, gk_buf_span(&token));
@@ -423,9 +427,9 @@ static void an_update_for_another_client_is_unauthorised_and_changes_nothing(voi
 	// a first token inside of an association is none of its updates
 	pair_raw_put_post(&raw, &payload, gk_span(raw.bundle.token, raw.bundle.token_len));
 	raw.id1 = raw.ctx.recipient_id;
-	assert_int_equal(pair_raw_ask(&raw, GK_COAP_POST, "authz-info", GK_CF_ACE,
-				      gk_buf_span(&payload)),
-			 GK_COAP_UNAUTHORIZED);
+	assert_int_equal(
+		pair_raw_ask(&raw, GK_COAP_POST, "authz-info", GK_CF_ACE, gk_buf_span(&payload)),
+		GK_COAP_UNAUTHORIZED);
 	pair_digest(p, after);
 	assert_memory_equal(before, after, sizeof(before));
 }

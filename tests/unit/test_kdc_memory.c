@@ -23,8 +23,8 @@ static void try_evict(struct pair *p, const char *name)
 	struct gk_member_info info;
 
 	for (int i = 0; i < 3 && pair_shown(p, PAIR_LIGHTS, name, &info); i++)
-		pair_drain_kdc(p, gk_kdc_evict(p->kdc, gk_span_str(PAIR_LIGHTS),
-					       gk_span_str(name), p->now));
+		pair_drain_kdc(p, gk_kdc_evict(p->kdc, gk_span_str(PAIR_LIGHTS), gk_span_str(name),
+					       p->now));
 }
 
 /* Every kind of request and event that the KDC knows, and a restart. */

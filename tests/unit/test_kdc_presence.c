@@ -302,6 +302,98 @@ static void many_silent_members_go_in_bounded_time(void **state)
 	assert_true(pair_agree(p, 0, 0));
 }
 
+static void after_three_confirmations_the_member_itself_is_asked(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	for (int i = 0; i < 3; i++) {
+		pair_advance(p, S(KERNEL_S));
+		assert_int_equal(p->probes, i + 1);
+		reach(p, &raw.addr, GK_REACH_CONFIRMED);
+	}
+	pair_advance(p, S(KERNEL_S));
+	assert_int_equal(p->probes, 3);
+	assert_non_null(pair_raw_asked(&raw));
+	reach(p, &raw.addr, GK_REACH_CONFIRMED); // does not count any more
+	// in silence, as long as it answers; and then the kernel's word is good again
+	pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_CONTENT);
+	pair_advance(p, S(KERNEL_S));
+	assert_int_equal(p->probes, 4);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 0);
+}
+
+static void a_neighbour_that_answers_for_it_keeps_nobody_in(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	for (int s = 0; s < 4 * KERNEL_S + 5 + 15 + 60 + 5; s++) {
+		reach(p, &raw.addr, GK_REACH_CONFIRMED);
+		pair_advance(p, S(1));
+	}
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+static void a_rekeying_message_without_answer_counts_as_a_probe(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	// the probe (5 s) and the rekeying message (4 s) go unanswered; then one of each again
+	pair_advance(p, S(12));
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+}
+
+static void who_answers_no_rekeying_message_is_suspect(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	p->config[0].presence.check_interval_s = 86400;
+	pair_restart(p);
+	join(&raw, p);
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	pair_advance(p, S(180));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 1);
+	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_SUSPECT)->reason,
+			    "no answer to rekeying messages");
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+static void what_never_left_says_nothing_of_the_member(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p);
+	reach(p, &raw.addr, GK_REACH_FAILED);
+	for (int i = 0; i < 200; i++) {
+		const struct pair_message *m = pair_raw_asked(&raw);
+
+		if (m)
+			pair_drain_kdc(p, gk_kdc_unsent(p->kdc, m->id, p->now));
+		pair_advance(p, S(1));
+	}
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	// neither does a rekeying message that never left
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	for (int i = 0; i < 200; i++) {
+		const struct pair_message *m = pair_raw_asked(&raw);
+
+		if (m)
+			pair_drain_kdc(p, gk_kdc_unsent(p->kdc, m->id, p->now));
+		pair_advance(p, S(1));
+	}
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 0);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -318,6 +410,11 @@ int main(void)
 		RULE(a_restart_gives_everybody_a_whole_interval),
 		RULE(who_talks_to_the_kdc_is_never_probed),
 		RULE(many_silent_members_go_in_bounded_time),
+		RULE(after_three_confirmations_the_member_itself_is_asked),
+		RULE(a_neighbour_that_answers_for_it_keeps_nobody_in),
+		RULE(a_rekeying_message_without_answer_counts_as_a_probe),
+		RULE(who_answers_no_rekeying_message_is_suspect),
+		RULE(what_never_left_says_nothing_of_the_member),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }

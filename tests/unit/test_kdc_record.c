@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-#define ANYONE	    (-3)
+#define ANYONE      (-3)
 
 static const uint32_t all = GK_ROLE_ALL;
 
@@ -34,8 +34,7 @@ static int close_pair(void **state)
 
 static void evict(struct pair *p, const char *name)
 {
-	enum gk_err err =
-		gk_kdc_evict(p->kdc, gk_span_str(PAIR_LIGHTS), gk_span_str(name), p->now);
+	enum gk_err err = gk_kdc_evict(p->kdc, gk_span_str(PAIR_LIGHTS), gk_span_str(name), p->now);
 
 	pair_drain_kdc(p, err);
 }

@@ -163,8 +163,10 @@ static void a_critical_option_that_is_unknown_is_a_bad_option(void **state)
 		uint16_t number;
 		uint8_t code;
 	} rows[] = {
-		{ GK_OPT_IF_MATCH, GK_COAP_BAD_OPTION }, { GK_OPT_BLOCK1, GK_COAP_BAD_OPTION },
-		{ 65001, GK_COAP_BAD_OPTION },           { 65000, GK_COAP_CONTENT },
+		{ GK_OPT_IF_MATCH, GK_COAP_BAD_OPTION },
+		{ GK_OPT_BLOCK1, GK_COAP_BAD_OPTION },
+		{ 65001, GK_COAP_BAD_OPTION },
+		{ 65000, GK_COAP_CONTENT },
 		{ GK_OPT_ACCEPT, GK_COAP_NOT_ACCEPTABLE },
 		{ GK_OPT_URI_HOST, GK_COAP_CONTENT },
 	};
@@ -219,8 +221,8 @@ static void material_for_a_member_has_its_sender_id_and_that_of_the_group_has_no
 		assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, rows[i].path), GK_COAP_CONTENT);
 		assert_int_equal(gk_coap_find_uint(&raw.answer, GK_OPT_CONTENT_FORMAT, -1),
 				 GK_CF_ACE_GROUPCOMM);
-		assert_int_equal(
-			gk_cbor_read_map(raw.answer.payload, fields, ROWS(fields), item), GK_OK);
+		assert_int_equal(gk_cbor_read_map(raw.answer.payload, fields, ROWS(fields), item),
+				 GK_OK);
 		assert_int_equal(gk_cbor_read_map(item[1].encoded, &sid_field, 1, &sid), GK_OK);
 		if (rows[i].roles == GK_ROLE_REQUESTER && rows[i].sid)
 			assert_int_equal(sid.string.len, 1);
@@ -328,11 +330,16 @@ static void stale_sids_gives_the_union_of_the_newest_sets(void **state)
 		uint8_t code;
 		const char *ids; // NULL: no payload
 	} rows[] = {
-		{ "07", GK_COAP_BAD_REQUEST, NULL },   { "08", GK_COAP_BAD_REQUEST, NULL },
-		{ "06", GK_COAP_CONTENT, "814103" },   { "05", GK_COAP_CONTENT, "83410141024103" },
-		{ "04", GK_COAP_CONTENT, NULL },       { "00", GK_COAP_CONTENT, NULL },
-		{ "20", GK_COAP_BAD_REQUEST, NULL },   { "", GK_COAP_BAD_REQUEST, NULL },
-		{ "6106", GK_COAP_BAD_REQUEST, NULL }, { "0600", GK_COAP_BAD_REQUEST, NULL },
+		{ "07", GK_COAP_BAD_REQUEST, NULL },
+		{ "08", GK_COAP_BAD_REQUEST, NULL },
+		{ "06", GK_COAP_CONTENT, "814103" },
+		{ "05", GK_COAP_CONTENT, "83410141024103" },
+		{ "04", GK_COAP_CONTENT, NULL },
+		{ "00", GK_COAP_CONTENT, NULL },
+		{ "20", GK_COAP_BAD_REQUEST, NULL },
+		{ "", GK_COAP_BAD_REQUEST, NULL },
+		{ "6106", GK_COAP_BAD_REQUEST, NULL },
+		{ "0600", GK_COAP_BAD_REQUEST, NULL },
 		{ "1b000000ff00000006", GK_COAP_BAD_REQUEST, NULL },
 	};
 	struct pair *p = *state;
@@ -343,11 +350,11 @@ static void stale_sids_gives_the_union_of_the_newest_sets(void **state)
 		assert_int_equal(gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now), GK_OK);
 		pair_drain_kdc(p, GK_OK);
 	}
-	join(&leaver, p, 2, GK_ROLE_REQUESTER); // 01, num 5
-	pair_raw_get(&leaver, GK_COAP_POST, "*"); // 01 -> 02 in version 5
+	join(&leaver, p, 2, GK_ROLE_REQUESTER);     // 01, num 5
+	pair_raw_get(&leaver, GK_COAP_POST, "*");   // 01 -> 02 in version 5
 	pair_raw_get(&leaver, GK_COAP_DELETE, "*"); // 02
-	pair_advance(p, 1000); // num 6
-	join(&leaver, p, 3, GK_ROLE_REQUESTER); // 03, num 7
+	pair_advance(p, 1000);                      // num 6
+	join(&leaver, p, 3, GK_ROLE_REQUESTER);     // 03, num 7
 	assert_int_equal(pair_num(p), 7);
 	// and 03 is stale in version 7
 	pair_raw_get(&leaver, GK_COAP_POST, "*");
@@ -475,8 +482,7 @@ static void a_block_of_nothing_that_is_under_way_is_incomplete(void **state)
 	assert_int_equal(ask_block(&raw, "ace-group/lights/kdc-cred", 1, 0), GK_COAP_INCOMPLETE);
 	// behind its end
 	assert_int_equal(ask_block(&raw, "ace-group/lights/creds", 1000, 0), GK_COAP_INCOMPLETE);
-	assert_int_equal(ask_block(&raw, "ace-group/lights/creds", 0xfffff, 6),
-			 GK_COAP_INCOMPLETE);
+	assert_int_equal(ask_block(&raw, "ace-group/lights/creds", 0xfffff, 6), GK_COAP_INCOMPLETE);
 	assert_int_equal(ask_block(&raw, "ace-group/lights/creds", 1, 0), GK_COAP_CONTENT);
 }
 

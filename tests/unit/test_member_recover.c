@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-#define ANYONE	    (-3)
+#define ANYONE      (-3)
 
 static int open_pair(void **state)
 {
@@ -297,8 +297,8 @@ static void the_stale_answers_80_and_nothing_mean_opposite_things(void **state)
 		const char *answer;
 		size_t peers;
 	} rows[] = {
-		{ "45 c1 3c ff 80", 2 },       // nobody is stale
-		{ "45 c1 3c ff 814101", 1 },   // one is
+		{ "45 c1 3c ff 80", 2 },     // nobody is stale
+		{ "45 c1 3c ff 814101", 1 }, // one is
 		{ "45 c1 3c ff 82410141aa", 1 },
 	};
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -382,8 +382,8 @@ static const struct pair_message *notice_to(const struct pair *p, int to)
 	for (size_t i = p->log_count; i-- > 0;) {
 		const struct pair_message *m = p->log[i];
 
-		if (m->kind == PAIR_REQUEST && m->from == PAIR_KDC && m->to == to &&
-		    m->plain.len && m->plain.data[0] == GK_COAP_DELETE)
+		if (m->kind == PAIR_REQUEST && m->from == PAIR_KDC && m->to == to && m->plain.len &&
+		    m->plain.data[0] == GK_COAP_DELETE)
 			return m;
 	}
 	return NULL;
@@ -473,8 +473,9 @@ static void an_answer_from_before_the_eviction_brings_nothing_back(void **state)
 	asked = pair_waiting(p, 0);
 	assert_non_null(asked);
 	// the KDC's DELETE comes first, and its answer after that
-	assert_int_equal(pair_forge_request(p, 0, hex_span("04 b9 6163652d67726f7570"
-							   "06 6c6967687473 04 6e6f6465")),
+	assert_int_equal(pair_forge_request(p, 0,
+					    hex_span("04 b9 6163652d67726f7570"
+						     "06 6c6967687473 04 6e6f6465")),
 			 GK_COAP_DELETED);
 	assert_false(pair_info(p, 0).joined);
 	p->pass = NULL;
@@ -555,9 +556,9 @@ static void credentials_fetched_again_do_not_open_the_replay_windows(void **stat
 	struct gk_exchange exchange = { .id = m->exchange.id };
 	size_t before = pair_count(p, PAIR_REQUEST, 0, PAIR_KDC);
 
-	assert_int_equal(gk_member_receive(p->node[0].member, &exchange, gk_span(bytes, old.len),
-					   p->now),
-			 GK_OK);
+	assert_int_equal(
+		gk_member_receive(p->node[0].member, &exchange, gk_span(bytes, old.len), p->now),
+		GK_OK);
 	pair_drain_node(p, 0);
 	pair_advance(p, 10000);
 	assert_true(pair_count(p, PAIR_REQUEST, 0, PAIR_KDC) > before);

@@ -45,7 +45,8 @@ static void timers_come_in_the_order_of_their_deadlines(void **state)
 		for (unsigned i = 0; i < TIMERS; i++)
 			set += timer[i].slot != 0;
 		assert_int_equal(timers.count, set);
-		assert_null(gk_timers_due(&timers, (struct gk_mono){ gk_timers_next(&timers).ms - 1 }));
+		assert_null(
+			gk_timers_due(&timers, (struct gk_mono){ gk_timers_next(&timers).ms - 1 }));
 		while ((due = gk_timers_due(&timers, (struct gk_mono){ 1000 })) != NULL) {
 			assert_true(due->at_ms >= last);
 			assert_int_equal(due->slot, 0);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+//
+// Messages to a KDC with two members: the first byte says whether the rest arrives as it is, inside
+// of a member's association, or as a member's answer to a rekeying message. No input breaks a rule
+// of pair.h, and there is one answer at most.
+
+#include "libgroupkey/kdc.h"
+
+#include "tests/lib/pair.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define INPUTS_PER_LIFE 200
+
+static struct pair p;
+static struct pair_raw raw[2];
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void start(void)
+{
+	static const uint32_t all = GK_ROLE_ALL;
+	static unsigned inputs;
+
+	if (inputs++ % INPUTS_PER_LIFE)
+		return;
+	if (inputs > 1)
+		must(pair_close(&p));
+	else
+		must(pair_global_init(NULL) == 0);
+	pair_open(&p, 1);
+	must(pair_serve(&p, NULL) == GK_OK);
+	for (unsigned i = 0; i < 2; i++) {
+		pair_raw_open(&raw[i], &p, i + 1, i ? "two" : "one", NULL, &all, 1);
+		must(pair_raw_join(&raw[i], PAIR_LIGHTS, 6, true) == GK_COAP_CREATED);
+	}
+}
+
+static void ask(struct pair_raw *who, struct gk_span plain)
+{
+	uint8_t bytes[4096];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_oscore_ref ref;
+
+	if (who->ctx.aead && gk_oscore_protect_request(&who->ctx, plain, &buf, &ref) == GK_OK)
+		pair_raw_send(who, gk_buf_span(&buf));
+	must(who->answers <= 1);
+}
+
+static void reply(struct pair_raw *who, struct gk_span plain)
+{
+	uint8_t bytes[4096], request[2048];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf opened = gk_buf(request, sizeof(request));
+	const struct pair_message *m;
+	struct gk_oscore_ref ref;
+	bool fresh;
+
+	pair_drain_kdc(&p, gk_kdc_rekey(p.kdc, gk_span_str(PAIR_LIGHTS), p.now));
+	m = pair_raw_asked(who);
+	if (!m || gk_oscore_unprotect_request(&who->ctx, m->bytes, &opened, &ref, &fresh) ||
+	    gk_oscore_protect_response(&who->ctx, &ref, plain, false, &buf))
+		return;
+	pair_drain_kdc(&p, gk_kdc_answer(p.kdc, m->id, gk_buf_span(&buf), p.now));
+	pair_drain_kdc(&p, gk_kdc_answer(p.kdc, m->id, plain, p.now));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct gk_span rest;
+
+	if (size < 1 || size > 2048)
+		return 0;
+	start();
+	rest = gk_span(data + 1, size - 1);
+	switch (data[0] & 3) {
+	case 0:
+		pair_raw_send(&raw[1], rest);
+		must(raw[1].answers <= 1);
+		break;
+	case 1:
+		ask(&raw[0], rest);
+		break;
+	case 2:
+		reply(&raw[0], rest);
+		break;
+	default:
+		pair_advance(&p, 10 * data[0]);
+		ask(&raw[0], rest);
+		break;
+	}
+	must(!p.broken[0]);
+	return 0;
+}
