@@ -211,6 +211,7 @@ enum gk_note_kind {
 	GK_NOTE_RECOVERED = 13, /* M: caught up after missing a rekeying */
 	GK_NOTE_MESSAGE = 14,   /* M: a verified group message; 'message' holds it */
 	GK_NOTE_ERROR = 15,     /* K M: something an operator should look at */
+	GK_NOTE_RESPONSE = 16,  /* M: a verified answer of another member; 'message' holds it */
 };
 
 /** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
@@ -221,7 +222,7 @@ struct gk_note {
 	struct gk_span name; /* the client's name in its token */
 	struct gk_span gid;
 	struct gk_span sid;     /* the Sender ID concerned */
-	struct gk_span message; /* GK_NOTE_MESSAGE: code, options, payload */
+	struct gk_span message; /* code, options, payload */
 	int64_t num;            /* version of the material, -1: none */
 	enum gk_via via;
 	const char *reason; /* static text or NULL */
@@ -472,12 +473,22 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_leave(struct gk_member *member, struc
 GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struct gk_span group,
 						 struct gk_now now);
 /**
- * Say something to a group: a request in group mode, as one GK_EVENT_MULTICAST.
+ * Say something to a group: a request in group mode, as one GK_EVENT_MULTICAST. Its id names what
+ * was said for gk_member_response().
  * @return GK_OK, GK_ERR_UNKNOWN (not in it), GK_ERR_FORBIDDEN (not a requester), GK_ERR_STATE (no
  *         valid material), GK_ERR_SEQUENCE (a new Sender ID is being fetched; try again)
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct gk_span group,
 					       struct gk_span message, struct gk_now now);
+/**
+ * An answer to what was said arrived, matched by its token. One from each responder is verified and
+ * told of by a GK_NOTE_RESPONSE; anything else is refused.
+ * @param id  of the GK_EVENT_MULTICAST; each of the newest 8 can be answered, under the material
+ *            that it was said with
+ * @return GK_OK also for what is refused; GK_ERR_UNKNOWN: no such message
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_response(struct gk_member *member, uint64_t id,
+						    struct gk_span message, struct gk_now now);
 /**
  * Answer a group message that a GK_NOTE_MESSAGE told of, in group mode, as a GK_EVENT_REPLY.
  * @param id  the exchange's id; each of the newest 8 messages can be answered once

@@ -235,9 +235,25 @@ enum gk_err gk_member_say(struct gk_member *m, struct gk_span group, struct gk_s
 	}
 	if (err)
 		return err;
-	gk_queue_add(&m->queue,
-		     &(struct gk_event){ .kind = GK_EVENT_MULTICAST, .bytes = gk_buf_span(&buf) });
+	m->said[m->next_said] = (struct gk_said){ .ms = ms, .id = ++m->next_id, .ref = ref };
+	m->next_said = (m->next_said + 1) % GK_REFS_MAX;
+	gk_queue_add(&m->queue, &(struct gk_event){ .kind = GK_EVENT_MULTICAST,
+						    .id = m->next_id,
+						    .bytes = gk_buf_span(&buf) });
 	return gk_queue_err(&m->queue);
+}
+
+enum gk_err gk_member_response(struct gk_member *m, uint64_t id, struct gk_span message,
+			       struct gk_now now)
+{
+	(void)now;
+	for (size_t i = 0; i < GK_REFS_MAX; i++) {
+		if (!m->said[i].ms || m->said[i].id != id)
+			continue;
+		gk_membership_response(&m->said[i], message);
+		return gk_queue_err(&m->queue);
+	}
+	return GK_ERR_UNKNOWN;
 }
 
 static struct gk_answerable *find_answerable(struct gk_member *m, uint64_t id)

@@ -79,8 +79,8 @@ struct gk_membership {
 	struct gk_group_input algorithms; /* as told in the Join Response; no spans */
 	struct gk_blob kdc_cred;
 	struct gk_group_sender sender;
-	bool has_sid;      /* a monitor has none; nor has who must join again to get a new one */
-	struct gk_id sid;  /* outlives the material that 'sender' is derived from */
+	bool has_sid;        /* a monitor has none; nor has who must join again to get a new one */
+	struct gk_id sid;    /* outlives the material that 'sender' is derived from */
 	struct gk_blob held; /* newer material, until the stale Sender IDs are known (P 11.3) */
 	/* peers */
 	struct gk_peer *peers;
@@ -102,6 +102,7 @@ struct gk_exchange_out {
 	bool echoed;
 	struct gk_blob body; /* of an answer in blocks: code, options, payload so far */
 	uint32_t blocks;
+	unsigned tries; /* of the block asked for */
 };
 
 /** A group message that can be answered. */
@@ -111,6 +112,17 @@ struct gk_answerable {
 	struct gk_exchange exchange;
 	struct gk_oscore_ref ref;
 	struct gk_membership *ms;
+};
+
+#define GK_ANSWERERS_MAX 32 /* answers to one message; a larger group is asked in parts */
+
+/** What was said, while others may answer it. */
+struct gk_said {
+	struct gk_membership *ms; /* NULL: nothing */
+	uint64_t id;
+	struct gk_oscore_ref ref;
+	struct gk_id answered[GK_ANSWERERS_MAX]; /* each may answer once (G 7.4) */
+	size_t count;
 };
 
 struct gk_member {
@@ -139,6 +151,8 @@ struct gk_member {
 	size_t group_count;
 	struct gk_answerable answerable[GK_REFS_MAX];
 	size_t next_answerable;
+	struct gk_said said[GK_REFS_MAX];
+	size_t next_said;
 };
 
 /* ---- member.c ---- */
@@ -223,6 +237,8 @@ void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids);
 /** Remove peers by an encoded array of Sender IDs. */
 void gk_membership_remove_peers(struct gk_membership *ms, struct gk_span ids);
 void gk_membership_remove_all_peers(struct gk_membership *ms);
+/** An answer to what was said arrived. */
+void gk_membership_response(struct gk_said *said, struct gk_span message);
 /** A message under a group's keys arrived. */
 void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchange,
 			   const struct gk_oscore_option *option, struct gk_span message,

@@ -14,6 +14,7 @@
 #define BODY_MAX            (4u << 20) /* 4 MiB: 40,000 credentials; a KDC that sends more is broken */
 #define BACKOFF_MS          1000
 #define BACKOFF_SHIFT_MAX   6
+#define BLOCK_TRIES_MAX     3
 #define TOKEN_REFUSED_SHIFT 6
 #define ID1_LEN             2
 #define MASTER_SALT_ROOM    128
@@ -775,6 +776,7 @@ static bool ask_block(struct gk_member *m, struct gk_block next)
 	put_path(&r, task->path);
 	gk_coap_put_uint(&r.w, GK_OPT_BLOCK2, gk_block_value(next));
 	m->out.blocks++;
+	m->out.tries = 1;
 	return gk_blob_set(&m->env, &m->out.message, gk_buf_span(&buf)) == GK_OK &&
 	       send(m, gk_buf_span(&buf)) == GK_OK;
 }
@@ -872,12 +874,19 @@ static void unprotect(struct gk_member *m, struct gk_span message, struct gk_now
 	gk_free(&m->env, bytes, room);
 }
 
+/* A later block that got lost is asked for again: to begin anew would cost all those before it. */
+static bool repeat_block(struct gk_member *m)
+{
+	return m->out.blocks && m->out.tries++ < BLOCK_TRIES_MAX &&
+	       send(m, gk_blob_span(&m->out.message)) == GK_OK;
+}
+
 void gk_task_answered(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now)
 {
 	struct gk_span option;
 	struct gk_coap msg;
 
-	if (!m->out.busy || m->out.id != id)
+	if (!m->out.busy || m->out.id != id || (!message.len && repeat_block(m)))
 		return;
 	if (gk_coap_parse(message, &msg))
 		failed(m, now);

@@ -577,17 +577,17 @@ static void remember(struct gk_membership *ms, const struct gk_exchange *exchang
 	m->next_answerable = (m->next_answerable + 1) % GK_REFS_MAX;
 }
 
-static void deliver(struct gk_membership *ms, const struct gk_peer *peer,
+static void deliver(struct gk_membership *ms, const struct gk_peer *peer, enum gk_note_kind kind,
 		    const struct gk_exchange *exchange, struct gk_span message)
 {
 	struct gk_note note = {
-		.kind = GK_NOTE_MESSAGE,
+		.kind = kind,
 		.group = gk_membership_name(ms),
 		.gid = gk_id_span(&ms->common.gid),
 		.sid = gk_id_span(&peer->id),
 		.message = message,
 		.num = ms->num,
-		.via = GK_VIA_MULTICAST,
+		.via = kind == GK_NOTE_MESSAGE ? GK_VIA_MULTICAST : GK_VIA_UNICAST,
 	};
 
 	ms->accepted++;
@@ -604,6 +604,17 @@ static const char *reason_of(enum gk_err err)
 	return err == GK_ERR_REPLAY ? "replayed" : "malformed";
 }
 
+static enum gk_err make_ready(const struct gk_membership *ms, struct gk_peer *peer)
+{
+	enum gk_err err = GK_OK;
+
+	if (!peer->ready)
+		err = gk_group_recipient_init(&ms->common, gk_id_span(&peer->id),
+					      gk_blob_span(&peer->cred), &peer->context);
+	peer->ready = !err;
+	return err;
+}
+
 static void open_message(struct gk_membership *ms, struct gk_peer *peer,
 			 const struct gk_exchange *exchange, struct gk_span message)
 {
@@ -611,12 +622,8 @@ static void open_message(struct gk_membership *ms, struct gk_peer *peer,
 	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
 	struct gk_oscore_ref ref;
 	bool first = !peer->ready;
-	enum gk_err err = GK_OK;
+	enum gk_err err = make_ready(ms, peer);
 
-	if (first)
-		err = gk_group_recipient_init(&ms->common, gk_id_span(&peer->id),
-					      gk_blob_span(&peer->cred), &peer->context);
-	peer->ready = !err;
 	if (!err)
 		err = gk_group_unprotect_request(&ms->common, &peer->context, message, &plain,
 						 &ref);
@@ -627,8 +634,59 @@ static void open_message(struct gk_membership *ms, struct gk_peer *peer,
 	if (first) /* what we asked for was worth it */
 		ms->pull_pause_ms = PULL_PAUSE_MS;
 	remember(ms, exchange, &ref);
-	deliver(ms, peer, exchange, gk_buf_span(&plain));
+	deliver(ms, peer, GK_NOTE_MESSAGE, exchange, gk_buf_span(&plain));
 	gk_wipe(bytes, sizeof(bytes));
+}
+
+/* Answers to what was said */
+
+static bool has_answered(const struct gk_said *said, const struct gk_id *id)
+{
+	for (size_t i = 0; i < said->count; i++) {
+		if (gk_id_equal(&said->answered[i], id))
+			return true;
+	}
+	return said->count == GK_ANSWERERS_MAX;
+}
+
+static void open_response(struct gk_said *said, struct gk_peer *peer, struct gk_span message)
+{
+	uint8_t bytes[MESSAGE_ROOM];
+	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
+	struct gk_exchange named = { .id = said->id };
+	enum gk_err err = make_ready(said->ms, peer);
+
+	if (!err)
+		err = gk_group_unprotect_response(&said->ms->common, &peer->context, &said->ref,
+						  message, &plain);
+	if (err) {
+		refuse(said->ms, reason_of(err));
+		return;
+	}
+	said->answered[said->count++] = peer->id;
+	deliver(said->ms, peer, GK_NOTE_RESPONSE, &named, gk_buf_span(&plain));
+	gk_wipe(bytes, sizeof(bytes));
+}
+
+void gk_membership_response(struct gk_said *said, struct gk_span message)
+{
+	struct gk_membership *ms = said->ms;
+	struct gk_oscore_option option;
+	struct gk_peer *peer;
+
+	if (gk_oscore_peek(message, &option, NULL) || !option.group || !option.has_kid) {
+		refuse(ms, "malformed");
+	} else if (!ms->has_material || !gk_id_equal(&said->ref.gid, &ms->common.gid)) {
+		refuse(ms, "answer under other material than the message");
+	} else if ((peer = find_peer(ms, option.kid)) == NULL) {
+		refuse(ms, "unknown sender");
+	} else if (!(peer->roles & GK_ROLE_RESPONDER)) {
+		refuse(ms, "answer of a member that is no responder");
+	} else if (has_answered(said, &peer->id)) {
+		refuse(ms, "second answer of a member, or one too many");
+	} else {
+		open_response(said, peer, message);
+	}
 }
 
 void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchange,
@@ -700,11 +758,8 @@ static void due_rejoin(struct gk_membership *ms, struct gk_now now)
 void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 {
 	static void (*const due[GK_DUE_COUNT])(struct gk_membership *, struct gk_now) = {
-		[GK_DUE_CHECK] = due_check,
-		[GK_DUE_EXPIRY] = due_expiry,
-		[GK_DUE_PULL] = due_pull,
-		[GK_DUE_CREDS] = due_creds,
-		[GK_DUE_REJOIN] = due_rejoin,
+		[GK_DUE_CHECK] = due_check, [GK_DUE_EXPIRY] = due_expiry, [GK_DUE_PULL] = due_pull,
+		[GK_DUE_CREDS] = due_creds, [GK_DUE_REJOIN] = due_rejoin,
 	};
 
 	for (size_t i = 0; i < GK_DUE_COUNT; i++) {

@@ -668,6 +668,7 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 			if (k == i)
 				continue;
 			m = append(p, PAIR_MULTICAST, (int)i, (int)k, event->bytes);
+			m->id = event->id;
 			m->exchange.peer = p->node[i].addr;
 		}
 		break;

@@ -247,6 +247,54 @@ static void a_message_is_answered_once_by_a_responder(void **state)
 	assert_int_equal(gk_member_respond(p->node[1].member, first, yes, p->now), GK_ERR_UNKNOWN);
 }
 
+static void an_answer_is_read_once_from_each_responder(void **state)
+{
+	struct pair *p = *state;
+	static const uint32_t roles[] = { 6, 6, 4, 2 };
+	struct gk_span yes = hex_span("45 ff 796573");
+	const struct pair_message *answer[3];
+	uint64_t said;
+
+	for (size_t i = 0; i < ROWS(roles); i++) {
+		pair_add(p, GK_ROLE_ALL);
+		assert_int_equal(pair_join(p, i, PAIR_LIGHTS, roles[i]), GK_OK);
+		pair_advance(p, 1000);
+	}
+	assert_int_equal(pair_say(p, 0, PAIR_LIGHTS, "who is there"), GK_OK);
+	said = pair_newest(p, PAIR_MULTICAST, 0, 1)->id;
+	pair_run(p);
+	for (size_t i = 1; i <= 2; i++) {
+		uint64_t id = pair_note(p, (int)i, GK_NOTE_MESSAGE)->id;
+
+		assert_int_equal(gk_member_respond(p->node[i].member, id, yes, p->now), GK_OK);
+		pair_drain_node(p, i);
+		answer[i] = pair_newest(p, PAIR_REPLY, (int)i, 0);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(gk_member_response(p->node[0].member, said,
+							    answer[i]->bytes, p->now),
+					 GK_OK);
+			pair_drain_node(p, 0);
+			assert_int_equal(pair_count_notes(p, 0, GK_NOTE_RESPONSE), i);
+		}
+	}
+	assert_int_equal(gk_member_response(p->node[0].member, said + 99, answer[1]->bytes, p->now),
+			 GK_ERR_UNKNOWN);
+	// not to another message, and not with a bit changed
+	assert_int_equal(pair_say(p, 0, PAIR_LIGHTS, "and now"), GK_OK);
+	said = pair_newest(p, PAIR_MULTICAST, 0, 1)->id;
+	for (size_t i = 0; i < answer[1]->bytes.len; i++) {
+		uint8_t changed[512];
+
+		memcpy(changed, answer[1]->bytes.data, answer[1]->bytes.len);
+		changed[i] ^= i ? 1 : 0;
+		assert_int_equal(gk_member_response(p->node[0].member, said,
+						    gk_span(changed, answer[1]->bytes.len), p->now),
+				 GK_OK);
+		pair_drain_node(p, 0);
+	}
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_RESPONSE), 2);
+}
+
 /* ---- requests of the KDC ---- */
 
 static void the_control_resource_serves_the_kdc(void **state)
@@ -505,6 +553,7 @@ int main(void)
 		RULE(a_message_is_heard_once_by_responders),
 		RULE(a_message_with_any_bit_changed_is_not_heard),
 		RULE(a_message_is_answered_once_by_a_responder),
+		RULE(an_answer_is_read_once_from_each_responder),
 		RULE(the_control_resource_serves_the_kdc),
 		RULE(what_is_not_the_kdc_is_met_with_silence),
 		RULE(an_answer_to_the_token_cut_anywhere_or_changed_is_survived),
