@@ -4,13 +4,16 @@
 
 #include <string.h>
 
-#define REPLY_ROOM     2048 /* an answer beside its credentials */
-#define EXPIRY_CHECK_S 600
-#define BODY_IDLE_MS   30000  /* longer than a member waits for one block */
-#define CHURN_COST_MS  15000  /* what a join or renewal costs ... */
-#define CHURN_BURST_MS 480000 /* ... of this: 32 at once, then four a minute */
-#define KID_LEN        3
-#define KID_TRIES      16
+#define REPLY_ROOM      2048 /* an answer beside its credentials */
+#define EXPIRY_CHECK_S  600
+#define BODY_IDLE_MS    30000  /* longer than a member waits for one block */
+#define CHURN_COST_MS   15000  /* what a join or renewal costs ... */
+#define CHURN_BURST_MS  480000 /* ... of this: 32 at once, then four a minute */
+#define NOTICE_MS       15000  /* for the answer to an eviction notice */
+#define NOTICE_PAUSE_MS 1000   /* until one that could not be sent is tried again ... */
+#define NOTICE_LIFE_MS  60000  /* ... and for how long */
+#define KID_LEN         3
+#define KID_TRIES       16
 
 /* ---- finding ---- */
 
@@ -351,27 +354,40 @@ static void reserve_sequence(struct gk_kdc *kdc, struct gk_client *client)
 		gk_record_client(kdc, client);
 }
 
-uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
-			   struct gk_span message, uint32_t timeout_ms)
+static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
+		 uint32_t timeout_ms)
+{
+	gk_hash_add(&kdc->requests, &request->by_id, gk_span(&request->id, sizeof(request->id)));
+	kdc->request_count++;
+	gk_queue_add(&kdc->queue, &(struct gk_event){ .kind = GK_EVENT_REQUEST,
+						      .id = request->id,
+						      .peer = request->peer,
+						      .timeout_ms = timeout_ms,
+						      .bytes = bytes });
+}
+
+/* Probes of many silent nodes leave room for rekeying messages. */
+static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
+{
+	return kdc->request_count <
+	       (kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
+}
+
+static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
+				  enum gk_request_kind kind, struct gk_span message,
+				  struct gk_buf *buf)
 {
 	struct gk_client *client = node->client;
-	uint8_t bytes[REPLY_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_request *request;
+	struct gk_request *request = NULL;
 
-	size_t most = kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX;
-
-	/* probes of many silent nodes leave room for rekeying messages */
-	if (kdc->request_count >= most || !client->assoc.ctx.aead ||
-	    gk_hash_reserve(&kdc->requests))
-		return 0;
-	request = gk_alloc(&kdc->env, sizeof(*request));
+	if (client->assoc.ctx.aead && !gk_hash_reserve(&kdc->requests))
+		request = gk_alloc(&kdc->env, sizeof(*request));
 	if (!request)
-		return 0;
+		return NULL;
 	reserve_sequence(kdc, client);
-	if (gk_oscore_protect_request(&client->assoc.ctx, message, &buf, &request->ref)) {
+	if (gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref)) {
 		gk_free(&kdc->env, request, sizeof(*request));
-		return 0;
+		return NULL;
 	}
 	request->id = ++kdc->next_id;
 	request->kind = kind;
@@ -380,14 +396,81 @@ uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_req
 	request->node = node->number;
 	request->generation = client->generation;
 	request->num = node->group->num;
-	gk_hash_add(&kdc->requests, &request->by_id, gk_span(&request->id, sizeof(request->id)));
-	kdc->request_count++;
-	gk_queue_add(&kdc->queue, &(struct gk_event){ .kind = GK_EVENT_REQUEST,
-						      .id = request->id,
-						      .peer = node->address,
-						      .timeout_ms = timeout_ms,
-						      .bytes = gk_buf_span(&buf) });
+	request->peer = node->address;
+	return request;
+}
+
+uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
+			   struct gk_span message, uint32_t timeout_ms)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_request *request =
+		has_room(kdc, kind) ? protect(kdc, node, kind, message, &buf) : NULL;
+
+	if (!request)
+		return 0;
+	emit(kdc, request, gk_buf_span(&buf), timeout_ms);
 	return request->id;
+}
+
+/* Eviction notices: protected while the association is there, and sent when there is room */
+
+static void free_request(struct gk_kdc *kdc, struct gk_request *request)
+{
+	gk_blob_wipe(&kdc->env, &request->notice);
+	gk_free(&kdc->env, request, sizeof(*request));
+}
+
+static void defer(struct gk_kdc *kdc, struct gk_request *request, struct gk_now now)
+{
+	request->next_unsent = kdc->unsent;
+	kdc->unsent = request;
+	gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
+}
+
+void gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, struct gk_span message,
+		      struct gk_now now)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_request *request = protect(kdc, node, GK_REQUEST_NOTICE, message, &buf);
+
+	if (!request)
+		return;
+	request->until_ms = now.mono.ms + NOTICE_LIFE_MS;
+	if (gk_blob_set(&kdc->env, &request->notice, gk_buf_span(&buf)))
+		free_request(kdc, request);
+	else if (has_room(kdc, GK_REQUEST_NOTICE))
+		emit(kdc, request, gk_buf_span(&buf), NOTICE_MS);
+	else
+		defer(kdc, request, now);
+}
+
+void gk_client_send_notices(struct gk_kdc *kdc, struct gk_now now)
+{
+	while (kdc->unsent && has_room(kdc, GK_REQUEST_NOTICE) &&
+	       gk_hash_reserve(&kdc->requests) == GK_OK) {
+		struct gk_request *request = kdc->unsent;
+
+		kdc->unsent = request->next_unsent;
+		if (now.mono.ms < request->until_ms)
+			emit(kdc, request, gk_blob_span(&request->notice), NOTICE_MS);
+		else
+			free_request(kdc, request);
+	}
+	if (kdc->unsent)
+		gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
+}
+
+void gk_client_drop_notices(struct gk_kdc *kdc)
+{
+	while (kdc->unsent) {
+		struct gk_request *request = kdc->unsent;
+
+		kdc->unsent = request->next_unsent;
+		free_request(kdc, request);
+	}
 }
 
 static struct gk_request *take_request(struct gk_kdc *kdc, uint64_t id)
@@ -454,7 +537,7 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 		gk_delivery_wake(node, now);
 	if (node && request->kind == GK_REQUEST_REKEY && !code)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
-	gk_free(&kdc->env, request, sizeof(*request));
+	free_request(kdc, request);
 }
 
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
@@ -464,12 +547,16 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 
 	if (!request)
 		return;
+	if (request->kind == GK_REQUEST_NOTICE) {
+		defer(kdc, request, now);
+		return;
+	}
 	node = node_of(request, gk_client_find(kdc, gk_id_span(&request->client)));
 	if (node && request->kind == GK_REQUEST_REKEY)
 		gk_delivery_unsent(node, id, now);
 	if (node && request->kind == GK_REQUEST_PROBE)
 		gk_presence_unsent(node, now);
-	gk_free(&kdc->env, request, sizeof(*request));
+	free_request(kdc, request);
 }
 
 /* ---- receiving under an association ---- */

@@ -446,7 +446,7 @@ static void unlink_node(struct gk_node *node)
 }
 
 /* P 10: a node that is put out is told by exactly one message, which nothing waits for. */
-static void send_notice(struct gk_node *node)
+static void send_notice(struct gk_node *node, struct gk_now now)
 {
 	uint8_t bytes[GK_URI_PATH_MAX + 16];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
@@ -454,8 +454,7 @@ static void send_notice(struct gk_node *node)
 
 	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
 	if (node->has_control)
-		gk_client_request(node->group->kdc, node, GK_REQUEST_NOTICE, gk_buf_span(&buf),
-				  15000);
+		gk_client_notify(node->group->kdc, node, gk_buf_span(&buf), now);
 }
 
 void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
@@ -472,7 +471,7 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 	gk_record_node_gone(node);
 	gk_kdc_note(group->kdc, kind, node, reason); /* what is told of is stored */
 	if (kind == GK_NOTE_EVICTED)
-		send_notice(node);
+		send_notice(node, now);
 	unlink_node(node);
 	gk_node_free(node);
 	gk_delivery_pump(group, now);

@@ -53,11 +53,12 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	gk_queue_init(&kdc->queue, &kdc->env);
 	gk_timers_init(&kdc->timers, &kdc->env);
 	gk_timer_init(&kdc->candidate_timer, GK_TIMER_CANDIDATES, kdc);
+	gk_timer_init(&kdc->notice_timer, GK_TIMER_NOTICES, kdc);
 	err = seed_tables(kdc);
 	if (!err)
 		err = set_config(kdc, config);
 	if (!err)
-		err = gk_kdc_reserve_timers(kdc, 1);
+		err = gk_kdc_reserve_timers(kdc, 2);
 	if (err) {
 		gk_kdc_free(kdc);
 		return err;
@@ -86,6 +87,7 @@ static void drop_request(struct gk_kdc *kdc, struct gk_link *link)
 	struct gk_request *request = GK_OWNER(link, struct gk_request, by_id);
 
 	gk_hash_remove(&kdc->requests, link);
+	gk_blob_wipe(&kdc->env, &request->notice);
 	gk_free(&kdc->env, request, sizeof(*request));
 }
 
@@ -101,6 +103,7 @@ void gk_kdc_free(struct gk_kdc *kdc)
 		gk_group_free(kdc->groups);
 	free_linked(kdc, &kdc->clients_by_id, drop_client);
 	free_linked(kdc, &kdc->requests, drop_request);
+	gk_client_drop_notices(kdc);
 	gk_hash_wipe(&kdc->associations_by_kid);
 	gk_hash_wipe(&kdc->nodes_by_ip);
 	gk_queue_wipe(&kdc->queue);
@@ -397,6 +400,12 @@ static void due_candidates(struct gk_kdc *kdc, void *owner, struct gk_now now)
 	gk_client_drop_candidates(kdc, now);
 }
 
+static void due_notices(struct gk_kdc *kdc, void *owner, struct gk_now now)
+{
+	(void)owner;
+	gk_client_send_notices(kdc, now);
+}
+
 struct gk_mono gk_kdc_next_expiry(const struct gk_kdc *kdc)
 {
 	return gk_timers_next(&kdc->timers);
@@ -408,7 +417,7 @@ enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now now)
 		[GK_TIMER_CLIENT_EXPIRY] = due_client,  [GK_TIMER_CLIENT_FORGET] = due_forget,
 		[GK_TIMER_REKEY] = due_rekey,           [GK_TIMER_PERIOD] = due_period,
 		[GK_TIMER_RETRY] = due_retry,           [GK_TIMER_CHECK] = due_check,
-		[GK_TIMER_CANDIDATES] = due_candidates,
+		[GK_TIMER_CANDIDATES] = due_candidates, [GK_TIMER_NOTICES] = due_notices,
 	};
 	struct gk_timer *timer;
 

@@ -179,6 +179,11 @@ struct gk_request {
 	uint64_t generation;
 	int64_t num;
 	struct gk_oscore_ref ref;
+	/* an eviction notice outlives its node, and waits until it can be sent */
+	struct gk_addr peer;
+	struct gk_blob notice;
+	int64_t until_ms;
+	struct gk_request *next_unsent;
 };
 
 enum gk_kdc_timer {
@@ -189,13 +194,14 @@ enum gk_kdc_timer {
 	GK_TIMER_RETRY,
 	GK_TIMER_CHECK,
 	GK_TIMER_CANDIDATES,
+	GK_TIMER_NOTICES,
 };
 
 struct gk_kdc {
 	struct gk_env env;
 	struct gk_queue queue;
 	struct gk_timers timers;
-	struct gk_timer candidate_timer;
+	struct gk_timer candidate_timer, notice_timer;
 	struct gk_blob audience, issuer;
 	uint8_t as_key[GK_AEAD_KEY_MAX];
 	struct gk_public_key as_public_key;
@@ -206,6 +212,7 @@ struct gk_kdc {
 	struct gk_key_pair sign_key[2]; /* ES256, EdDSA; crv 0: not made yet */
 	struct gk_blob sign_cred[2];    /* their credentials */
 	uint64_t next_id;               /* of requests */
+	struct gk_request *unsent;      /* notices that could not be sent, newest first */
 	size_t request_count;
 	size_t body_bytes; /* of all answers that are kept for their blocks */
 	size_t timers_wanted;
@@ -286,6 +293,12 @@ uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_req
 /** The answer to one of our requests. */
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now);
 
+/** Tell a node that it is put out (P 10): one message, which nothing waits for. */
+void gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, struct gk_span message,
+		      struct gk_now now);
+/** Send the notices that could not be sent so far. */
+void gk_client_send_notices(struct gk_kdc *kdc, struct gk_now now);
+void gk_client_drop_notices(struct gk_kdc *kdc);
 /** One of our requests never left. */
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
 

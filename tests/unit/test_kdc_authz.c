@@ -409,6 +409,34 @@ static void an_update_changes_rights_and_keeps_the_association(void **state)
 	assert_int_equal(count_clients(p), 0);
 }
 
+static void a_membership_ends_with_the_rights_that_it_needs(void **state)
+{
+	static const struct {
+		const char *scope;
+		bool stays;
+	} rows[] = {
+		{ LIGHTS_6, true },
+		{ "8182666c69676874730e", true },  // 14: a monitor's right besides
+		{ "8182666c696768747302", false }, // 2: no responder any more
+	};
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		assert_int_equal(
+			post_update(&raw, rows[i].scope, gk_span(raw.bundle.osc_id, 8), 600),
+			GK_COAP_CREATED);
+		assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_EVICTED), !rows[i].stays);
+	}
+	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_EVICTED)->reason,
+			    "roles no longer granted");
+	pair_advance(p, 500);
+	assert_int_equal(pair_num(p), 1);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+}
+
 static void an_update_for_another_client_is_unauthorised_and_changes_nothing(void **state)
 {
 	struct pair *p = *state;
@@ -500,6 +528,7 @@ int main(void)
 		RULE(a_new_association_replaces_the_old_one_when_it_is_used),
 		RULE(candidates_are_dropped_when_they_are_many_or_old),
 		RULE(an_update_changes_rights_and_keeps_the_association),
+		RULE(a_membership_ends_with_the_rights_that_it_needs),
 		RULE(an_update_for_another_client_is_unauthorised_and_changes_nothing),
 		RULE(a_client_that_does_not_fit_is_not_issued),
 	};

@@ -636,6 +636,62 @@ static void fewer_stale_sets_keep_the_newest(void **state)
 	assert_int_equal(p->kdc->groups->stale[0].num, pair_num(p) - 1);
 }
 
+static size_t count_notices(const struct pair *p)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < p->log_count; i++) {
+		const struct pair_message *m = p->log[i];
+
+		count += m->kind == PAIR_REQUEST && m->from == PAIR_KDC && m->plain.len &&
+			 m->plain.data[0] == GK_COAP_DELETE;
+	}
+	return count;
+}
+
+static void each_of_many_evicted_members_is_told_exactly_once(void **state)
+{
+	struct pair *p = *state;
+	static struct pair_raw raw[200];
+
+	p->config[0].rekey_on_join = false;
+	pair_restart(p);
+	for (unsigned i = 0; i < ROWS(raw); i++)
+		join_raw(&raw[i], p, i + 1, true);
+	for (unsigned i = 0; i < ROWS(raw); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "raw%u", i + 1);
+		evict(p, name);
+	}
+	assert_int_equal(count_notices(p), 128); // as many as may be under way
+	assert_int_equal(count_open(p), 0);
+	pair_advance(p, 60000);
+	assert_int_equal(count_notices(p), 200);
+	pair_advance(p, 600000);
+	assert_int_equal(count_notices(p), 200);
+}
+
+static void a_notice_that_could_not_be_sent_is_sent_later(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	const struct pair_message *first;
+
+	join_raw(&raw, p, 1, true);
+	evict(p, "raw1");
+	first = pair_raw_asked(&raw);
+	assert_int_equal(count_notices(p), 1);
+	pair_drain_kdc(p, gk_kdc_unsent(p->kdc, first->id, p->now));
+	pair_advance(p, 1000);
+	assert_int_equal(count_notices(p), 2);
+	// the very bytes that never left
+	assert_true(gk_span_equal(pair_raw_asked(&raw)->bytes, first->bytes));
+	pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_DELETED);
+	pair_advance(p, 60000);
+	assert_int_equal(count_notices(p), 2);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -663,6 +719,8 @@ int main(void)
 		RULE(an_evicted_member_cannot_read_what_is_said_then),
 		RULE(a_group_that_is_no_longer_configured_waits_quietly),
 		RULE(fewer_stale_sets_keep_the_newest),
+		RULE(each_of_many_evicted_members_is_told_exactly_once),
+		RULE(a_notice_that_could_not_be_sent_is_sent_later),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }
