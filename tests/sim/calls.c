@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * Requests and their answers, as our shells have libcoap handle them: confirmable, retransmitted
+ * with doubled pauses that are fitted into the time given; an empty acknowledgement ends the
+ * retransmissions; the first answer counts, and when the time is over without one, the core is told
+ * so. Nobody suppresses duplicates of requests: libcoap calls the handler for each.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+
+#define PAUSE_MIN_MS     1000 /* RFC 7252 section 4.8.1 */
+#define PAUSE_MAX_MS     2000
+#define RETRANSMIT_MAX   4
+#define RANDOM_FACTOR_PM 1250 /* of the first pause, in thousandths */
+
+struct call {
+	bool open;
+	bool acked;
+	uint32_t generation; /* an answer finds its own call only */
+	size_t next_free;    /* index + 1 */
+	uint64_t core_id;
+	unsigned retransmissions;
+	int64_t pause_ms;
+	struct datagram *request;
+};
+
+static uint64_t token_of(const struct world *w, const struct call *call)
+{
+	return (uint64_t)call->generation << 32 | (uint64_t)(call - w->calls);
+}
+
+static struct call *find(const struct world *w, uint64_t token)
+{
+	size_t i = (uint32_t)token;
+
+	if (i >= w->call_count || !w->calls[i].open || w->calls[i].generation != token >> 32)
+		return NULL;
+	return &w->calls[i];
+}
+
+static struct call *take_free(struct world *w)
+{
+	struct call *call;
+
+	if (w->first_free) {
+		call = &w->calls[w->first_free - 1];
+		w->first_free = call->next_free;
+		return call;
+	}
+	if (w->call_count == w->call_cap) {
+		w->call_cap = w->call_cap ? 2 * w->call_cap : 64;
+		w->calls = must_alloc(w->calls, w->call_cap * sizeof(*w->calls));
+	}
+	call = &w->calls[w->call_count++];
+	*call = (struct call){ 0 };
+	return call;
+}
+
+static void close_call(struct world *w, struct call *call)
+{
+	free(call->request);
+	call->request = NULL;
+	call->open = false;
+	call->next_free = w->first_free;
+	w->first_free = (size_t)(call - w->calls) + 1;
+}
+
+static void report_answer(struct world *w, struct call *call, struct gk_span bytes)
+{
+	int from = call->request->from, to = call->request->to;
+	uint64_t core_id = call->core_id;
+
+	close_call(w, call);
+	if (from == KDC)
+		gateway_answer(w, core_id, to, bytes);
+	else
+		node_answer(w, &w->nodes[from], core_id, bytes);
+}
+
+static void give_up(struct world *w, uint64_t token, void *ptr)
+{
+	struct call *call = find(w, token);
+
+	(void)ptr;
+	if (!call)
+		return;
+	w->tally[NO_ANSWERS]++;
+	report_answer(w, call, (struct gk_span){ NULL, 0 });
+}
+
+static void transmit(struct world *w, const struct call *call, bool again)
+{
+	const struct datagram *r = call->request;
+	struct datagram *d = datagram_new(r->kind, r->from, r->to, gk_span(r->bytes, r->len));
+
+	d->token = r->token;
+	d->message_id = r->message_id;
+	d->sent_before = again;
+	net_send(w, d);
+}
+
+static void retransmit(struct world *w, uint64_t token, void *ptr)
+{
+	struct call *call = find(w, token);
+
+	(void)ptr;
+	if (!call || call->acked)
+		return;
+	w->tally[RETRANSMISSIONS]++;
+	transmit(w, call, true);
+	call->pause_ms *= 2;
+	if (--call->retransmissions)
+		world_in(w, call->pause_ms, retransmit, token, NULL);
+}
+
+/* As many retransmissions as end before the time does: n of them take 2^(n+1) - 1 first pauses. */
+static void fit(struct world *w, struct call *call, int64_t time_ms)
+{
+	int64_t usable_ms = time_ms / 20 * 19, pause_ms;
+	unsigned count = RETRANSMIT_MAX;
+
+	while (count > 1 && usable_ms * 1000 < PAUSE_MIN_MS * RANDOM_FACTOR_PM * ((2 << count) - 1))
+		count--;
+	pause_ms = usable_ms * 1000 / RANDOM_FACTOR_PM / ((2 << count) - 1);
+	if (pause_ms < PAUSE_MIN_MS)
+		pause_ms = PAUSE_MIN_MS;
+	if (pause_ms > PAUSE_MAX_MS)
+		pause_ms = PAUSE_MAX_MS;
+	call->retransmissions = count;
+	call->pause_ms = chance_between(w, pause_ms, pause_ms * RANDOM_FACTOR_PM / 1000);
+}
+
+static uint16_t *message_id_of(struct world *w, int from)
+{
+	return from == KDC ? &w->message_id : &w->nodes[from].message_id;
+}
+
+void call_open(struct world *w, int from, int to, uint64_t core_id, struct gk_span bytes,
+	       uint32_t timeout_ms)
+{
+	struct call *call = take_free(w);
+
+	*call = (struct call){
+		.open = true,
+		.generation = call->generation + 1,
+		.core_id = core_id,
+		.request = datagram_new(DG_REQUEST, from, to, bytes),
+	};
+	call->request->token = token_of(w, call);
+	call->request->message_id = ++*message_id_of(w, from);
+	w->tally[REQUESTS]++;
+	fit(w, call, timeout_ms);
+	world_in(w, timeout_ms, give_up, call->request->token, NULL);
+	world_in(w, call->pause_ms, retransmit, call->request->token, NULL);
+	transmit(w, call, false);
+}
+
+void call_answered(struct world *w, const struct datagram *d)
+{
+	struct call *call = find(w, d->token);
+
+	if (call)
+		report_answer(w, call, gk_span(d->bytes, d->len));
+}
+
+void call_acked(struct world *w, uint64_t token)
+{
+	struct call *call = find(w, token);
+
+	if (call)
+		call->acked = true;
+}
+
+void calls_drop(struct world *w, int from)
+{
+	for (size_t i = 0; i < w->call_count; i++) {
+		if (w->calls[i].open && w->calls[i].request->from == from)
+			close_call(w, &w->calls[i]);
+	}
+}

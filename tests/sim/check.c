@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * What must hold. The world keeps its own account of who is a member, from the KDC's notes; the
+ * KDC's lists and the members' own words are compared with it each minute.
+ *
+ * A minute of a group is quiet if for SETTLE_S nothing happened to it (nobody joined, left, was
+ * evicted; no rekeying, no restart, no loss of the gateway's link), and nobody in reach is still
+ * catching up: who came back or started, or to whom the KDC gave up a delivery for bad luck. Those
+ * have CATCH_UP_S; all others have to have the newest material at the end of each quiet minute.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SPEECH_EVERY 60 /* quiet minutes */
+#define ROUNDS_MAX   15 /* minutes until every reader has fetched the speaker's credential */
+#define OLD_SPEAKERS 3
+#define REQUESTER    2u
+#define READERS      12u /* responders and monitors */
+
+/* ---- what the world expects ---- */
+
+void disturb(struct world *w, int group)
+{
+	w->groups[group].disturbed_ms = w->now.mono.ms;
+}
+
+void disturb_all(struct world *w)
+{
+	for (int g = 0; g < SIM_GROUPS; g++)
+		disturb(w, g);
+}
+
+void expect_catch_up(struct world *w, struct node *node)
+{
+	for (int g = 0; g < SIM_GROUPS; g++) {
+		node->place[g].catching_up = node->place[g].exists;
+		if (node->place[g].exists)
+			disturb(w, g);
+	}
+}
+
+/* ---- notes of the KDC ---- */
+
+struct news {
+	const struct gk_note *note;
+	struct node *node;
+	struct place *place;
+	struct group *group;
+	int g;
+	bool carried_out;
+};
+
+static void on_token(struct world *w, const struct news *n)
+{
+	if (n->carried_out || w->stored_client == n->node)
+		n->node->epoch++;
+	w->stored_client = NULL;
+}
+
+static void on_joined(struct world *w, const struct news *n)
+{
+	if (!n->carried_out) {
+		n->place->join_dropped = true;
+		return;
+	}
+	w->tally[JOINS]++;
+	if (n->place->member)
+		broken(w, RULE_NOTES, n->node->index, "a member joins");
+	n->place->member = true;
+	n->place->out_num = NOBODY;
+	disturb(w, n->g);
+}
+
+static void on_rejoined(struct world *w, const struct news *n)
+{
+	if (!n->carried_out)
+		return;
+	w->tally[JOINS_AGAIN]++;
+	if (!n->place->member)
+		broken(w, RULE_NOTES, n->node->index, "joins again, and was no member");
+	disturb(w, n->g);
+}
+
+static void depart(struct world *w, const struct news *n)
+{
+	if (!n->place->member)
+		broken(w, RULE_NOTES, n->node->index, "is gone, and was no member");
+	n->place->member = false;
+	n->place->out_num = n->group->num + 1;
+	n->place->catching_up = true; /* if it is in reach: it may want to come back */
+	disturb(w, n->g);
+}
+
+static void on_left(struct world *w, const struct news *n)
+{
+	if (!n->carried_out) {
+		n->place->gone_dropped = true;
+		return;
+	}
+	w->tally[LEAVES]++;
+	if (n->place->wanted)
+		broken(w, RULE_CAUSE, n->node->index, "left without wanting to");
+	depart(w, n);
+}
+
+/* All probes were unanswered, and before them a whole interval was silent or the kernel called it
+ * unreachable. That probes get lost one after the other while it is in reach may happen. */
+static bool was_absent(struct world *w, const struct node *node)
+{
+	int64_t silent_ms = w->now.mono.ms - node->heard_ms;
+
+	w->tally[ABSENCES]++;
+	w->tally[UNLUCKY] +=
+		node_in_reach(w, node) && w->now.mono.ms - node->reach_ms > 1000 * ROUND_S;
+	return silent_ms >= 1000 * ROUND_MIN_S &&
+	       (silent_ms >= 1000 * CHECK_S || node->failed_ms > node->heard_ms);
+}
+
+static bool has_cause(struct world *w, const struct news *n)
+{
+	const char *reason = n->note->reason ? n->note->reason : "";
+
+	if (strcmp(reason, "absent") == 0)
+		return was_absent(w, n->node);
+	if (strcmp(reason, "token expired") == 0) {
+		w->tally[EXPIRIES]++;
+		return n->node->bundle.exp.s <= w->now.utc.s;
+	}
+	w->tally[EVICTIONS]++;
+	return strcmp(reason, "operator") == 0 && n->place->evicting;
+}
+
+static void on_evicted(struct world *w, const struct news *n)
+{
+	if (!n->carried_out) {
+		n->place->gone_dropped = true;
+		return;
+	}
+	if (!has_cause(w, n))
+		broken(w, RULE_CAUSE, n->node->index, "evicted (%s), last heard %lld ms ago",
+		       n->note->reason, (long long)(w->now.mono.ms - n->node->heard_ms));
+	depart(w, n);
+}
+
+static void on_parked(struct world *w, const struct news *n)
+{
+	if (!n->carried_out)
+		return;
+	w->tally[PARKED]++;
+	n->node->failed_ms = w->now.mono.ms;
+	if (node_in_reach(w, n->node))
+		n->place->catching_up = true;
+}
+
+static void on_delivered(struct world *w, const struct news *n)
+{
+	w->tally[DELIVERIES] += n->carried_out;
+}
+
+/* @return the order of two Gids of one group */
+static int compare_gids(const struct gk_id *a, const struct gk_id *b)
+{
+	int order = memcmp(a->data, b->data, a->len < b->len ? a->len : b->len);
+
+	return order ? order : (int)a->len - (int)b->len;
+}
+
+static void take_material(struct world *w, int g, int64_t num, const struct gk_id *gid, bool anew)
+{
+	struct group *group = &w->groups[g];
+	int order = group->gid.len ? compare_gids(gid, &group->gid) : (int)num;
+
+	if (num < group->num || order < 0 || (num == group->num) != (order == 0))
+		broken(w, RULE_FORWARD, KDC, "%s: num %lld follows num %lld", group->name,
+		       (long long)num, (long long)group->num);
+	if (anew && num == group->num)
+		broken(w, RULE_FORWARD, KDC, "%s: a rekeying keeps num %lld", group->name,
+		       (long long)num);
+	group->num = num;
+	group->gid = *gid;
+}
+
+static void on_rekeyed(struct world *w, const struct news *n)
+{
+	struct gk_id gid;
+
+	if (!n->carried_out)
+		return;
+	w->tally[REKEYINGS]++;
+	if (gk_id_set(&gid, n->note->gid))
+		broken(w, RULE_NOTES, KDC, "a Gid of %zu bytes", n->note->gid.len);
+	else
+		take_material(w, n->g, n->note->num, &gid, true);
+	disturb(w, n->g);
+}
+
+static const struct {
+	void (*take)(struct world *, const struct news *);
+	bool of_node, of_group;
+	const char *name;
+} kinds[] = {
+	[GK_NOTE_JOINED] = { on_joined, true, true, "KDC: joined" },
+	[GK_NOTE_REJOINED] = { on_rejoined, true, true, "KDC: joined again" },
+	[GK_NOTE_LEFT] = { on_left, true, true, "KDC: left" },
+	[GK_NOTE_EVICTED] = { on_evicted, true, true, "KDC: evicted" },
+	[GK_NOTE_REKEYED] = { on_rekeyed, false, true, "KDC: rekeyed" },
+	[GK_NOTE_DELIVERED] = { on_delivered, true, true, "KDC: delivered" },
+	[GK_NOTE_PARKED] = { on_parked, true, true, "KDC: parked" },
+	[GK_NOTE_SUSPECT] = { NULL, true, true, "KDC: suspect" },
+	[GK_NOTE_ABSENT] = { NULL, true, true, "KDC: absent" },
+	[GK_NOTE_PRESENT] = { NULL, true, true, "KDC: present" },
+	[GK_NOTE_TOKEN] = { on_token, true, false, "KDC: token" },
+	[GK_NOTE_REFUSED] = { NULL, false, false, "KDC: refused" },
+	[GK_NOTE_ERROR] = { NULL, false, false, "KDC: error" },
+};
+
+void check_kdc_note(struct world *w, const struct gk_note *note, bool carried_out)
+{
+	struct news n = { .note = note,
+			  .node = node_named(w, note->name),
+			  .g = group_named(w, note->group),
+			  .carried_out = carried_out };
+
+	if (note->kind >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[note->kind].name ||
+	    (kinds[note->kind].of_node && !n.node) || (kinds[note->kind].of_group && n.g < 0)) {
+		broken(w, RULE_NOTES, KDC, "a note of kind %d about nobody", note->kind);
+		return;
+	}
+	trace(w, n.node ? n.node->index : KDC, kinds[note->kind].name, carried_out ? note->num : -2,
+	      note->reason);
+	n.group = n.g < 0 ? NULL : &w->groups[n.g];
+	n.place = n.node && n.g >= 0 ? &n.node->place[n.g] : NULL;
+	if (kinds[note->kind].take)
+		kinds[note->kind].take(w, &n);
+}
+
+/* ---- a member has new material ---- */
+
+void check_member_num(struct world *w, struct node *node, int g)
+{
+	const struct group *group = &w->groups[g];
+	struct gk_membership_info info = node_info(node, group);
+	struct place *place = &node->place[g];
+
+	if (info.num < place->num_seen || info.num > group->num ||
+	    (info.num == group->num && !gk_span_equal(info.gid, gk_id_span(&group->gid))))
+		broken(w, RULE_FORWARD, node->index, "%s: has num %lld after %lld, the KDC %lld",
+		       group->name, (long long)info.num, (long long)place->num_seen,
+		       (long long)group->num);
+	place->num_seen = info.num;
+}
+
+/* ---- after a restart ---- */
+
+/* Who is in the KDC's list of a group. 'listed' has a place for each node. */
+static void list_members(struct world *w, int g, bool *listed)
+{
+	struct gk_member_info info;
+	size_t at = 0;
+
+	memset(listed, 0, (size_t)w->opt.nodes);
+	while (gk_kdc_member_next(w->kdc, gk_span_str(w->groups[g].name), &at, &info)) {
+		struct node *node = node_named(w, info.name);
+
+		if (!node || listed[node->index])
+			broken(w, RULE_NOTES, node ? node->index : KDC, "listed twice, or unknown");
+		else
+			listed[node->index] = true;
+	}
+}
+
+static bool find_group(const struct world *w, int g, struct gk_group_info *info)
+{
+	size_t at = 0;
+
+	while (gk_kdc_group_next(w->kdc, &at, info)) {
+		if (group_named(w, info->name) == g)
+			return true;
+	}
+	return false;
+}
+
+static void check_place_lasts(struct world *w, struct node *node, int g, bool listed)
+{
+	struct place *place = &node->place[g];
+
+	if (place->member && !listed && !place->gone_dropped)
+		broken(w, RULE_LASTING, node->index, "%s: was in, and is not any more",
+		       w->groups[g].name);
+	if (!place->member && listed && !place->join_dropped)
+		broken(w, RULE_LASTING, node->index, "%s: was out, and is in again",
+		       w->groups[g].name);
+	if (place->member && !listed)
+		place->out_num = w->groups[g].num_at_stop + 1;
+	if (listed)
+		place->out_num = NOBODY;
+	place->member = listed;
+	place->join_dropped = place->gone_dropped = false;
+	place->catching_up = true;
+}
+
+static void check_group_lasts(struct world *w, int g)
+{
+	bool *listed = must_alloc(NULL, (size_t)w->opt.nodes);
+	struct gk_group_info info;
+
+	list_members(w, g, listed);
+	for (int i = 0; i < w->opt.nodes; i++) {
+		check_place_lasts(w, &w->nodes[i], g, listed[i]);
+		if (find_group(w, g, &info) && w->nodes[i].place[g].num_seen > info.num)
+			broken(w, RULE_FORWARD, i, "%s: the KDC is back at num %lld",
+			       w->groups[g].name, (long long)info.num);
+	}
+	if (find_group(w, g, &info))
+		take_material(w, g, info.num, &info.gid, false);
+	free(listed);
+}
+
+void check_restart(struct world *w)
+{
+	for (int g = 0; g < SIM_GROUPS; g++)
+		check_group_lasts(w, g);
+	w->restart_checked = true;
+}
+
+/* ---- each minute ---- */
+
+static bool is_live(const struct world *w, const struct node *node)
+{
+	return w->kdc && node_in_reach(w, node) && node->bundle.exp.s > w->now.utc.s;
+}
+
+static bool is_settled(const struct world *w, const struct node *node, int g)
+{
+	const struct group *group = &w->groups[g];
+	const struct place *place = &node->place[g];
+	struct gk_membership_info info = node_info(node, group);
+
+	if (!place->wanted)
+		return !place->member && !info.joined;
+	return place->member && info.joined && info.num == group->num &&
+	       gk_span_equal(info.gid, gk_id_span(&group->gid));
+}
+
+static int64_t latest(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void check_removed(struct world *w, const struct node *node, int g)
+{
+	int64_t since_ms = latest(node->lost_ms, latest(w->kdc_up_ms, w->link_up_ms));
+
+	if (!node->place[g].member || (node->member && node->reach) || !w->kdc || !w->link_up)
+		return;
+	if (w->now.mono.ms - since_ms > 1000 * REMOVAL_S)
+		broken(w, RULE_REMOVED, node->index, "%s: still a member, lost %lld s ago",
+		       w->groups[g].name, (long long)(w->now.mono.ms - since_ms) / 1000);
+}
+
+static void check_departed(struct world *w, const struct node *node, int g)
+{
+	const struct place *place = &node->place[g];
+	struct gk_membership_info info = node_info(node, &w->groups[g]);
+
+	if (place->member)
+		return;
+	if (info.num >= place->out_num)
+		broken(w, RULE_DEPARTED, node->index, "%s: out since num %lld, has num %lld",
+		       w->groups[g].name, (long long)place->out_num, (long long)info.num);
+	if (place->left_told && info.joined)
+		broken(w, RULE_NOTES, node->index, "%s: left, and in it", w->groups[g].name);
+}
+
+static void watch_catch_up(struct world *w, struct node *node, int g)
+{
+	struct place *place = &node->place[g];
+
+	if (!is_live(w, node)) {
+		place->behind_ms = -1;
+	} else if (is_settled(w, node, g)) {
+		place->behind_ms = -1;
+		place->catching_up = false;
+	} else if (place->behind_ms < 0) {
+		place->behind_ms = w->now.mono.ms;
+	} else if (w->now.mono.ms - place->behind_ms > 1000 * CATCH_UP_S) {
+		broken(w, RULE_CATCH_UP, node->index, "%s: wanted %d, member %d, behind for %lld s",
+		       w->groups[g].name, place->wanted, place->member,
+		       (long long)(w->now.mono.ms - place->behind_ms) / 1000);
+	}
+}
+
+static void check_places(struct world *w, int g)
+{
+	for (int i = 0; i < w->opt.nodes; i++) {
+		struct node *node = &w->nodes[i];
+
+		if (!node->place[g].exists)
+			continue;
+		check_departed(w, node, g);
+		check_removed(w, node, g);
+		watch_catch_up(w, node, g);
+	}
+}
+
+static void check_lists(struct world *w, int g)
+{
+	bool *listed = must_alloc(NULL, (size_t)w->opt.nodes);
+	struct gk_group_info info = { .num = -1 };
+
+	list_members(w, g, listed);
+	for (int i = 0; i < w->opt.nodes; i++) {
+		if (listed[i] != w->nodes[i].place[g].member)
+			broken(w, RULE_NOTES, i, "%s: %s the list, by the notes %s member",
+			       w->groups[g].name, listed[i] ? "on" : "not on",
+			       w->nodes[i].place[g].member ? "a" : "no");
+		if (listed[i] && w->nodes[i].place[g].left_told)
+			broken(w, RULE_LASTING, i, "%s: was told that it left, and is a member",
+			       w->groups[g].name);
+	}
+	if (!find_group(w, g, &info) || info.num != w->groups[g].num ||
+	    !gk_id_equal(&info.gid, &w->groups[g].gid))
+		broken(w, RULE_NOTES, KDC, "%s: has num %lld, told num %lld", w->groups[g].name,
+		       (long long)info.num, (long long)w->groups[g].num);
+	free(listed);
+}
+
+/* ---- quiet minutes ---- */
+
+/* With more loss than it is meant for, exchanges fail several times in a row. */
+static int64_t settle_ms(const struct world *w)
+{
+	return 1000 * SETTLE_S * (w->opt.loss > 0.25 ? 5 : 1);
+}
+
+static bool is_quiet(const struct world *w, int g)
+{
+	if (!w->kdc || !w->link_up || w->now.mono.ms - w->groups[g].disturbed_ms < 1000 * SETTLE_S)
+		return false;
+	for (int i = 0; i < w->opt.nodes; i++) {
+		if (w->nodes[i].place[g].catching_up && is_live(w, &w->nodes[i]))
+			return false;
+	}
+	return true;
+}
+
+static void check_newest(struct world *w, int g)
+{
+	const struct group *group = &w->groups[g];
+
+	for (int i = 0; i < w->opt.nodes; i++) {
+		const struct node *node = &w->nodes[i];
+		const struct place *place = &node->place[g];
+
+		if (place->member && is_live(w, node) && !is_settled(w, node, g))
+			broken(w, RULE_NEWEST, i, "%s: has num %lld, the KDC %lld", group->name,
+			       (long long)node_info(node, group).num, (long long)group->num);
+		if (place->exists && !place->member && place->out_num > group->num)
+			broken(w, RULE_DEPARTED, i, "%s: gone, and no rekeying since", group->name);
+	}
+}
+
+/* ---- the speech: at a quiet minute one says something, and it is shown to everybody ---- */
+
+static bool may_speak(const struct world *w, int i, int g)
+{
+	const struct node *node = &w->nodes[i];
+
+	return node->place[g].wanted && node->place[g].roles & REQUESTER && is_live(w, node) &&
+	       is_settled(w, node, g);
+}
+
+static int choose_speaker(struct world *w, int g)
+{
+	int first = (int)chance_between(w, 0, w->opt.nodes - 1);
+
+	for (int i = 0; i < w->opt.nodes; i++) {
+		int speaker = (first + i) % w->opt.nodes;
+
+		if (may_speak(w, speaker, g))
+			return speaker;
+	}
+	return -1;
+}
+
+/* @return a live reader who has not read the speech, or -1 */
+static int find_deaf(const struct world *w, int g)
+{
+	for (int i = 0; i < w->opt.nodes; i++) {
+		const struct node *node = &w->nodes[i];
+
+		if (i != w->groups[g].speaker && node->place[g].wanted &&
+		    node->place[g].roles & READERS && is_live(w, node) && is_settled(w, node, g) &&
+		    !w->readers[i])
+			return i;
+	}
+	return -1;
+}
+
+/* Those who still have an old key say something too; check_reading() sees who listens. */
+static void let_departed_speak(struct world *w, int g)
+{
+	int left = OLD_SPEAKERS;
+
+	for (int i = 0; i < w->opt.nodes && left; i++) {
+		struct node *node = &w->nodes[i];
+
+		if (node->place[g].member || !(node->place[g].roles & REQUESTER) ||
+		    node_info(node, &w->groups[g]).num < 0)
+			continue;
+		left--;
+		node_speak(w, node, g);
+	}
+}
+
+static void speak(struct world *w, int g)
+{
+	struct group *group = &w->groups[g];
+	int deaf;
+
+	if (!node_speak(w, &w->nodes[group->speaker], g))
+		return; /* a new Sender ID is being fetched */
+	w->tally[SPEECH_ROUNDS]++;
+	deaf = find_deaf(w, g);
+	if (deaf >= 0 && ++group->rounds < ROUNDS_MAX * settle_ms(w) / (1000 * SETTLE_S))
+		return;
+	if (deaf >= 0)
+		broken(w, RULE_READ, deaf, "%s: cannot read node%d", group->name, group->speaker);
+	w->tally[SPEECHES]++;
+	group->speaker = -1;
+	let_departed_speak(w, g);
+}
+
+static void hold_speech(struct world *w, int g)
+{
+	struct group *group = &w->groups[g];
+
+	if (group->speaker < 0 && group->quiet_minutes % SPEECH_EVERY == 0) {
+		group->speaker = choose_speaker(w, g);
+		group->rounds = 0;
+	}
+	if (group->speaker >= 0 && may_speak(w, group->speaker, g))
+		speak(w, g);
+	else
+		group->speaker = -1;
+}
+
+static void check_group(struct world *w, int g)
+{
+	struct group *group = &w->groups[g];
+
+	if (w->kdc)
+		check_lists(w, g);
+	check_places(w, g);
+	if (!is_quiet(w, g)) {
+		group->speaker = -1;
+		return;
+	}
+	check_newest(w, g);
+	hold_speech(w, g);
+	group->quiet_minutes++;
+	w->tally[QUIET_MINUTES] += g == 0;
+}
+
+void check_minute(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)arg;
+	(void)ptr;
+	w->tally[MINUTES]++;
+	for (int g = 0; g < SIM_GROUPS; g++)
+		check_group(w, g);
+	world_in(w, MINUTE_MS, check_minute, 0, NULL);
+}

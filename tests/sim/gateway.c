@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * The KDC's shell. Events are carried out one by one; a crash comes between any two of them, and
+ * takes with it what was not carried out. The kernel's neighbour table is as good as its news:
+ * right when asked, and open to forgeries.
+ */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KERNEL_ANSWER_MS 1000
+#define KERNEL_GIVEUP_MS 3000
+#define DOWN_MAX_MS      30000
+#define ALG_ES256        (-7)
+#define ALG_EDDSA        (-8)
+
+static void drain(struct world *w);
+
+static void must(struct world *w, enum gk_err err, const char *what)
+{
+	if (err)
+		broken(w, RULE_CALLS, KDC, "%s: %s", what, gk_strerror(err));
+}
+
+struct gk_addr gateway_addr(void)
+{
+	return (struct gk_addr){ .ip = { 0xfd, [15] = 1 }, .port = 5683 };
+}
+
+static struct node *node_at(struct world *w, const struct gk_addr *addr)
+{
+	int index = (addr->ip[14] << 8 | addr->ip[15]) - 2;
+
+	return index >= 0 && index < w->opt.nodes ? &w->nodes[index] : NULL;
+}
+
+/* ---- start, stop, crash ---- */
+
+static void free_kdc(struct world *w)
+{
+	gk_kdc_free(w->kdc);
+	w->kdc = NULL;
+	w->stored_client = NULL;
+	if (w->kdc_env.blocks)
+		broken(w, RULE_MEMORY, KDC, "%zu blocks left", w->kdc_env.blocks);
+	calls_drop(w, KDC);
+	for (int i = 0; i < w->opt.nodes; i++)
+		w->nodes[i].synchronised = false;
+	for (int g = 0; w->restart_checked && g < SIM_GROUPS; g++)
+		w->groups[g].num_at_stop = w->groups[g].num;
+	w->restart_checked = false;
+}
+
+void gateway_stop(struct world *w)
+{
+	if (!w->kdc)
+		return;
+	trace(w, KDC, "stops", 0, NULL);
+	free_kdc(w);
+	disturb_all(w);
+}
+
+void gateway_crash_soon(struct world *w)
+{
+	w->crash_behind = (enum crash_behind)chance_between(w, BEHIND_ANY, BEHIND_NEWS);
+	w->crash_in = (unsigned)chance_between(w, 1, w->crash_behind == BEHIND_ANY ? 20 : 4);
+}
+
+static void crash(struct world *w)
+{
+	struct gk_event e;
+
+	w->tally[CRASHES]++;
+	trace(w, KDC, "crashes", w->crash_behind, NULL);
+	while (gk_kdc_event(w->kdc, &e)) {
+		if (e.kind == GK_EVENT_NOTE)
+			check_kdc_note(w, &e.note, false);
+	}
+	free_kdc(w);
+	disturb_all(w);
+	world_in(w, chance_between(w, 100, DOWN_MAX_MS), gateway_start, 0, NULL);
+}
+
+static bool is_news(const struct gk_event *e)
+{
+	return e->kind == GK_EVENT_NOTE &&
+	       (e->note.kind == GK_NOTE_JOINED || e->note.kind == GK_NOTE_LEFT ||
+		e->note.kind == GK_NOTE_EVICTED || e->note.kind == GK_NOTE_REKEYED);
+}
+
+static bool crash_is_due(struct world *w, const struct gk_event *e)
+{
+	bool counts = w->crash_behind == BEHIND_ANY ||
+		      (w->crash_behind == BEHIND_STORE && e->kind == GK_EVENT_STORE) ||
+		      (w->crash_behind == BEHIND_NEWS && is_news(e));
+
+	return w->crash_in && counts && --w->crash_in == 0;
+}
+
+static void make_kdc(struct world *w)
+{
+	static const uint8_t as_key[16] = "a key of the AS";
+	struct gk_env env = test_env(&w->kdc_env, mix(w->opt.seed) + ++w->kdc_life);
+	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
+					.as_key = gk_span(as_key, sizeof(as_key)) };
+
+	must(w, gk_kdc_new(&env, &config, &w->kdc), "gk_kdc_new");
+}
+
+/* The second group signs with EdDSA where the build has it. */
+static void add_group(struct world *w, struct group *group)
+{
+	enum gk_err err = gk_kdc_add_group(w->kdc, &group->config, w->now);
+
+	if (err == GK_ERR_UNSUPPORTED && group->config.sign_alg == ALG_EDDSA) {
+		group->config.sign_alg = ALG_ES256;
+		err = gk_kdc_add_group(w->kdc, &group->config, w->now);
+	}
+	must(w, err, "gk_kdc_add_group");
+}
+
+void gateway_start(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)arg;
+	(void)ptr;
+	if (w->kdc)
+		return;
+	trace(w, KDC, "starts", (int64_t)w->record_count, "records");
+	make_kdc(w);
+	must(w, store_restore(w), "gk_kdc_restore");
+	for (int g = 0; g < SIM_GROUPS; g++)
+		add_group(w, &w->groups[g]);
+	w->kdc_up_ms = w->now.mono.ms;
+	w->kdc_wake_ms = GK_NEVER;
+	disturb_all(w);
+	drain(w);
+	if (w->kdc)
+		check_restart(w);
+}
+
+/* ---- waking ---- */
+
+static void wake(struct world *w, uint64_t life, void *ptr)
+{
+	(void)ptr;
+	if (!w->kdc || life != w->kdc_life || w->now.mono.ms != w->kdc_wake_ms)
+		return;
+	w->kdc_wake_ms = GK_NEVER;
+	must(w, gk_kdc_expire(w->kdc, w->now), "gk_kdc_expire");
+	drain(w);
+}
+
+static void schedule(struct world *w)
+{
+	int64_t next_ms = gk_kdc_next_expiry(w->kdc).ms;
+
+	if (next_ms < w->now.mono.ms)
+		next_ms = w->now.mono.ms;
+	if (next_ms == GK_NEVER || next_ms == w->kdc_wake_ms)
+		return;
+	w->kdc_wake_ms = next_ms;
+	world_at(w, next_ms, wake, w->kdc_life, NULL);
+}
+
+/* ---- the kernel ---- */
+
+static void verdict(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)ptr;
+	if (w->link_up)
+		gateway_reach(w, (int)(arg >> 1), arg & 1 ? GK_REACH_CONFIRMED : GK_REACH_FAILED);
+}
+
+static void probe(struct world *w, const struct gk_addr *addr)
+{
+	const struct node *node = node_at(w, addr);
+	uint64_t arg;
+
+	if (!node) {
+		broken(w, RULE_NOTES, KDC, "a probe for an unknown address");
+		return;
+	}
+	arg = (uint64_t)node->index << 1 | node_in_reach(w, node);
+	if (arg & 1)
+		world_in(w, chance_between(w, 1, KERNEL_ANSWER_MS), verdict, arg, NULL);
+	else
+		world_in(w, KERNEL_GIVEUP_MS, verdict, arg, NULL);
+}
+
+void gateway_reach(struct world *w, int index, enum gk_reach reach)
+{
+	struct node *node = &w->nodes[index];
+
+	if (!w->kdc)
+		return;
+	if (reach == GK_REACH_FAILED) {
+		trace(w, index, "the kernel: failed", 0, NULL);
+		node->failed_ms = w->now.mono.ms;
+	}
+	must(w, gk_kdc_reach(w->kdc, &node->addr, reach, w->now), "gk_kdc_reach");
+	drain(w);
+}
+
+void gateway_link(struct world *w, bool up)
+{
+	trace(w, KDC, up ? "link up" : "link down", 0, NULL);
+	w->link_up = up;
+	w->link_up_ms = w->now.mono.ms;
+	disturb_all(w);
+	if (!w->kdc)
+		return;
+	must(w, gk_kdc_blind(w->kdc, !up, w->now), "gk_kdc_blind");
+	drain(w);
+}
+
+/* ---- events ---- */
+
+static void send_request(struct world *w, const struct gk_event *e)
+{
+	const struct node *node = node_at(w, &e->peer);
+
+	if (!node) {
+		broken(w, RULE_NOTES, KDC, "a request to an unknown address");
+		return;
+	}
+	trace(w, node->index, "KDC: request", (int64_t)e->id, NULL);
+	wire_request(w, KDC, node->index, e->bytes);
+	call_open(w, KDC, node->index, e->id, e->bytes, e->timeout_ms);
+}
+
+static void send_reply(struct world *w, const struct gk_event *e)
+{
+	struct arrival *arrival = arrival_find(w, e->id);
+	struct datagram *d;
+
+	if (!arrival || e->id != w->kdc_arrival) {
+		broken(w, RULE_NOTES, KDC, "an answer to another request than the present one");
+		return;
+	}
+	arrival->replies++;
+	wire_reply(w, arrival, e->bytes);
+	d = datagram_new(DG_ANSWER, KDC, arrival->from, e->bytes);
+	d->token = arrival->token;
+	net_send(w, d);
+}
+
+static void keep(struct world *w, const struct gk_record *record)
+{
+	trace(w, KDC, "stores", record->table, NULL);
+	store_put(w, record);
+	for (int i = 0; record->table == GK_TABLE_CLIENT && i < w->opt.nodes; i++) {
+		if (gk_span_equal(record->key, gk_span(w->nodes[i].bundle.osc_id, 8)))
+			w->stored_client = &w->nodes[i];
+	}
+}
+
+static void carry_out(struct world *w, const struct gk_event *e)
+{
+	switch (e->kind) {
+	case GK_EVENT_STORE:
+		keep(w, &e->record);
+		break;
+	case GK_EVENT_REPLY:
+		send_reply(w, e);
+		break;
+	case GK_EVENT_REQUEST:
+		send_request(w, e);
+		break;
+	case GK_EVENT_PROBE:
+		probe(w, &e->peer);
+		break;
+	case GK_EVENT_NOTE:
+		check_kdc_note(w, &e->note, true);
+		break;
+	case GK_EVENT_MULTICAST:
+	case GK_EVENT_NONE:
+		broken(w, RULE_NOTES, KDC, "an event of kind %d", e->kind);
+		break;
+	}
+}
+
+static void drain(struct world *w)
+{
+	struct gk_event e;
+
+	w->stored_client = NULL;
+	while (gk_kdc_event(w->kdc, &e)) {
+		carry_out(w, &e);
+		if (crash_is_due(w, &e)) {
+			crash(w);
+			return;
+		}
+	}
+	schedule(w);
+}
+
+/* ---- what arrives ---- */
+
+/* An answer under the association is a proof of life, but for the first one after a restart, which
+ * may be a challenge. */
+static void note_life(struct world *w, const struct arrival *arrival, bool is_protected)
+{
+	struct node *node = &w->nodes[arrival->from];
+
+	if (!is_protected || !arrival->is_first)
+		return;
+	if (node->synchronised)
+		node->heard_ms = w->now.mono.ms;
+	node->synchronised = true;
+}
+
+void gateway_receive(struct world *w, const struct datagram *d)
+{
+	struct gk_exchange exchange;
+	struct arrival *arrival;
+
+	if (!w->kdc)
+		return;
+	exchange = arrival_new(w, d);
+	arrival = arrival_find(w, exchange.id);
+	w->kdc_arrival = exchange.id;
+	must(w, gk_kdc_receive(w->kdc, &exchange, gk_span(d->bytes, d->len), w->now),
+	     "gk_kdc_receive");
+	drain(w);
+	w->kdc_arrival = 0;
+	if (!w->kdc)
+		return;
+	if (arrival->replies != 1)
+		broken(w, RULE_NOTES, d->from, "%u answers to one request", arrival->replies);
+	note_life(w, arrival, arrival->view.is_oscore);
+}
+
+void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span bytes)
+{
+	if (!w->kdc)
+		return;
+	trace(w, from, bytes.len ? "KDC: answered" : "KDC: no answer", (int64_t)core_id, NULL);
+	if (bytes.len)
+		w->nodes[from].heard_ms = w->now.mono.ms;
+	must(w, gk_kdc_answer(w->kdc, core_id, bytes, w->now), "gk_kdc_answer");
+	drain(w);
+}
+
+/* ---- the operator ---- */
+
+void gateway_evict(struct world *w, int index, int group)
+{
+	struct node *node = &w->nodes[index];
+	enum gk_err err;
+
+	if (!w->kdc)
+		return;
+	trace(w, index, "the operator evicts it", group, w->groups[group].name);
+	node->place[group].evicting = true;
+	err = gk_kdc_evict(w->kdc, gk_span_str(w->groups[group].name), gk_span_str(node->name),
+			   w->now);
+	if (err && node->place[group].member)
+		must(w, err, "gk_kdc_evict");
+	drain(w);
+	node->place[group].evicting = false;
+}
+
+void gateway_rekey(struct world *w, int group)
+{
+	if (!w->kdc)
+		return;
+	must(w, gk_kdc_rekey(w->kdc, gk_span_str(w->groups[group].name), w->now), "gk_kdc_rekey");
+	drain(w);
+}
+
+void gateway_provision(struct world *w, struct node *node, int64_t lifetime_s)
+{
+	struct gk_span groups[SIM_GROUPS];
+	uint32_t roles[SIM_GROUPS];
+	struct gk_client_spec spec = { .name = gk_span_str(node->name),
+				       .groups = groups,
+				       .roles = roles,
+				       .lifetime_s = lifetime_s };
+
+	for (int g = 0; g < SIM_GROUPS; g++) {
+		if (!node->place[g].exists)
+			continue;
+		groups[spec.group_count] = gk_span_str(w->groups[g].name);
+		roles[spec.group_count++] = node->place[g].roles;
+	}
+	must(w, gk_kdc_issue(w->kdc, &spec, w->now, &node->bundle), "gk_kdc_issue");
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define GATEWAY_LINES 12 /* of the gateway's past, after a node's */
+
+static const char *const rules[RULES] = {
+	[RULE_NEWEST] = "each quiet minute every live member has the newest key",
+	[RULE_DEPARTED] = "nobody departed has a key made since",
+	[RULE_READ] = "what a live member says is read by every live responder",
+	[RULE_SECRET] = "nobody departed reads, or is listened to",
+	[RULE_FORWARD] = "num and Gid never go back, restarts included",
+	[RULE_NONCE] = "no nonce goes with two messages",
+	[RULE_REPLAY] = "no group message is read twice",
+	[RULE_CAUSE] = "nobody is removed without cause",
+	[RULE_REMOVED] = "everybody unreachable is removed within the bound",
+	[RULE_LASTING] = "what was told is still so after a crash",
+	[RULE_NOTES] = "notes, members and answers agree",
+	[RULE_CATCH_UP] = "everybody in reach catches up within the bound",
+	[RULE_CALLS] = "no call fails",
+	[RULE_MEMORY] = "no memory is left behind",
+	[RULE_QUIET] = "most minutes are quiet",
+	[RULE_HAPPENED] = "everything that can happen did",
+};
+
+static const char *const tallies[TALLIES] = {
+	[DATAGRAMS] = "datagrams",
+	[LOST] = "lost",
+	[DUPLICATES] = "duplicates",
+	[REPLAYS] = "replays",
+	[REQUESTS] = "requests",
+	[RETRANSMISSIONS] = "retransmissions",
+	[NO_ANSWERS] = "no_answers",
+	[STORES] = "stores",
+	[REKEYINGS] = "rekeyings",
+	[DELIVERIES] = "deliveries",
+	[PARKED] = "parked",
+	[RECOVERIES] = "recoveries",
+	[JOINS] = "joins",
+	[JOINS_AGAIN] = "joins_again",
+	[LEAVES] = "leaves",
+	[LOSSES] = "losses",
+	[RETURNS] = "returns",
+	[REBOOTS] = "reboots",
+	[RENEWALS] = "renewals",
+	[EVICTIONS] = "evictions",
+	[THEFTS] = "thefts",
+	[EXPIRIES] = "expiries",
+	[ABSENCES] = "absences",
+	[UNLUCKY] = "unlucky",
+	[RESTARTS] = "restarts",
+	[CRASHES] = "crashes",
+	[BLIND] = "blind",
+	[FORGED] = "forged",
+	[SAYINGS] = "sayings",
+	[READINGS] = "readings",
+	[REFUSALS] = "refusals",
+	[RESPONSES] = "responses",
+	[QUIET_MINUTES] = "quiet_minutes",
+	[MINUTES] = "minutes",
+	[SPEECHES] = "speeches",
+	[SPEECH_ROUNDS] = "speech_rounds",
+};
+
+const char *tally_name(enum tally tally)
+{
+	return tallies[tally];
+}
+
+/* ---- the past ---- */
+
+void trace(struct world *w, int node, const char *what, int64_t number, const char *detail)
+{
+	struct trace *t = node == KDC ? &w->trace : &w->nodes[node].trace;
+
+	t->line[t->count++ % TRACE_LEN] =
+		(struct trace_line){ w->now.mono.ms, what, detail, number };
+}
+
+static void put_time(FILE *out, int64_t ms)
+{
+	fprintf(out, "day %lld %02lld:%02lld:%02lld.%03lld", (long long)(ms / 86400000),
+		(long long)(ms / 3600000 % 24), (long long)(ms / 60000 % 60),
+		(long long)(ms / 1000 % 60), (long long)(ms % 1000));
+}
+
+static void put_trace(FILE *out, const struct trace *t, size_t lines)
+{
+	size_t first = t->count > lines ? t->count - lines : 0;
+
+	for (size_t i = first; i < t->count; i++) {
+		const struct trace_line *line = &t->line[i % TRACE_LEN];
+
+		fprintf(out, "#   ");
+		put_time(out, line->at_ms);
+		fprintf(out, "  %s %lld %s\n", line->what, (long long)line->number,
+			line->detail ? line->detail : "");
+	}
+}
+
+/* ---- broken rules ---- */
+
+static char *describe(struct world *w, int node, const char *format, va_list args)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		abort();
+	fprintf(out, "# ");
+	put_time(out, w->now.mono.ms);
+	fprintf(out, ", %s: ", node == KDC ? "gateway" : w->nodes[node].name);
+	vfprintf(out, format, args);
+	fprintf(out, "\n");
+	if (node != KDC) {
+		put_trace(out, &w->nodes[node].trace, TRACE_LEN);
+		fprintf(out, "#  and the gateway:\n");
+	}
+	put_trace(out, &w->trace, node == KDC ? TRACE_LEN : GATEWAY_LINES);
+	fclose(out);
+	return text;
+}
+
+void broken(struct world *w, enum rule rule, int node, const char *format, ...)
+{
+	struct broken *b = &w->broken[rule];
+	va_list args;
+
+	if (b->count++)
+		return;
+	va_start(args, format);
+	b->text = describe(w, node, format, args);
+	va_end(args);
+}
+
+/* ---- the end ---- */
+
+static void put_table(const struct world *w)
+{
+	for (size_t i = 0; i < TALLIES; i++)
+		printf("%s%-15s %9llu%s", i % 4 ? "  " : "# ", tallies[i],
+		       (unsigned long long)w->tally[i], i % 4 == 3 ? "\n" : "");
+}
+
+unsigned report(struct world *w, unsigned *test)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < RULES; i++) {
+		const struct broken *b = &w->broken[i];
+
+		printf("%s %u - seed %llu: %s\n", b->count ? "not ok" : "ok", ++*test,
+		       (unsigned long long)w->opt.seed, rules[i]);
+		count += b->count != 0;
+		if (b->count)
+			printf("# %u times, first:\n%s", b->count, b->text);
+	}
+	if (!w->opt.quiet)
+		put_table(w);
+	return count;
+}

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The simulator: one KDC and many members, the real core in both, in a world whose clock jumps from
+ * event to event. All chance comes from one seed, so that a run can be had again.
+ *
+ *   main.c     options, which runs, the verdict as TAP
+ *   world.c    clock, events, chance
+ *   net.c      datagrams: delay, loss, duplicates, replays
+ *   calls.c    requests and their answers, as libcoap handles them
+ *   gateway.c  the KDC's shell: store, crashes, the kernel's neighbour table
+ *   store.c    what survives a crash
+ *   node.c     the members' shells
+ *   story.c    what happens to them
+ *   check.c    what must hold, each minute
+ *   wire.c     which nonces were seen on the wire
+ *   report.c   which rules were broken, and what had gone before
+ *
+ * Of libgroupkey it uses the public calls, and the helpers for bytes and CoAP messages.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "libgroupkey/buf.h"
+#include "tests/lib/env.h"
+
+#include <stdio.h>
+
+#define KDC         (-1) /* as an end of the network; nodes count from 0 */
+#define SIM_GROUPS  2    /* "plant": everybody. "cell": some of them */
+#define NODES_MAX   2000
+#define MINUTE_MS   60000
+#define TRACE_LEN   30
+#define NOBODY      INT64_MAX
+#define MESSAGE_MAX 2048
+
+/*
+ * The times from which the simulator knows what it may expect. The KDC's presence policy:
+ */
+#define CHECK_S      300
+#define PROBES       3
+#define PROBE_WAIT_S 5
+#define GRACE_S      60
+#define VERDICT_S    5 /* the core gives the kernel so long */
+/* All probes unanswered, and grace. Rekeying messages count as probes; the first wait 4 s. */
+#define ROUND_MIN_S (PROBES * 4 - 4 + GRACE_S)
+#define ROUND_S     (PROBES * PROBE_WAIT_S + GRACE_S)
+/* Tries of a delivery to a member, with their pauses; its probes wait meanwhile. */
+#define DELIVERY_S (4 + 8 + 16 + 32 + 4 + 8 + 16)
+/* From the last sign of life to the removal; the rest is for a queue of probes. */
+#define REMOVAL_S (CHECK_S + VERDICT_S + DELIVERY_S + PROBES * PROBE_WAIT_S + GRACE_S + 20)
+/* A delivery; the rest is for 200 members, 8 at once, of which every third waits for a
+ * retransmission, and for a member that missed a version and asks. For 20 % loss; see settle_ms().
+ */
+#define SETTLE_S 180
+/* Who came back, or missed all messages of a delivery, learns of it by the hourly check (policy 1)
+ * at the latest; the rest is for a join in many blocks under heavy loss. */
+#define CATCH_UP_S (3600 + 900)
+
+/** What must hold. A run is good if none of these was broken. */
+enum rule {
+	RULE_NEWEST,   /* each quiet minute every live member has the newest material */
+	RULE_DEPARTED, /* nobody departed has material made since */
+	RULE_READ,     /* what a live member says, every live responder can read */
+	RULE_SECRET,   /* and nobody departed; nor is anybody departed listened to */
+	RULE_FORWARD,  /* num and Gid never go back */
+	RULE_NONCE,    /* no two messages under one key and nonce */
+	RULE_REPLAY,   /* no message is read twice */
+	RULE_CAUSE,    /* no removal without its cause */
+	RULE_REMOVED,  /* no one unreachable stays */
+	RULE_LASTING,  /* what was told is still so after a crash */
+	RULE_NOTES,    /* notes, list of members and answers agree */
+	RULE_CATCH_UP, /* nobody in reach waits longer than its bound for the newest material */
+	RULE_CALLS,    /* no call of the core fails */
+	RULE_MEMORY,   /* no memory is left behind */
+	RULE_QUIET,    /* most minutes were quiet: the rules above were put to the test */
+	RULE_HAPPENED, /* ... and everything that can happen did */
+	RULES,
+};
+
+/** What is counted. */
+enum tally {
+	DATAGRAMS,
+	LOST,
+	DUPLICATES,
+	REPLAYS,
+	REQUESTS,
+	RETRANSMISSIONS,
+	NO_ANSWERS,
+	STORES,
+	REKEYINGS,
+	DELIVERIES,
+	PARKED,
+	RECOVERIES,
+	JOINS,
+	JOINS_AGAIN,
+	LEAVES,
+	LOSSES,
+	RETURNS,
+	REBOOTS,
+	RENEWALS,
+	EVICTIONS,
+	THEFTS,
+	EXPIRIES,
+	ABSENCES,
+	UNLUCKY,
+	RESTARTS,
+	CRASHES,
+	BLIND,
+	FORGED,
+	SAYINGS,
+	READINGS,
+	REFUSALS,
+	RESPONSES,
+	QUIET_MINUTES,
+	MINUTES,
+	SPEECHES,
+	SPEECH_ROUNDS,
+	TALLIES,
+};
+
+struct world;
+
+/** Which events the way to a crash is counted in: where it can do most harm. */
+enum crash_behind {
+	BEHIND_ANY,
+	BEHIND_STORE,
+	BEHIND_NEWS, /* notes of a join, a departure, a rekeying */
+};
+
+/** Something to do at a time. 'ptr' comes from malloc() and goes with the event. */
+struct event {
+	int64_t at_ms;
+	uint64_t order; /* events of one time keep their order */
+	void (*run)(struct world *w, uint64_t arg, void *ptr);
+	uint64_t arg;
+	void *ptr;
+};
+
+struct options {
+	uint64_t seed;
+	int nodes;
+	double days;
+	double loss;
+	bool quiet;
+};
+
+/** A line of a node's past. */
+struct trace_line {
+	int64_t at_ms;
+	const char *what;   /* static */
+	const char *detail; /* static or NULL */
+	int64_t number;
+};
+struct trace {
+	struct trace_line line[TRACE_LEN];
+	size_t count;
+};
+
+/** The OSCORE option of a message, and a fingerprint of its ciphertext. */
+struct wire_view {
+	bool is_oscore;
+	struct gk_id piv, kid, context;
+	uint64_t fingerprint;
+};
+
+/** A node's standing in a group, as the world knows it. */
+struct place {
+	bool exists; /* provisioned for this group */
+	bool wanted; /* the node is to be in it */
+	uint32_t roles;
+	bool member;       /* the KDC says so */
+	bool evicting;     /* by the operator */
+	bool catching_up;  /* came back, started, or missed a whole delivery */
+	int64_t out_num;   /* departed: nothing of this version or later is for it; or NOBODY */
+	int64_t num_seen;  /* newest that it ever had */
+	int64_t behind_ms; /* since when it lacks the newest, -1: it does not */
+	bool left_told;    /* the node was told that it has left */
+	bool join_dropped, gone_dropped; /* the news of it fell victim to a crash */
+};
+
+struct node {
+	int index;
+	char name[16];
+	struct gk_addr addr;
+	char base[64];
+	uint8_t key_seed[32];
+	struct gk_client_bundle bundle;
+	struct test_env env;
+	struct gk_member *member; /* NULL: switched off */
+	uint64_t life;            /* counts members made */
+	uint64_t epoch;           /* counts its associations */
+	bool reach;               /* exchanges datagrams with the KDC */
+	bool hears;               /* receives group messages */
+	bool engaged;             /* something of the story is still to happen to it */
+	int64_t lost_ms, reach_ms;
+	int64_t heard_ms;  /* the KDC had a proof of life */
+	int64_t failed_ms; /* the kernel called it unreachable */
+	bool synchronised; /* the KDC answered it since its last start */
+	int64_t wake_ms;
+	uint16_t message_id;
+	struct place place[SIM_GROUPS];
+	struct trace trace;
+};
+
+/** A request that arrived, for its answer. */
+struct arrival {
+	uint64_t id;
+	int from, to;
+	uint64_t token;
+	uint16_t message_id;
+	bool is_first; /* not a copy of one that arrived before */
+	unsigned replies;
+	struct wire_view view;
+};
+
+struct group {
+	struct gk_group_config config;
+	char name[8];
+	int64_t num;         /* of the KDC's newest material that was told */
+	int64_t num_at_stop; /* before it stopped or crashed */
+	struct gk_id gid;
+	int64_t disturbed_ms; /* something happened that has to settle */
+	/* the speech of a quiet minute, repeated until everybody has read it */
+	int speaker;
+	int rounds;
+	int64_t quiet_minutes;
+};
+
+struct said {
+	int group, speaker;
+	int64_t num;
+};
+
+struct broken {
+	unsigned count;
+	char *text; /* about the first time */
+};
+
+struct call;
+struct record;
+struct seen;
+
+struct world {
+	struct options opt;
+	struct gk_now now;
+	int64_t end_ms;
+	uint64_t chance;
+	/* events */
+	struct event *heap;
+	size_t heap_count, heap_cap;
+	uint64_t order;
+	unsigned at_once; /* events since the clock moved */
+	/* network */
+	struct call *calls;
+	size_t call_count, call_cap, first_free;
+	uint64_t next_arrival;
+	struct arrival *arrivals; /* a ring */
+	/* gateway */
+	struct gk_kdc *kdc;
+	struct test_env kdc_env;
+	uint64_t kdc_life;
+	uint64_t kdc_arrival; /* the one being served */
+	int64_t kdc_wake_ms, kdc_up_ms, link_up_ms;
+	bool link_up;
+	bool restart_checked;
+	unsigned crash_in; /* events until the crash, 0: none */
+	enum crash_behind crash_behind;
+	const struct node *stored_client; /* whose record was stored in this turn */
+	uint16_t message_id;
+	struct record *records;
+	size_t record_count, record_cap;
+	/* members */
+	struct node *nodes;
+	struct group groups[SIM_GROUPS];
+	/* what was said, and what went over the air */
+	struct said *said;
+	size_t said_count, said_cap;
+	bool direct; /* what is said goes into 'speech', not over the air */
+	struct datagram *speech;
+	bool *readers; /* of the speech */
+	struct seen *seen;
+	size_t seen_count, seen_cap;
+	/* report */
+	uint64_t tally[TALLIES];
+	struct broken broken[RULES];
+	struct trace trace; /* of the gateway */
+};
+
+/* ---- world.c ---- */
+void world_at(struct world *w, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
+	      uint64_t arg, void *ptr);
+void world_in(struct world *w, int64_t ms, void (*run)(struct world *, uint64_t, void *),
+	      uint64_t arg, void *ptr);
+/** Run one world from beginning to end, and free all but what the report needs. */
+void world_run(struct world *w);
+void world_free(struct world *w);
+uint64_t chance(struct world *w);
+/** @return from..to, both included */
+int64_t chance_between(struct world *w, int64_t from, int64_t to);
+bool chance_of(struct world *w, double probability);
+/** @return a time until the next of something that happens every 'mean_ms' on average */
+int64_t chance_gap(struct world *w, int64_t mean_ms);
+uint64_t mix(uint64_t x);
+/** malloc() and realloc() that do not fail */
+void *must_alloc(void *old, size_t size);
+
+/* ---- net.c ---- */
+enum datagram_kind { DG_REQUEST, DG_ANSWER, DG_ACK, DG_GROUP };
+struct datagram {
+	enum datagram_kind kind;
+	int from, to;
+	uint16_t message_id;
+	uint64_t token;
+	bool sent_before; /* a retransmission */
+	size_t len;
+	uint8_t bytes[];
+};
+struct datagram *datagram_new(enum datagram_kind kind, int from, int to, struct gk_span bytes);
+/** Send a datagram, which the network takes. */
+void net_send(struct world *w, struct datagram *d);
+/** Send a group message to all who listen to the group's address. */
+void net_multicast(struct world *w, int from, int group, struct gk_span bytes);
+/** Note that a request has arrived. @return as the core wants to know of it */
+struct gk_exchange arrival_new(struct world *w, const struct datagram *d);
+/** @return NULL: too long ago */
+struct arrival *arrival_find(struct world *w, uint64_t id);
+
+/* ---- calls.c ---- */
+void call_open(struct world *w, int from, int to, uint64_t core_id, struct gk_span bytes,
+	       uint32_t timeout_ms);
+void call_answered(struct world *w, const struct datagram *d);
+void call_acked(struct world *w, uint64_t token);
+/** The caller died: nobody waits for the answers. */
+void calls_drop(struct world *w, int from);
+
+/* ---- gateway.c ---- */
+void gateway_start(struct world *w, uint64_t arg, void *ptr);
+void gateway_stop(struct world *w);
+/** Crash at one of the next events that the KDC wants carried out. */
+void gateway_crash_soon(struct world *w);
+void gateway_receive(struct world *w, const struct datagram *d);
+void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span bytes);
+void gateway_reach(struct world *w, int node, enum gk_reach reach);
+void gateway_link(struct world *w, bool up);
+void gateway_evict(struct world *w, int node, int group);
+void gateway_rekey(struct world *w, int group);
+/** Issue a token for a node. */
+void gateway_provision(struct world *w, struct node *node, int64_t lifetime_s);
+struct gk_addr gateway_addr(void);
+
+/* ---- store.c ---- */
+void store_put(struct world *w, const struct gk_record *record);
+/** Give all records back, in order. @return the first error */
+enum gk_err store_restore(struct world *w);
+void store_free(struct world *w);
+
+/* ---- node.c ---- */
+void node_init(struct world *w, int index);
+void node_start(struct world *w, struct node *node);
+void node_stop(struct world *w, struct node *node);
+void node_join(struct world *w, struct node *node, int group);
+void node_leave(struct world *w, struct node *node, int group);
+void node_renew(struct world *w, struct node *node, int group);
+/** Say something new to a group. */
+void node_say(struct world *w, struct node *node, int group);
+/** Say something, and show it to every node directly; w->readers tells who read it. */
+bool node_speak(struct world *w, struct node *node, int group);
+void node_receive(struct world *w, struct node *node, const struct datagram *d);
+void node_answer(struct world *w, struct node *node, uint64_t core_id, struct gk_span bytes);
+struct gk_membership_info node_info(const struct node *node, const struct group *group);
+struct node *node_named(struct world *w, struct gk_span name);
+int group_named(const struct world *w, struct gk_span name);
+bool node_in_reach(const struct world *w, const struct node *node);
+
+/* ---- story.c ---- */
+void story_begin(struct world *w);
+
+/* ---- check.c ---- */
+void check_minute(struct world *w, uint64_t arg, void *ptr);
+/** The KDC is there again: is all still so that was told? */
+void check_restart(struct world *w);
+/** A note of the KDC; 'carried_out' is false for one that a crash swallowed. */
+void check_kdc_note(struct world *w, const struct gk_note *note, bool carried_out);
+/** A member tells that it has new material. */
+void check_member_num(struct world *w, struct node *node, int group);
+/** Something happened to a group that has to settle. */
+void disturb(struct world *w, int group);
+void disturb_all(struct world *w);
+/** A node comes or comes back: it needs time to catch up. */
+void expect_catch_up(struct world *w, struct node *node);
+
+/* ---- wire.c ---- */
+struct wire_view wire_look(struct gk_span message);
+void wire_request(struct world *w, int from, int to, struct gk_span message);
+void wire_reply(struct world *w, const struct arrival *arrival, struct gk_span message);
+/** @return false: these were seen before */
+bool seen_first(struct world *w, uint64_t a, uint64_t b, uint64_t c);
+void seen_free(struct world *w);
+
+/* ---- report.c ---- */
+const char *tally_name(enum tally tally);
+/** Remember something about a node (or KDC). Texts are static. */
+void trace(struct world *w, int node, const char *what, int64_t number, const char *detail);
+/** A rule is broken. 'node' is the one concerned, or KDC. */
+__attribute__((format(printf, 4, 5))) void broken(struct world *w, enum rule rule, int node,
+						  const char *format, ...);
+/** Print TAP: a line per rule. @return number of broken rules */
+unsigned report(struct world *w, unsigned *test);
+
+#endif
