@@ -4,7 +4,8 @@
  * The KDC from inside: its structures, and what its files offer each other.
  *
  *   kdc.c       the object, the public calls, what arrives and what is due
- *   client.c    clients: tokens, associations, protected exchanges in both directions
+ *   client.c    clients: tokens, associations
+ *   exchange.c  protected exchanges with them, in both directions
  *   authz.c     /authz-info: tokens in, and tokens issued
  *   resource.c  the table of resources: who may do what
  *   join.c      the Join Request
@@ -250,6 +251,8 @@ void gk_kdc_release_timers(struct gk_kdc *kdc, size_t count);
 
 /* ---- client.c ---- */
 struct gk_client *gk_client_find(const struct gk_kdc *kdc, struct gk_span id);
+/** ... by our Recipient ID; candidates too. */
+struct gk_client *gk_client_find_by_kid(const struct gk_kdc *kdc, struct gk_span kid);
 /** Make a candidate from a token that was read; takes its own copies. */
 GK_MUST_CHECK enum gk_err gk_client_new(struct gk_kdc *kdc, struct gk_client **client);
 /** Unlink from wherever it is linked, wipe, free. Its nodes must be gone. */

@@ -3,9 +3,12 @@
 /**
  * The member from inside.
  *
- *   member.c       the object, the public calls, what arrives and what is due
- *   member_task.c  exchanges with the KDC, one at a time: which is next, and how it went
- *   membership.c   one group: material, peers, messages of the group
+ *   member.c               the object, the public calls, what arrives and what is due
+ *   member_task.c          exchanges with the KDC, one at a time: which is next, and how it went
+ *   member_request.c       what is asked in them, and what the answers mean
+ *   membership.c           one group: peers, deadlines
+ *   membership_material.c  its keys
+ *   membership_traffic.c   its messages
  */
 #ifndef GK_MEMBER_H
 #define GK_MEMBER_H
@@ -24,6 +27,7 @@
 #define GK_NODE_NAME_MAX   32
 #define GK_CHALLENGE_MAX   64   /* N_S of a KDC; an exported one has 32 bytes */
 #define GK_KEY_CHECK_S     3600 /* default of policy 1 (P 14) */
+#define GK_PULL_PAUSE_MS   5000 /* between questions that anyone can provoke; doubled in vain */
 
 /** Exchanges with the KDC, in order of urgency. */
 enum gk_task {
@@ -183,8 +187,12 @@ struct gk_span gk_membership_name(const struct gk_membership *ms);
  * So a notice that was long on its way puts out the membership which it is about, and no later one.
  */
 void gk_membership_put_segment(const struct gk_membership *ms, struct gk_buf *buf);
+/** Forget the keys; the peers stay. */
+void gk_membership_drop_material(struct gk_membership *ms);
 /** Forget material and peers: this membership is over. */
 void gk_membership_drop(struct gk_membership *ms);
+/** We have left, and the KDC knows. */
+void gk_membership_left(struct gk_membership *ms);
 /** The KDC does not have us any more. */
 void gk_membership_lost(struct gk_membership *ms, const char *reason);
 
@@ -232,6 +240,12 @@ GK_MUST_CHECK enum gk_err gk_membership_renew_sid(struct gk_membership *ms, stru
 GK_MUST_CHECK enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span creds,
 						  struct gk_span roles, struct gk_span ids,
 						  bool replace);
+/** @return the peer with this Sender ID, or NULL; valid until peers come or go */
+struct gk_peer *gk_membership_find_peer(struct gk_membership *ms, struct gk_span id);
+/** @return true if this Sender ID is ours */
+bool gk_membership_is_own(const struct gk_membership *ms, struct gk_span id);
+/** @return true if an encoded array of Sender IDs has this one */
+bool gk_membership_is_listed(struct gk_span ids, struct gk_span id);
 /** Remove all peers that an encoded array of Sender IDs does not name. */
 void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids);
 /** Remove peers by an encoded array of Sender IDs. */

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * Protected exchanges with a client, in both directions over one association.
+ */
+#include "kdc.h"
+
+#define REPLY_ROOM      2048  /* an answer beside its credentials */
+#define NOTICE_MS       15000 /* for the answer to an eviction notice */
+#define NOTICE_PAUSE_MS 1000  /* until one that could not be sent is tried again ... */
+#define NOTICE_LIFE_MS  60000 /* ... and for how long */
+
+/* ---- sending under an association ---- */
+
+/* Sequence numbers are stored ahead of their use (RFC 8613 B.1.1). */
+static void reserve_sequence(struct gk_kdc *kdc, struct gk_client *client)
+{
+	struct gk_oscore *ctx = &client->assoc.ctx;
+
+	if (ctx->seq < ctx->seq_limit || ctx->seq_limit > GK_OSCORE_PIV_MAX)
+		return;
+	ctx->seq_limit += GK_SEQ_BLOCK;
+	if (!client->candidate)
+		gk_record_client(kdc, client);
+}
+
+static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
+		 uint32_t timeout_ms)
+{
+	gk_hash_add(&kdc->requests, &request->by_id, gk_span(&request->id, sizeof(request->id)));
+	kdc->request_count++;
+	gk_queue_add(&kdc->queue, &(struct gk_event){ .kind = GK_EVENT_REQUEST,
+						      .id = request->id,
+						      .peer = request->peer,
+						      .timeout_ms = timeout_ms,
+						      .bytes = bytes });
+}
+
+/* Probes of many silent nodes leave room for rekeying messages. */
+static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
+{
+	return kdc->request_count <
+	       (kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
+}
+
+static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
+				  enum gk_request_kind kind, struct gk_span message,
+				  struct gk_buf *buf)
+{
+	struct gk_client *client = node->client;
+	struct gk_request *request = NULL;
+
+	if (client->assoc.ctx.aead && !gk_hash_reserve(&kdc->requests))
+		request = gk_alloc(&kdc->env, sizeof(*request));
+	if (!request)
+		return NULL;
+	reserve_sequence(kdc, client);
+	if (gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref)) {
+		gk_free(&kdc->env, request, sizeof(*request));
+		return NULL;
+	}
+	request->id = ++kdc->next_id;
+	request->kind = kind;
+	request->client = client->id;
+	request->group = node->group;
+	request->node = node->number;
+	request->generation = client->generation;
+	request->num = node->group->num;
+	request->peer = node->address;
+	return request;
+}
+
+uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
+			   struct gk_span message, uint32_t timeout_ms)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_request *request =
+		has_room(kdc, kind) ? protect(kdc, node, kind, message, &buf) : NULL;
+
+	if (!request)
+		return 0;
+	emit(kdc, request, gk_buf_span(&buf), timeout_ms);
+	return request->id;
+}
+
+/* Eviction notices: protected while the association is there, and sent when there is room */
+
+static void free_request(struct gk_kdc *kdc, struct gk_request *request)
+{
+	gk_blob_wipe(&kdc->env, &request->notice);
+	gk_free(&kdc->env, request, sizeof(*request));
+}
+
+static void defer(struct gk_kdc *kdc, struct gk_request *request, struct gk_now now)
+{
+	request->next_unsent = kdc->unsent;
+	kdc->unsent = request;
+	gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
+}
+
+void gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, struct gk_span message,
+		      struct gk_now now)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_request *request = protect(kdc, node, GK_REQUEST_NOTICE, message, &buf);
+
+	if (!request)
+		return;
+	request->until_ms = now.mono.ms + NOTICE_LIFE_MS;
+	if (gk_blob_set(&kdc->env, &request->notice, gk_buf_span(&buf)))
+		free_request(kdc, request);
+	else if (has_room(kdc, GK_REQUEST_NOTICE))
+		emit(kdc, request, gk_buf_span(&buf), NOTICE_MS);
+	else
+		defer(kdc, request, now);
+}
+
+void gk_client_send_notices(struct gk_kdc *kdc, struct gk_now now)
+{
+	while (kdc->unsent && has_room(kdc, GK_REQUEST_NOTICE) &&
+	       gk_hash_reserve(&kdc->requests) == GK_OK) {
+		struct gk_request *request = kdc->unsent;
+
+		kdc->unsent = request->next_unsent;
+		if (now.mono.ms < request->until_ms)
+			emit(kdc, request, gk_blob_span(&request->notice), NOTICE_MS);
+		else
+			free_request(kdc, request);
+	}
+	if (kdc->unsent)
+		gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
+}
+
+void gk_client_drop_notices(struct gk_kdc *kdc)
+{
+	while (kdc->unsent) {
+		struct gk_request *request = kdc->unsent;
+
+		kdc->unsent = request->next_unsent;
+		free_request(kdc, request);
+	}
+}
+
+static struct gk_request *take_request(struct gk_kdc *kdc, uint64_t id)
+{
+	struct gk_link *link = gk_hash_find(&kdc->requests, gk_span(&id, sizeof(id)));
+
+	for (; link; link = gk_hash_next(link)) {
+		struct gk_request *request = GK_OWNER(link, struct gk_request, by_id);
+
+		if (request->id != id)
+			continue;
+		gk_hash_remove(&kdc->requests, link);
+		kdc->request_count--;
+		return request;
+	}
+	return NULL;
+}
+
+static struct gk_node *node_of(const struct gk_request *request, const struct gk_client *client)
+{
+	struct gk_node *node = client ? gk_group_node_of(request->group, client) : NULL;
+
+	return node && node->number == request->node ? node : NULL;
+}
+
+/* @return the code of a verified answer, or 0 */
+static uint8_t verify_answer(const struct gk_request *request, const struct gk_client *client,
+			     struct gk_span message)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap inner;
+
+	if (!client || client->generation != request->generation || message.len > sizeof(bytes) ||
+	    gk_oscore_unprotect_response(&client->assoc.ctx, &request->ref, message, &buf, NULL) ||
+	    gk_coap_parse(gk_buf_span(&buf), &inner))
+		return 0;
+	return inner.code;
+}
+
+static void seen(struct gk_client *client, struct gk_now now)
+{
+	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
+		gk_presence_seen(node, now);
+}
+
+void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now)
+{
+	struct gk_request *request = take_request(kdc, id);
+	struct gk_client *client;
+	struct gk_node *node;
+	uint8_t code;
+
+	if (!request)
+		return;
+	client = gk_client_find(kdc, gk_id_span(&request->client));
+	node = node_of(request, client);
+	code = verify_answer(request, client, message);
+	if (code)
+		seen(client, now);
+	if (node && request->kind == GK_REQUEST_REKEY)
+		gk_delivery_answered(node, id, request->num, code >> 5 == 2, now);
+	else if (node && code)
+		gk_delivery_wake(node, now);
+	if (node && request->kind == GK_REQUEST_REKEY && !code)
+		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
+	free_request(kdc, request);
+}
+
+void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
+{
+	struct gk_request *request = take_request(kdc, id);
+	struct gk_node *node;
+
+	if (!request)
+		return;
+	if (request->kind == GK_REQUEST_NOTICE) {
+		defer(kdc, request, now);
+		return;
+	}
+	node = node_of(request, gk_client_find(kdc, gk_id_span(&request->client)));
+	if (node && request->kind == GK_REQUEST_REKEY)
+		gk_delivery_unsent(node, id, now);
+	if (node && request->kind == GK_REQUEST_PROBE)
+		gk_presence_unsent(node, now);
+	free_request(kdc, request);
+}
+
+/* ---- receiving under an association ---- */
+
+/* Errors of OSCORE itself go unprotected (RFC 8613 section 8.2), with Max-Age 0. */
+static void reply_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange, uint8_t code)
+{
+	uint8_t bytes[8];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, code);
+
+	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, 0);
+	gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&buf));
+}
+
+/* An answer is kept before it goes out, so that losing it costs the client one retransmission. */
+static void reply_protected(struct gk_kdc *kdc, struct gk_client *client,
+			    const struct gk_exchange *exchange, struct gk_span request,
+			    struct gk_oscore_ref *ref, struct gk_span answer, bool own_piv,
+			    struct gk_now now)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	if (own_piv)
+		reserve_sequence(kdc, client);
+	if (gk_oscore_protect_response(&client->assoc.ctx, ref, answer, own_piv, &buf) ||
+	    gk_kept_set(&kdc->env, &client->assoc.kept, exchange, request, gk_buf_span(&buf),
+			now)) {
+		reply_plain(kdc, exchange, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	gk_timer_set(&kdc->timers, &client->forget, client->assoc.kept.until_ms);
+	gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&buf));
+}
+
+/*
+ * After a restart the replay window is not known: the first request is answered with an Echo
+ * challenge, not carried out (RFC 8613 B.1.2).
+ *
+ * @return true once the client has shown that it is there now
+ */
+static bool is_synchronised(struct gk_association *assoc, const struct gk_coap *inner, uint64_t piv)
+{
+	struct gk_span echo;
+
+	if (assoc->synchronised)
+		return true;
+	if (!assoc->echo_sent || !gk_coap_find(inner, GK_OPT_ECHO, &echo) ||
+	    echo.len != sizeof(assoc->echo) || !gk_equal(echo.data, assoc->echo, echo.len))
+		return false;
+	assoc->synchronised = true;
+	/* whatever came before this request may have been accepted in an earlier life */
+	assoc->ctx.window = (struct gk_window){ .next = piv, .bitmap = UINT64_MAX };
+	return true;
+}
+
+static bool put_challenge(struct gk_kdc *kdc, struct gk_association *assoc, struct gk_buf *answer)
+{
+	struct gk_coap_writer w;
+
+	if (!assoc->echo_sent && gk_random(&kdc->env, assoc->echo, sizeof(assoc->echo)))
+		return false;
+	assoc->echo_sent = true;
+	w = gk_coap_begin(answer, GK_COAP_UNAUTHORIZED);
+	gk_coap_put(&w, GK_OPT_ECHO, gk_span(assoc->echo, sizeof(assoc->echo)));
+	return true;
+}
+
+static void challenge(struct gk_kdc *kdc, struct gk_client *client,
+		      const struct gk_exchange *exchange, struct gk_span request,
+		      struct gk_oscore_ref *ref, struct gk_now now)
+{
+	uint8_t bytes[32];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	if (put_challenge(kdc, &client->assoc, &buf))
+		reply_protected(kdc, client, exchange, request, ref, gk_buf_span(&buf), true, now);
+	else
+		reply_plain(kdc, exchange, GK_COAP_UNAVAILABLE);
+}
+
+static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_exchange *exchange,
+		  struct gk_span request, const struct gk_coap *inner, struct gk_oscore_ref *ref,
+		  struct gk_now now)
+{
+	uint8_t bytes[REPLY_ROOM];
+	struct gk_call call = {
+		.kdc = kdc,
+		.exchange = exchange,
+		.client = client,
+		.msg = *inner,
+		.now = now,
+		.reply = gk_buf(bytes, sizeof(bytes)),
+	};
+
+	seen(client, now);
+	gk_resource_serve(&call);
+	reply_protected(kdc, client, exchange, request, ref, gk_buf_span(&call.reply), false, now);
+	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
+		gk_delivery_wake(node, now);
+	gk_blob_wipe(&kdc->env, &call.large);
+	gk_wipe(bytes, sizeof(bytes));
+}
+
+static uint8_t code_of(enum gk_err err)
+{
+	if (err == GK_ERR_NO_MEMORY)
+		return GK_COAP_UNAVAILABLE;
+	if (err == GK_ERR_UNKNOWN || err == GK_ERR_REPLAY)
+		return GK_COAP_UNAUTHORIZED;
+	return err == GK_ERR_CRYPTO ? GK_COAP_BAD_REQUEST : GK_COAP_BAD_OPTION;
+}
+
+/* A verified request. */
+static void accept(struct gk_kdc *kdc, struct gk_client *client, const struct gk_exchange *exchange,
+		   struct gk_span request, struct gk_span plain, struct gk_oscore_ref *ref,
+		   struct gk_now now)
+{
+	uint64_t piv = gk_span_uint(gk_id_span(&ref->piv));
+	struct gk_coap inner;
+
+	if (gk_coap_parse(plain, &inner)) {
+		reply_plain(kdc, exchange, GK_COAP_BAD_REQUEST);
+		return;
+	}
+	if (client->candidate)
+		client = gk_client_confirm(kdc, client, now);
+	if (!client) {
+		reply_plain(kdc, exchange, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	if (!is_synchronised(&client->assoc, &inner, piv)) {
+		challenge(kdc, client, exchange, request, ref, now);
+		return;
+	}
+	gk_window_accept(&client->assoc.ctx.window, piv);
+	serve(kdc, client, exchange, request, &inner, ref, now);
+}
+
+static void unprotect(struct gk_kdc *kdc, struct gk_client *client,
+		      const struct gk_exchange *exchange, struct gk_span message, struct gk_now now)
+{
+	uint8_t *plain = gk_alloc(&kdc->env, message.len + 1);
+	struct gk_buf buf = gk_buf(plain, message.len + 1);
+	struct gk_oscore_ref ref;
+	bool fresh = false;
+	enum gk_err err = GK_ERR_NO_MEMORY;
+
+	if (plain)
+		err = gk_oscore_unprotect_request(&client->assoc.ctx, message, &buf, &ref, &fresh);
+	if (!err && !fresh)
+		err = GK_ERR_REPLAY;
+	if (err)
+		reply_plain(kdc, exchange, code_of(err));
+	else
+		accept(kdc, client, exchange, message, gk_buf_span(&buf), &ref, now);
+	gk_free(&kdc->env, plain, message.len + 1);
+}
+
+enum gk_err gk_client_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange,
+			      struct gk_span message, struct gk_now now)
+{
+	struct gk_oscore_option option;
+	struct gk_client *client;
+
+	if (gk_oscore_peek(message, &option, NULL) || option.group || !option.has_kid) {
+		reply_plain(kdc, exchange, GK_COAP_BAD_OPTION);
+		return GK_OK;
+	}
+	client = gk_client_find_by_kid(kdc, option.kid);
+	if (!client || client->exp.s <= now.utc.s)
+		reply_plain(kdc, exchange, GK_COAP_UNAUTHORIZED);
+	else if (gk_kept_matches(&client->assoc.kept, exchange, message, now))
+		gk_queue_reply(&kdc->queue, exchange, gk_blob_span(&client->assoc.kept.answer));
+	else
+		unprotect(kdc, client, exchange, message, now);
+	return gk_queue_err(&kdc->queue);
+}

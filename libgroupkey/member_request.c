@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * What a member asks of the KDC, and what the answers mean: a row of a table for each kind.
+ */
+#include "member_task.h"
+
+#include <string.h>
+
+#define PAYLOAD_ROOM        1024
+#define TOKEN_REFUSED_SHIFT 6
+#define ID1_LEN             2
+#define MASTER_SALT_ROOM    128
+
+/* ---- POST /authz-info (RFC 9203 section 4.1) ---- */
+
+static enum gk_err build_token(struct gk_task_request *r)
+{
+	uint8_t bytes[PAYLOAD_ROOM + 64];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_member *m = r->m;
+	enum gk_err err = gk_random(&m->env, m->n1, sizeof(m->n1));
+
+	m->id1.len = ID1_LEN;
+	if (!err)
+		err = gk_random(&m->env, m->id1.data, ID1_LEN);
+	if (err)
+		return err;
+	gk_put_map(&buf, 4);
+	gk_put_int(&buf, GK_ACE_ACCESS_TOKEN);
+	gk_put_bytes(&buf, gk_blob_span(&m->token));
+	gk_put_int(&buf, GK_ACE_NONCE1);
+	gk_put_bytes(&buf, gk_span(m->n1, sizeof(m->n1)));
+	gk_put_int(&buf, GK_ACE_CLIENT_RECIPIENTID);
+	gk_put_bytes(&buf, gk_id_span(&m->id1));
+	gk_put_int(&buf, GK_ACE_SIGN_INFO);
+	gk_put_null(&buf);
+	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE);
+	gk_coap_put_payload(&r->w, gk_buf_span(&buf));
+	return gk_buf_err(&buf);
+}
+
+enum { T_NONCE2, T_ID2, T_SIGN_INFO, T_CHALLENGE, T_COUNT };
+
+static const struct gk_cbor_field token_fields[T_COUNT] = {
+	[T_NONCE2] = { GK_ACE_NONCE2, GK_CBOR_BYTES, true },
+	[T_ID2] = { GK_ACE_SERVER_RECIPIENTID, GK_CBOR_BYTES, true },
+	[T_SIGN_INFO] = { GK_ACE_SIGN_INFO, GK_CBOR_ARRAY, false },
+	[T_CHALLENGE] = { GK_ACE_KDCCHALLENGE, GK_CBOR_BYTES, false },
+};
+
+static void set_sign_alg(struct gk_member *m, struct gk_span group, int64_t alg)
+{
+	for (size_t i = 0; i < m->group_count; i++) {
+		struct gk_membership *ms = m->groups[i];
+
+		if (gk_span_equal(gk_membership_name(ms), group) && gk_sign_curve(alg))
+			ms->sign_alg = (int)alg;
+	}
+}
+
+/* sign_info_entry = [id, sign_alg, ...]; the id is a name or an array of names (R 3.3). */
+static void take_entry(struct gk_member *m, struct gk_span encoded)
+{
+	struct gk_cbor c = gk_cbor(encoded), names;
+	struct gk_cbor_iter fields = gk_cbor_array(&c), it;
+	struct gk_cbor_item id, alg;
+
+	if (!gk_cbor_more(&c, &fields))
+		return;
+	id = gk_cbor_item(&c, GK_CBOR_TEXT | GK_CBOR_ARRAY);
+	if (!gk_cbor_more(&c, &fields))
+		return;
+	alg = gk_cbor_item(&c, GK_CBOR_INT);
+	if (c.err)
+		return;
+	if (id.kind == GK_CBOR_TEXT) {
+		set_sign_alg(m, id.string, alg.number);
+		return;
+	}
+	names = gk_cbor(id.encoded);
+	it = gk_cbor_array(&names);
+	while (gk_cbor_more(&names, &it))
+		set_sign_alg(m, gk_cbor_text(&names), alg.number);
+}
+
+static void take_sign_info(struct gk_member *m, struct gk_span encoded)
+{
+	struct gk_cbor c = gk_cbor(encoded);
+	struct gk_cbor_iter it = gk_cbor_array(&c);
+
+	while (gk_cbor_more(&c, &it))
+		take_entry(m, gk_cbor_item(&c, GK_CBOR_ARRAY).encoded);
+}
+
+static void take_challenge(struct gk_member *m, const struct gk_cbor_item *item)
+{
+	if (!item->kind || item->string.len > sizeof(m->challenge))
+		return;
+	memcpy(m->challenge, item->string.data, item->string.len);
+	m->challenge_len = (uint8_t)item->string.len;
+}
+
+/* O 4.3: Sender ID = what the KDC chose, Recipient ID = ours. */
+static enum gk_err derive(struct gk_member *m, struct gk_span n2, struct gk_span id2)
+{
+	uint8_t bytes[MASTER_SALT_ROOM];
+	struct gk_buf salt = gk_buf(bytes, sizeof(bytes));
+	struct gk_oscore ctx = { 0 };
+	enum gk_err err;
+
+	gk_put_bytes(&salt, gk_span(m->salt, m->salt_len));
+	gk_put_bytes(&salt, gk_span(m->n1, sizeof(m->n1)));
+	gk_put_bytes(&salt, n2);
+	if (salt.overflow)
+		return GK_ERR_RANGE;
+	err = gk_oscore_init(&ctx,
+			     &(struct gk_oscore_input){ .alg = GK_ALG_AES_CCM_16_64_128,
+							.hkdf = GK_ALG_HMAC_256,
+							.master_secret = gk_span(m->ms, m->ms_len),
+							.master_salt = gk_buf_span(&salt),
+							.sender_id = id2,
+							.recipient_id = gk_id_span(&m->id1) });
+	if (err)
+		return err;
+	gk_oscore_wipe(&m->assoc);
+	m->assoc = ctx;
+	gk_wipe(&ctx, sizeof(ctx));
+	return GK_OK;
+}
+
+static void done_token(struct gk_task_answer *a)
+{
+	struct gk_cbor_item item[T_COUNT];
+
+	if (a->msg->code == GK_COAP_UNAVAILABLE) {
+		gk_task_complain(a->m, NULL, "the KDC cannot take the token now");
+		gk_task_pause(a->m, ++a->m->failures, a->now);
+		return;
+	}
+	if (a->msg->code != GK_COAP_CREATED) {
+		gk_task_complain(a->m, NULL, "the KDC refuses the token");
+		gk_task_pause(a->m, TOKEN_REFUSED_SHIFT, a->now);
+		return;
+	}
+	if (gk_cbor_read_map(a->msg->payload, token_fields, T_COUNT, item) ||
+	    derive(a->m, item[T_NONCE2].string, item[T_ID2].string)) {
+		gk_task_complain(a->m, NULL, "the KDC's answer to the token is malformed");
+		gk_task_pause(a->m, TOKEN_REFUSED_SHIFT, a->now);
+		return;
+	}
+	take_challenge(a->m, &item[T_CHALLENGE]);
+	if (item[T_SIGN_INFO].kind)
+		take_sign_info(a->m, item[T_SIGN_INFO].encoded);
+}
+
+/* ---- the Join Request (R 4.3.1, P 6.1) ---- */
+
+static void put_control_uri(struct gk_buf *buf, const struct gk_task_request *r)
+{
+	uint8_t bytes[160];
+	struct gk_buf uri = gk_buf(bytes, sizeof(bytes));
+
+	gk_buf_add(&uri, gk_blob_span(&r->m->control_base));
+	gk_buf_add(&uri, gk_span_str("/ace-group/"));
+	gk_buf_add(&uri, gk_membership_name(r->ms));
+	gk_buf_byte(&uri, '/');
+	gk_membership_put_segment(r->ms, &uri);
+	gk_put_int(buf, GK_PARAM_CONTROL_URI);
+	gk_put_text(buf, gk_buf_span(&uri));
+}
+
+static enum gk_err put_evidence(struct gk_buf *buf, const struct gk_task_request *r,
+				struct gk_span scope)
+{
+	uint8_t bytes[256], sig[GK_SIG_LEN];
+	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
+	int alg = r->ms->sign_alg;
+	enum gk_err err;
+
+	gk_pop_put_client(&pop, scope, gk_span(r->m->challenge, r->m->challenge_len),
+			  gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
+	err = gk_buf_err(&pop);
+	if (!err)
+		err = gk_sign(gk_member_key(r->m, alg), gk_buf_span(&pop), sig);
+	if (err)
+		return err;
+	gk_put_int(buf, GK_PARAM_CLIENT_CRED);
+	gk_put_bytes(buf, gk_member_cred(r->m, alg));
+	gk_put_int(buf, GK_PARAM_CLIENT_CRED_VERIFY);
+	gk_put_bytes(buf, gk_span(sig, sizeof(sig)));
+	return GK_OK;
+}
+
+static enum gk_err build_join(struct gk_task_request *r)
+{
+	uint8_t bytes[PAYLOAD_ROOM], scope_bytes[GK_GROUP_NAME_MAX + 16];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
+	bool monitor = r->ms->roles == GK_ROLE_MONITOR;
+	enum gk_err err = gk_random(&r->m->env, r->ms->n_c, sizeof(r->ms->n_c));
+
+	if (err)
+		return err;
+	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
+	gk_put_map(&buf, 4 + (monitor ? 0u : 2u));
+	gk_put_int(&buf, GK_PARAM_SCOPE);
+	gk_put_bytes(&buf, gk_buf_span(&scope));
+	gk_put_int(&buf, GK_PARAM_GET_CREDS);
+	gk_put_null(&buf);
+	gk_put_int(&buf, GK_PARAM_CNONCE);
+	gk_put_bytes(&buf, gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
+	put_control_uri(&buf, r);
+	if (!monitor)
+		err = put_evidence(&buf, r, gk_buf_span(&scope));
+	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	gk_coap_put_payload(&r->w, gk_buf_span(&buf));
+	return err ? err : gk_buf_err(&buf);
+}
+
+/* The KDC shows that it has the key of its credential, for our nonce; before anything of the
+ * answer is used (P 6.4). */
+static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_material *material)
+{
+	uint8_t bytes[128];
+	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
+	struct gk_public_key key;
+
+	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), material->kdc_nonce);
+	return !pop.overflow && gk_ccs_read(material->kdc_cred, &key) == GK_OK &&
+	       key.crv == gk_sign_curve(material->algorithms.sign_alg) &&
+	       gk_verify(&key, gk_buf_span(&pop), material->kdc_verify) == GK_OK;
+}
+
+/* The last segment of Location-Path ace-group/G/nodes/NODENAME. */
+static bool take_node_name(struct gk_membership *ms, const struct gk_coap *msg)
+{
+	struct gk_coap_iter it = gk_coap_options(msg);
+	struct gk_span last = { NULL, 0 };
+
+	while (gk_coap_next(&it)) {
+		if (it.number == GK_OPT_LOCATION_PATH)
+			last = it.value;
+	}
+	if (last.len == 0 || last.len > sizeof(ms->node))
+		return false;
+	memcpy(ms->node, last.data, last.len);
+	ms->node_len = (uint8_t)last.len;
+	return true;
+}
+
+/* Under one Gid a Sender ID may be used once: its sequence number would start again. */
+static bool repeats_sid(const struct gk_membership *ms, const struct gk_material *material)
+{
+	return ms->has_sid && material->has_sid &&
+	       gk_span_equal(gk_id_span(&ms->common.gid), material->gid) &&
+	       gk_span_equal(gk_id_span(&ms->sid), material->sid);
+}
+
+/* The answer is older than what a rekeying message has brought since it was made: of it only the
+ * Sender ID counts, which rekeyings leave alone. */
+static const char *enter_older(struct gk_membership *ms, const struct gk_material *material)
+{
+	if (!ms->has_material || (material->has_sid && gk_membership_set_sid(ms, material->sid)))
+		return "the Join Response is out of date";
+	return NULL;
+}
+
+static const char *install(struct gk_task_answer *a, const struct gk_material *material)
+{
+	struct gk_membership *ms = a->ms;
+
+	gk_blob_wipe(&a->m->env, &ms->held);
+	ms->has_sid = false;
+	ms->recovering = false;
+	ms->num = -1;
+	if (gk_membership_install(ms, material, a->now))
+		return "the group's material cannot be used";
+	if (material->ids.len)
+		gk_membership_keep_peers(ms, material->ids);
+	return NULL;
+}
+
+static const char *enter(struct gk_task_answer *a)
+{
+	struct gk_membership *ms = a->ms;
+	struct gk_material material;
+
+	if (gk_material_read(a->msg->payload, &material) || !material.has_algorithms)
+		return "the Join Response is malformed";
+	if (!kdc_is_genuine(ms, &material))
+		return "the KDC's evidence is wrong";
+	if (!take_node_name(ms, a->msg) ||
+	    gk_blob_set(&a->m->env, &ms->kdc_cred, material.kdc_cred))
+		return "the Join Response names no node";
+	if (repeats_sid(ms, &material))
+		return "the KDC gives us a Sender ID whose numbers are used";
+	return ms->in && material.num < ms->num ? enter_older(ms, &material)
+						: install(a, &material);
+}
+
+static void joined(struct gk_task_answer *a)
+{
+	const char *wrong = enter(a);
+
+	if (wrong) {
+		gk_task_complain(a->m, a->ms, wrong);
+		gk_task_want(a->ms, GK_TASK_JOIN);
+		gk_task_pause(a->m, ++a->m->failures, a->now);
+		return;
+	}
+	a->ms->in = true;
+	a->ms->wants = 0;
+	gk_member_note(a->ms, GK_NOTE_JOINED, GK_VIA_JOIN, NULL);
+}
+
+enum { R_SIGN_INFO, R_CHALLENGE, R_COUNT };
+
+static const struct gk_cbor_field refusal_fields[R_COUNT] = {
+	[R_SIGN_INFO] = { GK_PARAM_SIGN_INFO, GK_CBOR_ARRAY, false },
+	[R_CHALLENGE] = { GK_PARAM_KDCCHALLENGE, GK_CBOR_BYTES, false },
+};
+
+/* A 4.00 may tell how to do better: the group's algorithm, a new challenge (P 6.2.1). */
+static void take_advice(struct gk_task_answer *a)
+{
+	struct gk_cbor_item item[R_COUNT];
+
+	if (gk_coap_find_uint(a->msg, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_ACE_GROUPCOMM ||
+	    gk_cbor_read_map(a->msg->payload, refusal_fields, R_COUNT, item))
+		return;
+	if (item[R_SIGN_INFO].kind)
+		take_sign_info(a->m, item[R_SIGN_INFO].encoded);
+	take_challenge(a->m, &item[R_CHALLENGE]);
+}
+
+static void done_join(struct gk_task_answer *a)
+{
+	if (a->msg->code == GK_COAP_CREATED || a->msg->code == GK_COAP_CHANGED) {
+		joined(a);
+		return;
+	}
+	if (a->msg->code == GK_COAP_BAD_REQUEST)
+		take_advice(a);
+	gk_task_complain(a->m, a->ms, "the KDC refuses the join");
+	gk_task_want(a->ms, GK_TASK_JOIN);
+	gk_task_pause(a->m, ++a->m->failures, a->now);
+}
+
+/* ---- leaving ---- */
+
+static void done_leave(struct gk_task_answer *a)
+{
+	if (a->msg->code == GK_COAP_DELETED)
+		gk_membership_left(a->ms);
+	else
+		gk_task_complain(a->m, a->ms, "the KDC refuses to let us leave");
+}
+
+/* ---- catching up (P 11.3) ---- */
+
+static enum gk_err build_stale(struct gk_task_request *r)
+{
+	uint8_t bytes[9];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_int(&buf, r->ms->num);
+	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_CBOR);
+	gk_coap_put_payload(&r->w, gk_buf_span(&buf));
+	return GK_OK;
+}
+
+static void fetch_whole(struct gk_membership *ms)
+{
+	gk_blob_wipe(&ms->member->env, &ms->held);
+	gk_task_want(ms, GK_TASK_MATERIAL);
+}
+
+/* No payload: the KDC no longer knows, forget everybody. 4.00: it has nothing newer than ours. */
+static void done_stale(struct gk_task_answer *a)
+{
+	struct gk_membership *ms = a->ms;
+	bool told = a->msg->code == GK_COAP_CONTENT && a->msg->payload.len;
+	struct gk_material held;
+
+	if (told)
+		gk_membership_remove_peers(ms, a->msg->payload);
+	else
+		gk_membership_remove_all_peers(ms);
+	if (!ms->held.data || gk_material_read(gk_blob_span(&ms->held), &held))
+		gk_task_want(ms, GK_TASK_MATERIAL);
+	else if (told && !held.has_sid && gk_membership_lists_own(ms, a->msg->payload))
+		gk_membership_lose_sid(ms); /* ours is another's, or will be */
+	else if (!told && !held.has_sid && ms->has_sid)
+		fetch_whole(ms); /* it says which Sender ID is ours now; a monitor has none */
+	else
+		gk_membership_install_held(ms, GK_VIA_PULL, a->now);
+	if (ms->has_material && !ms->peer_count)
+		gk_task_want(ms, GK_TASK_CREDS);
+}
+
+/* Another Sender ID than ours: the answer that gave it to us was lost. */
+static bool sid_differs(const struct gk_membership *ms, const struct gk_material *material)
+{
+	return ms->has_sid && material->has_sid &&
+	       !gk_span_equal(gk_id_span(&ms->sid), material->sid);
+}
+
+/* Without newer material, and with ours at its end, only a new Sender ID is safe: our sequence
+ * number for the old one is given up, and may not start again (design D6). */
+static void take_material(struct gk_task_answer *a, const struct gk_material *material)
+{
+	struct gk_membership *ms = a->ms;
+
+	if (material->num > ms->num)
+		gk_membership_hold(ms, a->msg->payload, material->num);
+	else if (!ms->has_material || sid_differs(ms, material))
+		gk_membership_lose_sid(ms);
+}
+
+static void done_material(struct gk_task_answer *a)
+{
+	struct gk_material material;
+
+	if (a->msg->code != GK_COAP_CONTENT || gk_material_read(a->msg->payload, &material)) {
+		gk_task_complain(a->m, a->ms, "the KDC gives no material");
+		gk_task_want(a->ms, GK_TASK_MATERIAL);
+		gk_task_pause(a->m, ++a->m->failures, a->now);
+		return;
+	}
+	take_material(a, &material);
+}
+
+enum { C_NUM, C_CREDS, C_ROLES, C_IDS, C_COUNT };
+
+static const struct gk_cbor_field creds_fields[C_COUNT] = {
+	[C_NUM] = { GK_PARAM_NUM, GK_CBOR_UINT, true },
+	[C_CREDS] = { GK_PARAM_CREDS, GK_CBOR_ARRAY, true },
+	[C_ROLES] = { GK_PARAM_PEER_ROLES, GK_CBOR_ARRAY, true },
+	[C_IDS] = { GK_PARAM_PEER_IDENTIFIERS, GK_CBOR_ARRAY, true },
+};
+
+/* Credentials of a newer version than ours belong to it: fetch that first (P 11.3, case c). */
+static void done_creds(struct gk_task_answer *a)
+{
+	struct gk_cbor_item item[C_COUNT];
+
+	if (a->msg->code != GK_COAP_CONTENT ||
+	    gk_cbor_read_map(a->msg->payload, creds_fields, C_COUNT, item))
+		return; /* nobody has a credential: the zero-length byte string */
+	if (item[C_NUM].number > a->ms->num) {
+		gk_task_want(a->ms, GK_TASK_MATERIAL);
+		gk_task_want(a->ms, GK_TASK_CREDS);
+		return;
+	}
+	if (item[C_NUM].number < a->ms->num) {
+		gk_task_complain(a->m, a->ms, "the KDC is behind the version that it gave us");
+		gk_task_pause(a->m, ++a->m->failures, a->now);
+		return;
+	}
+	if (gk_membership_set_peers(a->ms, item[C_CREDS].encoded, item[C_ROLES].encoded,
+				    item[C_IDS].encoded, true))
+		gk_task_complain(a->m, a->ms, "credentials of others cannot be used");
+}
+
+static void done_check(struct gk_task_answer *a)
+{
+	struct gk_cbor c = gk_cbor(a->msg->payload);
+	int64_t num = gk_cbor_int(&c);
+
+	if (a->msg->code == GK_COAP_CONTENT && !gk_cbor_end(&c) &&
+	    (num > a->ms->num || !a->ms->has_material))
+		gk_task_want(a->ms, GK_TASK_MATERIAL);
+}
+
+/* ---- Key Renewal ---- */
+
+static const struct gk_cbor_field renew_fields[] = {
+	{ GK_PARAM_GROUP_SENDER_ID, GK_CBOR_BYTES, true },
+};
+
+/* 2.04, or 2.05 of older KDCs. */
+static void done_renew(struct gk_task_answer *a)
+{
+	struct gk_cbor_item item;
+
+	if ((a->msg->code != GK_COAP_CHANGED && a->msg->code != GK_COAP_CONTENT) ||
+	    gk_cbor_read_map(a->msg->payload, renew_fields, 1, &item) ||
+	    gk_membership_renew_sid(a->ms, item.string))
+		gk_task_complain(a->m, a->ms, "the KDC gives no new Sender ID");
+}
+
+/* ---- the table ---- */
+
+const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
+	[GK_TASK_TOKEN] = { GK_COAP_POST, NULL, build_token, done_token },
+	[GK_TASK_LEAVE] = { GK_COAP_DELETE, "*", NULL, done_leave },
+	[GK_TASK_JOIN] = { GK_COAP_POST, "", build_join, done_join },
+	[GK_TASK_STALE] = { GK_COAP_FETCH, "stale-sids", build_stale, done_stale },
+	[GK_TASK_MATERIAL] = { GK_COAP_GET, "*", NULL, done_material },
+	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
+	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
+	[GK_TASK_CHECK] = { GK_COAP_GET, "num", NULL, done_check },
+};

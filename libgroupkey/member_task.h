@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * Between the two halves of a member's exchanges with the KDC: the engine (member_task.c) and what
+ * is asked (member_request.c).
+ */
+#ifndef GK_MEMBER_TASK_H
+#define GK_MEMBER_TASK_H
+
+#include "member.h"
+
+/** A request being built. */
+struct gk_task_request {
+	struct gk_member *m;
+	struct gk_membership *ms; /* NULL for GK_TASK_TOKEN */
+	struct gk_coap_writer w;
+};
+
+/** An answer, verified where it had to be: the code says how it went. */
+struct gk_task_answer {
+	struct gk_member *m;
+	struct gk_membership *ms;
+	const struct gk_coap *msg;
+	struct gk_now now;
+};
+
+/** A kind of exchange. */
+struct gk_task_row {
+	uint8_t method;
+	const char *path; /* below ace-group/G; "*": ours below nodes; NULL: /authz-info */
+	/* options above Uri-Path, and payload; NULL: none */
+	enum gk_err (*build)(struct gk_task_request *r);
+	void (*done)(struct gk_task_answer *a);
+};
+extern const struct gk_task_row gk_task_rows[GK_TASK_COUNT];
+
+/** Tell of an error, of a group or (ms NULL) of the member as a whole. */
+void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason);
+/** No exchange for 2^shift seconds, and a random half as much. */
+void gk_task_pause(struct gk_member *m, unsigned shift, struct gk_now now);
+
+#endif
