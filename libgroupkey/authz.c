@@ -47,7 +47,7 @@ static void refuse(struct gk_call *call, uint8_t code, const char *reason)
 	gk_answer(call, code);
 }
 
-/* ---- a first token ---- */
+/* a first token */
 
 /* N1 and N2 make the association's Master Salt: bstr(salt) | bstr(N1) | bstr(N2) (O 4.3). */
 static enum gk_err derive(struct gk_client *client, const struct gk_cwt *cwt, struct gk_span n1,
@@ -192,7 +192,7 @@ static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
 	answer_created(call, client, gk_span(n2, sizeof(n2)), post[POST_SIGN_INFO].kind != 0);
 }
 
-/* ---- an update of access rights (O 4.1, 4.2): nonces and ids in it are ignored ---- */
+/* an update of access rights (O 4.1, 4.2): nonces and ids in it are ignored */
 
 static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
 {
@@ -213,7 +213,7 @@ static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
 	gk_client_recheck(call->kdc, client, call->now);
 }
 
-/* ---- both ---- */
+/* both */
 
 static bool read_post(struct gk_call *call, struct gk_cbor_item *post)
 {
@@ -250,7 +250,7 @@ void gk_authz_post(struct gk_call *call)
 	gk_wipe(claims, sizeof(claims));
 }
 
-/* ---- the gateway as its own AS ---- */
+/* the gateway as its own AS */
 
 static enum gk_err check_spec(const struct gk_kdc *kdc, const struct gk_client_spec *spec)
 {

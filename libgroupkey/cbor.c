@@ -26,7 +26,7 @@ struct token {
 	size_t len;        /* bytes, with the string's content */
 };
 
-/* ---- heads ------------------------------------------------------------------------------- */
+/* heads */
 
 static enum gk_cbor_kind kind_of(uint8_t initial)
 {
@@ -177,7 +177,7 @@ static enum gk_err read_token(struct gk_span in, struct token *token)
 	return GK_OK;
 }
 
-/* ---- whole items ------------------------------------------------------------------------- */
+/* whole items */
 
 /** A container whose end has not been reached. */
 struct level {
@@ -249,7 +249,7 @@ static enum gk_err measure_item(struct gk_span in, size_t *len)
 	return GK_OK;
 }
 
-/* ---- the cursor -------------------------------------------------------------------------- */
+/* the cursor */
 
 struct gk_cbor gk_cbor(struct gk_span input)
 {
@@ -389,7 +389,7 @@ bool gk_cbor_tag(struct gk_cbor *c, uint64_t *tag)
 	return true;
 }
 
-/* ---- containers -------------------------------------------------------------------------- */
+/* containers */
 
 static struct gk_cbor_iter enter(struct gk_cbor *c, unsigned accept)
 {
@@ -519,7 +519,7 @@ enum gk_err gk_cbor_read_map(struct gk_span input, const struct gk_cbor_field *f
 	return gk_cbor_end(&c);
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* writing */
 
 void gk_put_uint(struct gk_buf *buf, uint64_t value)
 {

@@ -11,7 +11,7 @@
 #define KID_LEN        3
 #define KID_TRIES      16
 
-/* ---- finding ---- */
+/* finding */
 
 struct gk_client *gk_client_find(const struct gk_kdc *kdc, struct gk_span id)
 {
@@ -57,7 +57,7 @@ enum gk_err gk_client_choose_kid(struct gk_kdc *kdc, struct gk_span other, struc
 	return GK_ERR_NO_SPACE;
 }
 
-/* ---- life ---- */
+/* life */
 
 enum gk_err gk_client_new(struct gk_kdc *kdc, struct gk_client **out)
 {
@@ -113,7 +113,7 @@ enum gk_err gk_client_link(struct gk_kdc *kdc, struct gk_client *client)
 	return GK_OK;
 }
 
-/* ---- candidates ---- */
+/* candidates */
 
 static void remove_candidate(struct gk_kdc *kdc, struct gk_client *candidate)
 {
@@ -189,7 +189,7 @@ void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now)
 	arm_candidate_timer(kdc);
 }
 
-/* ---- a candidate proves that it has the key ---- */
+/* a candidate proves that it has the key */
 
 /* Looked at again before long, since the calendar may be corrected meanwhile. */
 static int64_t expiry_ms(const struct gk_client *client, struct gk_now now)
@@ -293,7 +293,7 @@ bool gk_client_may_churn(struct gk_client *client, struct gk_now now)
 	return true;
 }
 
-/* ---- answers in blocks ---- */
+/* answers in blocks */
 
 void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client)
 {

@@ -15,7 +15,7 @@
 #define EXTENDED_MAX   (BASE_2 + UINT16_MAX)
 #define PAYLOAD_MARKER 0xff
 
-/* ---- reading ----------------------------------------------------------------------------- */
+/* reading */
 
 static bool read_bytes(struct gk_span *rest, size_t len, struct gk_span *bytes)
 {
@@ -142,7 +142,7 @@ size_t gk_coap_path(const struct gk_coap *msg, struct gk_span *segments, size_t 
 	return count;
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* writing */
 
 struct gk_coap_writer gk_coap_begin(struct gk_buf *buf, uint8_t code)
 {

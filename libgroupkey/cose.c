@@ -46,7 +46,7 @@ static void put_sig_structure(struct gk_buf *buf, struct gk_span protected_heade
 	gk_put_bytes(buf, payload);
 }
 
-/* ---- keys -------------------------------------------------------------------------------- */
+/* keys */
 
 // What a COSE_Key looks like on each curve (RFC 9053 section 7); an algorithm of 0: none.
 struct curve {
@@ -173,7 +173,7 @@ void gk_cose_key_put(struct gk_buf *buf, const struct gk_public_key *key)
 	}
 }
 
-/* ---- messages ---------------------------------------------------------------------------- */
+/* messages */
 
 enum { HEADER_ALG, HEADER_CRIT, HEADER_IV, HEADER_PARTIAL_IV, HEADER_COUNT };
 

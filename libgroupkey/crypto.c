@@ -52,7 +52,7 @@ static enum gk_err outcome(int ret)
 	return ret == 0 ? GK_OK : GK_ERR_CRYPTO;
 }
 
-/* ---- wolfSSL's random source ------------------------------------------------------------- */
+/* wolfSSL's random source */
 
 #if GK_HAVE_CRYPTO_CB
 
@@ -135,7 +135,7 @@ void gk_global_cleanup(void)
 	gk_wipe(&gk_global, sizeof(gk_global));
 }
 
-/* ---- bytes ------------------------------------------------------------------------------- */
+/* bytes */
 
 /** wolfSSL refuses NULL in some places even where the length is 0. */
 static const uint8_t *bytes_of(struct gk_span span)
@@ -173,7 +173,7 @@ enum gk_err gk_random(const struct gk_env *env, uint8_t *out, size_t len)
 	return env->random(env->ctx, out, len) ? GK_OK : GK_ERR_ENTROPY;
 }
 
-/* ---- AEAD -------------------------------------------------------------------------------- */
+/* AEAD */
 
 static const struct gk_aead aeads[] = {
 	{ .alg = GK_ALG_AES_CCM_16_64_128, .key_len = 16, .nonce_len = 13, .tag_len = 8 },
@@ -268,7 +268,7 @@ enum gk_err gk_aead_open(const struct gk_aead *aead, struct gk_span key, struct 
 	return settle(out, dest, len, ret);
 }
 
-/* ---- hashes ------------------------------------------------------------------------------ */
+/* hashes */
 
 enum gk_err gk_sha256(struct gk_span data, uint8_t out[static GK_HASH_LEN])
 {
@@ -289,7 +289,7 @@ enum gk_err gk_hkdf(struct gk_span salt, struct gk_span ikm, struct gk_span info
 			       (word32)len));
 }
 
-/* ---- P-256 ------------------------------------------------------------------------------- */
+/* P-256 */
 
 static int p256_begin(ecc_key *ecc)
 {
@@ -491,7 +491,7 @@ static enum gk_err p256_agree(const struct gk_key_pair *own, const struct gk_pub
 	return outcome(ret);
 }
 
-/* ---- Ed25519 ----------------------------------------------------------------------------- */
+/* Ed25519 */
 
 #if GK_HAVE_ED25519
 
@@ -613,7 +613,7 @@ static enum gk_err ed25519_sign(const struct gk_key_pair *key, struct gk_span me
 
 #endif
 
-/* ---- X25519 ------------------------------------------------------------------------------ */
+/* X25519 */
 
 #if GK_HAVE_CURVE25519
 
@@ -656,7 +656,7 @@ static enum gk_err x25519_agree(const struct gk_key_pair *own, const struct gk_p
 
 #endif
 
-/* ---- curves ------------------------------------------------------------------------------ */
+/* curves */
 
 /** What can be done on a curve; NULL: nothing of the kind. Outputs may be spoilt on error. */
 struct curve {
@@ -735,7 +735,7 @@ int gk_sign_curve(int64_t alg)
 	return 0;
 }
 
-/* ---- keys -------------------------------------------------------------------------------- */
+/* keys */
 
 enum gk_err gk_key_from_private(int crv, struct gk_span d, struct gk_key_pair *key)
 {
@@ -799,7 +799,7 @@ void gk_key_pair_wipe(struct gk_key_pair *key)
 	gk_wipe(key, sizeof(*key));
 }
 
-/* ---- signatures and key agreement -------------------------------------------------------- */
+/* signatures and key agreement */
 
 enum gk_err gk_sign(const struct gk_key_pair *key, struct gk_span message,
 		    uint8_t sig[static GK_SIG_LEN])

@@ -67,7 +67,7 @@ static bool is_there(const struct gk_cbor_item *item)
 	return item->kind != GK_CBOR_NONE;
 }
 
-/* ---- the wrapper ------------------------------------------------------------------------- */
+/* the wrapper */
 
 static struct gk_span skip_cwt_tag(struct gk_span token)
 {
@@ -132,7 +132,7 @@ static enum gk_cwt_fault wrapper_fault(enum gk_err err)
 	}
 }
 
-/* ---- the claims -------------------------------------------------------------------------- */
+/* the claims */
 
 static enum gk_cwt_fault check_issuer(struct reading *r)
 {
@@ -326,7 +326,7 @@ enum gk_cwt_fault gk_cwt_read(const struct gk_cwt_issuer *issuer, struct gk_span
 	return fault;
 }
 
-/* ---- issuing ----------------------------------------------------------------------------- */
+/* issuing */
 
 static void put_text_claim(struct gk_buf *buf, int label, struct gk_span text)
 {

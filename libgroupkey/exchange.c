@@ -10,7 +10,7 @@
 #define NOTICE_PAUSE_MS 1000  /* until one that could not be sent is tried again ... */
 #define NOTICE_LIFE_MS  60000 /* ... and for how long */
 
-/* ---- sending under an association ---- */
+/* sending under an association */
 
 /* Sequence numbers are stored ahead of their use (RFC 8613 B.1.1). */
 static void reserve_sequence(struct gk_kdc *kdc, struct gk_client *client)
@@ -229,7 +229,7 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 	free_request(kdc, request);
 }
 
-/* ---- receiving under an association ---- */
+/* receiving under an association */
 
 /* Errors of OSCORE itself go unprotected (RFC 8613 section 8.2), with Max-Age 0. */
 static void reply_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange, uint8_t code)

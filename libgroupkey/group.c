@@ -9,7 +9,7 @@
 #define STALE_MANY    64
 #define GID_EPOCH_LEN 4
 
-/* ---- the group itself ---- */
+/* the group itself */
 
 enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name, struct gk_group **out)
 {
@@ -109,7 +109,7 @@ struct gk_utc gk_group_exp(const struct gk_group *group, struct gk_now now)
 	return (struct gk_utc){ now.utc.s + gk_group_exi(group, now) };
 }
 
-/* ---- Sender IDs and stale sets (P 6.3, 7.1) ---- */
+/* Sender IDs and stale sets (P 6.3, 7.1) */
 
 struct gk_stale_set *gk_group_stale_now(struct gk_group *group)
 {
@@ -200,7 +200,7 @@ enum gk_err gk_group_choose_sid(struct gk_group *group, struct gk_id *sid)
 	return GK_OK;
 }
 
-/* ---- material ---- */
+/* material */
 
 static bool prefix_taken(const struct gk_group *group)
 {
@@ -294,7 +294,7 @@ void gk_group_schedule_rekey(struct gk_group *group, struct gk_now now)
 			     now.mono.ms + group->config.coalesce_ms);
 }
 
-/* ---- members ---- */
+/* members */
 
 struct gk_node *gk_group_node_of(const struct gk_group *group, const struct gk_client *client)
 {

@@ -11,7 +11,7 @@
 
 static const struct gk_span nothing;
 
-/* ---- the Common Context ------------------------------------------------------------------ */
+/* the Common Context */
 
 /** Find an algorithm that may be unset. @return false: set, and not in this build */
 static bool find_aead(int64_t alg, const struct gk_aead **aead)
@@ -131,7 +131,7 @@ size_t gk_group_id_max(const struct gk_group_common *common)
 	return shorter - NONCE_BESIDE_ID;
 }
 
-/* ---- sender and recipients --------------------------------------------------------------- */
+/* sender and recipients */
 
 /** Derive the key of a member whose credential has this public key. */
 static enum gk_err derive_member(const struct gk_group_common *common, struct gk_span id,
@@ -201,7 +201,7 @@ enum gk_err gk_group_recipient_init(const struct gk_group_common *common, struct
 	return err;
 }
 
-/* ---- what a message is made with --------------------------------------------------------- */
+/* what a message is made with */
 
 /** One message in group mode, going out or coming in. */
 struct envelope {
@@ -366,7 +366,7 @@ static bool is_group_request(const struct gk_group_common *common, const struct 
 	return ref->piv.len > 0 && ref->kid.len <= gk_group_id_max(common);
 }
 
-/* ---- protecting -------------------------------------------------------------------------- */
+/* protecting */
 
 static bool has_sequence(const struct gk_group_sender *own)
 {
@@ -489,7 +489,7 @@ enum gk_err gk_group_protect_response(const struct gk_group_common *common,
 	return protect(common, own, ref, &opt, message, false, out);
 }
 
-/* ---- verifying --------------------------------------------------------------------------- */
+/* verifying */
 
 /** A received message, taken apart. */
 struct received {

@@ -182,7 +182,7 @@ GK_MUST_CHECK enum gk_err gk_group_unprotect_response(const struct gk_group_comm
 						      const struct gk_oscore_ref *ref,
 						      struct gk_span message, struct gk_buf *out);
 
-/* ---- parts, shared with the pairwise mode ------------------------------------------------ */
+/* parts, shared with the pairwise mode */
 
 /** Append aad_array (G 3.4). @param option, sender_cred  of the message, not of its request */
 void gk_group_put_external_aad(struct gk_buf *buf, const struct gk_group_common *common,

@@ -44,7 +44,7 @@
 #define GK_MUST_CHECK
 #endif
 
-/* ---- bytes ------------------------------------------------------------------------------- */
+/* bytes */
 
 /** Bytes to read. Borrowed: whoever hands one out says how long it lasts. */
 struct gk_span {
@@ -70,7 +70,7 @@ struct gk_id {
 	uint8_t data[8];
 };
 
-/* ---- errors ------------------------------------------------------------------------------ */
+/* errors */
 
 /**
  * Why a call failed. Values are never renumbered. On any error the object and the outputs are as
@@ -104,7 +104,7 @@ enum gk_err {
 /** @return a sentence for 'err', static; never NULL. */
 GK_API const char *gk_strerror(enum gk_err err);
 
-/* ---- time and environment ---------------------------------------------------------------- */
+/* time and environment */
 
 /** Elapsed time in milliseconds since any fixed point; never goes back. */
 struct gk_mono {
@@ -148,7 +148,7 @@ GK_API GK_MUST_CHECK enum gk_err gk_global_init(const struct gk_env *env);
 /** Undo gk_global_init(). */
 GK_API void gk_global_cleanup(void);
 
-/* ---- what goes in and comes out ----------------------------------------------------------- */
+/* what goes in and comes out */
 
 /** A UDP endpoint. IPv6 only; 'scope' is the interface index, which link-local addresses need. */
 struct gk_addr {
@@ -251,7 +251,7 @@ struct gk_event {
 	struct gk_note note;
 };
 
-/* ---- the KDC ------------------------------------------------------------------------------ */
+/* the KDC */
 
 struct gk_kdc;
 
@@ -427,7 +427,7 @@ GK_API bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_gr
 GK_API bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span group, size_t *at,
 			       struct gk_member_info *info);
 
-/* ---- the member --------------------------------------------------------------------------- */
+/* the member */
 
 struct gk_member;
 

@@ -48,7 +48,7 @@ struct join {
 	struct gk_blob new_cred, new_path; /* copies, made before anything changes */
 };
 
-/* ---- refusals ---- */
+/* refusals */
 
 static void note_refusal(const struct join *join, const char *reason)
 {
@@ -82,7 +82,7 @@ static void refuse_error(const struct join *join, uint8_t code, unsigned error, 
 	gk_answer_error(join->call, code, error);
 }
 
-/* ---- checks; each returns true to go on, or has put the refusal into the reply ---- */
+/* checks; each returns true to go on, or has put the refusal into the reply */
 
 static bool check_form(struct join *join)
 {
@@ -247,7 +247,7 @@ static bool check_evidence(struct join *join)
 	return true;
 }
 
-/* ---- what can fail, made beforehand ---- */
+/* what can fail, made beforehand */
 
 static enum gk_err sign_evidence(struct join *join)
 {
@@ -280,7 +280,7 @@ static void drop_parts(struct join *join)
 	gk_blob_wipe(&join->call->kdc->env, &join->new_path);
 }
 
-/* ---- the answer ---- */
+/* the answer */
 
 static bool roles_match(const struct gk_cbor_item *filter, uint32_t roles)
 {
@@ -366,7 +366,7 @@ static void answer_joined(struct join *join, const struct gk_node *node, uint8_t
 	gk_free(env, bytes, room);
 }
 
-/* ---- the change of state ---- */
+/* the change of state */
 
 static void fill_node(struct join *join, struct gk_node *node)
 {

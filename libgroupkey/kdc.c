@@ -8,7 +8,7 @@
 
 #define REPLY_ROOM 1024
 
-/* ---- life ---- */
+/* life */
 
 static enum gk_err seed_tables(struct gk_kdc *kdc)
 {
@@ -129,7 +129,7 @@ void gk_kdc_release_timers(struct gk_kdc *kdc, size_t count)
 	kdc->timers_wanted -= count;
 }
 
-/* ---- own keys ---- */
+/* own keys */
 
 static size_t key_slot(int sign_alg)
 {
@@ -170,7 +170,7 @@ static enum gk_err need_key(struct gk_kdc *kdc, int sign_alg)
 	return err ? err : gk_blob_set(&kdc->env, &kdc->sign_cred[i], gk_buf_span(&cred));
 }
 
-/* ---- groups ---- */
+/* groups */
 
 void gk_group_defaults(struct gk_group_config *config)
 {
@@ -284,7 +284,7 @@ enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct gk_record *record, s
 	return gk_record_restore(kdc, record, now);
 }
 
-/* ---- what arrives ---- */
+/* what arrives */
 
 static void receive_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange,
 			  const struct gk_coap *msg, struct gk_now now)
@@ -357,7 +357,7 @@ enum gk_err gk_kdc_blind(struct gk_kdc *kdc, bool blind, struct gk_now now)
 	return gk_queue_err(&kdc->queue);
 }
 
-/* ---- what is due ---- */
+/* what is due */
 
 static void due_client(struct gk_kdc *kdc, void *owner, struct gk_now now)
 {
@@ -431,7 +431,7 @@ bool gk_kdc_event(struct gk_kdc *kdc, struct gk_event *event)
 	return gk_queue_take(&kdc->queue, event);
 }
 
-/* ---- notes ---- */
+/* notes */
 
 void gk_kdc_note(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_node *node,
 		 const char *reason)
@@ -464,7 +464,7 @@ void gk_kdc_note_group(struct gk_kdc *kdc, enum gk_note_kind kind, const struct 
 						      .reason = reason });
 }
 
-/* ---- the operator ---- */
+/* the operator */
 
 static struct gk_group *served_group(const struct gk_kdc *kdc, struct gk_span name)
 {

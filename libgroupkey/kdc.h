@@ -235,7 +235,7 @@ struct gk_call {
 	struct gk_blob large; /* where the reply is if gk_answer_reserve() was called */
 };
 
-/* ---- kdc.c ---- */
+/* kdc.c */
 /** Tell the operator of something about a node. */
 void gk_kdc_note(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_node *node,
 		 const char *reason);
@@ -249,7 +249,7 @@ struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg);
 GK_MUST_CHECK enum gk_err gk_kdc_reserve_timers(struct gk_kdc *kdc, size_t count);
 void gk_kdc_release_timers(struct gk_kdc *kdc, size_t count);
 
-/* ---- client.c ---- */
+/* client.c */
 struct gk_client *gk_client_find(const struct gk_kdc *kdc, struct gk_span id);
 /** ... by our Recipient ID; candidates too. */
 struct gk_client *gk_client_find_by_kid(const struct gk_kdc *kdc, struct gk_span kid);
@@ -305,10 +305,10 @@ void gk_client_drop_notices(struct gk_kdc *kdc);
 /** One of our requests never left. */
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
 
-/* ---- authz.c ---- */
+/* authz.c */
 void gk_authz_post(struct gk_call *call);
 
-/* ---- resource.c ---- */
+/* resource.c */
 /** Serve a request; call->reply gets the answer. */
 void gk_resource_serve(struct gk_call *call);
 /** Make room for an answer with a payload of 'size' bytes. @return GK_ERR_NO_MEMORY */
@@ -319,7 +319,7 @@ void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 		    struct gk_span payload);
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error);
 
-/* ---- answer_block.c ---- */
+/* answer_block.c */
 /**
  * Serve a later block of an answer that is under way.
  * @return false: the request asks for no later block; serve it in the usual way
@@ -328,10 +328,10 @@ bool gk_block_continue(struct gk_call *call);
 /** If the answer is too large for one message, keep it and leave its first block in the reply. */
 void gk_block_begin(struct gk_call *call);
 
-/* ---- join.c ---- */
+/* join.c */
 void gk_join_post(struct gk_call *call);
 
-/* ---- group.c ---- */
+/* group.c */
 /** An empty group, linked into the KDC, neither served nor with material. */
 GK_MUST_CHECK enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name,
 				       struct gk_group **group);
@@ -380,7 +380,7 @@ struct gk_span gk_node_name(const struct gk_node *node);
 void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
 		     struct gk_now now);
 
-/* ---- material.c ---- */
+/* material.c */
 /** Append a sign_info entry of a group (R 3.3). */
 void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group);
 
@@ -418,7 +418,7 @@ GK_MUST_CHECK enum gk_err gk_evidence_make(const struct gk_kdc *kdc, int sign_al
 void gk_evidence_put(struct gk_buf *buf, const struct gk_kdc *kdc, int sign_alg,
 		     const struct gk_evidence *evidence);
 
-/* ---- delivery.c ---- */
+/* delivery.c */
 /** All members but 'group->joiner' need the present material. */
 void gk_delivery_begin(struct gk_group *group, struct gk_now now);
 /** Send what may be sent now. */
@@ -436,7 +436,7 @@ void gk_delivery_wake(struct gk_node *node, struct gk_now now);
 /** Forget a node that is being removed. */
 void gk_delivery_forget(struct gk_node *node);
 
-/* ---- presence.c ---- */
+/* presence.c */
 void gk_presence_seen(struct gk_node *node, struct gk_now now);
 /** A probe never left: it does not count. */
 void gk_presence_unsent(struct gk_node *node, struct gk_now now);
@@ -447,7 +447,7 @@ void gk_presence_excuse(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
 
-/* ---- record.c ---- */
+/* record.c */
 void gk_record_kdc(struct gk_kdc *kdc);
 void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client);
 void gk_record_client_gone(struct gk_kdc *kdc, const struct gk_client *client);

@@ -42,7 +42,7 @@ void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
 	gk_put_int(buf, GK_HEADER_KCCS);
 }
 
-/* ---- the 'key' map and what goes with it (P 6.3, 9.1, 11.1) ---- */
+/* the 'key' map and what goes with it (P 6.3, 9.1, 11.1) */
 
 static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
 {
@@ -83,7 +83,7 @@ void gk_group_put_material(struct gk_buf *buf, const struct gk_group *group, boo
 	put_int_pair(buf, GK_PARAM_EXI, gk_group_exi(group, now));
 }
 
-/* ---- credentials ---- */
+/* credentials */
 
 static void put_cred(struct gk_buf *buf, const struct gk_node *node)
 {
@@ -132,7 +132,7 @@ void gk_group_put_peers(struct gk_buf *buf, const struct gk_group *group, gk_nod
 	}
 }
 
-/* ---- the KDC's evidence (R 4.3.1, 4.5.1) ---- */
+/* the KDC's evidence (R 4.3.1, 4.5.1) */
 
 enum gk_err gk_evidence_make(const struct gk_kdc *kdc, int sign_alg, struct gk_span n_c,
 			     struct gk_evidence *evidence)

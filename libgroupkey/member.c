@@ -11,7 +11,7 @@
 
 static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
 
-/* ---- life ---- */
+/* life */
 
 /* One key per algorithm from one seed. A P-256 scalar out of range is as likely as a broken
  * SHA-256; it is an error, not a retry. */
@@ -111,7 +111,7 @@ void gk_member_free(struct gk_member *m)
 	gk_free(&env, m, sizeof(*m));
 }
 
-/* ---- own keys, chance, notes ---- */
+/* own keys, chance, notes */
 
 static size_t key_slot(int sign_alg)
 {
@@ -152,7 +152,7 @@ void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_vi
 					 .reason = reason });
 }
 
-/* ---- what the application asks ---- */
+/* what the application asks */
 
 static struct gk_membership *find_group(const struct gk_member *m, struct gk_span group)
 {
@@ -289,7 +289,7 @@ enum gk_err gk_member_respond(struct gk_member *m, uint64_t id, struct gk_span m
 	return gk_queue_err(&m->queue);
 }
 
-/* ---- requests of the KDC, on ace-group/GROUP/node ---- */
+/* requests of the KDC, on ace-group/GROUP/node */
 
 static bool is_segment(const struct gk_membership *ms, struct gk_span segment)
 {
@@ -414,7 +414,7 @@ static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
 	gk_wipe(bytes, sizeof(bytes));
 }
 
-/* ---- the four calls ---- */
+/* the four calls */
 
 enum gk_err gk_member_receive(struct gk_member *m, const struct gk_exchange *exchange,
 			      struct gk_span message, struct gk_now now)

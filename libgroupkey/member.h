@@ -159,7 +159,7 @@ struct gk_member {
 	size_t next_said;
 };
 
-/* ---- member.c ---- */
+/* member.c */
 void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_via via,
 		    const char *reason);
 const struct gk_key_pair *gk_member_key(const struct gk_member *m, int sign_alg);
@@ -167,7 +167,7 @@ struct gk_span gk_member_cred(const struct gk_member *m, int sign_alg);
 /** A random time between 0 and 'max_ms', so that members do not all speak at once. */
 uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
 
-/* ---- member_task.c ---- */
+/* member_task.c */
 /** Want an exchange; it takes place when its turn comes. */
 void gk_task_want(struct gk_membership *ms, enum gk_task task);
 /** Start the next exchange if none is under way and no pause is due. */
@@ -177,7 +177,7 @@ int64_t gk_task_due_ms(const struct gk_member *m);
 void gk_task_answered(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now);
 void gk_task_wipe(struct gk_member *m);
 
-/* ---- membership.c ---- */
+/* membership.c */
 GK_MUST_CHECK enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group,
 					    uint32_t roles, struct gk_membership **ms);
 void gk_membership_free(struct gk_membership *ms);

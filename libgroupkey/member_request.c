@@ -12,7 +12,7 @@
 #define ID1_LEN             2
 #define MASTER_SALT_ROOM    128
 
-/* ---- POST /authz-info (RFC 9203 section 4.1) ---- */
+/* POST /authz-info (RFC 9203 section 4.1) */
 
 static enum gk_err build_token(struct gk_task_request *r)
 {
@@ -154,7 +154,7 @@ static void done_token(struct gk_task_answer *a)
 		take_sign_info(a->m, item[T_SIGN_INFO].encoded);
 }
 
-/* ---- the Join Request (R 4.3.1, P 6.1) ---- */
+/* the Join Request (R 4.3.1, P 6.1) */
 
 static void put_control_uri(struct gk_buf *buf, const struct gk_task_request *r)
 {
@@ -347,7 +347,7 @@ static void done_join(struct gk_task_answer *a)
 	gk_task_pause(a->m, ++a->m->failures, a->now);
 }
 
-/* ---- leaving ---- */
+/* leaving */
 
 static void done_leave(struct gk_task_answer *a)
 {
@@ -357,7 +357,7 @@ static void done_leave(struct gk_task_answer *a)
 		gk_task_complain(a->m, a->ms, "the KDC refuses to let us leave");
 }
 
-/* ---- catching up (P 11.3) ---- */
+/* catching up (P 11.3) */
 
 static enum gk_err build_stale(struct gk_task_request *r)
 {
@@ -473,7 +473,7 @@ static void done_check(struct gk_task_answer *a)
 		gk_task_want(a->ms, GK_TASK_MATERIAL);
 }
 
-/* ---- Key Renewal ---- */
+/* Key Renewal */
 
 static const struct gk_cbor_field renew_fields[] = {
 	{ GK_PARAM_GROUP_SENDER_ID, GK_CBOR_BYTES, true },
@@ -490,7 +490,7 @@ static void done_renew(struct gk_task_answer *a)
 		gk_task_complain(a->m, a->ms, "the KDC gives no new Sender ID");
 }
 
-/* ---- the table ---- */
+/* the table */
 
 const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_TOKEN] = { GK_COAP_POST, NULL, build_token, done_token },

@@ -48,7 +48,7 @@ static void put_path(struct gk_task_request *r, const char *path)
 	}
 }
 
-/* ---- sending ---- */
+/* sending */
 
 static void emit(struct gk_member *m, struct gk_span bytes)
 {
@@ -164,7 +164,7 @@ void gk_task_wipe(struct gk_member *m)
 	finish(m);
 }
 
-/* ---- answers ---- */
+/* answers */
 
 /* No answer, or none that can be believed: later again. */
 static void failed(struct gk_member *m, struct gk_now now)

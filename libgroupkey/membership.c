@@ -6,7 +6,7 @@
 
 #define PEERS_MAX 60000
 
-/* ---- life ---- */
+/* life */
 
 enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group, uint32_t roles,
 			      struct gk_membership **out)
@@ -92,7 +92,7 @@ void gk_membership_lost(struct gk_membership *ms, const char *reason)
 		ms->due_ms[i] = GK_NEVER;
 }
 
-/* ---- peers ---- */
+/* peers */
 
 struct gk_peer *gk_membership_find_peer(struct gk_membership *ms, struct gk_span id)
 {
@@ -224,7 +224,7 @@ enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span cre
 	return err;
 }
 
-/* ---- what is due ---- */
+/* what is due */
 
 static void due_check(struct gk_membership *ms, struct gk_now now)
 {

@@ -8,7 +8,7 @@
 
 #define LIFETIME_MIN_S 10 /* of new material: a KDC with a broken clock gets no storm */
 
-/* ---- reading material ---- */
+/* reading material */
 
 enum {
 	M_GKTY,
@@ -127,7 +127,7 @@ enum gk_err gk_material_read(struct gk_span payload, struct gk_material *materia
 	return GK_OK;
 }
 
-/* ---- installing ---- */
+/* installing */
 
 static void take_policies(struct gk_membership *ms, struct gk_span policies)
 {

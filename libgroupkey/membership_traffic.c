@@ -10,7 +10,7 @@
 	320000 /* between questions that anyone can provoke and that bring nothing */
 #define PULL_JITTER_MS 2000
 
-/* ---- messages of the group ---- */
+/* messages of the group */
 
 static void refuse(struct gk_membership *ms, const char *reason)
 {

@@ -17,7 +17,7 @@
 
 static const struct gk_span nothing;
 
-/* ---- replay window ----------------------------------------------------------------------- */
+/* replay window */
 
 bool gk_window_check(const struct gk_window *w, uint64_t piv)
 {
@@ -41,7 +41,7 @@ void gk_window_accept(struct gk_window *w, uint64_t piv)
 	w->bitmap |= UINT64_C(1) << (w->next - 1 - piv);
 }
 
-/* ---- the OSCORE option ------------------------------------------------------------------- */
+/* the OSCORE option */
 
 /** A reading cursor over an option value. */
 struct cursor {
@@ -127,7 +127,7 @@ enum gk_err gk_oscore_peek(struct gk_span message, struct gk_oscore_option *opt,
 	return err;
 }
 
-/* ---- what is encrypted and what stays outside -------------------------------------------- */
+/* what is encrypted and what stays outside */
 
 /** Where an option goes. */
 enum place {
@@ -258,7 +258,7 @@ enum gk_err gk_oscore_lay_out(struct gk_span message, bool is_request, struct gk
 	return GK_OK;
 }
 
-/* ---- encryption -------------------------------------------------------------------------- */
+/* encryption */
 
 /** AAD of the AEAD: Enc_structure with an empty protected header (RFC 8613 section 5.4). */
 static struct gk_span put_aad(struct gk_buf *buf, const struct gk_oscore_cipher *cipher)
@@ -314,7 +314,7 @@ enum gk_err gk_oscore_decrypt(const struct gk_oscore_cipher *cipher, struct gk_s
 	return err;
 }
 
-/* ---- derivation -------------------------------------------------------------------------- */
+/* derivation */
 
 void gk_oscore_put_info(struct gk_buf *buf, struct gk_span id, bool has_id_context,
 			struct gk_span id_context, int64_t alg, const char *type, size_t len)
@@ -369,7 +369,7 @@ void gk_oscore_nonce(const uint8_t *common_iv, size_t nonce_len, struct gk_span 
 		nonce[i] ^= common_iv[i];
 }
 
-/* ---- the security context ---------------------------------------------------------------- */
+/* the security context */
 
 static enum gk_err check_input(const struct gk_oscore_input *input)
 {
@@ -431,7 +431,7 @@ void gk_oscore_wipe(struct gk_oscore *ctx)
 	gk_wipe(ctx, sizeof(*ctx));
 }
 
-/* ---- messages ---------------------------------------------------------------------------- */
+/* messages */
 
 static struct gk_span id_context_of(const struct gk_oscore *ctx)
 {

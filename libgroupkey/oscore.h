@@ -21,7 +21,7 @@
 #define GK_OSCORE_OVERHEAD       64 /* a protected message is at most this much longer */
 #define GK_OSCORE_OPTION_MAX     31 /* flags, PIV, length and ID Context, kid: 1 + 5 + 1 + 16 + 8 */
 
-/* ---- replay window ----------------------------------------------------------------------- */
+/* replay window */
 
 /**
  * Replay window for Partial IVs: the newest one and which of the 64 up to it were accepted. Any
@@ -37,7 +37,7 @@ bool gk_window_check(const struct gk_window *w, uint64_t piv);
 /** Record 'piv' as accepted; after verification only. One too old to tell changes nothing. */
 void gk_window_accept(struct gk_window *w, uint64_t piv);
 
-/* ---- the OSCORE option ------------------------------------------------------------------- */
+/* the OSCORE option */
 
 /** The OSCORE option's value, taken apart (RFC 8613 section 6.1, RFC 10021 section 4.1). */
 struct gk_oscore_option {
@@ -65,7 +65,7 @@ void gk_oscore_option_put(struct gk_buf *buf, const struct gk_oscore_option *opt
 GK_MUST_CHECK enum gk_err gk_oscore_peek(struct gk_span message, struct gk_oscore_option *opt,
 					 struct gk_span *payload);
 
-/* ---- the security context ---------------------------------------------------------------- */
+/* the security context */
 
 /** What binds a response to its request: whose Partial IV, and which. All zero: none. */
 struct gk_oscore_ref {
@@ -196,7 +196,7 @@ GK_MUST_CHECK enum gk_err gk_oscore_unprotect_response(const struct gk_oscore *c
 						       struct gk_span message, struct gk_buf *out,
 						       int64_t *notification_piv);
 
-/* ---- parts, shared with Group OSCORE ----------------------------------------------------- */
+/* parts, shared with Group OSCORE */
 
 /** Append 'info' = [id, id_context / nil, alg, type, L] (RFC 8613 section 3.2.1). */
 void gk_oscore_put_info(struct gk_buf *buf, struct gk_span id, bool has_id_context,

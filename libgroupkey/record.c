@@ -69,7 +69,7 @@ static uint8_t take_upto(struct gk_cbor *c, struct gk_span span, void *data, siz
 	return (uint8_t)span.len;
 }
 
-/* ---- the KDC: [form, ES256 private key, EdDSA seed]; empty: not made yet ---- */
+/* the KDC: [form, ES256 private key, EdDSA seed]; empty: not made yet */
 
 #define KDC_FIELDS 3
 static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
@@ -113,8 +113,8 @@ static enum gk_err restore_kdc(struct gk_kdc *kdc, const struct gk_record *recor
 	return err ? err : restore_key(kdc, 1, d[1]);
 }
 
-/* ---- a client: [form, name, scope, exp, alg, our id, its id, has ID Context, ID Context,
- *                 sender key, recipient key, Common IV, reserved up to, kdcchallenge] ---- */
+/* a client: [form, name, scope, exp, alg, our id, its id, has ID Context, ID Context,
+ *                 sender key, recipient key, Common IV, reserved up to, kdcchallenge] */
 
 #define CLIENT_FIELDS 14
 
@@ -214,8 +214,8 @@ static enum gk_err restore_client(struct gk_kdc *kdc, const struct gk_record *re
 	return gk_client_link(kdc, client);
 }
 
-/* ---- a group: [form, num, used, rekeying pending, Gid prefix, Master Secret, made, next node,
- *                [* [num, [* Sender ID]]], sign_alg] ---- */
+/* a group: [form, num, used, rekeying pending, Gid prefix, Master Secret, made, next node,
+ *                [* [num, [* Sender ID]]], sign_alg] */
 
 #define GROUP_FIELDS 10
 #define GROUP_ROOM   128
@@ -330,8 +330,8 @@ static enum gk_err restore_group(struct gk_kdc *kdc, const struct gk_record *rec
 	return gk_cbor_end(&c);
 }
 
-/* ---- a member, under group name | 0 | number: [form, client, number, roles, has Sender ID,
- *      Sender ID, credential, clientchallenge, has control_uri, ip, port, scope, path, num] ---- */
+/* a member, under group name | 0 | number: [form, client, number, roles, has Sender ID,
+ *      Sender ID, credential, clientchallenge, has control_uri, ip, port, scope, path, num] */
 
 #define NODE_FIELDS 14
 

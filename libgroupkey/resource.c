@@ -13,7 +13,7 @@
 #define OPTIONS_ROOM      256
 #define CF_NONE           0xffff
 
-/* ---- answers ---- */
+/* answers */
 
 void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 		    struct gk_span payload)
@@ -67,7 +67,7 @@ static void answer_map(struct gk_call *call, struct gk_buf *payload)
 		gk_answer_with(call, GK_COAP_CONTENT, GK_CF_ACE_GROUPCOMM, gk_buf_span(payload));
 }
 
-/* ---- reading ---- */
+/* reading */
 
 /* R 4.3.2, 4.8.1; P 9.1.1, 9.1.2. What is answered counts as delivered. */
 static void answer_material(struct gk_call *call, const struct gk_node *sid_of)
@@ -154,7 +154,7 @@ static void get_kdc_cred(struct gk_call *call)
 	answer_map(call, &buf);
 }
 
-/* ---- stale-sids (P 11.3.1) ---- */
+/* stale-sids (P 11.3.1) */
 
 static bool listed_before(const struct gk_group *group, size_t first, size_t set, size_t i)
 {
@@ -219,7 +219,7 @@ static void fetch_stale_sids(struct gk_call *call)
 		answer_union(call, group->stale_count - (size_t)skew);
 }
 
-/* ---- changing ---- */
+/* changing */
 
 /* Key Renewal (R 4.8.2, P 9.2): a new Sender ID; Gid and num stay. */
 static void post_node(struct gk_call *call)
@@ -262,7 +262,7 @@ static void delete_node(struct gk_call *call)
 	gk_answer(call, GK_COAP_DELETED);
 }
 
-/* ---- the table ---- */
+/* the table */
 
 enum who {
 	ANYONE,

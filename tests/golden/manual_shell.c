@@ -18,7 +18,7 @@
 #define KDC_PORT   5683
 #define FIRST_PORT 6000
 
-/* ---- the examples' functions ---- */
+/* the examples' functions */
 
 struct gk_member *node_start(const struct gk_env *env, const struct gk_member_config *config);
 void node_receive(struct gk_member *member, const struct gk_exchange *exchange,
@@ -31,7 +31,7 @@ void kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange, struct 
 void kdc_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message);
 void kdc_expire(struct gk_kdc *kdc);
 
-/* ---- and what they call ---- */
+/* and what they call */
 
 struct gk_now shell_now(void);
 void shell_request(struct gk_member *member, const struct gk_event *event);
@@ -44,7 +44,7 @@ bool store_commit(void);
 void outbox_add(const struct gk_event *event);
 void outbox_send(void);
 
-/* ---- everything that is kept ---- */
+/* everything that is kept */
 
 struct bytes {
 	size_t len;
@@ -96,7 +96,7 @@ struct gk_now shell_now(void)
 	return now;
 }
 
-/* ---- the network ---- */
+/* the network */
 
 static size_t index_of(const struct gk_member *member)
 {
@@ -172,7 +172,7 @@ void shell_multicast(struct gk_member *member, struct gk_span bytes)
 		add(queue, &queued, &(struct packet){ ask_node, i, 0, copy(bytes) });
 }
 
-/* ---- the KDC's side ---- */
+/* the KDC's side */
 
 void outbox_add(const struct gk_event *event)
 {
@@ -254,7 +254,7 @@ bool store_next(struct gk_record *record)
 	return true;
 }
 
-/* ---- the play ---- */
+/* the play */
 
 static void expire_all(void)
 {

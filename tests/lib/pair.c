@@ -50,7 +50,7 @@ static void text_of(struct gk_span bytes, char *out, size_t size)
 	out[len] = '\0';
 }
 
-/* ---- the store ---- */
+/* the store */
 
 static struct pair_record *find_record(const struct pair *p, enum gk_table table,
 				       struct gk_span key)
@@ -135,7 +135,7 @@ void pair_digest(const struct pair *p, uint8_t out[GK_HASH_LEN])
 	free(sorted);
 }
 
-/* ---- what the store knows of an association: record.c's form, read again ---- */
+/* what the store knows of an association: record.c's form, read again */
 
 struct stored {
 	struct gk_oscore ctx; /* the KDC's own */
@@ -196,7 +196,7 @@ static struct gk_oscore mirror(const struct gk_oscore *ctx)
 	return m;
 }
 
-/* ---- nonces ---- */
+/* nonces */
 
 struct pair_nonce {
 	uint64_t key;   /* hash of key, id_piv and Partial IV; 0: free */
@@ -227,7 +227,7 @@ static void use_nonce(struct pair *p, struct gk_span key, struct gk_span id, str
 	p->nonces[i] = (struct pair_nonce){ h, bytes };
 }
 
-/* ---- material ---- */
+/* material */
 
 struct stored_group {
 	int64_t num;
@@ -287,7 +287,7 @@ static void check_material(struct pair *p, struct gk_span payload, bool newest)
 	break_rule(p, "material of a group that is not stored", payload);
 }
 
-/* ---- the log ---- */
+/* the log */
 
 static struct pair_message *append(struct pair *p, enum pair_kind kind, int from, int to,
 				   struct gk_span bytes)
@@ -392,7 +392,7 @@ static struct gk_span open_reply(struct pair *p, struct gk_span request, struct 
 	return gk_buf_span(&buf);
 }
 
-/* ---- notes ---- */
+/* notes */
 
 static void take_note(struct pair *p, int from, const struct gk_event *event)
 {
@@ -452,7 +452,7 @@ static void check_note(struct pair *p, const struct gk_note *note)
 		break_rule(p, "a rekeying was told of before it was stored", note->group);
 }
 
-/* ---- events ---- */
+/* events */
 
 static int index_of(const struct pair *p, const struct gk_addr *addr)
 {
@@ -539,7 +539,7 @@ static void take_kdc_event(struct pair *p, const struct gk_event *event)
 	}
 }
 
-/* ---- the KDC's life ---- */
+/* the KDC's life */
 
 const uint8_t pair_as_key[16] = "key of the AS!!";
 
@@ -640,7 +640,7 @@ void pair_drain_kdc(struct pair *p, enum gk_err err)
 		pair_restart(p);
 }
 
-/* ---- members ---- */
+/* members */
 
 static void take_node_event(struct pair *p, size_t i, const struct gk_event *event)
 {
@@ -810,7 +810,7 @@ enum gk_err pair_leave(struct pair *p, size_t i, const char *group)
 	return err;
 }
 
-/* ---- the network ---- */
+/* the network */
 
 static void kdc_receive(struct pair *p, const struct pair_message *m)
 {
@@ -898,7 +898,7 @@ void pair_repeat(struct pair *p, const struct pair_message *m, bool same_exchang
 	again->exchange.peer = m->exchange.peer;
 }
 
-/* ---- what the KDC never said ---- */
+/* what the KDC never said */
 
 /* The KDC's end of a member's association; far from the sequence numbers that it uses itself. */
 static struct gk_oscore association_of(const struct pair *p, size_t i)
@@ -995,7 +995,7 @@ void pair_forge_answer(struct pair *p, size_t i, struct gk_span plain)
 	free(bytes);
 }
 
-/* ---- time ---- */
+/* time */
 
 static int64_t next_deadline(const struct pair *p)
 {
@@ -1060,7 +1060,7 @@ void pair_advance(struct pair *p, int64_t ms)
 	set_time(p, end);
 }
 
-/* ---- life of the pair ---- */
+/* life of the pair */
 
 int pair_global_init(void **state)
 {
@@ -1130,7 +1130,7 @@ bool pair_close(struct pair *p)
 	return fine;
 }
 
-/* ---- looking at it ---- */
+/* looking at it */
 
 static bool is_between(const struct pair_message *m, enum pair_kind kind, int from, int to)
 {
@@ -1230,7 +1230,7 @@ bool pair_shown(const struct pair *p, const char *group, const char *name,
 	return false;
 }
 
-/* ---- a client by hand ---- */
+/* a client by hand */
 
 void pair_raw_open(struct pair_raw *raw, struct pair *p, unsigned number, const char *name,
 		   const char *const *groups, const uint32_t *roles, size_t count)

@@ -43,7 +43,7 @@ struct pair_message {
 	enum pair_kind kind;
 	int from, to;
 	struct gk_exchange exchange; /* of a REQUEST or MULTICAST, as the receiver sees it */
-	uint64_t id;         /* of a REQUEST or MULTICAST: the sender's; of a REPLY: place of its request */
+	uint64_t id; /* of a REQUEST or MULTICAST: the sender's; of a REPLY: place of its request */
 	struct gk_addr peer; /* where the sender sent it */
 	struct gk_span bytes;
 	struct gk_span plain; /* what the KDC protected, opened; what it sent plain; else empty */

@@ -20,7 +20,7 @@
 #define REQUESTER    2u
 #define READERS      12u /* responders and monitors */
 
-/* ---- what the world expects ---- */
+/* what the world expects */
 
 void disturb(struct world *w, int group)
 {
@@ -42,7 +42,7 @@ void expect_catch_up(struct world *w, struct node *node)
 	}
 }
 
-/* ---- notes of the KDC ---- */
+/* notes of the KDC */
 
 struct news {
 	const struct gk_note *note;
@@ -237,7 +237,7 @@ void check_kdc_note(struct world *w, const struct gk_note *note, bool carried_ou
 		kinds[note->kind].take(w, &n);
 }
 
-/* ---- a member has new material ---- */
+/* a member has new material */
 
 void check_member_num(struct world *w, struct node *node, int g)
 {
@@ -253,7 +253,7 @@ void check_member_num(struct world *w, struct node *node, int g)
 	place->num_seen = info.num;
 }
 
-/* ---- after a restart ---- */
+/* after a restart */
 
 /* Who is in the KDC's list of a group. 'listed' has a place for each node. */
 static void list_members(struct world *w, int g, bool *listed)
@@ -326,7 +326,7 @@ void check_restart(struct world *w)
 	w->restart_checked = true;
 }
 
-/* ---- each minute ---- */
+/* each minute */
 
 static bool is_live(const struct world *w, const struct node *node)
 {
@@ -428,7 +428,7 @@ static void check_lists(struct world *w, int g)
 	free(listed);
 }
 
-/* ---- quiet minutes ---- */
+/* quiet minutes */
 
 /* With more loss than it is meant for, exchanges fail several times in a row. */
 static int64_t settle_ms(const struct world *w)
@@ -463,7 +463,7 @@ static void check_newest(struct world *w, int g)
 	}
 }
 
-/* ---- the speech: at a quiet minute one says something, and it is shown to everybody ---- */
+/* the speech: at a quiet minute one says something, and it is shown to everybody */
 
 static bool may_speak(const struct world *w, int i, int g)
 {

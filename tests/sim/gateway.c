@@ -36,7 +36,7 @@ static struct node *node_at(struct world *w, const struct gk_addr *addr)
 	return index >= 0 && index < w->opt.nodes ? &w->nodes[index] : NULL;
 }
 
-/* ---- start, stop, crash ---- */
+/* start, stop, crash */
 
 static void free_kdc(struct world *w)
 {
@@ -140,7 +140,7 @@ void gateway_start(struct world *w, uint64_t arg, void *ptr)
 		check_restart(w);
 }
 
-/* ---- waking ---- */
+/* waking */
 
 static void wake(struct world *w, uint64_t life, void *ptr)
 {
@@ -164,7 +164,7 @@ static void schedule(struct world *w)
 	world_at(w, next_ms, wake, w->kdc_life, NULL);
 }
 
-/* ---- the kernel ---- */
+/* the kernel */
 
 static void verdict(struct world *w, uint64_t arg, void *ptr)
 {
@@ -215,7 +215,7 @@ void gateway_link(struct world *w, bool up)
 	drain(w);
 }
 
-/* ---- events ---- */
+/* events */
 
 static void send_request(struct world *w, const struct gk_event *e)
 {
@@ -296,7 +296,7 @@ static void drain(struct world *w)
 	schedule(w);
 }
 
-/* ---- what arrives ---- */
+/* what arrives */
 
 /* An answer under the association is a proof of life, but for the first one after a restart, which
  * may be a challenge. */
@@ -343,7 +343,7 @@ void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span 
 	drain(w);
 }
 
-/* ---- the operator ---- */
+/* the operator */
 
 void gateway_evict(struct world *w, int index, int group)
 {

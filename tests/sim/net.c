@@ -96,7 +96,7 @@ void net_multicast(struct world *w, int from, int group, struct gk_span bytes)
 	}
 }
 
-/* ---- requests that arrived ---- */
+/* requests that arrived */
 
 struct gk_exchange arrival_new(struct world *w, const struct datagram *d)
 {

@@ -19,7 +19,7 @@ static void must(struct world *w, const struct node *node, enum gk_err err, cons
 		broken(w, RULE_CALLS, node->index, "%s: %s", what, gk_strerror(err));
 }
 
-/* ---- life ---- */
+/* life */
 
 void node_init(struct world *w, int index)
 {
@@ -81,7 +81,7 @@ void node_stop(struct world *w, struct node *node)
 		broken(w, RULE_MEMORY, node->index, "%zu blocks left", node->env.blocks);
 }
 
-/* ---- looking ---- */
+/* looking */
 
 bool node_in_reach(const struct world *w, const struct node *node)
 {
@@ -119,7 +119,7 @@ int group_named(const struct world *w, struct gk_span name)
 	return -1;
 }
 
-/* ---- waking ---- */
+/* waking */
 
 static void drain(struct world *w, struct node *node);
 
@@ -147,7 +147,7 @@ static void schedule(struct world *w, struct node *node)
 	world_at(w, next_ms, wake, (uint64_t)node->index, NULL);
 }
 
-/* ---- what it reads ---- */
+/* what it reads */
 
 static bool read_number(struct gk_span message, uint64_t *number)
 {
@@ -210,7 +210,7 @@ static void take_message(struct world *w, struct node *node, const struct gk_eve
 		respond(w, node, e->id);
 }
 
-/* ---- events ---- */
+/* events */
 
 static void take_note(struct world *w, struct node *node, const struct gk_event *e)
 {
@@ -301,7 +301,7 @@ static void drain(struct world *w, struct node *node)
 	schedule(w, node);
 }
 
-/* ---- what arrives ---- */
+/* what arrives */
 
 void node_receive(struct world *w, struct node *node, const struct datagram *d)
 {
@@ -329,7 +329,7 @@ void node_answer(struct world *w, struct node *node, uint64_t core_id, struct gk
 	drain(w, node);
 }
 
-/* ---- what it is told to do ---- */
+/* what it is told to do */
 
 void node_join(struct world *w, struct node *node, int group)
 {
@@ -365,7 +365,7 @@ void node_renew(struct world *w, struct node *node, int group)
 	drain(w, node);
 }
 
-/* ---- what it says ---- */
+/* what it says */
 
 static uint64_t new_number(struct world *w, const struct node *node, int group)
 {

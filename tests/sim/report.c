@@ -71,7 +71,7 @@ const char *tally_name(enum tally tally)
 	return tallies[tally];
 }
 
-/* ---- the past ---- */
+/* the past */
 
 void trace(struct world *w, int node, const char *what, int64_t number, const char *detail)
 {
@@ -102,7 +102,7 @@ static void put_trace(FILE *out, const struct trace *t, size_t lines)
 	}
 }
 
-/* ---- broken rules ---- */
+/* broken rules */
 
 static char *describe(struct world *w, int node, const char *format, va_list args)
 {
@@ -138,7 +138,7 @@ void broken(struct world *w, enum rule rule, int node, const char *format, ...)
 	va_end(args);
 }
 
-/* ---- the end ---- */
+/* the end */
 
 static void put_table(const struct world *w)
 {

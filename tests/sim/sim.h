@@ -287,7 +287,7 @@ struct world {
 	struct trace trace; /* of the gateway */
 };
 
-/* ---- world.c ---- */
+/* world.c */
 void world_at(struct world *w, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
 	      uint64_t arg, void *ptr);
 void world_in(struct world *w, int64_t ms, void (*run)(struct world *, uint64_t, void *),
@@ -305,7 +305,7 @@ uint64_t mix(uint64_t x);
 /** malloc() and realloc() that do not fail */
 void *must_alloc(void *old, size_t size);
 
-/* ---- net.c ---- */
+/* net.c */
 enum datagram_kind { DG_REQUEST, DG_ANSWER, DG_ACK, DG_GROUP };
 struct datagram {
 	enum datagram_kind kind;
@@ -326,7 +326,7 @@ struct gk_exchange arrival_new(struct world *w, const struct datagram *d);
 /** @return NULL: too long ago */
 struct arrival *arrival_find(struct world *w, uint64_t id);
 
-/* ---- calls.c ---- */
+/* calls.c */
 void call_open(struct world *w, int from, int to, uint64_t core_id, struct gk_span bytes,
 	       uint32_t timeout_ms);
 void call_answered(struct world *w, const struct datagram *d);
@@ -334,7 +334,7 @@ void call_acked(struct world *w, uint64_t token);
 /** The caller died: nobody waits for the answers. */
 void calls_drop(struct world *w, int from);
 
-/* ---- gateway.c ---- */
+/* gateway.c */
 void gateway_start(struct world *w, uint64_t arg, void *ptr);
 void gateway_stop(struct world *w);
 /** Crash at one of the next events that the KDC wants carried out. */
@@ -349,13 +349,13 @@ void gateway_rekey(struct world *w, int group);
 void gateway_provision(struct world *w, struct node *node, int64_t lifetime_s);
 struct gk_addr gateway_addr(void);
 
-/* ---- store.c ---- */
+/* store.c */
 void store_put(struct world *w, const struct gk_record *record);
 /** Give all records back, in order. @return the first error */
 enum gk_err store_restore(struct world *w);
 void store_free(struct world *w);
 
-/* ---- node.c ---- */
+/* node.c */
 void node_init(struct world *w, int index);
 void node_start(struct world *w, struct node *node);
 void node_stop(struct world *w, struct node *node);
@@ -373,10 +373,10 @@ struct node *node_named(struct world *w, struct gk_span name);
 int group_named(const struct world *w, struct gk_span name);
 bool node_in_reach(const struct world *w, const struct node *node);
 
-/* ---- story.c ---- */
+/* story.c */
 void story_begin(struct world *w);
 
-/* ---- check.c ---- */
+/* check.c */
 void check_minute(struct world *w, uint64_t arg, void *ptr);
 /** The KDC is there again: is all still so that was told? */
 void check_restart(struct world *w);
@@ -390,7 +390,7 @@ void disturb_all(struct world *w);
 /** A node comes or comes back: it needs time to catch up. */
 void expect_catch_up(struct world *w, struct node *node);
 
-/* ---- wire.c ---- */
+/* wire.c */
 struct wire_view wire_look(struct gk_span message);
 void wire_request(struct world *w, int from, int to, struct gk_span message);
 void wire_reply(struct world *w, const struct arrival *arrival, struct gk_span message);
@@ -398,7 +398,7 @@ void wire_reply(struct world *w, const struct arrival *arrival, struct gk_span m
 bool seen_first(struct world *w, uint64_t a, uint64_t b, uint64_t c);
 void seen_free(struct world *w);
 
-/* ---- report.c ---- */
+/* report.c */
 const char *tally_name(enum tally tally);
 /** Remember something about a node (or KDC). Texts are static. */
 void trace(struct world *w, int node, const char *what, int64_t number, const char *detail);

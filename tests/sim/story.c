@@ -18,7 +18,7 @@
 #define TRIES           20
 #define ALG_EDDSA       (-8)
 
-/* ---- casting ---- */
+/* casting */
 
 static struct node *pick_node(struct world *w)
 {
@@ -47,7 +47,7 @@ static int pick_group(struct world *w, const struct node *node)
 	return -1;
 }
 
-/* ---- leaving by request ---- */
+/* leaving by request */
 
 static void join_again(struct world *w, uint64_t arg, void *ptr)
 {
@@ -87,7 +87,7 @@ static void leave(struct world *w)
 	world_in(w, MINUTE, after_leave, (uint64_t)(node->index * SIM_GROUPS + g), NULL);
 }
 
-/* ---- out of reach, and back ---- */
+/* out of reach, and back */
 
 static void come_back(struct world *w, uint64_t index, void *ptr)
 {
@@ -160,7 +160,7 @@ static void reboot(struct world *w)
 	world_in(w, chance_between(w, SECOND, MINUTE), come_back, (uint64_t)node->index, NULL);
 }
 
-/* ---- the operator ---- */
+/* the operator */
 
 static void evict(struct world *w)
 {
@@ -213,7 +213,7 @@ static void provision(struct world *w, uint64_t index, void *ptr)
 	node_start(w, node);
 }
 
-/* ---- nodes and gateway ---- */
+/* nodes and gateway */
 
 static void renew(struct world *w)
 {
@@ -309,7 +309,7 @@ static void chatter(struct world *w, uint64_t g, void *ptr)
 	world_in(w, chance_gap(w, CHATTER_EVERY), chatter, g, NULL);
 }
 
-/* ---- the beginning ---- */
+/* the beginning */
 
 static void name_group(struct group *group, const char *name)
 {

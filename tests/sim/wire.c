@@ -21,7 +21,7 @@
 
 enum space { TO_KDC = 1, FROM_KDC, KDC_ANSWERS, NODE_ANSWERS, IN_GROUP, GROUP_ANSWERS };
 
-/* ---- a set that remembers a value with each key ---- */
+/* a set that remembers a value with each key */
 
 struct seen {
 	uint64_t key, value; /* key 0: empty */
@@ -79,7 +79,7 @@ void seen_free(struct world *w)
 	free(w->seen);
 }
 
-/* ---- looking at messages ---- */
+/* looking at messages */
 
 static uint64_t digest(struct gk_span bytes)
 {
@@ -136,7 +136,7 @@ struct wire_view wire_look(struct gk_span message)
 	return view;
 }
 
-/* ---- nonces ---- */
+/* nonces */
 
 static void check_nonce(struct world *w, int from, const char *what, const uint64_t *name,
 			const struct wire_view *view)

@@ -8,7 +8,7 @@
 #define UTC_START   1760000000
 #define AT_ONCE_MAX 1000000 /* events in one millisecond: something is always due again */
 
-/* ---- chance ---- */
+/* chance */
 
 /* The finaliser of splitmix64. */
 uint64_t mix(uint64_t x)
@@ -53,7 +53,7 @@ void *must_alloc(void *old, size_t size)
 	return bytes;
 }
 
-/* ---- events: a binary heap ---- */
+/* events: a binary heap */
 
 static bool is_before(const struct event *a, const struct event *b)
 {
@@ -106,7 +106,7 @@ static struct event take_first(struct world *w)
 	}
 }
 
-/* ---- a run ---- */
+/* a run */
 
 static void set_time(struct world *w, int64_t ms)
 {

@@ -17,7 +17,7 @@ static struct gk_span nothing(void)
 	return gk_span(NULL, 0);
 }
 
-/* ---- spans ------------------------------------------------------------------------------- */
+/* spans */
 
 static void spans_are_equal_by_their_bytes(void **state)
 {
@@ -98,7 +98,7 @@ static void numbers_are_big_endian_and_their_last_eight_bytes_count(void **state
 	}
 }
 
-/* ---- buffers ----------------------------------------------------------------------------- */
+/* buffers */
 
 static void writes_append_in_order(void **state)
 {
@@ -250,7 +250,7 @@ static void truncation_undoes_an_overflow_only_before_it(void **state)
 	assert_hex_equal(gk_buf_span(&buf), "010203");
 }
 
-/* ---- identifiers ------------------------------------------------------------------------- */
+/* identifiers */
 
 static void an_identifier_holds_up_to_eight_bytes(void **state)
 {
@@ -291,7 +291,7 @@ static void identifiers_are_equal_by_their_bytes(void **state)
 	assert_false(gk_id_equal(&a, &b));
 }
 
-/* ---- the helpers that other tests lean on ------------------------------------------------ */
+/* the helpers that other tests lean on */
 
 static void the_test_environment_repeats_itself_and_no_call(void **state)
 {

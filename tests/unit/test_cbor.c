@@ -26,7 +26,7 @@ static void expect_err(const char *row, enum gk_err got, enum gk_err want)
 			 gk_strerror(want));
 }
 
-/* ---- single items ------------------------------------------------------------------------ */
+/* single items */
 
 /* RFC 8949 appendix A, strings in chunks left out, and some long heads. */
 static const struct item_row {
@@ -350,7 +350,7 @@ static void text_must_be_utf8(void **state)
 		expect_err(rows[i].input, walk(hex_span(rows[i].input)), rows[i].want);
 }
 
-/* ---- depth ------------------------------------------------------------------------------- */
+/* depth */
 
 static void nesting_is_bounded(void **state)
 {
@@ -401,7 +401,7 @@ static void siblings_do_not_add_to_the_depth(void **state)
 	expect_err("siblings", walk(gk_buf_span(&buf)), GK_OK);
 }
 
-/* ---- readers ----------------------------------------------------------------------------- */
+/* readers */
 
 /* Every reader as one that says only whether it gave anything. */
 static bool some_item(struct gk_cbor *c)
@@ -674,7 +674,7 @@ static void a_tag_is_read_only_if_it_is_there(void **state)
 	}
 }
 
-/* ---- containers -------------------------------------------------------------------------- */
+/* containers */
 
 static void both_forms_of_container_are_walked_alike(void **state)
 {
@@ -848,7 +848,7 @@ static void arrays_of_some_with_breaks_nest_as_deep_as_all(void **state)
 	}
 }
 
-/* ---- maps by a table --------------------------------------------------------------------- */
+/* maps by a table */
 
 static const struct gk_cbor_field some_map_fields[] = {
 	{ 1, GK_CBOR_UINT, true },
@@ -973,7 +973,7 @@ static void a_failed_cursor_gives_no_fields(void **state)
 	}
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* writing */
 
 static void put_some_bytes(struct gk_buf *buf, uint64_t len)
 {

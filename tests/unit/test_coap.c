@@ -23,7 +23,7 @@ static struct gk_coap parse(const char *text)
 	return msg;
 }
 
-/* ---- reading ----------------------------------------------------------------------------- */
+/* reading */
 
 /* Options as "number=value" in hexadecimal, one space behind each. */
 static const struct message_row {
@@ -262,7 +262,7 @@ static void a_path_is_collected_up_to_a_maximum(void **state)
 	assert_int_equal(gk_coap_path(&root, NULL, 0), 0);
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* writing */
 
 static void a_message_is_written_in_order(void **state)
 {

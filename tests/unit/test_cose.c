@@ -69,7 +69,7 @@ static struct gk_span with_flip(struct gk_span whole, size_t at)
 	return gk_span(bytes, whole.len);
 }
 
-/* ---- structures -------------------------------------------------------------------------- */
+/* structures */
 
 static void structures_that_are_authenticated_have_the_rfc_layout(void **state)
 {
@@ -91,7 +91,7 @@ static void structures_that_are_authenticated_have_the_rfc_layout(void **state)
 	assert_int_equal(gk_buf_err(&buf), GK_ERR_NO_SPACE);
 }
 
-/* ---- COSE_Encrypt0 ----------------------------------------------------------------------- */
+/* COSE_Encrypt0 */
 
 static enum gk_err decrypt(struct gk_span message, const char *key, struct gk_buf *out)
 {
@@ -338,7 +338,7 @@ static void encrypt0_says_when_there_is_no_space(void **state)
 	}
 }
 
-/* ---- COSE_Sign1 -------------------------------------------------------------------------- */
+/* COSE_Sign1 */
 
 static void sign1_verifies_in_every_form_it_may_have(void **state)
 {
@@ -527,7 +527,7 @@ static void sign1_wants_a_key_that_signs(void **state)
 	assert_int_equal(out.len, 0);
 }
 
-/* ---- COSE_Key ---------------------------------------------------------------------------- */
+/* COSE_Key */
 
 #define X    "5820" A23_X
 #define Y    "5820" A23_Y

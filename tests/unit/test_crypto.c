@@ -87,7 +87,7 @@ static struct gk_public_key point_of(int crv, const char *x)
 	return key;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------- */
+/* bytes */
 
 static void each_bit_makes_bytes_unequal(void **state)
 {
@@ -130,7 +130,7 @@ static void random_comes_from_the_environment_or_fails(void **state)
 	assert_int_equal(gk_random(&env, got, sizeof(got)), GK_ERR_ENTROPY);
 }
 
-/* ---- AEAD -------------------------------------------------------------------------------- */
+/* AEAD */
 
 static const struct {
 	const char *name;
@@ -347,7 +347,7 @@ static void aead_appends_behind_what_is_there(void **state)
 	assert_int_equal(out.len, 2 + s.len);
 }
 
-/* ---- HKDF -------------------------------------------------------------------------------- */
+/* HKDF */
 
 static void hkdf_gives_255_blocks_and_no_more(void **state)
 {
@@ -396,7 +396,7 @@ static void length_beyond_wolfssl_s_int_is_refused(void **state)
 	}
 }
 
-/* ---- curves ------------------------------------------------------------------------------ */
+/* curves */
 
 static void curves_are_those_of_the_build(void **state)
 {
@@ -452,7 +452,7 @@ static void curve_does_only_what_it_is_for(void **state)
 	}
 }
 
-/* ---- keys -------------------------------------------------------------------------------- */
+/* keys */
 
 static void private_part_has_32_bytes_and_is_in_range(void **state)
 {
@@ -720,7 +720,7 @@ static void generated_keys_pass_the_check(void **state)
 	}
 }
 
-/* ---- signatures -------------------------------------------------------------------------- */
+/* signatures */
 
 static void expect_wrong(const char *row, const struct gk_public_key *key, const char *message,
 			 const uint8_t *sig)
@@ -880,7 +880,7 @@ static void p256_signs_with_no_scalar_out_of_range(void **state)
 	}
 }
 
-/* ---- key agreement ----------------------------------------------------------------------- */
+/* key agreement */
 
 static void both_sides_agree_and_others_do_not(void **state)
 {
@@ -962,7 +962,7 @@ static void x25519_ignores_the_top_bit_of_a_key(void **state)
 	assert_memory_equal(plain, masked, sizeof(plain));
 }
 
-/* ---- the global -------------------------------------------------------------------------- */
+/* the global */
 
 /** So a source that has run dry stops no signature, and the draws of others stay as they are. */
 static void no_entropy_is_drawn_after_the_start(void **state)

@@ -383,7 +383,7 @@ static void without_an_audience_of_our_own_no_token_is_for_us(void **state)
 	issuer = named;
 }
 
-/* ---- wrappers ---------------------------------------------------------------------------- */
+/* wrappers */
 
 #define GOOD   "a4" AUD EXP CNF SCOPE
 #define UPDATE "a4" AUD EXP KID SCOPE
@@ -580,7 +580,7 @@ static void what_was_in_the_scratch_before_stays_out(void **state)
 	assert_hex_equal(gk_span(scratch_bytes, 1), "a0");
 }
 
-/* ---- issuing ----------------------------------------------------------------------------- */
+/* issuing */
 
 // Made with another implementation of AES-CCM and CBOR.
 #define ISSUED                                                                                     \

@@ -25,7 +25,7 @@ static struct gk_key_pair keys[3];
 static uint8_t cred_bytes[COUNT(keys)][GK_CRED_MAX];
 static struct gk_span creds[COUNT(keys)];
 
-/* ---- the Common Context ------------------------------------------------------------------ */
+/* the Common Context */
 
 static struct gk_group_input an_input(void)
 {
@@ -255,7 +255,7 @@ static void keystream_refuses_an_identifier_too_long(void **state)
 			 GK_ERR_RANGE);
 }
 
-/* ---- sender and recipients --------------------------------------------------------------- */
+/* sender and recipients */
 
 static void unfit_members_are_refused(void **state)
 {
@@ -344,7 +344,7 @@ static void a_new_sender_starts_at_0_and_a_new_recipient_with_an_empty_window(vo
 	assert_memory_equal(own.key, peer.key, 16);
 }
 
-/* ---- messages ---------------------------------------------------------------------------- */
+/* messages */
 
 /** Client 25 and server 52, each with its own view of the other. */
 struct group {
@@ -504,7 +504,7 @@ static void a_message_is_never_longer_than_the_overhead_says(void **state)
 			 GK_ERR_RANGE);
 }
 
-/* ---- replay ------------------------------------------------------------------------------ */
+/* replay */
 
 static void an_accepted_request_is_a_replay_from_then_on(void **state)
 {
@@ -587,7 +587,7 @@ static void a_request_that_finds_no_space_can_come_again(void **state)
 			 GK_OK);
 }
 
-/* ---- nonces ------------------------------------------------------------------------------ */
+/* nonces */
 
 static void a_second_response_takes_its_own_piv(void **state)
 {
@@ -637,7 +637,7 @@ static void the_last_sequence_number_is_2_to_40_minus_1(void **state)
 			 GK_ERR_SEQUENCE);
 }
 
-/* ---- rekeying ---------------------------------------------------------------------------- */
+/* rekeying */
 
 /** The group gets new material; 'g' keeps its refs. */
 static void rekey(struct group *g)
@@ -702,7 +702,7 @@ static void old_messages_are_of_an_unknown_gid_after_a_rekeying(void **state)
 			 GK_ERR_UNKNOWN);
 }
 
-/* ---- errors ------------------------------------------------------------------------------ */
+/* errors */
 
 static void too_small_a_buffer_uses_nothing_up(void **state)
 {

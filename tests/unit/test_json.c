@@ -59,6 +59,34 @@ static void utf8_is_what_rfc_3629_says(void **state)
 	assert_false(io_utf8_valid(hex_span("61c3a9ff")));
 }
 
+static void what_breaks_or_turns_a_line_is_not_printable(void **state)
+{
+	static const struct {
+		uint32_t min, max; /* in Unicode; their neighbours are printable */
+	} rows[] = {
+		{ 0x061c, 0x061c }, // Arabic letter mark
+		{ 0x200e, 0x200f }, // left-to-right and right-to-left mark
+		{ 0x2028, 0x202e }, // separators of lines and paragraphs, embeddings and overrides
+		{ 0x2066, 0x2069 }, // isolates
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (uint32_t number = rows[i].min - 1; number <= rows[i].max + 1; number++) {
+			const uint8_t three[] = { (uint8_t)(0xe0 | number >> 12),
+						  (uint8_t)(0x80 | (number >> 6 & 0x3f)),
+						  (uint8_t)(0x80 | (number & 0x3f)) };
+			const uint8_t two[] = { (uint8_t)(0xc0 | (number >> 6 & 0x1f)), three[2] };
+			struct gk_span one = number < 0x800 ? gk_span(two, 2) : gk_span(three, 3);
+			bool inside = number >= rows[i].min && number <= rows[i].max;
+			assert_int_equal(io_utf8_number(one), number);
+			assert_true(io_utf8_valid(one));
+			if (io_utf8_printable(one) == inside)
+				fail_msg("U+%04x: printable %d", number, !inside);
+		}
+	}
+}
+
 /*
  * The writer
  */
@@ -464,6 +492,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utf8_is_what_rfc_3629_says),
+		cmocka_unit_test(what_breaks_or_turns_a_line_is_not_printable),
 		cmocka_unit_test(values_are_written_on_one_line),
 		cmocka_unit_test(fixed_memory_is_enough_or_refused),
 		cmocka_unit_test(growing_memory_takes_any_length),

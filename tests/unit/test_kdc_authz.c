@@ -47,7 +47,7 @@ static uint8_t ask_num(struct pair_raw *raw)
 	return pair_raw_ask(raw, GK_COAP_GET, "ace-group/lights/num", -1, gk_span(NULL, 0));
 }
 
-/* ---- tokens made by hand ---- */
+/* tokens made by hand */
 
 #define OSC                                                                                        \
 	"a104a3004801020304050607080250000102030405060708090a0b0c0d0e0f054811111111"               \
@@ -105,7 +105,7 @@ static uint8_t post_claims(struct pair_raw *raw, const struct claims *claims)
 	return pair_raw_post_payload(raw, GK_CF_ACE, gk_buf_span(&payload));
 }
 
-/* ---- a first token ---- */
+/* a first token */
 
 static void a_token_is_answered_with_all_that_a_join_needs(void **state)
 {
@@ -304,7 +304,7 @@ static void without_entropy_there_is_no_association(void **state)
 	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
 }
 
-/* ---- the same token again ---- */
+/* the same token again */
 
 static void a_replayed_token_post_does_not_cut_a_client_off(void **state)
 {
@@ -365,7 +365,7 @@ static void candidates_are_dropped_when_they_are_many_or_old(void **state)
 	assert_int_equal(p->kdc->candidate_count, 0);
 }
 
-/* ---- update of access rights (O 4.1) ---- */
+/* update of access rights (O 4.1) */
 
 static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_span kid, int64_t exp)
 {
@@ -462,7 +462,7 @@ static void an_update_for_another_client_is_unauthorised_and_changes_nothing(voi
 	assert_memory_equal(before, after, sizeof(before));
 }
 
-/* ---- issuing ---- */
+/* issuing */
 
 static void a_client_that_does_not_fit_is_not_issued(void **state)
 {

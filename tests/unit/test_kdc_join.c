@@ -141,7 +141,7 @@ static int64_t error_id(const struct pair_raw *raw)
 	return p.data[4];
 }
 
-/* ---- the answer ---- */
+/* the answer */
 
 enum {
 	A_GKTY,
@@ -315,7 +315,7 @@ static void get_creds_says_which_credentials_come(void **state)
 	}
 }
 
-/* ---- refusals ---- */
+/* refusals */
 
 static void a_bad_join_gets_its_answer_and_changes_nothing(void **state)
 {
@@ -458,7 +458,7 @@ static void an_expired_token_is_answered_unprotected(void **state)
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_JOINED), 0);
 }
 
-/* ---- the same bytes again ---- */
+/* the same bytes again */
 
 static void a_retransmitted_join_gets_the_same_bytes_again(void **state)
 {
@@ -520,7 +520,7 @@ static void a_forged_join_is_bad_request(void **state)
 	assert_int_equal(p->raw_len, 3); // unprotected: code, Max-Age 0
 }
 
-/* ---- joining again ---- */
+/* joining again */
 
 static void a_member_that_joins_again_gets_another_sender_id(void **state)
 {
@@ -627,7 +627,7 @@ static void a_full_group_takes_nobody_in(void **state)
 	}
 }
 
-/* ---- what a join changes ---- */
+/* what a join changes */
 
 static void a_join_makes_new_material_before_its_answer(void **state)
 {
@@ -714,7 +714,7 @@ static void without_entropy_a_join_is_unavailable_and_changes_nothing(void **sta
 	assert_int_equal(join(&b, &(struct form){ .wrong_pop = false }), GK_COAP_CREATED);
 }
 
-/* ---- answers in blocks ---- */
+/* answers in blocks */
 
 static void a_large_answer_comes_in_blocks_and_the_join_happens_once(void **state)
 {

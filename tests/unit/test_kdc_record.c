@@ -39,7 +39,7 @@ static void evict(struct pair *p, const char *name)
 	pair_drain_kdc(p, err);
 }
 
-/* ---- crashes ---- */
+/* crashes */
 
 /* Joins, a leave, an eviction, a renewal and a rekeying, each with time to recover. */
 static void play(struct pair *p)
@@ -120,7 +120,7 @@ static void a_restart_at_any_time_repeats_no_nonce(void **state)
 	assert_true(pair_agree(p, 0, 3));
 }
 
-/* ---- what a restart keeps ---- */
+/* what a restart keeps */
 
 static void a_restart_costs_a_member_one_echo_round(void **state)
 {
@@ -300,7 +300,7 @@ static void one_write_reserves_many_sequence_numbers(void **state)
 	assert_int_equal(writes, 3);
 }
 
-/* ---- damaged records ---- */
+/* damaged records */
 
 static struct gk_kdc *new_kdc(struct test_env *t, struct gk_env *env)
 {

@@ -77,7 +77,7 @@ static enum gk_delivery delivery_of(const struct pair *p, const char *name)
 	return info.delivery;
 }
 
-/* ---- the message ---- */
+/* the message */
 
 static const struct gk_cbor_field fields[] = {
 	{ GK_PARAM_GKTY, GK_CBOR_UINT, true },
@@ -144,7 +144,7 @@ static void a_rekeying_message_has_the_short_key_and_the_stale_ids(void **state)
 	assert_int_equal(gk_cbor_map(&c).left, 2);
 }
 
-/* ---- when ---- */
+/* when */
 
 static void departures_within_the_coalescing_time_are_one_rekeying(void **state)
 {
@@ -240,7 +240,7 @@ static void material_never_ends_before_its_successor_comes(void **state)
 	assert_int_equal(pair_count_notes(p, ANYONE, GK_NOTE_ERROR), 0);
 }
 
-/* ---- delivery ---- */
+/* delivery */
 
 static void keep_all(struct pair *p)
 {
@@ -506,7 +506,7 @@ static void a_member_that_joins_again_and_again_is_no_burden(void **state)
 	assert_int_equal(pair_info(p, 0).peers, 1);
 }
 
-/* ---- departures ---- */
+/* departures */
 
 static size_t count_deletes(const struct pair *p)
 {
@@ -595,7 +595,7 @@ static void an_evicted_member_cannot_read_what_is_said_then(void **state)
 	assert_true(pair_agree(p, 0, 2));
 }
 
-/* ---- configuration that changes ---- */
+/* configuration that changes */
 
 static void a_group_that_is_no_longer_configured_waits_quietly(void **state)
 {

@@ -60,7 +60,7 @@ static int error_id(const struct pair_raw *raw)
 	return p.data[4];
 }
 
-/* ---- who may do what: wire reference 1.1 and 1.2 ---- */
+/* who may do what: wire reference 1.1 and 1.2 */
 
 enum who { NOBODY, STRANGER, VERIFIER, MONITOR, MEMBER, WHO };
 
@@ -189,7 +189,7 @@ static void a_critical_option_that_is_unknown_is_a_bad_option(void **state)
 	}
 }
 
-/* ---- material ---- */
+/* material */
 
 static void material_for_a_member_has_its_sender_id_and_that_of_the_group_has_none(void **state)
 {
@@ -315,7 +315,7 @@ static void creds_lists_every_member_with_a_credential(void **state)
 	assert_true(gk_span_equal(gk_cbor_bytes(&c), gk_span(b.cred, b.cred_len)));
 }
 
-/* ---- stale-sids: the example of wire reference 1.15 ---- */
+/* stale-sids: the example of wire reference 1.15 */
 
 static void fetch_stale(struct pair_raw *raw, const char *version)
 {
@@ -381,7 +381,7 @@ static void nobody_stale_is_an_empty_array_and_no_empty_payload(void **state)
 	assert_hex_equal(raw.answer.payload, "80");
 }
 
-/* ---- changing ---- */
+/* changing */
 
 static void a_renewal_gives_another_sender_id_and_keeps_num(void **state)
 {
@@ -428,7 +428,7 @@ static void a_member_leaves_and_can_join_again_with_the_same_token(void **state)
 	assert_string_equal(raw.node, "n3"); // names are not given out twice
 }
 
-/* ---- blocks ---- */
+/* blocks */
 
 static uint8_t ask_block(struct pair_raw *raw, const char *path, uint32_t num, uint8_t szx)
 {

@@ -34,7 +34,7 @@ static struct gk_span group(const char *name)
 	return gk_span_str(name);
 }
 
-/* ---- calls ---- */
+/* calls */
 
 static void a_configuration_that_does_not_fit_is_refused(void **state)
 {
@@ -160,7 +160,7 @@ static void a_join_that_is_refused_is_tried_less_and_less_often(void **state)
 	assert_in_range(pair_count(p, PAIR_REQUEST, 0, PAIR_KDC), 20, 70);
 }
 
-/* ---- messages of the group ---- */
+/* messages of the group */
 
 static void a_message_is_heard_once_by_responders(void **state)
 {
@@ -295,7 +295,7 @@ static void an_answer_is_read_once_from_each_responder(void **state)
 	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_RESPONSE), 2);
 }
 
-/* ---- requests of the KDC ---- */
+/* requests of the KDC */
 
 static void the_control_resource_serves_the_kdc(void **state)
 {
@@ -353,7 +353,7 @@ static void what_is_not_the_kdc_is_met_with_silence(void **state)
 	assert_true(pair_info(p, 0).joined);
 }
 
-/* ---- hostile answers ---- */
+/* hostile answers */
 
 /* Let a member come to the point where it waits for the answer to a request of a kind. */
 static bool wait_for(struct pair *p, int step)

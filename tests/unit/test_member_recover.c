@@ -64,7 +64,7 @@ static bool lose_rekeyings(struct pair *p, const struct pair_message *m)
 	return !(m->to == 0 && m->from == PAIR_KDC && m->kind == PAIR_REQUEST);
 }
 
-/* ---- missed rekeyings: 5.7, cases a to d ---- */
+/* missed rekeyings: 5.7, cases a to d */
 
 static void a_gap_is_noticed_by_the_next_message(void **state)
 {
@@ -207,7 +207,7 @@ static void a_gap_beyond_the_stale_sets_means_forget_everybody(void **state)
 	assert_talk(p, 1, 0, "to behind");
 }
 
-/* ---- messages out of order, twice, old ---- */
+/* messages out of order, twice, old */
 
 static struct gk_span rekeying(struct gk_buf *buf, int64_t num, uint8_t fill, const char *stale)
 {
@@ -375,7 +375,7 @@ static void a_replayed_rekeying_message_is_met_with_silence(void **state)
 	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), 0);
 }
 
-/* ---- evictions ---- */
+/* evictions */
 
 static const struct pair_message *notice_to(const struct pair *p, int to)
 {
@@ -487,7 +487,7 @@ static void an_answer_from_before_the_eviction_brings_nothing_back(void **state)
 	assert_true(pair_agree(p, 0, 2));
 }
 
-/* ---- lost answers ---- */
+/* lost answers */
 
 static bool lose_joins(struct pair *p, const struct pair_message *m)
 {
@@ -517,24 +517,61 @@ static void a_rekeying_before_the_join_answer_is_not_confirmed(void **state)
 	assert_true(pair_agree(p, 0, 3));
 }
 
+/* An answer to GET nodes/NODENAME, with Sender ID 0. */
+static struct gk_span material(struct gk_buf *buf, int num)
+{
+	struct gk_coap_writer w = gk_coap_begin(buf, GK_COAP_CONTENT);
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		 "a6 0701 08a7 0250%s 0305 0646eeee000000%02x 074100 080e 090a 0a26 09%02x 0a01"
+		 "0c1a00015180 0b1a70000000",
+		 "0102030405060708090a0b0c0d0e0f10", (unsigned)num, (unsigned)num);
+	gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	gk_coap_put_payload(&w, hex_span(text));
+	return gk_buf_span(buf);
+}
+
 static void the_same_material_is_never_begun_again_from_zero(void **state)
 {
 	struct pair *p = *state;
+	uint8_t bytes[300];
 
-	// its end comes without a successor: the KDC is out of reach
+	assert_int_equal(forge(p, 3, 1, "80"), GK_COAP_CHANGED);
 	assert_int_equal(pair_say(p, 0, PAIR_LIGHTS, "one"), GK_OK);
-	for (size_t i = 0; i < 3; i++)
-		p->node[i].cut = true;
-	pair_run(p);
-	p->config[0].presence.evict = false;
-	pair_restart(p);
-	pair_advance(p, 86400000 - 60000);
+	p->node[0].cut = true;
+	for (int i = 0; i < 100 && pair_info(p, 0).num == 3; i++)
+		pair_advance(p, 3600000);
+	assert_int_equal(pair_info(p, 0).num, -1); // its end came, and no successor
+	for (int i = 0; i < 20; i++) {
+		struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+		for (int k = 0; k < 300 && !pair_waiting(p, 0); k++)
+			pair_advance(p, 1000);
+		pair_forge_answer(p, 0, material(&buf, 3));
+		assert_int_equal(pair_info(p, 0).num, -1);
+		(void)pair_say(p, 0, PAIR_LIGHTS, "two");
+	}
 	p->node[0].cut = false;
-	pair_restart(p);
-	pair_advance(p, 86400000 * INT64_C(2));
-	(void)pair_say(p, 0, PAIR_LIGHTS, "two");
-	pair_run(p);
-	assert_string_equal(p->broken, ""); // pair.h watches nonces
+	pair_advance(p, 200000);
+	assert_true(pair_agree(p, 0, 0));
+}
+
+static void newer_material_by_asking_is_installed_when_the_stale_are_known(void **state)
+{
+	struct pair *p = *state;
+	uint8_t bytes[300];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	p->node[0].cut = true;
+	pair_advance(p, 3600000);
+	assert_non_null(pair_waiting(p, 0));
+	pair_forge_answer(p, 0, hex_span("45 c1 3c ff 07")); // num
+	pair_forge_answer(p, 0, material(&buf, 7));
+	assert_int_equal(pair_info(p, 0).num, -1);
+	pair_forge_answer(p, 0, hex_span("45 c1 3c ff 814102")); // stale-sids
+	assert_int_equal(pair_info(p, 0).num, 7);
+	assert_int_equal(pair_info(p, 0).peers, 1);
 }
 
 static void credentials_fetched_again_do_not_open_the_replay_windows(void **state)
@@ -567,7 +604,7 @@ static void credentials_fetched_again_do_not_open_the_replay_windows(void **stat
 	assert_int_equal(pair_heard(p, 0, "once"), 1);
 }
 
-/* ---- the association ---- */
+/* the association */
 
 static void a_forged_401_costs_a_new_association_and_no_membership(void **state)
 {
@@ -632,6 +669,7 @@ int main(void)
 		RULE(an_answer_from_before_the_eviction_brings_nothing_back),
 		RULE(a_rekeying_before_the_join_answer_is_not_confirmed),
 		RULE(the_same_material_is_never_begun_again_from_zero),
+		RULE(newer_material_by_asking_is_installed_when_the_stale_are_known),
 		RULE(credentials_fetched_again_do_not_open_the_replay_windows),
 		RULE(a_forged_401_costs_a_new_association_and_no_membership),
 		RULE(a_member_that_lost_everything_gets_another_sender_id),

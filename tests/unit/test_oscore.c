@@ -28,7 +28,7 @@ static uint64_t next_random(uint64_t *seed)
 	return *seed * UINT64_C(2685821657736338717);
 }
 
-/* ---- replay window ----------------------------------------------------------------------- */
+/* replay window */
 
 /** @return true if 'piv' is new; then it is accepted */
 static bool arrive(struct gk_window *w, uint64_t piv)
@@ -202,7 +202,7 @@ static void every_number_of_a_shuffled_window_is_accepted_exactly_once(void **st
 	}
 }
 
-/* ---- the OSCORE option ------------------------------------------------------------------- */
+/* the OSCORE option */
 
 static void options_are_read_and_written_back(void **state)
 {
@@ -334,7 +334,7 @@ static void peek_tells_unprotected_from_malformed(void **state)
 	}
 }
 
-/* ---- derivation -------------------------------------------------------------------------- */
+/* derivation */
 
 static struct gk_oscore_input an_input(void)
 {
@@ -549,7 +549,7 @@ static void nonce_takes_the_start_of_a_longer_common_iv(void **state)
 	assert_hex_equal(gk_span(nonce, 13), "07102030405060707766554433");
 }
 
-/* ---- what is encrypted and what stays outside -------------------------------------------- */
+/* what is encrypted and what stays outside */
 
 /** A message with one option, laid out but not encrypted. */
 static enum gk_err lay_out_option(uint8_t code, uint16_t number, const char *value,
@@ -734,7 +734,7 @@ static void what_cannot_be_protected_is_refused(void **state)
 	}
 }
 
-/* ---- messages ---------------------------------------------------------------------------- */
+/* messages */
 
 #define GET_TEMP   "01b474656d70" /* GET /temp */
 #define CONTENT_21 "45ff323143"   /* 2.05, "21C" */
@@ -919,7 +919,7 @@ static void messages_are_appended_and_leave_what_was_there(void **state)
 	assert_hex_equal(gk_buf_span(&p.in), "ccdd" GET_TEMP);
 }
 
-/* ---- replay, through messages ------------------------------------------------------------ */
+/* replay, through messages */
 
 static void verifying_does_not_move_the_window(void **state)
 {
@@ -974,7 +974,7 @@ static void a_replayed_request_never_lends_its_nonce(void **state)
 	assert_int_equal(exchange_response(&p, CONTENT_21, false), 0);
 }
 
-/* ---- nonces ------------------------------------------------------------------------------ */
+/* nonces */
 
 static void a_second_response_takes_its_own_piv(void **state)
 {
@@ -1101,7 +1101,7 @@ static void a_response_without_piv_needs_no_sequence_number(void **state)
 			 GK_ERR_SEQUENCE);
 }
 
-/* ---- errors ------------------------------------------------------------------------------ */
+/* errors */
 
 static void too_small_a_buffer_uses_nothing_up(void **state)
 {

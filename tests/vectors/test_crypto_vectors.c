@@ -39,7 +39,7 @@ static int stop(void **state)
 	return 0;
 }
 
-/* ---- SHA-256 and HKDF -------------------------------------------------------------------- */
+/* SHA-256 and HKDF */
 
 static void sha256_of_fips_180_4(void **state)
 {
@@ -119,7 +119,7 @@ static void hkdf_of_rfc_5869_and_of_ace(void **state)
 	}
 }
 
-/* ---- AES-CCM ----------------------------------------------------------------------------- */
+/* AES-CCM */
 
 #define KEY_3610  "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
 #define KEY_OTHER "404142434445464748494a4b4c4d4e4f"
@@ -229,7 +229,7 @@ static void ccm_of_the_longest_input(void **state)
 			 "58bbac51843d35b22ccbacca41c747934e9c0c3c3ef416f17e3e6a909a62b5fb");
 }
 
-/* ---- signatures -------------------------------------------------------------------------- */
+/* signatures */
 
 #define D_6979  "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721"
 #define X_6979  "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
@@ -339,7 +339,7 @@ static void sixty_four_es256_signatures_are_those_of_another_implementation(void
 			 "6cc0456cc27379e9322d74200edd601ce7e2a308b57da745e803bd7847cd67bf");
 }
 
-/* ---- key agreement ----------------------------------------------------------------------- */
+/* key agreement */
 
 static const struct {
 	const char *name;

@@ -19,7 +19,7 @@
 #define MASTER_SALT   "9e7ca92223786340"
 #define ID_CONTEXT    "37cbf3210017a2d3"
 
-/* ---- C.1 to C.3 -------------------------------------------------------------------------- */
+/* C.1 to C.3 */
 
 enum derivation {
 	C_1_1,
@@ -137,7 +137,7 @@ static void c1_to_c3_nonces_of_partial_iv_0(void **state)
 	}
 }
 
-/* ---- C.4 to C.8 -------------------------------------------------------------------------- */
+/* C.4 to C.8 */
 
 #define SEQUENCE_NUMBER 20 /* of the client in C.4 to C.6 */
 
@@ -305,7 +305,7 @@ static void c8_response_with_partial_iv(void **state)
 	assert_response_of(&responses[1], true, 0);
 }
 
-/* ---- examples in the text ---------------------------------------------------------------- */
+/* examples in the text */
 
 static void section_5_4_aad(void **state)
 {

@@ -52,7 +52,7 @@ static bool has_eddsa(void)
 	return gk_sign_curve(GK_ALG_EDDSA) != 0;
 }
 
-/* ---- the member reads ---- */
+/* the member reads */
 
 static void the_rekeying_message_is_read(void **state)
 {
@@ -147,7 +147,7 @@ static void the_key_map_of_a_group_is_read_inside_its_answer(void **state)
 	assert_hex_equal(m.gid, "dd11");
 }
 
-/* ---- the KDC reads ---- */
+/* the KDC reads */
 
 static int open_g1_of(void **state, int sign_alg)
 {
@@ -232,7 +232,7 @@ static void the_es256_evidence_is_granted_by_a_kdc_with_its_challenge(void **sta
 			 GK_COAP_CREATED);
 }
 
-/* ---- what is written ---- */
+/* what is written */
 
 static void sign_info_is_written_as_in_the_reference(void **state)
 {

@@ -73,7 +73,7 @@
 #define RESPONSE_OPTION "2852"
 // clang-format on
 
-/* ---- derivation -------------------------------------------------------------------------- */
+/* derivation */
 
 /** Keying material: a group's, or an association's without ID Context. */
 static const struct {
@@ -203,7 +203,7 @@ static void associations_of_the_ace_profile(void **state)
 	}
 }
 
-/* ---- the group --------------------------------------------------------------------------- */
+/* the group */
 
 static struct gk_group_common group(size_t which, int64_t sign_alg)
 {
