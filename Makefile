@@ -253,7 +253,7 @@ demo: all $(tool_bin)
 #
 
 INSTALL = install
-to = $(DESTDIR)$(1)
+to = $(call quote,$(DESTDIR)$(1))
 libname = libgroupkey.so.$(VERSION)
 
 install: all

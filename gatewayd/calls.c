@@ -144,6 +144,7 @@ static void print_status_json(struct gw_call *call, const struct status *status)
 	io_json_int(&json, "uptime_s", status->uptime_s);
 	io_json_text(&json, "interface", daemon->conf->interface);
 	io_json_text(&json, "listen", daemon->conf->listen);
+	io_json_bool(&json, "listening", daemon->coap != NULL);
 	io_json_int(&json, "groups", (int64_t)status->groups);
 	io_json_int(&json, "members", (int64_t)status->members);
 	io_json_bool(&json, "blind", daemon->segment.blind);
@@ -163,11 +164,12 @@ static int show_status(struct gw_call *call)
 	}
 	fprintf(call->out,
 		"version    %s\npid        %d\nuptime     %" PRId64 " s\n"
-		"interface  %s (%s)\nlisten     %s\ngroups     %zu\nmembers    %zu\nstore      "
+		"interface  %s (%s)\nlisten     %s%s\ngroups     %zu\nmembers    %zu\nstore      "
 		"%s\n",
 		GK_VERSION, (int)getpid(), status.uptime_s, daemon->conf->interface,
-		daemon->segment.blind ? "down" : "up", daemon->conf->listen, status.groups,
-		status.members, status.store_error ? strerror(-status.store_error) : "ok");
+		daemon->segment.blind ? "down" : "up", daemon->conf->listen,
+		daemon->coap ? "" : " (not there yet)", status.groups, status.members,
+		status.store_error ? strerror(-status.store_error) : "ok");
 	return GW_DONE;
 }
 

@@ -34,7 +34,7 @@ int gw_calls_run(struct gw_call *call, struct gk_span request);
 int gw_call_fail(struct gw_call *call, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- client_add.c ---- */
+/* client_add.c */
 
 int gw_call_client_add(struct gw_call *call);
 

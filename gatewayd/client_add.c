@@ -160,7 +160,7 @@ static bool choose_address(const struct gw_call *call, const struct order *order
 	struct gk_addr addr = order->kdc;
 
 	if (!order->has_kdc) {
-		if (!io_addr_parse(call->daemon->conf->listen, 5683, &addr))
+		if (!io_addr_parse(call->daemon->conf->listen, IO_ADDR_COAP_PORT, &addr))
 			return false;
 		addr.port = io_coap_port(call->daemon->coap);
 		if (memcmp(addr.ip, any, sizeof(any)) == 0 &&
@@ -230,8 +230,12 @@ int gw_call_client_add(struct gw_call *call)
 	struct gk_client_bundle made = { 0 };
 	struct io_bundle bundle = { 0 };
 	struct order order;
-	int status = read_order(call, &order);
+	int status;
 
+	if (!call->daemon->coap)
+		return gw_call_fail(call, GW_REFUSED, "client add: %s is not there yet",
+				    call->daemon->conf->listen);
+	status = read_order(call, &order);
 	if (status)
 		return status;
 	if (!choose_address(call, &order, bundle.kdc))

@@ -53,7 +53,7 @@ static bool fits_endpoint(const char *text)
 	if (text[zone] && (!text[rest] || rest == zone + 1))
 		return false;
 	snprintf(copy, sizeof(copy), "%.*s%s", (int)zone, text, text + (text[zone] ? rest : zone));
-	return io_addr_parse(copy, 5683, &addr) && addr.port != 0;
+	return io_addr_parse(copy, IO_ADDR_COAP_PORT, &addr) && addr.port != 0;
 }
 
 static const struct gw_word log_levels[] = {

@@ -3,6 +3,7 @@
 #include "gatewayd/control.h"
 #include "gatewayd/calls.h"
 #include "gatewayd/daemon.h"
+#include "gatewayd/text.h"
 #include "io/log.h"
 #include "libgroupkey/buf.h"
 #include <errno.h>
@@ -19,6 +20,7 @@
 #define CLIENTS_MAX   16
 #define FOLLOWERS_MAX 8
 #define STEP_MS       10000
+#define PAUSE_MS      1000
 
 struct client {
 	struct gw_control *control;
@@ -35,6 +37,7 @@ struct client {
 struct gw_control {
 	struct gw_daemon *daemon;
 	int fd;
+	int64_t pause_ms; /* when to take clients again; GK_NEVER: they are taken */
 	struct sockaddr_un address;
 	struct client clients[CLIENTS_MAX];
 };
@@ -123,40 +126,41 @@ static size_t count_followers(const struct gw_control *control)
 	return count;
 }
 
-static char *run_call(struct client *client, struct gw_call *call, int *status, size_t *len)
+static int run_call(struct client *client, struct gw_call *call, struct gw_text *text)
 {
 	struct gk_span request = gk_span(client->request, client->request_len);
-	char *text = NULL;
+	int status;
 
+	gw_text_open(text);
+	if (!text->out)
+		fatal("daemon", "out of memory");
 	call->daemon = client->control->daemon;
-	call->out = open_memstream(&text, len);
-	if (!call->out)
-		fatal("daemon", "out of memory");
-	*status = gw_calls_run(call, request);
+	call->out = text->out;
+	status = gw_calls_run(call, request);
 	if (call->follow && count_followers(client->control) >= FOLLOWERS_MAX)
-		*status = gw_call_fail(call, GW_REFUSED, "at most %d can follow at once",
-				       FOLLOWERS_MAX);
-	if (fclose(call->out) != 0)
+		status = gw_call_fail(call, GW_REFUSED, "at most %d can follow at once",
+				      FOLLOWERS_MAX);
+	if (gw_text_close(text))
 		fatal("daemon", "out of memory");
-	return text;
+	return status;
 }
 
 /* The status is known last and goes first. */
 static void answer(struct client *client)
 {
 	struct gw_call call;
-	int status;
-	size_t len;
-	char *text = run_call(client, &call, &status, &len);
-	char *reply = malloc(len + 2);
+	struct gw_text text;
+	int status = run_call(client, &call, &text);
+	char *reply = malloc(text.len + 2);
+	size_t len = text.len;
 
 	if (!reply)
 		fatal("daemon", "out of memory");
 	reply[0] = (char)('0' + status);
 	reply[1] = '\n';
-	memcpy(reply + 2, text, len);
-	explicit_bzero(text, len);
-	free(text);
+	if (len > 0)
+		memcpy(reply + 2, text.bytes, len);
+	gw_text_free(&text);
 	client->follows = call.follow && status == GW_DONE;
 	client->json = call.json;
 	client->next_note = gw_notes_oldest(&client->control->daemon->notes);
@@ -214,6 +218,27 @@ static void turn_away(int fd)
 	close(fd);
 }
 
+/*
+ * Short of descriptors or memory a client stays in the queue, and would wake us at once. (One that
+ * has hung up meanwhile is gone from it.)
+ */
+static void pause_listening(struct gw_control *control, int err)
+{
+	if (err != EMFILE && err != ENFILE && err != ENOMEM && err != ENOBUFS)
+		return;
+	log_warnx("control", "nobody can ask for a second: %s", strerror(err));
+	control->pause_ms = now_of(control).ms + PAUSE_MS;
+	if (io_loop_rewatch(control->daemon->loop, control->fd, 0))
+		fatal("control", "the socket cannot be waited for");
+}
+
+static void resume_listening(struct gw_control *control)
+{
+	control->pause_ms = GK_NEVER;
+	if (io_loop_rewatch(control->daemon->loop, control->fd, EPOLLIN))
+		fatal("control", "the socket cannot be waited for");
+}
+
 static void take_client(void *ctx, int listener, uint32_t events)
 {
 	struct gw_control *control = ctx;
@@ -221,8 +246,10 @@ static void take_client(void *ctx, int listener, uint32_t events)
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		pause_listening(control, errno);
 		return;
+	}
 	if (!client || io_loop_watch(control->daemon->loop, fd, EPOLLIN, client_ready, client)) {
 		turn_away(fd);
 		return;
@@ -290,7 +317,7 @@ static bool is_timed(const struct client *client)
 
 struct gk_mono gw_control_next_expiry(const struct gw_control *control)
 {
-	struct gk_mono next = { GK_NEVER };
+	struct gk_mono next = { control->pause_ms };
 
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		const struct client *client = &control->clients[i];
@@ -302,6 +329,8 @@ struct gk_mono gw_control_next_expiry(const struct gw_control *control)
 
 void gw_control_turn(struct gw_control *control, struct gk_mono now)
 {
+	if (control->pause_ms <= now.ms)
+		resume_listening(control);
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		struct client *client = &control->clients[i];
 		if (has_news(client))
@@ -375,6 +404,7 @@ static int make_control(struct gw_control **out, struct gw_daemon *daemon, const
 	if (!control)
 		return -ENOMEM;
 	control->daemon = daemon;
+	control->pause_ms = GK_NEVER;
 	control->address.sun_family = AF_UNIX;
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;

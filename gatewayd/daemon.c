@@ -2,10 +2,11 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/daemon.h"
 
-#include "gatewayd/store_file.h"
 #include "gatewayd/control.h"
-#include "io/secret.h"
+#include "gatewayd/listen.h"
+#include "gatewayd/store_file.h"
 #include "io/log.h"
+#include "io/secret.h"
 #include "libgroupkey/buf.h"
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #define AS_KEY_LEN     16
 #define PUBLIC_KEY_MAX 512
@@ -40,17 +42,33 @@ static void open_store(struct gw_daemon *daemon)
 	free(path);
 }
 
-/* Only the default one is made: a file that someone named is one that an AS shares. */
-static void read_as_key(const struct gw_conf *conf, uint8_t key[static AS_KEY_LEN])
+/* With another key no token that is out there would be taken any more, for no visible reason. */
+static void check_as_key(struct gw_daemon *daemon, const char *path)
 {
+	struct stat st;
+
+	if (lstat(path, &st) != 0 && errno == ENOENT && !gw_store_is_empty(daemon->store))
+		fatal("conf",
+		      "%s: missing, though the store knows tokens under it; put it back, or "
+		      "move %s/gatewayd.db away too, to begin anew with no member remembered, "
+		      "and provision the clients again",
+		      path, daemon->conf->state_dir);
+}
+
+/* Only the default one is made: a file that someone named is one that an AS shares. */
+static void read_as_key(struct gw_daemon *daemon, uint8_t key[static AS_KEY_LEN])
+{
+	const struct gw_conf *conf = daemon->conf;
 	char *ours = path_in_state_dir(conf, "as.key");
 	char error[IO_SECRET_ERROR];
 
-	if (strcmp(conf->as_key_file, ours) == 0 &&
-	    !io_secret_make(ours, AS_KEY_LEN, error, sizeof(error)))
-		fatal("conf", "%s", error);
+	if (strcmp(conf->as_key_file, ours) == 0) {
+		check_as_key(daemon, ours);
+		if (!io_secret_make(ours, AS_KEY_LEN, error, sizeof(error)))
+			fatal("conf", "%s", error);
+	}
 	if (!io_secret_read(conf->as_key_file, key, AS_KEY_LEN, AS_KEY_LEN, true, error,
-			      sizeof(error)))
+			    sizeof(error)))
 		fatal("conf", "as.key_file: %s", error);
 	free(ours);
 }
@@ -63,7 +81,7 @@ static size_t read_public_key(const struct gw_conf *conf, uint8_t key[static PUB
 	if (!conf->as_public_key_file)
 		return 0;
 	len = io_secret_read(conf->as_public_key_file, key, 1, PUBLIC_KEY_MAX, false, error,
-			       sizeof(error));
+			     sizeof(error));
 	if (len == 0)
 		fatal("conf", "as.public_key_file: %s", error);
 	return len;
@@ -83,7 +101,7 @@ static void make_kdc(struct gw_daemon *daemon)
 
 	if (err)
 		fatal("kdc", "wolfSSL does not start: %s", gk_strerror(err));
-	read_as_key(conf, key);
+	read_as_key(daemon, key);
 	config.as_public_key = gk_span(public_key, read_public_key(conf, public_key));
 	err = gk_kdc_new(&env, &config, &daemon->kdc);
 	if (err)
@@ -107,8 +125,7 @@ static void restore(struct gw_daemon *daemon)
 	int err = gw_store_load(daemon->store, restore_record, daemon);
 
 	if (err == -EUCLEAN)
-		fatal("store",
-		      "%s/gatewayd.db: damaged" GW_STORE_WAY_OUT, daemon->conf->state_dir);
+		fatal("store", "%s/gatewayd.db: damaged" GW_STORE_WAY_OUT, daemon->conf->state_dir);
 	if (err)
 		fatal("store", "%s/gatewayd.db: %s", daemon->conf->state_dir, strerror(-err));
 }
@@ -127,33 +144,6 @@ static void add_groups(struct gw_daemon *daemon)
 /*
  * The network
  */
-
-static void read_coap(void *ctx, int fd, uint32_t events)
-{
-	struct gw_daemon *daemon = ctx;
-
-	(void)fd, (void)events;
-	io_coap_read(daemon->coap);
-}
-
-static void open_coap(struct gw_daemon *daemon)
-{
-	const char *listen = daemon->conf->listen;
-	struct gk_addr addr;
-	int err;
-
-	if (!io_addr_parse(listen, 5683, &addr))
-		fatal("coap", "%s: there is no such interface", listen);
-	err = io_coap_open(&daemon->coap, &addr, gw_serve_request, gw_serve_answer, daemon);
-	if (err == -ENOTSUP)
-		fatal("coap", "this libcoap keeps OSCORE messages for itself, or has no epoll; "
-			      "configure --install-deps builds one that fits");
-	if (err)
-		fatal("coap", "%s: %s", listen, strerror(-err));
-	err = io_loop_watch(daemon->loop, io_coap_fd(daemon->coap), EPOLLIN, read_coap, daemon);
-	if (err)
-		fatal("coap", "cannot be waited for: %s", strerror(-err));
-}
 
 static void open_segment(struct gw_daemon *daemon)
 {
@@ -249,7 +239,11 @@ static void open_control(struct gw_daemon *daemon)
 /* What is resumed is sent only when all else has succeeded. */
 void gw_daemon_start(struct gw_daemon *daemon, const struct gw_conf *conf, const char *conf_path)
 {
-	*daemon = (struct gw_daemon){ .conf = conf, .conf_path = conf_path };
+	*daemon = (struct gw_daemon){
+		.conf = conf,
+		.conf_path = conf_path,
+		.listen_ms = GK_NEVER,
+	};
 	daemon->answers_end = &daemon->answers;
 	gw_notes_init(&daemon->notes);
 	gw_outbox_init(&daemon->outbox, &gw_serve_outlets, daemon);
@@ -259,7 +253,7 @@ void gw_daemon_start(struct gw_daemon *daemon, const struct gw_conf *conf, const
 	make_kdc(daemon);
 	restore(daemon);
 	add_groups(daemon);
-	open_coap(daemon);
+	gw_listen_open(daemon);
 	open_segment(daemon);
 	open_control(daemon);
 	gw_serve_settle(daemon);
@@ -275,6 +269,7 @@ static struct gk_mono next_deadline(struct gw_daemon *daemon, struct gk_mono coa
 				       : gw_outbox_next_expiry(&daemon->outbox),
 		gw_segment_next_expiry(&daemon->segment),
 		gw_control_next_expiry(daemon->control),
+		gw_listen_next_expiry(daemon),
 	};
 	struct gk_mono next = { GK_NEVER };
 
@@ -289,8 +284,9 @@ static void do_what_is_due(struct gw_daemon *daemon, struct gk_mono coap)
 {
 	struct gk_mono now = io_loop_now(daemon->loop).mono;
 
-	if (coap.ms <= now.ms)
+	if (coap.ms <= now.ms && daemon->coap)
 		io_coap_read(daemon->coap);
+	gw_listen_turn(daemon, now);
 	if (gw_segment_next_expiry(&daemon->segment).ms <= now.ms)
 		gw_segment_read(&daemon->segment, now);
 	gw_serve_expire(daemon);
@@ -300,9 +296,12 @@ static void do_what_is_due(struct gw_daemon *daemon, struct gk_mono coap)
 
 void gw_daemon_turn(struct gw_daemon *daemon)
 {
-	struct gk_mono coap = io_coap_next_expiry(daemon->coap, io_now());
-	int err = io_loop_turn(daemon->loop, next_deadline(daemon, coap));
+	struct gk_mono coap = { GK_NEVER };
+	int err;
 
+	if (daemon->coap)
+		coap = io_coap_next_expiry(daemon->coap, io_now());
+	err = io_loop_turn(daemon->loop, next_deadline(daemon, coap));
 	if (err)
 		fatal("daemon", "epoll: %s", strerror(-err));
 	do_what_is_due(daemon, coap);

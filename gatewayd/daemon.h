@@ -4,6 +4,7 @@
  * The daemon: the KDC of libgroupkey between its store, the network, the kernel and the operator.
  *
  *   daemon.c   start, the loop, the end
+ *   listen.c   the address that requests come to
  *   serve.c    what goes to the KDC, and what it wants done
  *   control.c  the operator's socket; calls.c, client_add.c: what can be said there
  */
@@ -31,7 +32,9 @@ struct gw_daemon {
 	struct gw_notes notes;
 	struct gw_outbox outbox;
 	struct gw_segment segment;
-	struct io_coap *coap;
+	struct io_coap *coap;  /* NULL: the address to listen at is not there yet, */
+	int64_t listen_ms;     /* and will be tried again then; else GK_NEVER */
+	uint32_t listen_scope; /* the interface it is bound to; 0: none */
 	struct gw_control *control;
 	struct gk_mono started;
 	bool stopping;
@@ -40,7 +43,7 @@ struct gw_daemon {
 	struct gk_buf *reply;                     /* its answer goes; NULL: none */
 };
 
-/* ---- daemon.c ---- */
+/* daemon.c */
 
 /**
  * Start: open everything, restore the state, resume what was interrupted. What fails is fatal.
@@ -54,7 +57,7 @@ void gw_daemon_run(struct gw_daemon *daemon);
 /** Close everything. */
 void gw_daemon_stop(struct gw_daemon *daemon);
 
-/* ---- serve.c ---- */
+/* serve.c */
 
 extern const struct gw_outlets gw_serve_outlets;
 extern const struct gw_segment_sink gw_serve_segment;
@@ -63,7 +66,7 @@ extern const struct gw_segment_sink gw_serve_segment;
 void gw_serve_request(void *daemon, const struct gk_exchange *exchange, struct gk_span message,
 		      struct gk_buf *reply);
 /** An answer came in, or none in time: io_coap_answer_fn. */
-void gw_serve_answer(void *daemon, uint64_t id, struct gk_span message);
+void gw_serve_answer(void *daemon, uint64_t id, bool sent, struct gk_span message);
 /** Have the KDC do what is due. */
 void gw_serve_expire(struct gw_daemon *daemon);
 /**

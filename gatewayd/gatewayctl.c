@@ -7,6 +7,8 @@
 #include "config.h"
 #include "gatewayd/usage.h"
 #include "io/bundle.h"
+#include "io/secret.h"
+#include "io/std.h"
 #include "libgroupkey/buf.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -226,6 +228,8 @@ int main(int argc, char **argv)
 {
 	struct options options;
 
+	if (!io_std_open())
+		return EXIT_FAILURE;
 	if (!read_options(argc, argv, &options) ||
 	    (!options.help && !options.version && !is_call(&options))) {
 		gw_usage_print(stderr);
@@ -235,7 +239,9 @@ int main(int argc, char **argv)
 		gw_usage_print(stdout);
 	else if (options.version)
 		puts("gatewayctl " GK_VERSION);
-	else
+	else {
+		io_secret_guard();
 		return ask(&options);
+	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "gatewayd/daemon.h"
 #include "io/log.h"
 #include "io/secret.h"
+#include "io/std.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 	struct options options;
 	struct gw_conf conf;
 
+	if (!io_std_open())
+		return EXIT_FAILURE;
 	if (!read_options(argc, argv, &options)) {
 		fputs("usage: gatewayd [-d] [-c FILE]\n"
 		      "       gatewayd -n [-v] [-c FILE]\n"

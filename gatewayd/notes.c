@@ -54,15 +54,45 @@ const char *gw_via_name(enum gk_via via)
  * Texts
  */
 
-/* Names come from tokens, which others may have issued. */
-static void put_name(FILE *out, struct gk_span name)
+static bool is_plain(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '_' || c == '-';
+}
+
+static void put_quoted(FILE *out, struct gk_span name)
 {
 	bool whole = io_utf8_printable(name);
 
+	fputc('"', out);
 	for (size_t i = 0; i < name.len; i++) {
-		bool plain = name.data[i] > ' ' && name.data[i] < 0x7f;
-		fputc(whole || plain ? name.data[i] : '?', out);
+		uint8_t c = name.data[i];
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (whole || (c >= ' ' && c < 0x7f))
+			fputc(c, out);
+		else
+			fprintf(out, "\\x%02x", c);
 	}
+	fputc('"', out);
+}
+
+/*
+ * Names come from tokens, which others may have issued: one that could be taken for words of ours
+ * is quoted, and what cannot be shown is in hex.
+ */
+static void put_name(FILE *out, struct gk_span name)
+{
+	size_t plain = 0;
+
+	while (plain < name.len && is_plain(name.data[plain]))
+		plain++;
+	if (plain < name.len) {
+		put_quoted(out, name);
+		return;
+	}
+	for (size_t i = 0; i < name.len; i++)
+		fputc(name.data[i], out);
 }
 
 static void put_hex(FILE *out, const char *before, struct gk_span bytes)

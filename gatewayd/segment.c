@@ -79,6 +79,7 @@ static void take_neighbour(struct gw_segment *segment, const struct reach_event 
 	};
 	struct gk_addr addr = address_of(event);
 
+	addr.scope = 0;
 	// STALE says that it answered once.
 	if (event->state != REACH_STALE)
 		segment->sink->neighbour(segment->ctx, &addr, verdicts[event->state]);
@@ -209,25 +210,27 @@ struct gk_mono gw_segment_next_expiry(const struct gw_segment *segment)
 	return (struct gk_mono){ segment->retry_ms };
 }
 
+bool gw_segment_route(const struct gw_segment *segment, struct gk_addr *addr)
+{
+	if (io_addr_is_link_local(addr))
+		addr->scope = (uint32_t)segment->ifindex;
+	return !io_addr_is_link_local(addr) || segment->ifindex > 0;
+}
+
 void gw_segment_probe(struct gw_segment *segment, const struct gk_addr *addr)
 {
 	char text[IO_ADDR_TEXT];
-	int ifindex = addr->scope ? (int)addr->scope : segment->ifindex;
 	int err = -ENODEV;
 
-	if (segment->monitor && ifindex)
-		err = reach_monitor_probe(segment->monitor, ifindex, addr->ip);
-	if (err == -EPERM)
+	if (segment->monitor && segment->ifindex)
+		err = reach_monitor_probe(segment->monitor, segment->ifindex, addr->ip);
+	if (err == -EPERM && !segment->weak)
 		log_warnx("link", "without CAP_NET_ADMIN neighbours are probed by empty datagrams, "
 				  "which takes some seconds longer");
-	else if (err)
+	else if (err && err != -EPERM)
 		log_debug("link", "%s: the kernel does not probe it: %s",
 			  io_addr_format(addr, text), strerror(-err));
-}
-
-static bool is_link_local(const struct gk_addr *addr)
-{
-	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+	segment->weak = segment->weak || err == -EPERM;
 }
 
 bool gw_segment_address(const struct gw_segment *segment, struct gk_addr *addr)
@@ -236,7 +239,7 @@ bool gw_segment_address(const struct gw_segment *segment, struct gk_addr *addr)
 
 	for (size_t i = 0; i < segment->address_count; i++) {
 		const struct gk_addr *candidate = &segment->addresses[i];
-		if (!found || (is_link_local(found) && !is_link_local(candidate)))
+		if (!found || (io_addr_is_link_local(found) && !io_addr_is_link_local(candidate)))
 			found = candidate;
 	}
 	if (!found)

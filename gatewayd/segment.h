@@ -15,6 +15,7 @@
 /** Who is told. Of one batch of notices, blindness comes before the neighbours. */
 struct gw_segment_sink {
 	void (*blind)(void *ctx, bool blind);
+	/* 'scope' is 0: the interface is ours, whatever its index is */
 	void (*neighbour)(void *ctx, const struct gk_addr *addr, enum gk_reach reach);
 	/* wait for the one descriptor instead of the other; -1: none */
 	void (*moved)(void *ctx, int from_fd, int to_fd);
@@ -30,6 +31,7 @@ struct gw_segment {
 	bool blind;  /* it is not there, or down */
 	bool told;   /* the sink knows of 'blind' */
 	bool crowded;
+	bool weak;        /* said that the kernel does not probe for us */
 	int64_t retry_ms; /* when to read or open again; GK_NEVER: not */
 	struct gk_addr addresses[GW_SEGMENT_ADDRESSES];
 	size_t address_count;
@@ -53,6 +55,12 @@ void gw_segment_close(struct gw_segment *segment);
 void gw_segment_read(struct gw_segment *segment, struct gk_mono now);
 struct gk_mono gw_segment_next_expiry(const struct gw_segment *segment);
 
+/**
+ * Complete the address of a node behind the interface for the kernel: a link-local one gets the
+ * index that the interface has now.
+ * @return false: it needs one, and the interface is not there
+ */
+GK_MUST_CHECK bool gw_segment_route(const struct gw_segment *segment, struct gk_addr *addr);
 /** Have the kernel find out whether a neighbour is there. */
 void gw_segment_probe(struct gw_segment *segment, const struct gk_addr *addr);
 /**

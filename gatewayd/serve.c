@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/daemon.h"
+#include "gatewayd/listen.h"
 #include "io/log.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/coap.h"
 #include "libgroupkey/numbers.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
-#define COAP_UNAVAILABLE 0xa3 /* 5.03 (RFC 7252 section 5.9.3.4) */
-#define TRY_AGAIN_S      5    /* its Max-Age */
+#define TRY_AGAIN_S 5 /* Max-Age of 5.03 (RFC 7252 section 5.9.3.4) */
 
 void gw_serve_check(enum gk_err err)
 {
@@ -33,17 +34,18 @@ bool gw_serve_ready(const struct gw_daemon *daemon)
 struct gw_answer {
 	struct gw_answer *next;
 	uint64_t id;
+	bool sent; /* false: the request never left */
 	size_t len;
 	uint8_t bytes[];
 };
 
-static void queue_answer(struct gw_daemon *daemon, uint64_t id, struct gk_span message)
+static void queue_answer(struct gw_daemon *daemon, uint64_t id, bool sent, struct gk_span message)
 {
 	struct gw_answer *answer = malloc(sizeof(*answer) + message.len);
 
 	if (!answer)
 		fatal("daemon", "out of memory");
-	*answer = (struct gw_answer){ .id = id, .len = message.len };
+	*answer = (struct gw_answer){ .id = id, .sent = sent, .len = message.len };
 	if (message.len > 0)
 		memcpy(answer->bytes, message.data, message.len);
 	*daemon->answers_end = answer;
@@ -62,14 +64,21 @@ static struct gw_answer *take_answer(struct gw_daemon *daemon)
 	return answer;
 }
 
+static void feed_answer(struct gw_daemon *daemon, const struct gw_answer *answer)
+{
+	struct gk_span message = gk_span(answer->bytes, answer->len);
+	struct gk_now now = io_loop_now(daemon->loop);
+
+	gw_serve_check(answer->sent ? gk_kdc_answer(daemon->kdc, answer->id, message, now)
+				    : gk_kdc_unsent(daemon->kdc, answer->id, now));
+}
+
 static void feed_answers(struct gw_daemon *daemon)
 {
 	struct gw_answer *answer;
 
 	while ((answer = take_answer(daemon))) {
-		struct gk_span message = gk_span(answer->bytes, answer->len);
-		gw_serve_check(
-			gk_kdc_answer(daemon->kdc, answer->id, message, io_loop_now(daemon->loop)));
+		feed_answer(daemon, answer);
 		free(answer);
 	}
 }
@@ -112,13 +121,16 @@ static void send_reply(struct gw_daemon *daemon, const struct gk_event *event)
 static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	char text[IO_ADDR_TEXT];
-	int err = io_coap_request(daemon->coap, event->id, &event->peer, event->bytes,
-				  event->timeout_ms, io_loop_now(daemon->loop));
+	struct gk_addr peer = event->peer;
+	int err = -ENODEV;
 
+	if (daemon->coap && gw_segment_route(&daemon->segment, &peer))
+		err = io_coap_request(daemon->coap, event->id, &peer, event->bytes,
+				      event->timeout_ms, io_loop_now(daemon->loop));
 	if (err == 0)
 		return;
-	log_debug("coap", "%s: not sent: %s", io_addr_format(&event->peer, text), strerror(-err));
-	queue_answer(daemon, event->id, gk_span(NULL, 0));
+	log_debug("coap", "%s: not sent: %s", io_addr_format(&peer, text), strerror(-err));
+	queue_answer(daemon, event->id, false, gk_span(NULL, 0));
 }
 
 static void probe(struct gw_daemon *daemon, const struct gk_event *event)
@@ -189,8 +201,24 @@ static void put_unavailable(struct gk_buf *reply)
 	struct gk_coap_writer w;
 
 	gk_buf_truncate(reply, 0);
-	w = gk_coap_begin(reply, COAP_UNAVAILABLE);
+	w = gk_coap_begin(reply, GK_COAP_UNAVAILABLE);
 	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, TRY_AGAIN_S);
+}
+
+/*
+ * The KDC knows nodes of one interface, ours, by their addresses alone: so it does not matter to it
+ * which index the interface has today. A link-local address of another interface is someone else's.
+ */
+static bool is_elsewhere(const struct gw_daemon *daemon, const struct gk_addr *peer)
+{
+	return io_addr_is_link_local(peer) && daemon->segment.ifindex > 0 &&
+	       peer->scope != (uint32_t)daemon->segment.ifindex;
+}
+
+static void receive(struct gw_daemon *daemon, struct gk_exchange exchange, struct gk_span message)
+{
+	exchange.peer.scope = 0;
+	gw_serve_check(gk_kdc_receive(daemon->kdc, &exchange, message, io_loop_now(daemon->loop)));
 }
 
 /* libcoap sends the answer on return, so what it depends on is committed here. */
@@ -200,9 +228,12 @@ void gw_serve_request(void *ctx, const struct gk_exchange *exchange, struct gk_s
 	struct gw_daemon *daemon = ctx;
 	bool done = false;
 
+	if (is_elsewhere(daemon, &exchange->peer)) {
+		log_debug("coap", "a request from another interface is passed over");
+		return;
+	}
 	if (gw_serve_ready(daemon)) {
-		gw_serve_check(
-			gk_kdc_receive(daemon->kdc, exchange, message, io_loop_now(daemon->loop)));
+		receive(daemon, *exchange, message);
 		daemon->exchange = exchange->id;
 		daemon->reply = reply;
 		done = gw_outbox_flush(&daemon->outbox, io_loop_now(daemon->loop).mono);
@@ -212,15 +243,17 @@ void gw_serve_request(void *ctx, const struct gk_exchange *exchange, struct gk_s
 		put_unavailable(reply);
 }
 
-void gw_serve_answer(void *ctx, uint64_t id, struct gk_span message)
+void gw_serve_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 {
-	queue_answer(ctx, id, message);
+	queue_answer(ctx, id, sent, message);
 }
 
 static void tell_blind(void *ctx, bool blind)
 {
 	struct gw_daemon *daemon = ctx;
 
+	if (!blind)
+		gw_listen_check(daemon);
 	if (gw_serve_ready(daemon))
 		gw_serve_check(gk_kdc_blind(daemon->kdc, blind, io_loop_now(daemon->loop)));
 }

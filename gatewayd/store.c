@@ -2,6 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/store.h"
 #include "gatewayd/store_file.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/crypto.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -55,11 +57,11 @@ enum statement {
 
 static const char *const statement_sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
-	[PUT] = "REPLACE INTO record(kind, key, value) VALUES(?1, ?2, ?3)",
+	[PUT] = "REPLACE INTO record(kind, key, value, checksum) VALUES(?1, ?2, ?3, ?4)",
 	[DELETE] = "DELETE FROM record WHERE kind = ?1 AND key = ?2",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
-	[LOAD] = "SELECT kind, key, value FROM record ORDER BY kind, key",
+	[LOAD] = "SELECT kind, key, value, checksum FROM record ORDER BY kind, key",
 };
 
 struct gw_store {
@@ -182,8 +184,54 @@ void gw_store_close(struct gw_store *store)
 }
 
 /*
- * Records
+ * Records. SQLite has no checksums of its own: a bit that turned over on the disk may be a Sender
+ * ID that is given to a second member, and would be found by nobody.
  */
+
+#define CHECKSUM_LEN 8
+
+static void add_number(struct gk_buf *buf, size_t number)
+{
+	for (int shift = 24; shift >= 0; shift -= 8)
+		gk_buf_byte(buf, (uint8_t)(number >> shift));
+}
+
+/* Of all that a row says; the length of the key keeps what is its end from being the value's. */
+static int make_checksum(const struct gk_record *record, uint8_t out[static CHECKSUM_LEN])
+{
+	size_t size = 8 + record->key.len + record->value.len;
+	uint8_t *bytes = malloc(size), hash[GK_HASH_LEN];
+	struct gk_buf buf = gk_buf(bytes, size);
+	enum gk_err err;
+
+	if (!bytes)
+		return -ENOMEM;
+	add_number(&buf, (size_t)record->table);
+	add_number(&buf, record->key.len);
+	gk_buf_add(&buf, record->key);
+	gk_buf_add(&buf, record->value);
+	err = gk_sha256(gk_buf_span(&buf), hash);
+	explicit_bzero(bytes, size);
+	free(bytes);
+	if (err)
+		return -E2BIG;
+	memcpy(out, hash, CHECKSUM_LEN);
+	return 0;
+}
+
+static int verify(sqlite3_stmt *row, const struct gk_record *record)
+{
+	uint8_t checksum[CHECKSUM_LEN];
+	int err = make_checksum(record, checksum);
+
+	if (err)
+		return err;
+	if (sqlite3_column_type(row, 3) != SQLITE_BLOB ||
+	    sqlite3_column_bytes(row, 3) != CHECKSUM_LEN ||
+	    memcmp(sqlite3_column_blob(row, 3), checksum, CHECKSUM_LEN) != 0)
+		return -EUCLEAN;
+	return 0;
+}
 
 static bool read_record(sqlite3_stmt *row, struct gk_record *record)
 {
@@ -202,15 +250,31 @@ static bool read_record(sqlite3_stmt *row, struct gk_record *record)
 	return true;
 }
 
+static int load_record(sqlite3_stmt *row, gw_store_record_fn *fn, void *ctx)
+{
+	struct gk_record record;
+	int err = read_record(row, &record) ? verify(row, &record) : -EUCLEAN;
+
+	return err ? err : fn(ctx, &record);
+}
+
+bool gw_store_is_empty(struct gw_store *store)
+{
+	sqlite3_stmt *row = store->statement[LOAD];
+	int code = sqlite3_step(row);
+
+	sqlite3_reset(row);
+	return code == SQLITE_DONE;
+}
+
 int gw_store_load(struct gw_store *store, gw_store_record_fn *fn, void *ctx)
 {
 	sqlite3_stmt *row = store->statement[LOAD];
-	struct gk_record record;
 	int result = 0;
 	int code;
 
 	while ((code = sqlite3_step(row)) == SQLITE_ROW && result == 0)
-		result = read_record(row, &record) ? fn(ctx, &record) : -EUCLEAN;
+		result = load_record(row, fn, ctx);
 	if (result == 0 && code != SQLITE_DONE)
 		result = gw_store_err(code);
 	sqlite3_reset(row);
@@ -234,16 +298,32 @@ static int bind(sqlite3_stmt *statement, int index, struct gk_span bytes)
 	return sqlite3_bind_blob64(statement, index, data, bytes.len, SQLITE_STATIC);
 }
 
+// @return SQLITE_OK or why not
+static int bind_value(sqlite3_stmt *statement, const struct gk_record *record,
+		      uint8_t checksum[static CHECKSUM_LEN])
+{
+	// First, since SQLite refuses what is too large.
+	int code = bind(statement, 3, record->value);
+
+	if (code != SQLITE_OK)
+		return code;
+	int err = make_checksum(record, checksum);
+	if (err)
+		return err == -ENOMEM ? SQLITE_NOMEM : SQLITE_TOOBIG;
+	return bind(statement, 4, gk_span(checksum, CHECKSUM_LEN));
+}
+
 static int write_record(struct gw_store *store, const struct gk_record *record)
 {
 	enum statement which = record->value.len > 0 ? PUT : DELETE;
 	sqlite3_stmt *statement = store->statement[which];
+	uint8_t checksum[CHECKSUM_LEN];
 
 	int code = sqlite3_bind_int(statement, 1, (int)record->table);
 	if (code == SQLITE_OK)
 		code = bind(statement, 2, record->key);
 	if (code == SQLITE_OK && which == PUT)
-		code = bind(statement, 3, record->value);
+		code = bind_value(statement, record, checksum);
 	if (code == SQLITE_OK)
 		code = finish(store, which);
 	sqlite3_clear_bindings(statement);

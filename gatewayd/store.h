@@ -28,7 +28,8 @@ struct gw_store;
  * @param path   of the file; its directory belongs to us alone
  * @param store  set on success
  * @param error  on failure one line that names the file and says what can be done
- * @return 0; -EBUSY: another process has it open; -EPERM: others may read or write it;
+ * @return 0; -EBUSY: another process has it open; -EPERM: others may read or write it,
+ *         or it is theirs;
  *         -EUCLEAN: damaged, or not ours; -EPROTO: from a newer version; -EINVAL: no absolute path;
  *         other -errno of the file system
  */
@@ -37,11 +38,13 @@ GK_MUST_CHECK int gw_store_open(const char *path, struct gw_store **store, char 
 /** Close; what was committed stays. NULL is allowed. */
 void gw_store_close(struct gw_store *store);
 
+/** @return true if there is no record at all: the store is new, or was never used */
+bool gw_store_is_empty(struct gw_store *store);
 /** Takes a record, borrowed for the call. @return 0 to go on, else a number to stop with */
 typedef int gw_store_record_fn(void *ctx, const struct gk_record *record);
 /**
  * Hand out all records, in the order of table and key.
- * @return 0; what 'fn' stopped with; -EUCLEAN: damaged; other -errno
+ * @return 0; what 'fn' stopped with; -EUCLEAN: damaged, as its checksum shows; other -errno
  */
 GK_MUST_CHECK int gw_store_load(struct gw_store *store, gw_store_record_fn *fn, void *ctx);
 

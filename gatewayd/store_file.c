@@ -130,6 +130,9 @@ static int enter_dir(const struct gw_store_report *report, const char *dir, int 
 		return fail_errno(report, "cannot open its directory");
 	if (fstat(opened, &st) != 0)
 		err = fail_errno(report, "cannot look at its directory");
+	else if (st.st_uid != geteuid() && st.st_uid != 0)
+		err = gw_store_fail(report, -EPERM, "its directory belongs to another user: %s",
+				    dir);
 	else if (st.st_mode & 022)
 		err = gw_store_fail(report, -EPERM,
 				    "others may write to its directory: chmod go-w %s", dir);
@@ -211,6 +214,8 @@ static int check_file(const struct gw_store_report *report, int dir)
 	}
 	if (!S_ISREG(st.st_mode))
 		return gw_store_fail(report, -EUCLEAN, "not a file");
+	if (st.st_uid != geteuid())
+		return gw_store_fail(report, -EPERM, "belongs to another user");
 	if (st.st_mode & 077)
 		return gw_store_fail(report, -EPERM, "others may read or write it: chmod 600");
 	// SQLite takes an empty file for an empty database, and ours is never made so.

@@ -15,7 +15,7 @@
 
 #define GW_STORE_SCHEMA                                                                            \
 	"CREATE TABLE record(kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, "      \
-	"PRIMARY KEY(kind, key)) WITHOUT ROWID"
+	"checksum BLOB NOT NULL, PRIMARY KEY(kind, key)) WITHOUT ROWID"
 
 // An older copy is no way out: it would use keys and numbers a second time.
 #define GW_STORE_WAY_OUT                                                                           \

@@ -60,6 +60,7 @@ void gw_usage_print(FILE *out)
 {
 	fputs("usage: gatewayctl [-s SOCKET] [--json] CALL\n", out);
 	for (size_t i = 0; i < GW_CALLS; i++)
-		fprintf(out, "  %s %s\n        %s\n", gw_usages[i].name, gw_usages[i].arguments,
+		fprintf(out, "  %s%s%s\n        %s\n", gw_usages[i].name,
+			gw_usages[i].arguments[0] ? " " : "", gw_usages[i].arguments,
 			gw_usages[i].what);
 }

@@ -84,6 +84,11 @@ const char *io_addr_format(const struct gk_addr *addr, char *out)
 	return out;
 }
 
+bool io_addr_is_link_local(const struct gk_addr *addr)
+{
+	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
 bool io_addr_equal(const struct gk_addr *a, const struct gk_addr *b)
 {
 	return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0 && a->port == b->port &&

@@ -10,6 +10,9 @@
 
 #include "libgroupkey/groupkey.h"
 
+/** The port of CoAP (RFC 7252 section 6.1). */
+#define IO_ADDR_COAP_PORT 5683
+
 /** Room for "[address%interface]:port" and its NUL. */
 #define IO_ADDR_TEXT 80
 
@@ -23,6 +26,8 @@ bool io_addr_parse(const char *text, uint16_t port, struct gk_addr *addr);
 /** Format as io_addr_parse() reads it. @param out at least IO_ADDR_TEXT bytes @return out */
 const char *io_addr_format(const struct gk_addr *addr, char *out);
 
+/** @return true if it means something only together with an interface: fe80::/10 */
+bool io_addr_is_link_local(const struct gk_addr *addr);
 /** @return true if both are the same endpoint */
 bool io_addr_equal(const struct gk_addr *a, const struct gk_addr *b);
 

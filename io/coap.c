@@ -57,9 +57,7 @@ struct io_coap {
 	struct request requests[IO_COAP_REQUESTS_MAX];
 };
 
-//
-// Messages: libcoap's form and ours
-//
+/* Messages: libcoap's form and ours */
 
 static void write_message(struct gk_buf *buf, const coap_pdu_t *pdu)
 {
@@ -107,9 +105,7 @@ static coap_address_t coap_address_of(const struct gk_addr *addr)
 	return address;
 }
 
-//
-// Requests of others
-//
+/* Requests of others */
 
 static void answer_request(coap_resource_t *resource, coap_session_t *session,
 			   const coap_pdu_t *request, const coap_string_t *query,
@@ -155,9 +151,7 @@ static bool add_resource(struct io_coap *coap, coap_resource_t *resource)
 	return true;
 }
 
-//
-// Requests of our own
-//
+/* Requests of our own */
 
 static struct request *find_request(struct io_coap *coap, coap_bin_const_t token,
 				    const struct gk_addr *peer)
@@ -212,7 +206,7 @@ static void free_request(struct request *r)
 
 // A session's socket must outlive the events that libcoap has already fetched for it, so here it
 // is only marked.
-static void finish(struct io_coap *coap, struct request *r, struct gk_span message)
+static void finish_as(struct io_coap *coap, struct request *r, bool sent, struct gk_span message)
 {
 	uint64_t id = r->id;
 
@@ -220,7 +214,12 @@ static void finish(struct io_coap *coap, struct request *r, struct gk_span messa
 		r->state = DONE;
 	else
 		free_request(r);
-	coap->answer(coap->ctx, id, message);
+	coap->answer(coap->ctx, id, sent, message);
+}
+
+static void finish(struct io_coap *coap, struct request *r, struct gk_span message)
+{
+	finish_as(coap, r, r->state == SENT, message);
 }
 
 static coap_fixed_point_t fixed_point(uint32_t thousandths)
@@ -406,9 +405,7 @@ static coap_response_t take_response(coap_session_t *session, const coap_pdu_t *
 	return COAP_RESPONSE_OK;
 }
 
-//
-// The endpoint
-//
+/* The endpoint */
 
 // @return the port that was free there, or -errno
 static int try_port(struct sockaddr_in6 address)
@@ -567,6 +564,15 @@ int io_coap_open(struct io_coap **out, const struct gk_addr *listen, io_coap_req
 	if (swallows_oscore())
 		return -ENOTSUP;
 	return open_endpoint(out, listen, handler, answer, ctx);
+}
+
+void io_coap_give_up(struct io_coap *coap)
+{
+	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
+		struct request *r = &coap->requests[i];
+		if (r->state == WAITING || r->state == SENT)
+			finish_as(coap, r, false, gk_span(NULL, 0));
+	}
 }
 
 void io_coap_close(struct io_coap *coap)

@@ -27,8 +27,12 @@ struct io_coap;
  */
 typedef void io_coap_request_fn(void *ctx, const struct gk_exchange *exchange,
 				struct gk_span message, struct gk_buf *reply);
-/** The answer to request 'id', or an empty span: none came in time. Called exactly once per id. */
-typedef void io_coap_answer_fn(void *ctx, uint64_t id, struct gk_span message);
+/**
+ * The answer to request 'id', or an empty span: none came in time. Called exactly once per id.
+ * @param sent  false: it never left this machine, since its turn did not come in time or it could
+ *              not be sent then; that says nothing about the peer
+ */
+typedef void io_coap_answer_fn(void *ctx, uint64_t id, bool sent, struct gk_span message);
 
 /** The largest message, options and payload, that goes into one datagram of 1,280 bytes. */
 #define IO_COAP_MESSAGE_MAX 1200
@@ -52,6 +56,10 @@ int io_coap_open(struct io_coap **coap, const struct gk_addr *listen, io_coap_re
 		 io_coap_answer_fn *answer, void *ctx);
 /** Close; requests under way are forgotten without a call. NULL is allowed. Not in a callback. */
 void io_coap_close(struct io_coap *coap);
+
+/** End all requests, as if they had never been sent: 'answer' is called for each. Before closing.
+ */
+void io_coap_give_up(struct io_coap *coap);
 
 /** The port that was bound. */
 uint16_t io_coap_port(const struct io_coap *coap);

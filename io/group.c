@@ -46,9 +46,7 @@ struct io_group {
 	uint8_t sent_tokens[SENT_MAX][TOKEN_LEN];
 };
 
-//
-// Opening
-//
+/* Opening */
 
 static int set_option(int fd, int option, int value)
 {
@@ -166,9 +164,7 @@ uint64_t io_group_dropped(const struct io_group *group)
 	return group->dropped;
 }
 
-//
-// Receiving
-//
+/* Receiving */
 
 struct datagram {
 	uint8_t bytes[DATAGRAM_MAX];
@@ -286,9 +282,7 @@ void io_group_read(struct io_group *group)
 		take(group, &d);
 }
 
-//
-// Sending
-//
+/* Sending */
 
 static uint8_t *next_token(struct io_group *group)
 {

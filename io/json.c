@@ -102,7 +102,7 @@ static const char *escape_of(char byte)
 	return NULL;
 }
 
-// RFC 8259 asks for C0 alone; DEL and C1 go too, since they steer terminals.
+// RFC 8259 asks for C0 alone; the others go too, since they steer terminals.
 static void put_char_of(struct io_json *json, struct gk_span one)
 {
 	const char *escape = one.len == 1 ? escape_of((char)one.data[0]) : NULL;
@@ -113,8 +113,7 @@ static void put_char_of(struct io_json *json, struct gk_span one)
 	} else if (io_utf8_printable(one)) {
 		put(json, one.data, one.len);
 	} else {
-		// U+0000..U+001F and U+007F..U+009F: their number is their last byte.
-		snprintf(text, sizeof(text), "\\u%04x", one.data[one.len - 1]);
+		snprintf(text, sizeof(text), "\\u%04x", (unsigned)(io_utf8_number(one) & 0xffff));
 		put_plain(json, text);
 	}
 }

@@ -14,7 +14,7 @@
 /** Objects and arrays in each other, as far as both sides go. */
 #define IO_JSON_DEPTH_MAX 16
 
-/* ---- writing ------------------------------------------------------------------------------ */
+/* writing */
 
 /** A value being written. Fields are the writer's own; 'text' is NUL-terminated. */
 struct io_json {
@@ -58,7 +58,7 @@ void io_json_hex(struct io_json *json, const char *key, struct gk_span bytes);
  */
 const char *io_json_finish(struct io_json *json);
 
-/* ---- reading ------------------------------------------------------------------------------ */
+/* reading */
 
 /** A text being read. Fields are the reader's own. */
 struct io_json_reader {

@@ -161,10 +161,13 @@ bool io_secret_make(const char *path, size_t len, char *error, size_t size)
 {
 	struct report report = { path, error, size };
 	char text[TEXT_MAX];
+	struct stat st;
 	char *draft;
 
 	if (access(path, F_OK) == 0)
 		return true;
+	if (lstat(path, &st) == 0)
+		return fail(&report, "a link to a file that is not there");
 	if (!draw_text(text, len))
 		return fail(&report, "no random bytes for a key");
 	text[2 * len] = '\n';

@@ -41,18 +41,40 @@ size_t io_utf8_next(struct gk_span text)
 	return 0;
 }
 
-static bool is_control(struct gk_span text)
+uint32_t io_utf8_number(struct gk_span one)
 {
-	uint8_t first = text.data[0];
+	// Of the first byte of 2, 3 and 4, the bits behind those that tell how many.
+	uint32_t number = one.len == 1 ? one.data[0] : one.data[0] & (0x7fu >> one.len);
 
-	return first < 0x20 || first == 0x7f || (first == 0xc2 && text.data[1] < 0xa0);
+	for (size_t i = 1; i < one.len; i++)
+		number = number << 6 | (one.data[i] & 0x3f);
+	return number;
+}
+
+/* C0; DEL and C1; then line and paragraph separator, and the property Bidi_Control of Unicode. */
+static const struct {
+	uint16_t min, max;
+} unseen[] = {
+	{ 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x061c, 0x061c },
+	{ 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 },
+};
+
+static bool is_control(struct gk_span one)
+{
+	uint32_t number = io_utf8_number(one);
+
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++) {
+		if (number >= unseen[i].min && number <= unseen[i].max)
+			return true;
+	}
+	return false;
 }
 
 static bool scan(struct gk_span text, bool controls)
 {
 	while (text.len > 0) {
 		size_t len = io_utf8_next(text);
-		if (len == 0 || (!controls && is_control(text)))
+		if (len == 0 || (!controls && is_control(gk_span(text.data, len))))
 			return false;
 		text = gk_span_sub(text, len, text.len - len);
 	}

@@ -10,9 +10,14 @@
 
 /** @return the length of the character that 'text' begins with, 1..4; 0: it begins with none */
 size_t io_utf8_next(struct gk_span text);
+/** @return the number in Unicode of 'one', a character as io_utf8_next() measured it */
+uint32_t io_utf8_number(struct gk_span one);
 /** @return true if 'text' is UTF-8 throughout */
 bool io_utf8_valid(struct gk_span text);
-/** @return true if 'text' is UTF-8 without control characters (C0, DEL, C1); so may be empty text
+/**
+ * @return true if 'text' is UTF-8 without control characters (C0, DEL, C1), and without what breaks
+ *         or turns around the line around it (U+2028, U+2029, the bidirectional controls); so may
+ *         be empty text
  */
 bool io_utf8_printable(struct gk_span text);
 

@@ -6,10 +6,12 @@
 #include "config.h"
 #include "io/log.h"
 #include "io/secret.h"
+#include "io/std.h"
 #include "libgroupkey/buf.h"
 #include "member/node.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -73,6 +75,8 @@ int main(int argc, char **argv)
 	struct gkm_options options;
 	char error[ERROR_MAX];
 
+	if (!io_std_open())
+		return EXIT_FAILURE;
 	if (!gkm_options_read(argc, argv, &options, error, sizeof(error))) {
 		fprintf(stderr, "gkmember: %s\n%s", error, gkm_options_usage);
 		return EXIT_USAGE;

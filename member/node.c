@@ -11,7 +11,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define COAP_PORT       5683
 #define REJOIN_DELAY_MS 10000 /* after an eviction notice; with as much jitter again */
 
 /* Short of memory a member may be halfway through a change: only a new one is sound. */
@@ -96,10 +95,12 @@ static void take_request(void *ctx, const struct gk_exchange *exchange, struct g
 	node->reply = NULL;
 }
 
-static void take_answer(void *ctx, uint64_t id, struct gk_span message)
+/* A KDC that cannot be reached is as good as a silent one. */
+static void take_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 {
 	struct gkm_node *node = ctx;
 
+	(void)sent;
 	check(gk_member_answer(node->member, id, message, now_of(node)));
 	settle(node);
 }
@@ -248,20 +249,15 @@ static unsigned index_of(const char *interface)
 	return index;
 }
 
-static bool is_link_local(const struct gk_addr *addr)
-{
-	return addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
-}
-
 /* A bundle cannot know by which name this machine calls its interface; -i tells. */
 static struct gk_addr find_kdc(const struct gkm_options *options, const struct io_bundle *bundle)
 {
 	const char *text = options->kdc ? options->kdc : bundle->kdc;
 	struct gk_addr kdc;
 
-	if (!io_addr_parse(text, COAP_PORT, &kdc) || kdc.port == 0)
+	if (!io_addr_parse(text, IO_ADDR_COAP_PORT, &kdc) || kdc.port == 0)
 		fatal("member", "%s: the KDC's address must read [fd00::1]:5683", text);
-	if (is_link_local(&kdc) && kdc.scope == 0 && options->interface)
+	if (io_addr_is_link_local(&kdc) && kdc.scope == 0 && options->interface)
 		kdc.scope = index_of(options->interface);
 	return kdc;
 }

@@ -12,7 +12,6 @@
  * socket's port stays free of other people's multicast. */
 #define GROUP_ADDRESS "[ff03::fd]:5685"
 #define GROUP_PORT    5685
-#define COAP_PORT     5683
 
 const char gkm_options_usage[] =
 	"usage: gkmember -b BUNDLE [-g GROUP]... [-k '[ADDRESS]:PORT'] [-i INTERFACE] [-d]\n"
@@ -39,7 +38,7 @@ static bool take_kdc(struct gkm_options *options, const char *value)
 	struct gk_addr addr;
 
 	options->kdc = value;
-	return io_addr_parse(value, COAP_PORT, &addr) && addr.port != 0;
+	return io_addr_parse(value, IO_ADDR_COAP_PORT, &addr) && addr.port != 0;
 }
 
 static bool take_interface(struct gkm_options *options, const char *value)
@@ -187,7 +186,7 @@ static bool is_whole(const struct gkm_options *options, int argc, char **argv, c
 
 bool gkm_options_read(int argc, char **argv, struct gkm_options *options, char *error, size_t size)
 {
-	struct gkm_options read = { .port = COAP_PORT };
+	struct gkm_options read = { .port = IO_ADDR_COAP_PORT };
 	struct option longs[ROWS + 1];
 	char letters[2 * ROWS + 2];
 	int found;

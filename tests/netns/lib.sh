@@ -24,7 +24,7 @@ gkmember=$GK_BUILD/gkmember
 mcast=$GK_BUILD/tests/tools/mcast
 group_address='[ff03::fd]:5685'
 
-work=$(mktemp -d) || exit 1
+work=
 net=gw$$
 spaces=
 pids=
@@ -33,12 +33,15 @@ pids=
 # The end
 #
 
-# Ends what we started, and waits for it: a namespace lives as long as a process in it. (What goes to
-# the background is called there without in_node and in_gateway: $! must be its own number and not
-# that of a shell around it.)
+# Ends what we started, and waits for it: a namespace lives as long as a process in it. What does not
+# end by itself in 5 s is killed. (What goes to the background is called there without in_node and
+# in_gateway: $! must be its own number and not that of a shell around it.)
 end_processes() {
 	for pid in $pids; do
 		kill "$pid" 2>/dev/null
+	done
+	wait_for 5 have_ended || for pid in $pids; do
+		kill -s KILL "$pid" 2>/dev/null
 	done
 	for pid in $pids; do
 		wait "$pid" 2>/dev/null
@@ -46,20 +49,32 @@ end_processes() {
 	pids=
 }
 
+# Have they? Those that are not waited for yet are zombies.
+have_ended() {
+	for pid in $pids; do
+		case $(cat "/proc/$pid/stat" 2>/dev/null) in
+		'' | *') Z '*) ;;
+		*) return 1 ;;
+		esac
+	done
+}
+
 cleanup() {
 	trap - EXIT
 	trap '' INT TERM HUP
 	end_processes
 	for space in $spaces; do
-		ip netns delete "$space"
+		[ ! -e "/run/netns/$space" ] || ip netns delete "$space"
 	done
-	rm -rf "$work"
+	[ -z "$work" ] || rm -rf "$work"
 }
 
 trap cleanup EXIT
 trap 'cleanup; exit 129' HUP
 trap 'cleanup; exit 130' INT
 trap 'cleanup; exit 143' TERM
+
+work=$(mktemp -d) || exit 1
 
 #
 # Waiting
@@ -108,8 +123,9 @@ in_node() { # NODE COMMAND...
 }
 
 space_open() { # SPACE
-	ip netns add "$1" || exit 1
+	# First: a signal may come before the next line.
 	spaces="$spaces $1"
+	ip netns add "$1" || exit 1
 	# Duplicate address detection would keep addresses from use for a second or two, and router
 	# solicitations are noise.
 	# shellcheck disable=SC2016 # expanded within the namespace, whose own settings /proc shows there

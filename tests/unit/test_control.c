@@ -543,6 +543,35 @@ static void sixteen_are_served_and_the_next_is_turned_away(void **state)
 		close(fds[i]);
 }
 
+/* Level-triggered, a client that cannot be taken would wake us at once, again and again. */
+static void who_cannot_be_taken_for_want_of_descriptors_waits_a_second(void **state)
+{
+	struct rlimit limit;
+	int fd = call_up(), turns = 0;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	const rlim_t old = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)fd; // none above the ones that are open
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	gw_daemon_turn(&gw);
+	limit.rlim_cur = old;
+	setrlimit(RLIMIT_NOFILE, &limit);
+
+	struct gk_mono retry = gw_control_next_expiry(gw.control);
+	assert_int_equal(retry.ms, io_loop_now(gw.loop).mono.ms + 1000);
+	send_all(fd, "status", 6);
+	shutdown(fd, SHUT_WR);
+	while (!has_something(fd)) {
+		gw_daemon_turn(&gw);
+		turns++;
+	}
+	assert_true(io_loop_now(gw.loop).mono.ms >= retry.ms);
+	assert_true(turns < 20);
+	assert_begins(read_reply(fd), "0\n");
+	assert_int_equal(gw_control_next_expiry(gw.control).ms, GK_NEVER);
+}
+
 static void who_says_nothing_for_ten_seconds_is_dropped(void **state)
 {
 	int fd = call_up();
@@ -649,6 +678,49 @@ static void what_was_reported_is_there_after_a_restart(void **state)
 	assert_int_equal(num_of("lights"), num);
 }
 
+/* Start in a process of its own. @return its status at the end; what it said is in 'text' */
+static int start_apart(char *text, size_t size)
+{
+	int status, out[2];
+	ssize_t len;
+
+	assert_int_equal(pipe(out), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		dup2(out[1], STDERR_FILENO);
+		gw_daemon_start(&gw, &conf, "");
+		_exit(0);
+	}
+	close(out[1]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	len = read(out[0], text, size - 1);
+	text[len > 0 ? len : 0] = '\0';
+	close(out[0]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void a_key_that_went_missing_is_not_made_anew(void **state)
+{
+	char key[64], kept[64], text[1024];
+
+	(void)state;
+	snprintf(key, sizeof(key), "%s/state/as.key", dir);
+	snprintf(kept, sizeof(kept), "%s/state/kept", dir);
+	gw_daemon_stop(&gw);
+	assert_int_equal(rename(key, kept), 0);
+	assert_int_equal(start_apart(text, sizeof(text)), 1);
+	assert_contains(text, "as.key: missing, though the store knows tokens under it;");
+	assert_int_equal(access(key, F_OK), -1);
+
+	// A link to nothing is something else.
+	assert_int_equal(symlink("/nonexistent", key), 0);
+	assert_int_equal(start_apart(text, sizeof(text)), 1);
+	assert_contains(text, "as.key: a link to a file that is not there");
+	unlink(key);
+	assert_int_equal(rename(kept, key), 0);
+	gw_daemon_start(&gw, &conf, "");
+}
+
 /* Files may not grow: what a full disk is to SQLite. */
 static void let_files_grow(bool may)
 {
@@ -659,12 +731,12 @@ static void let_files_grow(bool may)
 	setrlimit(RLIMIT_FSIZE, &limit);
 }
 
-static const char *request_text(void)
+static const char *request_from(struct gk_addr peer)
 {
 	// POST /authz-info with a token that is none: 4.00, and a note.
 	static const uint8_t post[] = { 0x02, 0xba, 'a', 'u', 't', 'h',  'z',
 					'-',  'i',  'n', 'f', 'o', 0xff, 0x00 };
-	struct gk_exchange exchange = { .id = 77, .peer = { .ip = { 0xfd }, .port = 5683 } };
+	struct gk_exchange exchange = { .id = 77, .peer = peer };
 	static char text[16];
 	uint8_t bytes[IO_COAP_MESSAGE_MAX];
 	struct gk_buf reply = gk_buf(bytes, sizeof(bytes));
@@ -672,6 +744,40 @@ static const char *request_text(void)
 	gw_serve_request(&gw, &exchange, gk_span(post, sizeof(post)), &reply);
 	snprintf(text, sizeof(text), "%u.%02u", bytes[0] >> 5, bytes[0] & 31);
 	return reply.len > 0 ? text : "none";
+}
+
+static const char *request_text(void)
+{
+	return request_from((struct gk_addr){ .ip = { 0xfd }, .port = 5683 });
+}
+
+static void link_local_nodes_of_other_interfaces_are_met_with_silence(void **state)
+{
+	const uint32_t ours = (uint32_t)gw.segment.ifindex;
+	struct gk_addr peer = { .ip = { 0xfe, 0x80, [15] = 9 }, .port = 5683, .scope = ours };
+
+	(void)state;
+	assert_true(ours > 0);
+	assert_string_equal(request_from(peer), "4.00");
+	peer.scope = ours + 1;
+	assert_string_equal(request_from(peer), "none");
+	// All others may come by any, as the routes are.
+	peer.ip[0] = 0xfd;
+	assert_string_equal(request_from(peer), "4.00");
+}
+
+static void without_an_address_to_listen_at_no_client_is_added(void **state)
+{
+	struct io_coap *coap = gw.coap;
+
+	(void)state;
+	gw.coap = NULL;
+	assert_contains(ask("status --json"), "\"listening\":false");
+	assert_contains(ask("status"), "[::1]:0 (not there yet)\n");
+	assert_begins(ask("client add x --group lights --roles requester"),
+		      "1\nclient add: [::1]:0 is not there yet\n");
+	gw.coap = coap;
+	assert_contains(ask("status --json"), "\"listening\":true");
 }
 
 static void while_the_store_refuses_nothing_is_done_or_told(void **state)
@@ -785,6 +891,7 @@ static void gatewayctl_ends_with_the_status_of_its_call(void **state)
 		assert_begins(outcome.err, rows[i].err);
 		assert_true(rows[i].out[0] || !outcome.out[0]);
 		assert_true(rows[i].err[0] || !outcome.err[0]);
+		assert_null(strstr(outcome.out, " \n"));
 	}
 }
 
@@ -852,12 +959,16 @@ int main(void)
 		TEST(only_eight_can_follow),
 		TEST(who_reads_too_slowly_is_told_what_it_missed),
 		TEST(sixteen_are_served_and_the_next_is_turned_away),
+		TEST(who_cannot_be_taken_for_want_of_descriptors_waits_a_second),
 		TEST(who_says_nothing_for_ten_seconds_is_dropped),
 		TEST(the_socket_is_private_whatever_the_umask),
 		TEST(a_socket_is_removed_at_the_end_and_replaced_after_a_crash),
 		TEST(what_belongs_to_someone_else_is_left_alone),
 		TEST(a_socket_that_cannot_be_made_is_said),
 		TEST(what_was_reported_is_there_after_a_restart),
+		TEST(a_key_that_went_missing_is_not_made_anew),
+		TEST(link_local_nodes_of_other_interfaces_are_met_with_silence),
+		TEST(without_an_address_to_listen_at_no_client_is_added),
 		TEST(while_the_store_refuses_nothing_is_done_or_told),
 		TEST(gatewayctl_ends_with_the_status_of_its_call),
 		TEST(gatewayctl_writes_a_private_bundle_once),

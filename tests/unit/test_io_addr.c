@@ -118,6 +118,23 @@ static void every_part_counts_in_a_comparison(void **state)
 		assert_false(io_addr_equal(&addr, &rows[i]));
 }
 
+static void link_local_is_ten_bits_of_an_address(void **state)
+{
+	static const struct {
+		uint8_t first, second;
+		bool link_local;
+	} rows[] = {
+		{ 0xfe, 0x80, true },  { 0xfe, 0xbf, true },  { 0xfe, 0xc0, false },
+		{ 0xfe, 0x7f, false }, { 0xff, 0x82, false }, { 0xfd, 0x80, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gk_addr addr = { .ip = { rows[i].first, rows[i].second } };
+		assert_int_equal(io_addr_is_link_local(&addr), rows[i].link_local);
+	}
+}
+
 static void the_kernel_gets_all_of_it_and_gives_it_back(void **state)
 {
 	struct gk_addr addr = { .ip = { 0xfe, 0x80, [15] = 9 }, .port = 0x1633, .scope = 3 };
@@ -140,6 +157,7 @@ int main(void)
 		cmocka_unit_test(what_is_formatted_parses_back),
 		cmocka_unit_test(anything_else_is_refused),
 		cmocka_unit_test(every_part_counts_in_a_comparison),
+		cmocka_unit_test(link_local_is_ten_bits_of_an_address),
 		cmocka_unit_test(the_kernel_gets_all_of_it_and_gives_it_back),
 	};
 

@@ -21,9 +21,7 @@
 
 static bool in_namespace;
 
-//
-// An endpoint under test, which remembers what it was told
-//
+/* An endpoint under test, which remembers what it was told */
 
 #define HEARD_MAX   8
 #define ANSWERS_MAX 1024
@@ -42,6 +40,7 @@ struct end {
 
 	struct answer {
 		uint64_t id;
+		bool sent;
 		struct gk_span message;
 		int64_t at_ms;
 	} answers[ANSWERS_MAX];
@@ -75,13 +74,13 @@ static void on_request(void *ctx, const struct gk_exchange *exchange, struct gk_
 	end->ask.len = 0;
 }
 
-static void on_answer(void *ctx, uint64_t id, struct gk_span message)
+static void on_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 {
 	struct end *end = ctx;
 
 	assert_true(end->answer_count < ANSWERS_MAX);
 	end->answers[end->answer_count++] =
-		(struct answer){ id, exact_copy(message), io_now().mono.ms };
+		(struct answer){ id, sent, exact_copy(message), io_now().mono.ms };
 
 	if (id < end->ask_again)
 		ask(end, id + 1, &end->ask_whom, hex_span("01"), 3000);
@@ -166,9 +165,7 @@ static void run(struct world *w, const size_t *count, size_t wanted, int64_t lim
 	}
 }
 
-//
-// A peer made of a bare socket
-//
+/* A peer made of a bare socket */
 
 struct datagram {
 	uint8_t bytes[1500];
@@ -245,9 +242,7 @@ static void respond_raw(int fd, const struct datagram *request, uint8_t type, co
 
 enum { CON = 0, NON = 1, ACK = 2, RST = 3 };
 
-//
-// What passes through
-//
+/* What passes through */
 
 // 1,100 bytes of payload behind an option.
 static struct gk_span large_message(const char *head)
@@ -399,9 +394,7 @@ static void unusable_requests_are_refused(void **state)
 	assert_int_equal(w->a->answer_count, 1);
 }
 
-//
-// Exchanges
-//
+/* Exchanges */
 
 static void both_ends_ask_at_once(void **state)
 {
@@ -657,7 +650,9 @@ static void who_waits_too_long_gets_no_answer(void **state)
 	assert_int_equal(w->a->answer_count, 2);
 	assert_int_equal(w->a->answers[0].id, 2);
 	assert_int_equal(w->a->answers[0].message.len, 0);
+	assert_false(w->a->answers[0].sent);
 	assert_int_equal(w->a->answers[1].id, 1);
+	assert_true(w->a->answers[1].sent);
 
 	// The second was never sent; it is the third's turn.
 	assert_true(wait_raw(w, fd, &d, 500));
@@ -665,7 +660,36 @@ static void who_waits_too_long_gets_no_answer(void **state)
 	respond_raw(fd, &d, ACK, "44");
 	run(w, &w->a->answer_count, 3, 500);
 	assert_hex_equal(w->a->answers[2].message, "44");
+	assert_true(w->a->answers[2].sent);
 	close(fd);
+}
+
+static void who_cannot_be_asked_in_its_turn_is_told_apart_from_the_silent(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr far = { .ip = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, .port = 5683 };
+	struct end *any = open_end(w->loop, &(struct gk_addr){ .port = 0 });
+
+	if (!in_namespace || system("ip -6 route add 2001:db8::/64 dev lo") != 0) {
+		print_message("no namespace, skipped\n");
+		close_end(any);
+		skip();
+	}
+	close_end(w->a);
+	w->a = any;
+	ask(any, 1, &far, hex_span("01"), 200);
+	ask(any, 2, &far, hex_span("02"), 2000);
+	assert_int_equal(system("ip -6 route add prohibit 2001:db8::/64 metric 1"), 0);
+	run(w, &any->answer_count, 2, 1000);
+
+	assert_int_equal(any->answer_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(any->answers[i].id, i + 1);
+		assert_int_equal(any->answers[i].message.len, 0);
+		assert_int_equal(any->answers[i].sent, i == 0);
+	}
+	assert_int_equal(io_coap_request(any->coap, 3, &far, hex_span("03"), 200, io_now()),
+			 -EACCES);
 }
 
 static void an_answer_may_lead_to_the_next_question(void **state)
@@ -686,9 +710,7 @@ static void an_answer_may_lead_to_the_next_question(void **state)
 	assert_int_equal(w->a->answer_count, 600);
 }
 
-//
-// Loss and time
-//
+/* Loss and time */
 
 static void lost_requests_are_sent_again(void **state)
 {
@@ -870,6 +892,26 @@ static void closing_forgets_what_is_under_way(void **state)
 	close(fd);
 }
 
+static void what_is_given_up_was_never_sent(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr raw;
+	int fd = open_raw(&raw);
+
+	ask(w->a, 1, &raw, hex_span("01"), 3000);
+	ask(w->a, 2, &raw, hex_span("02"), 3000);
+	io_coap_give_up(w->a->coap);
+	assert_int_equal(w->a->answer_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(w->a->answers[i].id, i + 1);
+		assert_false(w->a->answers[i].sent);
+		assert_int_equal(w->a->answers[i].message.len, 0);
+	}
+	run(w, NULL, 0, 100);
+	assert_int_equal(w->a->answer_count, 2);
+	close(fd);
+}
+
 static void idle_means_no_expiry(void **state)
 {
 	struct world *w = *state;
@@ -884,9 +926,7 @@ static void idle_means_no_expiry(void **state)
 	assert_true(io_coap_next_expiry(w->b->coap, io_now()).ms <= io_now().mono.ms + 60000);
 }
 
-//
-// Addresses
-//
+/* Addresses */
 
 static void taken_or_foreign_addresses_are_errors(void **state)
 {
@@ -992,6 +1032,7 @@ int main(void)
 		IN_A_WORLD(unexpected_responses_are_reset_unless_acknowledging),
 		IN_A_WORLD(one_thing_at_a_time_is_asked_of_a_peer),
 		IN_A_WORLD(who_waits_too_long_gets_no_answer),
+		IN_A_WORLD(who_cannot_be_asked_in_its_turn_is_told_apart_from_the_silent),
 		IN_A_WORLD(an_answer_may_lead_to_the_next_question),
 		IN_A_WORLD(lost_requests_are_sent_again),
 		IN_A_WORLD(silent_peers_give_one_empty_answer_in_time),
@@ -999,6 +1040,7 @@ int main(void)
 		IN_A_WORLD(resets_and_icmp_errors_end_nothing),
 		IN_A_WORLD(a_full_table_refuses),
 		IN_A_WORLD(closing_forgets_what_is_under_way),
+		IN_A_WORLD(what_is_given_up_was_never_sent),
 		IN_A_WORLD(idle_means_no_expiry),
 		IN_A_WORLD(taken_or_foreign_addresses_are_errors),
 		IN_A_WORLD(a_group_on_the_same_port_is_no_obstacle),

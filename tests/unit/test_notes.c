@@ -133,11 +133,19 @@ static void a_name_cannot_break_a_line(void **state)
 	static const struct {
 		const char *name, *text, *json;
 	} rows[] = {
-		{ "a\nb", "a?b", "a\\nb" },                // a line of its own
-		{ "a\033[2Jb", "a?[2Jb", "a\\u001b[2Jb" }, // a terminal's command
-		{ "a\xff", "a?", "a\xef\xbf\xbd" },        // no UTF-8
-		{ "a\xc2\x9b", "a??", "a\\u009b" },        // C1: the same command in one character
-		{ "l\xc3\xa4mp", "l\xc3\xa4mp", "l\xc3\xa4mp" },
+		{ "Lamp-1_a.b", "Lamp-1_a.b", "Lamp-1_a.b" },
+		{ "a\nb", "\"a\\x0ab\"", "a\\nb" },                // a line of its own
+		{ "a\033[2Jb", "\"a\\x1b[2Jb\"", "a\\u001b[2Jb" }, // a terminal's command
+		{ "a\xff", "\"a\\xff\"", "a\xef\xbf\xbd" },        // no UTF-8
+		{ "a\xc2\x9b", "\"a\\xc2\\x9b\"", "a\\u009b" },    // C1: the same in one character
+		{ "l\xc3\xa4mp", "\"l\xc3\xa4mp\"", "l\xc3\xa4mp" },
+		// words of ours
+		{ "a evicted: absent", "\"a evicted: absent\"", "a evicted: absent" },
+		{ "a\" b\\", "\"a\\\" b\\\\\"", "a\\\" b\\\\" },
+		// the rest of the line turned around
+		{ "a\xe2\x80\xae", "\"a\\xe2\\x80\\xae\"", "a\\u202e" },
+		// a line to some
+		{ "a\xe2\x80\xa8", "\"a\\xe2\\x80\\xa8\"", "a\\u2028" },
 	};
 
 	(void)state;

@@ -6,10 +6,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -46,7 +48,10 @@ static void neighbour(void *ctx, const struct gk_addr *addr, enum gk_reach reach
 
 	(void)ctx;
 	inet_ntop(AF_INET6, addr->ip, ip, sizeof(ip));
-	add("%s%%%u %s;", ip, addr->scope, names[reach]);
+	add("%s", ip);
+	if (addr->scope > 0)
+		add("%%%u", addr->scope);
+	add(" %s;", names[reach]);
 }
 
 static void moved(void *ctx, int from_fd, int to_fd)
@@ -126,7 +131,7 @@ static void blindness_comes_before_the_neighbours_of_its_batch(void **state)
 	open_with("link 7 up lowpan0");
 	say("neighbour 7 failed fd00::3\nneighbour 7 unknown fd00::4\nlink 7 down lowpan0");
 	read_now();
-	assert_string_equal(told, "blind;fd00::3%7 failed;fd00::4%7 unknown;");
+	assert_string_equal(told, "blind;fd00::3 failed;fd00::4 unknown;");
 }
 
 static void each_state_of_a_neighbour_has_its_verdict(void **state)
@@ -134,10 +139,10 @@ static void each_state_of_a_neighbour_has_its_verdict(void **state)
 	static const struct {
 		const char *script, *told;
 	} rows[] = {
-		{ "neighbour 7 failed fd00::3", "fd00::3%7 failed;" },
-		{ "neighbour 7 reachable fd00::3", "fd00::3%7 confirmed;" },
-		{ "neighbour 7 unknown fd00::3", "fd00::3%7 unknown;" }, // gone, not failed
-		{ "neighbour 7 stale fd00::3", "" },                     // says nothing of now
+		{ "neighbour 7 failed fd00::3", "fd00::3 failed;" },
+		{ "neighbour 7 reachable fd00::3", "fd00::3 confirmed;" },
+		{ "neighbour 7 unknown fd00::3", "fd00::3 unknown;" }, // gone, not failed
+		{ "neighbour 7 stale fd00::3", "" },                   // says nothing of now
 		{ "route 7 gone fd00::3 via fe80::2", "" },
 	};
 
@@ -150,23 +155,51 @@ static void each_state_of_a_neighbour_has_its_verdict(void **state)
 	}
 }
 
-static void probes_go_to_the_interface_of_the_address_or_ours(void **state)
+static void probes_go_to_the_interface_as_it_is_now(void **state)
 {
 	static const struct {
-		uint32_t scope;
+		const char *script;
 		int ifindex;
-	} rows[] = { { 0, 7 }, { 9, 9 } };
+	} rows[] = { { "", 7 }, { "link 9 up lowpan0", 9 } };
 
 	(void)state;
 	open_with("link 7 up lowpan0");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct gk_addr addr = { .ip = { 0xfd }, .scope = rows[i].scope };
+		struct gk_addr addr = { .ip = { 0xfd } };
 		uint8_t ip[REACH_IP_LEN];
 		int ifindex;
+		say(rows[i].script);
+		read_now();
 		gw_segment_probe(&segment, &addr);
 		assert_true(reach_fake_probed(monitor, &ifindex, ip));
 		assert_int_equal(ifindex, rows[i].ifindex);
 		assert_memory_equal(ip, addr.ip, sizeof(ip));
+	}
+}
+
+static void link_local_nodes_are_behind_the_interface_as_it_is_now(void **state)
+{
+	static const struct {
+		const char *script;
+		uint32_t scope; // of a link-local address; 0: there is no way to it
+	} rows[] = {
+		{ "", 0 },
+		{ "link 7 up lowpan0", 7 },
+		{ "link 7 down lowpan0", 7 },
+		{ "link 7 gone lowpan0", 0 },
+		{ "link 9 up lowpan0", 9 },
+	};
+
+	(void)state;
+	open_with("");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gk_addr local = { .ip = { 0xfe, 0x80 } }, global = { .ip = { 0xfd } };
+		say(rows[i].script);
+		read_now();
+		assert_int_equal(gw_segment_route(&segment, &local), rows[i].scope > 0);
+		assert_int_equal(local.scope, rows[i].scope);
+		assert_true(gw_segment_route(&segment, &global));
+		assert_int_equal(global.scope, 0);
 	}
 }
 
@@ -195,6 +228,39 @@ static void a_failed_probe_is_no_harm(void **state)
 		gw_segment_probe(&segment, &addr);
 	}
 	assert_string_equal(told, "");
+}
+
+/* What the calls log, in 'text'. */
+static void probe_aloud(int times, char *text, size_t size)
+{
+	struct gk_addr addr = { .ip = { 0xfd } };
+	int out[2], saved = dup(STDERR_FILENO);
+	ssize_t len;
+
+	assert_int_equal(pipe2(out, O_NONBLOCK), 0);
+	dup2(out[1], STDERR_FILENO);
+	log_set_level(LOG_LEVEL_WARN);
+	for (int i = 0; i < times; i++)
+		gw_segment_probe(&segment, &addr);
+	log_set_level(LOG_LEVEL_ERROR);
+	dup2(saved, STDERR_FILENO);
+	len = read(out[0], text, size - 1);
+	text[len > 0 ? len : 0] = '\0';
+	close(saved);
+	close(out[0]);
+	close(out[1]);
+}
+
+static void that_probes_are_weak_is_said_once(void **state)
+{
+	char text[1024];
+
+	(void)state;
+	open_with("link 7 up lowpan0");
+	reach_fake_probe_result(monitor, -EPERM);
+	probe_aloud(3, text, sizeof(text));
+	assert_non_null(strstr(text, "CAP_NET_ADMIN"));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
 static void nodes_are_given_the_widest_address(void **state)
@@ -270,7 +336,7 @@ static void a_full_table_is_no_error(void **state)
 	reach_fake_read_result(monitor, -EOVERFLOW);
 	say("neighbour 7 failed fd00::3");
 	read_now();
-	assert_string_equal(told, "fd00::3%7 failed;");
+	assert_string_equal(told, "fd00::3 failed;");
 	assert_int_equal(gw_segment_next_expiry(&segment).ms, GK_NEVER);
 }
 
@@ -298,9 +364,11 @@ int main(void)
 		TEST(blindness_follows_the_link),
 		TEST(blindness_comes_before_the_neighbours_of_its_batch),
 		TEST(each_state_of_a_neighbour_has_its_verdict),
-		TEST(probes_go_to_the_interface_of_the_address_or_ours),
+		TEST(probes_go_to_the_interface_as_it_is_now),
+		TEST(link_local_nodes_are_behind_the_interface_as_it_is_now),
 		TEST(without_an_interface_nobody_is_probed),
 		TEST(a_failed_probe_is_no_harm),
+		TEST(that_probes_are_weak_is_said_once),
 		TEST(nodes_are_given_the_widest_address),
 		TEST(more_addresses_than_there_is_room_for_are_left_out),
 		TEST(a_passing_error_is_tried_again_within_a_second),

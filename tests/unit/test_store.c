@@ -2,7 +2,9 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/store.h"
 #include "libgroupkey/buf.h"
+#include "libgroupkey/crypto.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -320,11 +322,32 @@ static void make_store(void)
 	gw_store_close(store);
 }
 
+// Written once more: SHA-256 over kind and length of the key in 4 bytes each, key, value.
+static void put_checksum(sqlite3_context *context, int count, sqlite3_value **args)
+{
+	uint32_t numbers[] = { (uint32_t)sqlite3_value_int64(args[0]),
+			       (uint32_t)sqlite3_value_bytes(args[1]) };
+	uint8_t bytes[256], hash[GK_HASH_LEN];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	(void)count;
+	for (size_t i = 0; i < 2; i++) {
+		uint32_t number = htonl(numbers[i]);
+		gk_buf_add(&buf, gk_span(&number, 4));
+	}
+	for (size_t i = 1; i < 3; i++)
+		gk_buf_add(&buf, gk_span(sqlite3_value_blob(args[i]),
+					 (size_t)sqlite3_value_bytes(args[i])));
+	assert_int_equal(gk_sha256(gk_buf_span(&buf), hash), GK_OK);
+	sqlite3_result_blob(context, hash, 8, SQLITE_TRANSIENT);
+}
+
 static void run_sql(const char *sql)
 {
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_create_function(db, "checksum_of", 3, SQLITE_UTF8, NULL, put_checksum, NULL, NULL);
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	sqlite3_close(db);
@@ -464,7 +487,8 @@ static void a_record_that_is_not_ours_is_damage(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char sql[128], text[512] = "";
 		make_store();
-		snprintf(sql, sizeof(sql), "INSERT INTO record VALUES(%s)", rows[i]);
+		snprintf(sql, sizeof(sql), "INSERT INTO record VALUES(%s, checksum_of(%s))",
+			 rows[i], rows[i]);
 		run_sql(sql);
 
 		struct gw_store *store = open_store();
@@ -474,6 +498,49 @@ static void a_record_that_is_not_ours_is_damage(void **state)
 			fail_msg("%s: got %d, want %d", rows[i], err, -EUCLEAN);
 		unlink(path);
 	}
+}
+
+static void what_turned_over_on_the_disk_is_damage(void **state)
+{
+	static const struct {
+		const char *change;
+		int err;
+	} rows[] = {
+		{ "value = x'6e756d2033' WHERE kind = 3", -EUCLEAN }, // num 3
+		{ "value = x'6e756d' WHERE kind = 3", -EUCLEAN },
+		{ "key = x'4c6967687473' WHERE kind = 3", -EUCLEAN }, // Lights
+		{ "kind = 2 WHERE kind = 3", -EUCLEAN },
+		{ "key = x'6c6967687473206e', value = x'756d2031' WHERE kind = 3", -EUCLEAN },
+		{ "checksum = x'0000000000000000' WHERE kind = 3", -EUCLEAN },
+		{ "checksum = x'' WHERE kind = 3", -EUCLEAN },
+		{ "checksum = 'checksum' WHERE kind = 3", -EUCLEAN },
+		{ "checksum = checksum_of(kind, key, value)", 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char sql[160], text[512] = "";
+		make_store();
+		snprintf(sql, sizeof(sql), "UPDATE record SET %s", rows[i].change);
+		run_sql(sql);
+
+		struct gw_store *store = open_store();
+		int err = gw_store_load(store, append_record, text);
+		gw_store_close(store);
+		if (err != rows[i].err)
+			fail_msg("%s: got %d, want %d", rows[i].change, err, rows[i].err);
+		unlink(path);
+	}
+}
+
+static void a_store_is_empty_until_it_has_a_record(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	assert_true(gw_store_is_empty(store));
+	fill(store);
+	assert_false(gw_store_is_empty(store));
+	assert_string_equal(content(store), BEFORE);
+	gw_store_close(store);
 }
 
 /*
@@ -827,6 +894,21 @@ static void a_directory_that_others_may_write_is_refused(void **state)
 	gw_store_close(open_store());
 }
 
+static void what_belongs_to_another_user_is_refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	make_store();
+	assert_int_equal(chown(path, 1, (gid_t)-1), 0);
+	assert_refused(-EPERM, "another user");
+	assert_int_equal(chown(path, 0, (gid_t)-1), 0);
+	assert_int_equal(chown(dir, 1, (gid_t)-1), 0);
+	assert_refused(-EPERM, "its directory belongs to another user");
+	assert_int_equal(chown(dir, 0, (gid_t)-1), 0);
+	gw_store_close(open_store());
+}
+
 static void a_link_is_not_followed(void **state)
 {
 	char other[256];
@@ -897,6 +979,8 @@ int main(void)
 		TEST(keys_and_values_are_any_bytes),
 		TEST(loading_stops_when_told_and_can_be_done_again),
 		TEST(a_record_that_is_not_ours_is_damage),
+		TEST(what_turned_over_on_the_disk_is_damage),
+		TEST(a_store_is_empty_until_it_has_a_record),
 		TEST(files_are_private_whatever_the_umask),
 		TEST(a_commit_ends_with_the_sync_of_an_empty_journal),
 		TEST(an_old_key_is_nowhere_once_it_is_replaced),
@@ -917,6 +1001,7 @@ int main(void)
 		TEST(a_journal_without_its_store_is_refused),
 		TEST(a_store_that_others_may_read_is_refused),
 		TEST(a_directory_that_others_may_write_is_refused),
+		TEST(what_belongs_to_another_user_is_refused),
 		TEST(a_link_is_not_followed),
 		TEST(a_directory_in_the_place_of_the_store_is_refused),
 		TEST(a_store_that_cannot_be_written_is_refused),

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * Where requests come in: the address of 'listen'. It may come later than we do, and the interface
+ * that it names may go and come back as another; until it is there it is tried once a second. What
+ * was asked by way of one that went counts as never sent.
+ */
+#ifndef GW_LISTEN_H
+#define GW_LISTEN_H
+
+#include "gatewayd/daemon.h"
+
+/** Open the endpoint, or wait for its address. What no waiting mends is fatal. */
+void gw_listen_open(struct gw_daemon *daemon);
+/** Our interface is there: is it the one that we listen at? */
+void gw_listen_check(struct gw_daemon *daemon);
+/** When gw_listen_turn() wants to be called. */
+struct gk_mono gw_listen_next_expiry(const struct gw_daemon *daemon);
+/** Try again, when it is time. */
+void gw_listen_turn(struct gw_daemon *daemon, struct gk_mono now);
+
+#endif
