@@ -330,7 +330,7 @@ static void what_is_not_the_kdc_is_met_with_silence(void **state)
 {
 	static const char *const messages[] = {
 		"",
-		"04" CONTROL,                               // unprotected
+		("04" CONTROL),                             // unprotected
 		"02 93 09 01 01 ff 000102030405060708090a", // no such kid
 		"02 90 ff 00",
 		"02 91 20 ff 00", // Group Flag alone
