@@ -83,9 +83,9 @@ ip -n "$net-gw" -6 route del prohibit "$(node_ip 2)/128"
 check_soon 20 'nor stays who really is gone' is_no_member 2
 
 # No line that is logged may land in a file that happens to be descriptor 2.
-std_leads_to() { # PID FILE
+std_leads_nowhere() { # PID
 	for fd in 0 1 2; do
-		[ "$(readlink "/proc/$1/fd/$fd")" = "$2" ] || return 1
+		[ "$(stat -L -c %t:%T "/proc/$1/fd/$fd")" = 1:3 ] || return 1 # /dev/null
 	done
 }
 
@@ -94,7 +94,7 @@ ip netns exec "$net-gw" "$gatewayd" -c "$work/gatewayd.conf" <&- >&- 2>&- &
 pids="$pids $!"
 gateway_pid=$!
 check_soon 5 'it starts without descriptors' gateway_answers
-check 'and has some that lead nowhere' std_leads_to "$gateway_pid" /dev/null
+check 'and has some that lead nowhere' std_leads_nowhere "$gateway_pid"
 
 # An address to listen at that is not there yet, as at boot, and that moves.
 gateway_end TERM
