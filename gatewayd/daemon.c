@@ -289,6 +289,7 @@ static void do_what_is_due(struct gw_daemon *daemon, struct gk_mono coap)
 	gw_listen_turn(daemon, now);
 	if (gw_segment_next_expiry(&daemon->segment).ms <= now.ms)
 		gw_segment_read(&daemon->segment, now);
+	gw_serve_settle(daemon); /* what has come, before what did not come in time */
 	gw_serve_expire(daemon);
 	gw_serve_settle(daemon);
 	gw_control_turn(daemon->control, now);

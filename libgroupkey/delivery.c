@@ -209,7 +209,9 @@ void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now)
 		return;
 	node->group->flying--;
 	node->delivery = GK_NODE_WAITING;
-	gk_timer_set(&node->group->kdc->timers, &node->retry, now.mono.ms + BACKOFF_MS);
+	gk_timer_set(&node->group->kdc->timers, &node->retry,
+		     now.mono.ms + (BACKOFF_MS << (node->unsent < 5 ? node->unsent : 5)));
+	node->unsent++;
 	gk_delivery_pump(node->group, now);
 }
 

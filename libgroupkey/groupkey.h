@@ -5,7 +5,8 @@
  * member's side, with COSE, CWT, OSCORE (RFC 8613) and Group OSCORE (RFC 10021) inside.
  *
  * The library is sans-IO: bytes, time and entropy go in; bytes and events come out. It opens no
- * socket or file, reads no clock, starts no thread, writes no log and keeps no mutable global.
+ * socket or file, reads no clock, starts no thread, writes no log and keeps no mutable global but
+ * one, for wolfSSL's generator.
  * Each role is one opaque object with the same four calls:
  *
  *   receive      a message has arrived
@@ -233,8 +234,8 @@ enum gk_event_kind {
 	GK_EVENT_NONE = 0,
 	GK_EVENT_STORE = 1,     /* commit 'record' before any later event */
 	GK_EVENT_REPLY = 2,     /* 'bytes' answers the exchange 'id' */
-	GK_EVENT_REQUEST = 3,   /* send 'bytes' to 'peer', confirmable; then ..._answer(id) or
-				   _unsent(id) once */
+	GK_EVENT_REQUEST = 3,   /* send 'bytes' to 'peer', confirmable; then ..._answer(id)
+				   once, or gk_kdc_unsent(id) */
 	GK_EVENT_MULTICAST = 4, /* send 'bytes' to the group, non-confirmable */
 	GK_EVENT_PROBE = 5,     /* have the kernel probe its neighbour 'peer' */
 	GK_EVENT_NOTE = 6,      /* tell the operator */
@@ -466,7 +467,11 @@ GK_API void gk_member_free(struct gk_member *member);
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_join(struct gk_member *member, struct gk_span group,
 						uint32_t roles, struct gk_now now);
-/** Leave a group: GK_NOTE_LEFT once the KDC has confirmed it. @return GK_ERR_UNKNOWN: not in it */
+/**
+ * Leave a group, or give up joining it: GK_NOTE_LEFT once the KDC has confirmed it, or at once if
+ * it does not have us.
+ * @return GK_ERR_UNKNOWN: neither in it nor joining
+ */
 GK_API GK_MUST_CHECK enum gk_err gk_member_leave(struct gk_member *member, struct gk_span group,
 						 struct gk_now now);
 /** Ask the KDC for a new Sender ID (Key Renewal, R 4.8.2); done by itself when numbers run out. */

@@ -344,16 +344,23 @@ enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr, enum gk
 	return gk_queue_err(&kdc->queue);
 }
 
-/* Back from blindness everybody has a whole interval to be heard of. */
+/* Back from blindness everybody has a whole interval to be heard of, and what was given up to send
+ * meanwhile is sent again. */
+static void come_back(struct gk_group *group, struct gk_now now)
+{
+	for (size_t i = 0; group->served && i < group->count; i++)
+		gk_presence_excuse(group->nodes[i], now);
+	for (size_t i = 0; group->served && i < group->count; i++)
+		gk_delivery_wake(group->nodes[i], now);
+}
+
 enum gk_err gk_kdc_blind(struct gk_kdc *kdc, bool blind, struct gk_now now)
 {
 	bool recovered = kdc->blind && !blind;
 
 	kdc->blind = blind;
-	for (struct gk_group *group = kdc->groups; recovered && group; group = group->next) {
-		for (size_t i = 0; i < group->count; i++)
-			gk_presence_excuse(group->nodes[i], now);
-	}
+	for (struct gk_group *group = kdc->groups; recovered && group; group = group->next)
+		come_back(group, now);
 	return gk_queue_err(&kdc->queue);
 }
 

@@ -125,6 +125,7 @@ struct gk_node {
 	bool kernel_asked;
 	unsigned kernel_confirms; /* since it was last heard of */
 	unsigned probes_sent;
+	unsigned unsent; /* requests in a row that never left */
 	struct gk_timer check;
 };
 
@@ -147,7 +148,7 @@ struct gk_group {
 	bool rekey_pending; /* someone is gone who knows the present material */
 	uint8_t gid_prefix[2];
 	uint8_t ms[GK_MS_LEN];
-	struct gk_utc made; /* when the material was made, for the store; */
+	struct gk_utc made; /* when the material was made, for the store */
 	int64_t made_ms;    /* and by the clock that never jumps */
 	uint64_t next_node;
 	struct gk_stale_set stale[GK_STALE_SETS_MAX];
@@ -371,7 +372,7 @@ struct gk_node *gk_group_node_named(const struct gk_group *group, struct gk_span
 GK_MUST_CHECK enum gk_err gk_node_new(struct gk_group *group, struct gk_client *client,
 				      struct gk_node **node);
 void gk_node_free(struct gk_node *node);
-/** Make it a member. @return GK_ERR_NO_MEMORY, GK_ERR_NO_SPACE (members_max) */
+/** Make it a member. @return GK_ERR_NO_MEMORY */
 GK_MUST_CHECK enum gk_err gk_group_add(struct gk_node *node, struct gk_now now);
 /** Move a node's entry in the index by address. */
 void gk_node_set_address(struct gk_node *node, const struct gk_addr *addr);

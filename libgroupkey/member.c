@@ -205,7 +205,18 @@ static enum gk_err want(struct gk_member *m, struct gk_span group, enum gk_task 
 
 enum gk_err gk_member_leave(struct gk_member *m, struct gk_span group, struct gk_now now)
 {
-	return want(m, group, GK_TASK_LEAVE, now);
+	struct gk_membership *ms = find_group(m, group);
+	bool joining = m->out.busy && m->out.ms == ms && m->out.task == GK_TASK_JOIN;
+
+	if (!ms || ms->in)
+		return want(m, group, GK_TASK_LEAVE, now);
+	if (!ms->wants && !joining && ms->due_ms[GK_DUE_REJOIN] == GK_NEVER)
+		return GK_ERR_UNKNOWN;
+	if (joining)
+		ms->wants = 1u << GK_TASK_LEAVE;
+	else
+		gk_membership_left(ms);
+	return gk_queue_err(&m->queue);
 }
 
 enum gk_err gk_member_renew(struct gk_member *m, struct gk_span group, struct gk_now now)

@@ -67,11 +67,12 @@ struct gk_membership {
 	uint8_t name_len;
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint32_t roles;
-	int sign_alg;    /* of the group; ES256 until we are told */
-	bool in;         /* the KDC has us in the group */
-	bool recovering; /* what is installed next was missed before */
-	uint8_t life;    /* how often we have been out; part of our control_uri */
-	unsigned wants;  /* bits of enum gk_task */
+	int sign_alg;       /* of the group; ES256 until we are told */
+	bool in;            /* the KDC has us in the group */
+	bool recovering;    /* what is installed next was missed before */
+	uint8_t life;       /* how often we have been out; part of our control_uri */
+	uint8_t asked_life; /* as in the newest Join Request */
+	unsigned wants;     /* bits of enum gk_task */
 	int64_t due_ms[GK_DUE_COUNT];
 	uint8_t node_len;
 	uint8_t node[GK_NODE_NAME_MAX];

@@ -198,6 +198,8 @@ static enum gk_err build_join(struct gk_task_request *r)
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
 	bool monitor = r->ms->roles == GK_ROLE_MONITOR;
+
+	r->ms->asked_life = r->ms->life;
 	enum gk_err err = gk_random(&r->m->env, r->ms->n_c, sizeof(r->ms->n_c));
 
 	if (err)
@@ -310,7 +312,11 @@ static void joined(struct gk_task_answer *a)
 		return;
 	}
 	a->ms->in = true;
-	a->ms->wants = 0;
+	a->ms->wants &= 1u << GK_TASK_LEAVE;
+	a->ms->due_ms[GK_DUE_REJOIN] = GK_NEVER;
+	if (a->ms->asked_life !=
+	    a->ms->life) /* put out meanwhile: the KDC has an old control_uri */
+		gk_task_want(a->ms, GK_TASK_JOIN);
 	gk_member_note(a->ms, GK_NOTE_JOINED, GK_VIA_JOIN, NULL);
 }
 

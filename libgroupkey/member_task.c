@@ -124,12 +124,18 @@ void gk_task_want(struct gk_membership *ms, enum gk_task task)
 	ms->wants |= 1u << task;
 }
 
+/* Until we are in there is nothing but joining: not even leaving, for want of a node name. */
+static unsigned wants_of(const struct gk_membership *ms)
+{
+	return ms->in ? ms->wants : ms->wants & 1u << GK_TASK_JOIN;
+}
+
 static unsigned wanted(const struct gk_member *m)
 {
 	unsigned wants = 0;
 
 	for (size_t i = 0; i < m->group_count; i++)
-		wants |= m->groups[i]->wants;
+		wants |= wants_of(m->groups[i]);
 	return wants;
 }
 
@@ -147,7 +153,7 @@ void gk_task_next(struct gk_member *m, struct gk_now now)
 	while (!(wants & 1u << task))
 		task++;
 	for (size_t i = 0; i < m->group_count; i++) {
-		if (m->groups[i]->wants & 1u << task) {
+		if (wants_of(m->groups[i]) & 1u << task) {
 			start(m, m->groups[i], (enum gk_task)task, now);
 			return;
 		}
@@ -295,6 +301,7 @@ static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_n
 	struct gk_membership *ms = m->out.ms;
 	struct gk_task_answer a = { m, ms, msg, now };
 	unsigned failures = m->failures;
+	bool leaving = ms && (m->out.task == GK_TASK_LEAVE || ms->wants & 1u << GK_TASK_LEAVE);
 
 	if (ms && !ms->in && m->out.task != GK_TASK_JOIN) {
 		finish(m); /* put out in the meantime */
@@ -302,14 +309,16 @@ static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_n
 	}
 	if (ms && m->out.task != GK_TASK_JOIN &&
 	    is_error(msg, GK_COAP_FORBIDDEN, GK_ACE_ERROR_NOT_MEMBER)) {
-		if (m->out.task == GK_TASK_LEAVE) {
-			gk_membership_left(ms); /* an earlier try got through */
+		if (leaving) {
+			gk_membership_left(ms); /* an earlier try got through, or we were put out */
 		} else {
 			gk_membership_lost(ms, "the KDC does not have us in the group");
 			gk_task_want(ms, GK_TASK_JOIN);
 		}
 	} else {
 		gk_task_rows[m->out.task].done(&a);
+		if (leaving && !ms->in && m->out.task == GK_TASK_JOIN)
+			gk_membership_left(ms); /* refused, and not wanted any more */
 	}
 	if (m->failures == failures)
 		m->failures = 0;

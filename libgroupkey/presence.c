@@ -15,6 +15,7 @@
 
 #define KERNEL_VERDICT_MS 5000 /* the kernel's default is 3 solicitations, a second apart */
 #define KERNEL_CONFIRMS   3    /* in a row; then the member has to answer itself */
+#define UNSENT_SHIFT_MAX  6    /* 64 s between tries to send, at most */
 #define BUSY_MS           1000 /* too many requests of ours under way: a little later */
 
 static const struct gk_presence_config *policy(const struct gk_node *node)
@@ -45,6 +46,7 @@ void gk_presence_seen(struct gk_node *node, struct gk_now now)
 	node->presence = GK_PRESENT;
 	node->kernel_asked = false;
 	node->kernel_confirms = 0;
+	node->unsent = 0;
 	if (back)
 		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, NULL);
 	if (back || !node->check.slot)
@@ -53,6 +55,8 @@ void gk_presence_seen(struct gk_node *node, struct gk_now now)
 
 void gk_presence_excuse(struct gk_node *node, struct gk_now now)
 {
+	if (node->presence != GK_PRESENT)
+		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, "it may have been our fault");
 	node->presence = GK_PRESENT;
 	node->kernel_asked = false;
 	node->kernel_confirms = 0;
@@ -167,14 +171,23 @@ void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now 
 	}
 }
 
+/* With growing pauses: each try costs a Partial IV. If it was the last probe, the time for it may
+ * be over already. */
 void gk_presence_unsent(struct gk_node *node, struct gk_now now)
 {
+	int64_t pause_ms = (int64_t)BUSY_MS
+			   << (node->unsent < UNSENT_SHIFT_MAX ? node->unsent : UNSENT_SHIFT_MAX);
+
+	node->unsent++;
+	if (node->presence == GK_ABSENT && !policy(node)->evict)
+		return;
+	if (node->presence == GK_ABSENT)
+		node->presence = GK_SUSPECT;
 	if (node->presence == GK_SUSPECT && node->probes_sent)
 		node->probes_sent--;
 	if (node->presence == GK_PRESENT)
 		node->kernel_asked = false;
-	if (node->presence != GK_ABSENT)
-		wake_in(node, now, BUSY_MS);
+	wake_in(node, now, pause_ms);
 }
 
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)

@@ -394,6 +394,30 @@ static void what_never_left_says_nothing_of_the_member(void **state)
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 0);
 }
 
+static bool lose_all(struct pair *p, const struct pair_message *m)
+{
+	(void)p;
+	(void)m;
+	return false;
+}
+
+static void what_was_given_up_while_blind_is_sent_when_it_is_over(void **state)
+{
+	struct pair *p = *state;
+
+	pair_join_all(p, 2);
+	pair_advance(p, 1000);
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, true, p->now));
+	p->pass = lose_all;
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	pair_advance(p, S(200));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 2);
+	p->pass = NULL;
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, false, p->now));
+	pair_run(p);
+	assert_true(pair_agree(p, 0, 1));
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -415,6 +439,7 @@ int main(void)
 		RULE(a_rekeying_message_without_answer_counts_as_a_probe),
 		RULE(who_answers_no_rekeying_message_is_suspect),
 		RULE(what_never_left_says_nothing_of_the_member),
+		RULE(what_was_given_up_while_blind_is_sent_when_it_is_over),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }

@@ -541,6 +541,56 @@ static void no_failed_allocation_harms_a_member(void **state)
 	}
 }
 
+static bool lose_requests_of_the_kdc(struct pair *p, const struct pair_message *m)
+{
+	(void)p;
+	return m->from != PAIR_KDC || m->kind != PAIR_REQUEST;
+}
+
+static void who_wants_to_leave_and_was_put_out_stays_out(void **state)
+{
+	struct pair *p = *state;
+	struct gk_span lights = gk_span_str(PAIR_LIGHTS);
+
+	pair_join_all(p, 1);
+	p->pass = lose_requests_of_the_kdc;
+	assert_int_equal(gk_member_renew(p->node[0].member, lights, p->now), GK_OK);
+	pair_drain_node(p, 0);
+	pair_drain_kdc(p, gk_kdc_evict(p->kdc, lights, gk_span_str("node0"), p->now));
+	assert_int_equal(gk_member_leave(p->node[0].member, lights, p->now), GK_OK);
+	pair_drain_node(p, 0);
+	pair_run(p);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_LEFT), 1);
+	pair_advance(p, 120000);
+	assert_false(pair_info(p, 0).joined);
+}
+
+static void leaving_ends_a_join_that_is_still_to_come(void **state)
+{
+	struct pair *p = *state;
+	struct gk_span lights = gk_span_str(PAIR_LIGHTS);
+
+	pair_join_all(p, 1);
+	pair_drain_kdc(p, gk_kdc_evict(p->kdc, lights, gk_span_str("node0"), p->now));
+	pair_run(p);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_EVICTED), 1);
+	// it would join again in a while
+	assert_int_equal(gk_member_leave(p->node[0].member, lights, p->now), GK_OK);
+	pair_drain_node(p, 0);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_LEFT), 1);
+	assert_int_equal(gk_member_leave(p->node[0].member, lights, p->now), GK_ERR_UNKNOWN);
+	pair_advance(p, 120000);
+	assert_false(pair_info(p, 0).joined);
+	// and one whose request is under way ends with the leave that follows it
+	assert_int_equal(gk_member_join(p->node[0].member, lights, 6, p->now), GK_OK);
+	pair_drain_node(p, 0);
+	assert_int_equal(gk_member_leave(p->node[0].member, lights, p->now), GK_OK);
+	pair_drain_node(p, 0);
+	pair_advance(p, 120000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_LEFT), 2);
+	assert_false(pair_info(p, 0).joined);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -553,6 +603,8 @@ int main(void)
 		RULE(a_message_is_heard_once_by_responders),
 		RULE(a_message_with_any_bit_changed_is_not_heard),
 		RULE(a_message_is_answered_once_by_a_responder),
+		RULE(who_wants_to_leave_and_was_put_out_stays_out),
+		RULE(leaving_ends_a_join_that_is_still_to_come),
 		RULE(an_answer_is_read_once_from_each_responder),
 		RULE(the_control_resource_serves_the_kdc),
 		RULE(what_is_not_the_kdc_is_met_with_silence),
