@@ -3,8 +3,8 @@
 // A request in group mode and its two responses as a Java implementation of Group OSCORE
 // (RFC 10021) printed them: EdDSA, AES-CCM-16-64-128, both modes in use.
 //
-// The responses are in pairwise mode, which this library does not have yet. Of them this checks
-// what the group mode shares: the servers' Sender Keys and the aad_arrays.
+// The responses are in pairwise mode, which this library does not have yet. They are put together
+// here from the parts that it has, with the shared secrets that were printed.
 //
 // What is countersigned has the empty sign_protected here that RFC 9338 leaves out.
 #include "libgroupkey/group_oscore.h"
@@ -195,6 +195,48 @@ static void aad_arrays_of_the_request_and_both_responses(void **state)
 	}
 }
 
+static void the_responses_in_pairwise_mode_from_their_parts(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *id, *cred, *sender_key, *secret, *pairwise_key, *aad_array, *payload;
+	} rows[] = {
+		{ "52", SERVER_1_CRED, "a8c8b7db5d05cfc7faa2bb1afaca6c2f",
+		  "d96cef95976bf48d387bb986457b6cb1c188408764e9c2e77dffb7564da33f59",
+		  "6c5a7cf25807d97898cbc75aacbf357e", RESPONSE_1_AAD_ARRAY,
+		  "f0118468dfbf8d29cb55be2d384e7a07b0ce72aeb34b" },
+		{ "77", SERVER_2_CRED, "f9de8c534b0e5703b6999ff73883ebb1",
+		  "fc234c041db8f0f089ea40e8bfb243362c43cc48b20e629be6a6018e4a991412",
+		  "1d650acdcafa3ffca08ddce54048c678", RESPONSE_2_AAD_ARRAY,
+		  "48bbe54ce0e0b94aca60d14be42edae5d5067603f6d7" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t ikm_bytes[512], info_bytes[64], key[16], enc_bytes[400], out[64];
+		struct gk_buf ikm = gk_buf(ikm_bytes, sizeof(ikm_bytes));
+		struct gk_buf info = gk_buf(info_bytes, sizeof(info_bytes));
+		struct gk_buf enc = gk_buf(enc_bytes, sizeof(enc_bytes));
+		struct gk_buf sealed = gk_buf(out, sizeof(out));
+
+		gk_buf_add(&ikm, hex_span(rows[i].cred));
+		gk_buf_add(&ikm, hex_span(CLIENT_CRED));
+		gk_buf_add(&ikm, hex_span(rows[i].secret));
+		gk_oscore_put_info(&info, hex_span(rows[i].id), true, hex_span("dd11"),
+				   GK_ALG_AES_CCM_16_64_128, "Key", 16);
+		assert_int_equal(gk_hkdf(hex_span(rows[i].sender_key), gk_buf_span(&ikm),
+					 gk_buf_span(&info), key, 16),
+				 GK_OK);
+		assert_hex_equal_row(gk_span(key, 16), rows[i].pairwise_key, rows[i].id);
+		gk_cose_put_enc_structure(&enc, hex_span(""), hex_span(rows[i].aad_array));
+		assert_int_equal(
+			gk_aead_seal(gk_aead_find(GK_ALG_AES_CCM_16_64_128), gk_span(key, 16),
+				     hex_span("46eb80969ab73862084dd6f996"), gk_buf_span(&enc),
+				     hex_span("45ff48656c6c6f20576f726c6421"), &sealed),
+			GK_OK);
+		assert_hex_equal_row(gk_buf_span(&sealed), rows[i].payload, rows[i].id);
+	}
+}
+
 static void the_signature_is_over_the_structure_with_sign_protected(void **state)
 {
 	(void)state;
@@ -294,6 +336,7 @@ int main(void)
 		cmocka_unit_test(sender_and_recipient_keys),
 		cmocka_unit_test(nonce_of_the_request),
 		cmocka_unit_test(aad_arrays_of_the_request_and_both_responses),
+		cmocka_unit_test(the_responses_in_pairwise_mode_from_their_parts),
 		cmocka_unit_test(the_signature_is_over_the_structure_with_sign_protected),
 		cmocka_unit_test(keystream_of_the_request),
 		cmocka_unit_test(the_request_is_protected_to_the_same_bytes),
