@@ -3,13 +3,14 @@
 /**
  * Group OSCORE (RFC 10021), group mode: messages encrypted under the sender's key of the group and
  * countersigned by the sender. Who the peers are, their credentials and roles are the caller's
- * affair (member_group.h); this part protects and verifies. gk_oscore_peek() tells whose a message
+ * affair (member.h); this part protects and verifies. gk_oscore_peek() tells whose a message
  * is, and the Partial IV of a response.
  *
  * What a countersignature covers is read in two ways. RFC 9338 section 3.3 leaves sign_protected
- * out of the Countersign_structure of an abbreviated countersignature; the implementations that are
- * there (aiocoap, Californium) put it in, as an empty byte string. Nothing in a message or in the
- * keying material tells, so each group has one of the two, by configuration.
+ * out of the Countersign_structure of an abbreviated countersignature; other implementations
+ * (aiocoap, and the one whose bytes are in tests/vectors) put it in, as an empty byte string.
+ * Nothing in a message or in the keying material tells, so it is a property of the Common Context.
+ * KDC and member of this library follow the RFC.
  */
 #ifndef GK_GROUP_OSCORE_H
 #define GK_GROUP_OSCORE_H

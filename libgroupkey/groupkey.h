@@ -185,12 +185,12 @@ struct gk_record {
 	struct gk_span value;
 };
 
-/** How group material reached a member. */
+/** How group material, or a message, reached a member. */
 enum gk_via {
 	GK_VIA_NONE = 0,
 	GK_VIA_UNICAST = 1,   /* a rekeying message to its control_uri */
-	GK_VIA_MULTICAST = 2, /* place of the one-to-many scheme; not made yet */
-	GK_VIA_OBSERVE = 3,   /* place of Observe delivery; not made yet */
+	GK_VIA_MULTICAST = 2, /* of a group message; the place of one-to-many rekeying too */
+	GK_VIA_OBSERVE = 3,   /* the place of Observe delivery: not in this version */
 	GK_VIA_PULL = 4,      /* it asked */
 	GK_VIA_JOIN = 5,      /* in a Join Response */
 };

@@ -36,7 +36,7 @@
 #define GK_MS_LEN            16     /* Master Secret: as strong as AES-CCM-16-64-128 */
 #define GK_SEQ_BLOCK         64     /* Partial IVs reserved at once: one write to flash per block */
 #define GK_CANDIDATES_MAX    1024   /* token posts that wait for a first protected request */
-#define GK_CANDIDATES_PER_ID 4      /* ... of one client: replaying its post cannot cut it off */
+#define GK_CANDIDATES_PER_ID 4      /* ... of one client from one address */
 #define GK_CANDIDATE_MS      120000 /* ... and for how long */
 #define GK_BODY_BYTES_MAX    (2u << 20) /* answers kept for their blocks, all clients together */
 #define GK_REQUESTS_MAX      128 /* requests of our own under way at once, all groups together */

@@ -72,9 +72,8 @@ void gk_membership_drop(struct gk_membership *ms)
 	ms->life++;
 }
 
-void gk_membership_left(struct gk_membership *ms)
+static void end(struct gk_membership *ms)
 {
-	gk_member_note(ms, GK_NOTE_LEFT, GK_VIA_NONE, NULL);
 	gk_membership_drop(ms);
 	ms->in = false;
 	ms->wants = 0;
@@ -82,14 +81,16 @@ void gk_membership_left(struct gk_membership *ms)
 		ms->due_ms[i] = GK_NEVER;
 }
 
+void gk_membership_left(struct gk_membership *ms)
+{
+	gk_member_note(ms, GK_NOTE_LEFT, GK_VIA_NONE, NULL);
+	end(ms);
+}
+
 void gk_membership_lost(struct gk_membership *ms, const char *reason)
 {
 	gk_member_note(ms, GK_NOTE_EVICTED, GK_VIA_NONE, reason);
-	gk_membership_drop(ms);
-	ms->in = false;
-	ms->wants = 0;
-	for (size_t i = 0; i < GK_DUE_COUNT; i++)
-		ms->due_ms[i] = GK_NEVER;
+	end(ms);
 }
 
 /* peers */
