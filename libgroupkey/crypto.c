@@ -277,6 +277,30 @@ enum gk_err gk_sha256(struct gk_span data, uint8_t out[static GK_HASH_LEN])
 	return outcome(wc_Sha256Hash(bytes_of(data), (word32)data.len, out));
 }
 
+enum gk_err gk_hmac(struct gk_span key, struct gk_span data, uint8_t out[static GK_HASH_LEN])
+{
+	uint8_t made[GK_HASH_LEN];
+	Hmac hmac;
+	int ret;
+
+	if (!countable(key) || !countable(data))
+		return GK_ERR_RANGE;
+	memset(&hmac, 0, sizeof(hmac));
+	ret = wc_HmacInit(&hmac, NULL, INVALID_DEVID);
+	if (ret == 0)
+		ret = wc_HmacSetKey(&hmac, WC_SHA256, bytes_of(key), (word32)key.len);
+	if (ret == 0)
+		ret = wc_HmacUpdate(&hmac, bytes_of(data), (word32)data.len);
+	if (ret == 0)
+		ret = wc_HmacFinal(&hmac, made);
+	wc_HmacFree(&hmac);
+	gk_wipe(&hmac, sizeof(hmac));
+	if (ret == 0)
+		memcpy(out, made, sizeof(made));
+	gk_wipe(made, sizeof(made));
+	return outcome(ret);
+}
+
 enum gk_err gk_hkdf(struct gk_span salt, struct gk_span ikm, struct gk_span info, uint8_t *out,
 		    size_t len)
 {

@@ -54,6 +54,9 @@ GK_MUST_CHECK enum gk_err gk_aead_open(const struct gk_aead *aead, struct gk_spa
  */
 GK_MUST_CHECK enum gk_err gk_hkdf(struct gk_span salt, struct gk_span ikm, struct gk_span info,
 				  uint8_t *out, size_t len);
+/** HMAC with SHA-256 (RFC 2104). @return GK_OK; GK_ERR_RANGE: 2^31 bytes or more; GK_ERR_CRYPTO */
+GK_MUST_CHECK enum gk_err gk_hmac(struct gk_span key, struct gk_span data,
+				  uint8_t out[static GK_HASH_LEN]);
 /** SHA-256. @return GK_OK; GK_ERR_RANGE: 2^31 bytes or more */
 GK_MUST_CHECK enum gk_err gk_sha256(struct gk_span data, uint8_t out[static GK_HASH_LEN]);
 

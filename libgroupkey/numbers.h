@@ -178,6 +178,7 @@ enum {
 	GK_GKTY_GROUP_OSCORE = 1,           /* Group_OSCORE_Input_Material, P 17 */
 	GK_PROFILE_GROUP_OSCORE = 1,        /* coap_group_oscore_app, P 17 */
 	GK_SCHEME_POINT_TO_POINT = 0,       /* rekeying scheme, R 11.13 */
+	GK_SCHEME_TREE = -73529,            /* private use (below -65536): docs/rekeying.md */
 	GK_POLICY_KEY_CHECK_INTERVAL = 1,   /* seconds, R 8.1 */
 	GK_POLICY_EXPIRATION_DELTA = 2,     /* seconds, R 8.1 */
 };
