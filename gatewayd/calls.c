@@ -2,10 +2,10 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/calls.h"
 #include "config.h"
+#include "gatewayd/show.h"
 #include "io/json.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
-#include "libgroupkey/numbers.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -23,62 +23,8 @@ int gw_call_fail(struct gw_call *call, int status, const char *format, ...)
 }
 
 /*
- * Words and tables
+ * Answers
  */
-
-static const char *const presence_names[] = {
-	[GK_PRESENT] = "present",
-	[GK_SUSPECT] = "suspect",
-	[GK_ABSENT] = "absent",
-};
-
-static const char *const delivery_names[] = {
-	[GK_DELIVERY_CONFIRMED] = "confirmed",
-	[GK_DELIVERY_UNICAST] = "unicast",
-	[GK_DELIVERY_PARKED] = "parked",
-};
-
-static const struct {
-	uint32_t bit;
-	const char *name;
-} roles[] = {
-	{ GK_ROLE_REQUESTER, "requester" },
-	{ GK_ROLE_RESPONDER, "responder" },
-	{ GK_ROLE_MONITOR, "monitor" },
-	{ GK_ROLE_VERIFIER, "verifier" },
-};
-
-#define ROLES (sizeof(roles) / sizeof(roles[0]))
-
-static const char *alg_name(int sign_alg)
-{
-	return sign_alg == GK_ALG_EDDSA ? "EdDSA" : "ES256";
-}
-
-#define COLUMNS  10
-#define CELL_MAX 96
-
-/* Rows are given twice, since ten thousand of them are not to be kept: once to be measured, and
- * once more to be printed. */
-struct table {
-	size_t columns;
-	size_t width[COLUMNS];
-	FILE *out; /* NULL: measuring */
-};
-
-static void put_row(struct table *table, const char *const *cells)
-{
-	for (size_t i = 0; i < table->columns; i++) {
-		const char *cell = cells[i][0] ? cells[i] : "-";
-		size_t len = strlen(cell);
-		if (!table->out && len > table->width[i])
-			table->width[i] = len;
-		else if (table->out && i + 1 < table->columns)
-			fprintf(table->out, "%-*s  ", (int)table->width[i], cell);
-		else if (table->out)
-			fprintf(table->out, "%s\n", cell);
-	}
-}
 
 static void print_json(struct gw_call *call, struct io_json *json)
 {
@@ -88,21 +34,6 @@ static void print_json(struct gw_call *call, struct io_json *json)
 		fatal("daemon", "out of memory");
 	fprintf(call->out, "%s\n", text);
 	io_json_free(json);
-}
-
-static void format_hex(struct gk_span bytes, char text[static CELL_MAX])
-{
-	text[0] = '\0';
-	for (size_t i = 0; i < bytes.len && 2 * i + 3 <= CELL_MAX; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
-}
-
-/* A client's name may come from another AS's token. */
-static void format_name(struct gk_span name, char text[static CELL_MAX])
-{
-	snprintf(text, CELL_MAX, "%.*s", (int)name.len, (const char *)name.data);
-	if (!io_utf8_printable(name))
-		snprintf(text, CELL_MAX, "(not printable)");
 }
 
 /*
@@ -177,20 +108,6 @@ static int show_status(struct gw_call *call)
  * groups
  */
 
-static void put_group_json(struct io_json *json, const struct gk_group_info *info)
-{
-	io_json_object(json, NULL);
-	io_json_span(json, "name", info->name);
-	io_json_int(json, "num", info->num);
-	io_json_hex(json, "gid", gk_id_span(&info->gid));
-	io_json_int(json, "members", (int64_t)info->members);
-	io_json_int(json, "confirmed", (int64_t)info->confirmed);
-	io_json_int(json, "unicast", (int64_t)info->unicast);
-	io_json_int(json, "parked", (int64_t)info->parked);
-	io_json_text(json, "sign_alg", alg_name(info->sign_alg));
-	io_json_end(json);
-}
-
 static int print_groups_json(struct gw_call *call)
 {
 	struct gk_group_info info;
@@ -200,46 +117,40 @@ static int print_groups_json(struct gw_call *call)
 	io_json_init(&json);
 	io_json_array(&json, NULL);
 	while (gk_kdc_group_next(call->daemon->kdc, &at, &info))
-		put_group_json(&json, &info);
+		gw_show_group(&json, &info);
 	io_json_end(&json);
 	print_json(call, &json);
 	return GW_DONE;
 }
 
-static void put_group_row(struct table *table, const struct gk_group_info *info)
-{
-	const size_t counts[] = { info->members, info->confirmed, info->unicast, info->parked };
-	char name[CELL_MAX], num[24], gid[CELL_MAX], count[4][24];
+typedef void group_row_fn(struct gw_table *table, const struct gk_group_info *info);
 
-	format_name(info->name, name);
-	snprintf(num, sizeof(num), "%" PRId64, info->num);
-	format_hex(gk_id_span(&info->gid), gid);
-	for (size_t i = 0; i < 4; i++)
-		snprintf(count[i], sizeof(count[i]), "%zu", counts[i]);
-	put_row(table, (const char *[]){ name, num, gid, count[0], count[1], count[2], count[3],
-					 alg_name(info->sign_alg) });
-}
-
-static void put_groups(struct gw_call *call, struct table *table)
+static void put_groups(struct gw_call *call, struct gw_table *table, group_row_fn *put_row)
 {
 	struct gk_group_info info;
 	size_t at = 0;
 
-	put_row(table, (const char *[]){ "NAME", "NUM", "GID", "MEMBERS", "CONFIRMED", "UNICAST",
-					 "PARKED", "SIGN-ALG" });
+	put_row(table, NULL);
 	while (gk_kdc_group_next(call->daemon->kdc, &at, &info))
-		put_group_row(table, &info);
+		put_row(table, &info);
+}
+
+static void print_groups(struct gw_call *call, group_row_fn *put_row)
+{
+	struct gw_table table = { .out = NULL };
+
+	put_groups(call, &table, put_row);
+	table.out = call->out;
+	put_groups(call, &table, put_row);
 }
 
 static int show_groups(struct gw_call *call)
 {
-	struct table table = { .columns = 8 };
-
 	if (call->json)
 		return print_groups_json(call);
-	put_groups(call, &table);
-	table.out = call->out;
-	put_groups(call, &table);
+	print_groups(call, gw_show_group_row);
+	fputc('\n', call->out);
+	print_groups(call, gw_show_rekeying_row);
 	return GW_DONE;
 }
 
@@ -258,37 +169,9 @@ static bool find_group(const struct gw_call *call, const char *name, struct gk_g
 	return false;
 }
 
-static int64_t seconds_since(const struct gw_call *call, int64_t mono_ms)
+static struct gk_mono now_of(const struct gw_call *call)
 {
-	return (io_loop_now(call->daemon->loop).mono.ms - mono_ms) / 1000;
-}
-
-static void put_roles_json(struct io_json *json, uint32_t bits)
-{
-	io_json_array(json, "roles");
-	for (size_t i = 0; i < ROLES; i++) {
-		if (bits & roles[i].bit)
-			io_json_text(json, NULL, roles[i].name);
-	}
-	io_json_end(json);
-}
-
-static void put_member_json(struct gw_call *call, struct io_json *json,
-			    const struct gk_member_info *info)
-{
-	char address[IO_ADDR_TEXT];
-
-	io_json_object(json, NULL);
-	io_json_span(json, "name", info->name);
-	io_json_span(json, "node", info->node);
-	io_json_hex(json, "sender_id", info->sender_id);
-	put_roles_json(json, info->roles);
-	io_json_text(json, "state", presence_names[info->presence]);
-	io_json_text(json, "delivery", delivery_names[info->delivery]);
-	io_json_int(json, "num", info->num);
-	io_json_text(json, "address", io_addr_format(&info->address, address));
-	io_json_int(json, "last_seen_s", seconds_since(call, info->last_seen_ms));
-	io_json_end(json);
+	return io_loop_now(call->daemon->loop).mono;
 }
 
 static int print_members_json(struct gw_call *call)
@@ -300,55 +183,25 @@ static int print_members_json(struct gw_call *call)
 	io_json_init(&json);
 	io_json_array(&json, NULL);
 	while (gk_kdc_member_next(call->daemon->kdc, gk_span_str(call->words[0]), &at, &info))
-		put_member_json(call, &json, &info);
+		gw_show_member(&json, &info, now_of(call));
 	io_json_end(&json);
 	print_json(call, &json);
 	return GW_DONE;
 }
 
-static void format_roles(uint32_t bits, char text[static CELL_MAX])
-{
-	size_t len = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < ROLES; i++) {
-		if (bits & roles[i].bit)
-			len += (size_t)snprintf(text + len, CELL_MAX - len, "%s%s", len ? "," : "",
-						roles[i].name);
-	}
-}
-
-static void put_member_row(struct gw_call *call, struct table *table,
-			   const struct gk_member_info *info)
-{
-	char name[CELL_MAX], node[CELL_MAX], sid[CELL_MAX], role[CELL_MAX], num[24], seen[24];
-	char address[IO_ADDR_TEXT];
-
-	format_name(info->name, name);
-	format_name(info->node, node);
-	format_hex(info->sender_id, sid);
-	format_roles(info->roles, role);
-	snprintf(num, sizeof(num), "%" PRId64, info->num);
-	snprintf(seen, sizeof(seen), "%" PRId64 "s", seconds_since(call, info->last_seen_ms));
-	put_row(table, (const char *[]){ name, node, sid, role, presence_names[info->presence],
-					 delivery_names[info->delivery], num, seen,
-					 io_addr_format(&info->address, address) });
-}
-
-static void put_members(struct gw_call *call, struct table *table)
+static void put_members(struct gw_call *call, struct gw_table *table)
 {
 	struct gk_member_info info;
 	size_t at = 0;
 
-	put_row(table, (const char *[]){ "NAME", "NODE", "SID", "ROLES", "STATE", "DELIVERY", "NUM",
-					 "SEEN", "ADDRESS" });
+	gw_show_member_row(table, NULL, now_of(call));
 	while (gk_kdc_member_next(call->daemon->kdc, gk_span_str(call->words[0]), &at, &info))
-		put_member_row(call, table, &info);
+		gw_show_member_row(table, &info, now_of(call));
 }
 
 static int show_members(struct gw_call *call)
 {
-	struct table table = { .columns = 9 };
+	struct gw_table table = { .out = NULL };
 	struct gk_group_info group;
 
 	if (!find_group(call, call->words[0], &group))

@@ -3,6 +3,7 @@
 #include "gatewayd/conf.h"
 #include "gatewayd/conf_table.h"
 #include "gatewayd/conf_text.h"
+#include "io/addr.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
 #include <errno.h>
@@ -341,28 +342,83 @@ static bool read_table(const struct report *report, const struct gw_option *tabl
 	return true;
 }
 
-// What the table cannot say.
+/*
+ * What the table cannot say
+ */
+
+static bool is_name_unique(const struct report *report, const config_setting_t *setting,
+			   const struct gw_conf *conf, size_t i)
+{
+	for (size_t j = 0; j < i; j++) {
+		if (strcmp(conf->groups[i].name, conf->groups[j].name) == 0)
+			return refuse(report, config_setting_get_member(setting, "name"), NULL,
+				      "must be unique; groups[%zu] has the same", j);
+	}
+	return true;
+}
+
+// Of an option of 'rekey', at the place that is nearest to it in the file.
+static bool refuse_rekey(const struct report *report, const config_setting_t *group,
+			 const char *name, const char *why)
+{
+	const config_setting_t *rekey = config_setting_get_member(group, "rekey");
+	const config_setting_t *option = rekey ? config_setting_get_member(rekey, name) : NULL;
+	char key[64];
+
+	snprintf(key, sizeof(key), "rekey.%s", name);
+	if (option)
+		return refuse(report, option, NULL, "%s", why);
+	return refuse(report, rekey ? rekey : group, rekey ? name : key, "%s", why);
+}
+
+static bool is_beacon_possible(const struct report *report, const config_setting_t *setting,
+			       const struct gk_rekey_config *rekey)
+{
+	if (rekey->beacon_max_s >= rekey->beacon_min_s)
+		return true;
+	return refuse_rekey(report, setting, "beacon_max_s", "must be at least beacon_min_s");
+}
+
+// Confirmations come to the port of the control group by unicast, as requests to ours do.
+static bool is_port_free(const struct report *report, const config_setting_t *setting,
+			 const struct gk_rekey_config *rekey, const struct gk_addr *listen)
+{
+	if (rekey->scheme != GK_TREE || rekey->control_group.port != listen->port)
+		return true;
+	return refuse_rekey(report, setting, "address", "must have another port than 'listen'");
+}
+
+static bool complete_group(const struct report *report, const config_setting_t *setting,
+			   struct gw_conf *conf, size_t i)
+{
+	struct gw_group_conf *group = &conf->groups[i];
+	struct gk_rekey_config *rekey = &group->core.rekey;
+	struct gk_addr listen = { 0 };
+
+	group->core.name = gk_span_str(group->name);
+	group->core.mode = (enum gk_mode)group->mode;
+	rekey->scheme = (enum gk_scheme)group->scheme;
+	rekey->confirm = (enum gk_confirm)group->confirm;
+	// The table has found that both can be parsed.
+	(void)io_addr_parse(group->address, 0, &rekey->control_group);
+	(void)gw_conf_endpoint(conf->listen, &listen);
+	return is_name_unique(report, setting, conf, i) &&
+	       is_beacon_possible(report, setting, rekey) &&
+	       is_port_free(report, setting, rekey, &listen);
+}
+
 static bool complete(const struct report *report, const config_t *file, struct gw_conf *conf)
 {
-	if (!conf->as_key_file) {
-		if (asprintf(&conf->as_key_file, "%s/as.key", conf->state_dir) < 0) {
-			conf->as_key_file = NULL;
-			return refuse_file(report, "out of memory");
-		}
-	}
-
 	const config_setting_t *groups = config_lookup(file, "groups");
+
+	conf->rekeying_bps = conf->rate_kbps * 1000 / 100 * conf->share_percent;
+	if (!conf->as_key_file && asprintf(&conf->as_key_file, "%s/as.key", conf->state_dir) < 0) {
+		conf->as_key_file = NULL;
+		return refuse_file(report, "out of memory");
+	}
 	for (size_t i = 0; i < conf->group_count; i++) {
-		conf->groups[i].core.name = gk_span_str(conf->groups[i].name);
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(conf->groups[i].name, conf->groups[j].name) != 0)
-				continue;
-			const config_setting_t *group =
-				config_setting_get_elem(groups, (unsigned)i);
-			const config_setting_t *name = config_setting_get_member(group, "name");
-			return refuse(report, name, NULL,
-				      "must be unique; groups[%zu] has the same", j);
-		}
+		if (!complete_group(report, config_setting_get_elem(groups, (unsigned)i), conf, i))
+			return false;
 	}
 	return true;
 }

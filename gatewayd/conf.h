@@ -11,27 +11,21 @@
 #include "libgroupkey/groupkey.h"
 #include <stdio.h>
 
-/** What a group's members can do with its keys. RFC 10021 has more; this version has not. */
-enum gw_mode {
-	GW_MODE_GROUP = 0,
-};
-
-/** How new material reaches the members. */
-enum gw_scheme {
-	GW_SCHEME_POINT_TO_POINT = 0,
-};
-
 struct gw_group_conf {
 	char *name;
-	int mode;                    /* enum gw_mode */
-	int scheme;                  /* enum gw_scheme */
-	struct gk_group_config core; /* its name borrows from 'name' */
+	int mode;                    /* enum gk_mode */
+	int scheme;                  /* enum gk_scheme */
+	int confirm;                 /* enum gk_confirm */
+	char *address;               /* "[ADDRESS]:PORT" of a multicast group */
+	struct gk_group_config core; /* has what is above too; its name borrows from 'name' */
 };
 
 /** Text is NUL-terminated and owned by the struct. */
 struct gw_conf {
 	char *interface;
-	char *listen; /* "[ADDRESS]:PORT" or "[ADDRESS%INTERFACE]:PORT" */
+	uint32_t rate_kbps, share_percent; /* of the link; of that, for rekeying */
+	uint32_t rekeying_bps;             /* which is so much */
+	char *listen;                      /* "[ADDRESS]:PORT" or "[ADDRESS%INTERFACE]:PORT" */
 	char *state_dir;
 	char *control;
 	int log_level; /* enum log_level of io/log.h */

@@ -42,18 +42,34 @@ static bool fits_path(const char *text)
 	return text[0] == '/';
 }
 
-// The zone of a link-local address may be an interface that comes later, so it is left out here.
-static bool fits_endpoint(const char *text)
+bool gw_conf_endpoint(const char *text, struct gk_addr *addr)
 {
 	char copy[IO_ADDR_TEXT];
-	struct gk_addr addr;
 	size_t zone = strcspn(text, "%");
 	size_t rest = zone + strcspn(text + zone, "]");
 
 	if (text[zone] && (!text[rest] || rest == zone + 1))
 		return false;
 	snprintf(copy, sizeof(copy), "%.*s%s", (int)zone, text, text + (text[zone] ? rest : zone));
-	return io_addr_parse(copy, IO_ADDR_COAP_PORT, &addr) && addr.port != 0;
+	return io_addr_parse(copy, IO_ADDR_COAP_PORT, addr);
+}
+
+static bool fits_endpoint(const char *text)
+{
+	struct gk_addr addr;
+
+	return gw_conf_endpoint(text, &addr) && addr.port != 0;
+}
+
+// RFC 4291 section 2.7: scopes 0 and 15 are reserved, and 1 does not leave this machine.
+static bool fits_control_group(const char *text)
+{
+	struct gk_addr addr;
+
+	if (strchr(text, '%') || !io_addr_parse(text, 0, &addr))
+		return false;
+	unsigned scope = addr.ip[1] & 0x0f;
+	return addr.ip[0] == 0xff && scope >= 2 && scope <= 14 && addr.port != 0;
 }
 
 static const struct gw_word log_levels[] = {
@@ -71,9 +87,9 @@ static const struct gw_word log_sinks[] = {
 };
 
 static const struct gw_word modes[] = {
-	{ "group", GW_MODE_GROUP, NULL },
-	{ "pairwise", -1, "this version has no pairwise mode" },
-	{ "both", -1, "this version has no pairwise mode" },
+	{ "group", GK_MODE_GROUP, NULL },
+	{ "pairwise", GK_MODE_PAIRWISE, NULL },
+	{ "both", -1, "this version has no groups that use both" },
 	{ 0 },
 };
 
@@ -84,15 +100,36 @@ static const struct gw_word sign_algs[] = {
 };
 
 static const struct gw_word schemes[] = {
-	{ "point-to-point", GW_SCHEME_POINT_TO_POINT, NULL },
-	{ "tree", -1, "this version has no rekeying by multicast" },
+	{ "tree", GK_TREE, NULL },
+	{ "point-to-point", GK_POINT_TO_POINT, NULL },
+	{ 0 },
+};
+
+static const struct gw_word confirms[] = {
+	{ "auto", GK_CONFIRM_AUTO, NULL },
+	{ "all", GK_CONFIRM_ALL, NULL },
+	{ "implicit", GK_CONFIRM_IMPLICIT, NULL },
+	{ "none", GK_CONFIRM_NONE, NULL },
 	{ 0 },
 };
 
 #define AT(member) offsetof(struct gw_group_conf, member)
 
 static const struct gw_option rekey_options[] = {
-	{ "scheme", GW_WORD, AT(scheme), .words = schemes, .number = GW_SCHEME_POINT_TO_POINT },
+	{ "scheme", GW_WORD, AT(scheme), .words = schemes, .number = GK_TREE },
+	{ "address", GW_TEXT, AT(address), 1, IO_ADDR_TEXT - 1,
+	  "an IPv6 multicast address of scope 2 to 14 and a port, as in \"[ff03::fd]:5686\"",
+	  .fits = fits_control_group, .text = "[ff03::fd]:5686" },
+	{ "confirm", GW_WORD, AT(confirm), .words = confirms, .number = GK_CONFIRM_AUTO },
+	{ "repeat", GW_INT, AT(core.rekey.repeat), 1, 10, "times",
+	  "each takes as much of the air as the first", .number = 2 },
+	{ "repeat_ms", GW_INT, AT(core.rekey.repeat_ms), 100, 60000, "milliseconds",
+	  "a burst of noise should be over, and who missed the first message waits",
+	  .number = 1000 },
+	{ "beacon_min_s", GW_INT, AT(core.rekey.beacon_min_s), 0, 3600, "seconds",
+	  "0 is no beacon, and a rare one comes late", .number = 0 },
+	{ "beacon_max_s", GW_INT, AT(core.rekey.beacon_max_s), 1, WEEK_S, "seconds",
+	  "who sleeps through a rekeying waits for so long", .number = 3600 },
 	{ "on_join", GW_BOOL, AT(core.rekey_on_join), .number = true },
 	{ "period_s", GW_INT, AT(core.period_s), 10, YEAR_S, "seconds",
 	  "a round of deliveries must fit in", .number = 86400 },
@@ -123,7 +160,7 @@ const struct gw_option gw_group_options[] = {
 	{ "name", GW_TEXT, AT(name), 1, 64,
 	  "1 to 64 letters, digits, '.', '_' and '-', but not '.' or '..'", .fits = fits_segment,
 	  .required = true },
-	{ "mode", GW_WORD, AT(mode), .words = modes, .number = GW_MODE_GROUP },
+	{ "mode", GW_WORD, AT(mode), .words = modes, .number = GK_MODE_GROUP },
 	{ "sign_alg", GW_WORD, AT(core.sign_alg), .words = sign_algs, .number = GK_ALG_ES256 },
 	{ "members_max", GW_INT, AT(core.members_max), 1, 60000, "members",
 	  "each takes 1.5 KiB of memory", .number = 10000 },
@@ -134,6 +171,14 @@ const struct gw_option gw_group_options[] = {
 
 #undef AT
 #define AT(member) offsetof(struct gw_conf, member)
+
+static const struct gw_option link_options[] = {
+	{ "rate_kbps", GW_INT, AT(rate_kbps), 1, 1000000, "kbit/s",
+	  "the slowest link on the way to a node counts", .number = 250 },
+	{ "share_percent", GW_INT, AT(share_percent), 1, 100, "percent",
+	  "what is left is for the nodes", .number = 25 },
+	{ 0 },
+};
 
 static const struct gw_option as_options[] = {
 	// Its default depends on state_dir: see complete().
@@ -149,6 +194,7 @@ const struct gw_option gw_conf_options[] = {
 	{ "interface", GW_TEXT, AT(interface), 1, 15,
 	  "the name of a network interface, 1 to 15 bytes", .fits = fits_interface,
 	  .required = true },
+	{ "link", GW_GROUP, .sub = link_options },
 	{ "listen", GW_TEXT, AT(listen), 1, IO_ADDR_TEXT - 1,
 	  "an IPv6 address and a port that is not 0, as in \"[::]:5683\"", .fits = fits_endpoint,
 	  .text = "[::]:5683" },

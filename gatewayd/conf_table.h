@@ -39,6 +39,9 @@ struct gw_option {
 	bool required;
 };
 
+/** Parse an endpoint without regard to its zone, an interface that may come later. */
+bool gw_conf_endpoint(const char *text, struct gk_addr *addr);
+
 /** The options of a file; ends with one that has no name. Offsets are in struct gw_conf. */
 extern const struct gw_option gw_conf_options[];
 /** The options of a group. Offsets are in struct gw_group_conf. */

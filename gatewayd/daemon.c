@@ -96,6 +96,7 @@ static void make_kdc(struct gw_daemon *daemon)
 		.audience = gk_span_str(conf->audience),
 		.as_key = gk_span(key, sizeof(key)),
 		.issuer = conf->as_issuer ? gk_span_str(conf->as_issuer) : gk_span(NULL, 0),
+		.rekeying_bps = conf->rekeying_bps,
 	};
 	enum gk_err err = gk_global_init(&env);
 
@@ -144,6 +145,17 @@ static void add_groups(struct gw_daemon *daemon)
 /*
  * The network
  */
+
+static void add_control_groups(struct gw_daemon *daemon)
+{
+	gw_multicast_init(&daemon->multicast, daemon->loop, gw_serve_confirmation, daemon);
+	for (size_t i = 0; i < daemon->conf->group_count; i++) {
+		const struct gk_rekey_config *rekey = &daemon->conf->groups[i].core.rekey;
+		if (rekey->scheme == GK_TREE &&
+		    gw_multicast_add(&daemon->multicast, &rekey->control_group))
+			fatal("daemon", "out of memory");
+	}
+}
 
 static void open_segment(struct gw_daemon *daemon)
 {
@@ -254,6 +266,7 @@ void gw_daemon_start(struct gw_daemon *daemon, const struct gw_conf *conf, const
 	restore(daemon);
 	add_groups(daemon);
 	gw_listen_open(daemon);
+	add_control_groups(daemon);
 	open_segment(daemon);
 	open_control(daemon);
 	gw_serve_settle(daemon);
@@ -318,6 +331,7 @@ void gw_daemon_stop(struct gw_daemon *daemon)
 {
 	gw_control_close(daemon->control);
 	gw_segment_close(&daemon->segment);
+	gw_multicast_free(&daemon->multicast);
 	io_coap_close(daemon->coap);
 	gw_outbox_free(&daemon->outbox);
 	gw_serve_drop(daemon);

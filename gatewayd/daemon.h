@@ -3,15 +3,17 @@
 /**
  * The daemon: the KDC of libgroupkey between its store, the network, the kernel and the operator.
  *
- *   daemon.c   start, the loop, the end
- *   listen.c   the address that requests come to
- *   serve.c    what goes to the KDC, and what it wants done
- *   control.c  the operator's socket; calls.c, client_add.c: what can be said there
+ *   daemon.c     start, the loop, the end
+ *   listen.c     the address that requests come to
+ *   multicast.c  the ports that messages to groups leave from
+ *   serve.c      what goes to the KDC, and what it wants done
+ *   control.c    the operator's socket; calls.c, show.c, client_add.c: what can be said there
  */
 #ifndef GW_DAEMON_H
 #define GW_DAEMON_H
 
 #include "gatewayd/conf.h"
+#include "gatewayd/multicast.h"
 #include "gatewayd/notes.h"
 #include "gatewayd/outbox.h"
 #include "gatewayd/segment.h"
@@ -32,6 +34,7 @@ struct gw_daemon {
 	struct gw_notes notes;
 	struct gw_outbox outbox;
 	struct gw_segment segment;
+	struct gw_multicast multicast;
 	struct io_coap *coap;  /* NULL: the address to listen at is not there yet, */
 	int64_t listen_ms;     /* and will be tried again then; else GK_NEVER */
 	uint32_t listen_scope; /* the interface it is bound to; 0: none */
@@ -67,6 +70,9 @@ void gw_serve_request(void *daemon, const struct gk_exchange *exchange, struct g
 		      struct gk_buf *reply);
 /** An answer came in, or none in time: io_coap_answer_fn. */
 void gw_serve_answer(void *daemon, uint64_t id, bool sent, struct gk_span message);
+/** A confirmation came in: io_group_message_fn. */
+void gw_serve_confirmation(void *daemon, const struct gk_exchange *exchange,
+			   struct gk_span message);
 /** Have the KDC do what is due. */
 void gw_serve_expire(struct gw_daemon *daemon);
 /**

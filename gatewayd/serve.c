@@ -133,6 +133,11 @@ static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
 	queue_answer(daemon, event->id, false, gk_span(NULL, 0));
 }
 
+static void multicast(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	gw_multicast_send(&daemon->multicast, daemon->segment.ifindex, &event->peer, event->bytes);
+}
+
 static void probe(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	gw_segment_probe(&daemon->segment, &event->peer);
@@ -146,9 +151,8 @@ static void note(struct gw_daemon *daemon, const struct gk_event *event)
 static void perform(void *ctx, const struct gk_event *event)
 {
 	static void (*const perform[])(struct gw_daemon *, const struct gk_event *) = {
-		[GK_EVENT_REPLY] = send_reply,
-		[GK_EVENT_REQUEST] = send_request,
-		[GK_EVENT_PROBE] = probe,
+		[GK_EVENT_REPLY] = send_reply,    [GK_EVENT_REQUEST] = send_request,
+		[GK_EVENT_MULTICAST] = multicast, [GK_EVENT_PROBE] = probe,
 		[GK_EVENT_NOTE] = note,
 	};
 
@@ -248,12 +252,24 @@ void gw_serve_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 	queue_answer(ctx, id, sent, message);
 }
 
+/* One that comes while the store refuses is lost, as it can be on its way. */
+void gw_serve_confirmation(void *ctx, const struct gk_exchange *exchange, struct gk_span message)
+{
+	struct gw_daemon *daemon = ctx;
+
+	(void)exchange;
+	if (gw_serve_ready(daemon))
+		gw_serve_check(gk_kdc_confirmed(daemon->kdc, message, io_loop_now(daemon->loop)));
+}
+
 static void tell_blind(void *ctx, bool blind)
 {
 	struct gw_daemon *daemon = ctx;
 
-	if (!blind)
+	if (!blind) {
 		gw_listen_check(daemon);
+		gw_multicast_move(&daemon->multicast, daemon->segment.ifindex);
+	}
 	if (gw_serve_ready(daemon))
 		gw_serve_check(gk_kdc_blind(daemon->kdc, blind, io_loop_now(daemon->loop)));
 }

@@ -30,7 +30,7 @@ struct gw_store;
  * @param error  on failure one line that names the file and says what can be done
  * @return 0; -EBUSY: another process has it open; -EPERM: others may read or write it,
  *         or it is theirs;
- *         -EUCLEAN: damaged, or not ours; -EPROTO: from a newer version; -EINVAL: no absolute path;
+ *         -EUCLEAN: damaged, or not ours; -EPROTO: from another version; -EINVAL: no absolute path;
  *         other -errno of the file system
  */
 GK_MUST_CHECK int gw_store_open(const char *path, struct gw_store **store, char *error,

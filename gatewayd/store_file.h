@@ -11,7 +11,7 @@
 #include <sqlite3.h>
 
 #define GW_STORE_APPLICATION_ID "1735091299" /* "gkdc" as a big-endian number */
-#define GW_STORE_VERSION        "1"
+#define GW_STORE_VERSION        "2"          /* 1: records without trees */
 
 #define GW_STORE_SCHEMA                                                                            \
 	"CREATE TABLE record(kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, "      \

@@ -22,9 +22,6 @@
 // RFC 7252 section 5.3.1 asks for 32 random bits; every byte crosses the radio once per hop.
 #define TOKEN_LEN 4
 
-#define MESSAGE_MAX  1200 // as by unicast
-#define DATAGRAM_MAX (HEADER_LEN + TOKEN_LEN_MAX + MESSAGE_MAX)
-
 // Datagrams read in one turn of the loop, at most; the rest is still there in the next.
 #define READ_MAX 64
 
@@ -34,8 +31,25 @@
 // The scope of a multicast address is the low half of its second byte (RFC 4291 section 2.7).
 #define SCOPE_LINK_LOCAL 2
 
+// RFC 7252 section 3: code classes; 0.00 is no message.
+#define CLASS_SHIFT   5
+#define CLASS_REQUEST 0
+#define CLASS_SUCCESS 2
+
+static const struct role {
+	bool joins; // takes what comes to the group, else what comes to us
+	bool sends; // to groups
+	bool has_tokens;
+	uint8_t takes; // this class of codes
+} roles[] = {
+	[IO_GROUP_MEMBER] = { true, true, true, CLASS_REQUEST },
+	[IO_GROUP_CONTROL_MEMBER] = { true, false, false, CLASS_REQUEST },
+	[IO_GROUP_CONTROL_SENDER] = { false, true, false, CLASS_SUCCESS },
+};
+
 struct io_group {
 	int fd;
+	const struct role *role;
 	struct sockaddr_in6 address;
 	uint32_t interface;
 	io_group_message_fn *handler;
@@ -72,11 +86,22 @@ static int join(const struct io_group *group)
 	return 0;
 }
 
-// Nobody forwards a link-local message. Beyond the link the default of 1 would end at the first
-// forwarder of a mesh; 64 is what hosts use for everything else.
-static int hop_limit(const struct io_group *group)
+// A group's address takes nothing from unicast sockets on the same port. A sender's own is any, and
+// Linux hands a datagram to one socket only of several: that of another interface should not be
+// asked. This needs Linux 5.7, or privileges; without, there is one sender to a port and machine.
+static int bind_socket(const struct io_group *group)
 {
-	return (group->address.sin6_addr.s6_addr[1] & 0x0f) <= SCOPE_LINK_LOCAL ? 1 : 64;
+	struct sockaddr_in6 own = group->address;
+
+	if (!group->role->joins) {
+#ifdef SO_BINDTOIFINDEX
+		int interface = (int)group->interface;
+		setsockopt(group->fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, sizeof(interface));
+#endif
+		own.sin6_addr = in6addr_any;
+		own.sin6_scope_id = 0;
+	}
+	return bind(group->fd, (struct sockaddr *)&own, sizeof(own)) < 0 ? -errno : 0;
 }
 
 static int set_up(struct io_group *group)
@@ -86,7 +111,6 @@ static int set_up(struct io_group *group)
 	} options[] = {
 		{ IPV6_V6ONLY, 1 },
 		{ IPV6_MULTICAST_IF, (int)group->interface },
-		{ IPV6_MULTICAST_HOPS, hop_limit(group) },
 		{ IPV6_MULTICAST_LOOP, 1 },
 		{ IPV6_RECVPKTINFO, 1 },
 	};
@@ -96,19 +120,17 @@ static int set_up(struct io_group *group)
 		err = set_option(group->fd, options[i].option, options[i].value);
 
 #ifdef IPV6_MULTICAST_ALL
-	// Linux 4.20. Without it we get the messages of groups that others have joined; bound to
-	// one group's address, those can only be of the same group on other interfaces.
+	// Linux 4.20. Without it we get the messages of groups that others have joined: bound to
+	// one group's address, those of the same group on other interfaces; as a sender, our own.
 	set_option(group->fd, IPV6_MULTICAST_ALL, 0);
 #endif
 
-	// Bound to the group's address, it takes nothing from unicast sockets on the same port.
-	if (err == 0 &&
-	    bind(group->fd, (struct sockaddr *)&group->address, sizeof(group->address)) < 0)
-		err = -errno;
-	return err < 0 ? err : join(group);
+	if (err == 0)
+		err = bind_socket(group);
+	return err < 0 || !group->role->joins ? err : join(group);
 }
 
-int io_group_open(struct io_group **out, const struct gk_addr *address,
+int io_group_open(struct io_group **out, enum io_group_role role, const struct gk_addr *address,
 		  io_group_message_fn *handler, void *ctx)
 {
 	struct gk_env env = io_env();
@@ -124,6 +146,7 @@ int io_group_open(struct io_group **out, const struct gk_addr *address,
 
 	*group = (struct io_group){
 		.fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+		.role = &roles[role],
 		.address = io_addr_to_sockaddr(address),
 		.interface = address->scope,
 		.handler = handler,
@@ -167,23 +190,21 @@ uint64_t io_group_dropped(const struct io_group *group)
 /* Receiving */
 
 struct datagram {
-	uint8_t bytes[DATAGRAM_MAX];
+	uint8_t bytes[IO_GROUP_DATAGRAM_MAX];
 	size_t len;
 	struct sockaddr_in6 from;
-	unsigned interface; // 0: the kernel did not say
-	bool cut;           // longer than 'bytes'
+	struct in6_pktinfo to; // all 0: the kernel did not say
+	bool cut;              // longer than 'bytes'
 };
 
-static unsigned find_interface(struct msghdr *msg)
+static struct in6_pktinfo find_destination(struct msghdr *msg)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		struct in6_pktinfo info;
-		if (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_PKTINFO)
-			continue;
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		return info.ipi6_ifindex;
-	}
-	return 0;
+	struct in6_pktinfo info = { .ipi6_ifindex = 0 };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+	return info;
 }
 
 // @return false: nothing more has arrived
@@ -211,7 +232,7 @@ static bool receive(int fd, struct datagram *d)
 		return false;
 
 	d->len = (size_t)len;
-	d->interface = find_interface(&msg);
+	d->to = find_destination(&msg);
 	d->cut = msg.msg_flags & MSG_TRUNC;
 	return true;
 }
@@ -243,10 +264,11 @@ static bool parse(const struct datagram *d, struct gk_exchange *exchange, struct
 	return gk_coap_parse(gk_buf_span(message), &msg) == GK_OK;
 }
 
-// Codes 0.01 to 0.31 are requests; there are no responses to a group (RFC 7252 section 8).
-static bool is_request(uint8_t code)
+// There are no responses to a group (RFC 7252 section 8), and no requests to a sender.
+static bool is_taken(const struct role *role, uint8_t code, const struct gk_exchange *exchange)
 {
-	return code > 0 && code < 0x20;
+	return code > 0 && code >> CLASS_SHIFT == role->takes &&
+	       (exchange->token_len == 0 || role->has_tokens);
 }
 
 static bool is_own(const struct io_group *group, const struct gk_exchange *exchange)
@@ -258,17 +280,23 @@ static bool is_own(const struct io_group *group, const struct gk_exchange *excha
 	return false;
 }
 
+// The same group on another interface is another group, to which others belong.
+static bool is_for_us(const struct io_group *group, const struct in6_pktinfo *to)
+{
+	return to->ipi6_ifindex == group->interface &&
+	       IN6_IS_ADDR_MULTICAST(&to->ipi6_addr) == group->role->joins;
+}
+
 static void take(struct io_group *group, const struct datagram *d)
 {
 	struct gk_exchange exchange = { .id = 0 };
-	uint8_t space[DATAGRAM_MAX];
+	uint8_t space[IO_GROUP_DATAGRAM_MAX];
 	struct gk_buf message = gk_buf(space, sizeof(space));
 
-	// The same group on another interface is another group, to which others belong.
-	if (d->interface != group->interface)
+	if (!is_for_us(group, &d->to))
 		return;
 
-	if (!parse(d, &exchange, &message) || !is_request(space[0]))
+	if (!parse(d, &exchange, &message) || !is_taken(group->role, space[0], &exchange))
 		group->dropped++;
 	else if (!is_own(group, &exchange))
 		group->handler(group->ctx, &exchange, gk_buf_span(&message));
@@ -284,38 +312,96 @@ void io_group_read(struct io_group *group)
 
 /* Sending */
 
-static uint8_t *next_token(struct io_group *group)
+// A failed attempt uses up a message id, too: there are enough of them.
+static int send_datagram(struct io_group *group, const struct sockaddr_in6 *to,
+			 struct gk_span token, struct gk_span message)
 {
-	return group->sent_tokens[group->sent % SENT_MAX];
+	uint8_t space[IO_GROUP_DATAGRAM_MAX];
+	struct gk_buf datagram = gk_buf(space, sizeof(space));
+
+	group->message_id++;
+	gk_buf_byte(&datagram,
+		    (uint8_t)(VERSION << VERSION_SHIFT | TYPE_NON << TYPE_SHIFT | token.len));
+	gk_buf_add(&datagram, gk_span_sub(message, 0, 1));
+	gk_buf_byte(&datagram, (uint8_t)(group->message_id >> 8));
+	gk_buf_byte(&datagram, (uint8_t)group->message_id);
+	gk_buf_add(&datagram, token);
+	gk_buf_add(&datagram, gk_span_sub(message, 1, message.len));
+	if (datagram.overflow)
+		return -EMSGSIZE;
+	if (sendto(group->fd, datagram.data, datagram.len, 0, (const struct sockaddr *)to,
+		   sizeof(*to)) < 0)
+		return -errno;
+	return 0;
+}
+
+static bool is_of_class(struct gk_span message, uint8_t class)
+{
+	struct gk_coap msg;
+
+	return gk_coap_parse(message, &msg) == GK_OK && msg.code > 0 &&
+	       msg.code >> CLASS_SHIFT == class;
+}
+
+// Nobody forwards a link-local message. Beyond the link the default of 1 would end at the first
+// forwarder of a mesh; 64 is what hosts use for everything else.
+static int hop_limit(const struct sockaddr_in6 *to)
+{
+	return (to->sin6_addr.s6_addr[1] & 0x0f) <= SCOPE_LINK_LOCAL ? 1 : 64;
+}
+
+static int draw_token(struct io_group *group, struct gk_span *token)
+{
+	uint8_t *next = group->sent_tokens[group->sent % SENT_MAX];
+	struct gk_env env = io_env();
+
+	if (!env.random(env.ctx, next, TOKEN_LEN))
+		return -EIO;
+	group->sent++;
+	*token = gk_span(next, TOKEN_LEN);
+	return 0;
+}
+
+static int send_request(struct io_group *group, const struct sockaddr_in6 *to,
+			struct gk_span message)
+{
+	struct gk_span token = gk_span(NULL, 0);
+	int err;
+
+	if (!group->role->sends || !is_of_class(message, CLASS_REQUEST))
+		return -EINVAL;
+
+	err = set_option(group->fd, IPV6_MULTICAST_HOPS, hop_limit(to));
+	// Known as ours before it is sent: on a loopback interface it is back at once.
+	if (err == 0 && group->role->has_tokens)
+		err = draw_token(group, &token);
+	return err < 0 ? err : send_datagram(group, to, token, message);
 }
 
 int io_group_send(struct io_group *group, struct gk_span message)
 {
-	uint8_t space[DATAGRAM_MAX], token[TOKEN_LEN];
-	struct gk_buf datagram = gk_buf(space, sizeof(space));
-	struct gk_env env = io_env();
-	struct gk_coap msg;
+	return send_request(group, &group->address, message);
+}
 
-	if (message.len > MESSAGE_MAX)
-		return -EMSGSIZE;
-	if (gk_coap_parse(message, &msg) != GK_OK || !is_request(msg.code))
+int io_group_send_to(struct io_group *group, const struct gk_addr *to, struct gk_span message)
+{
+	struct sockaddr_in6 address = io_addr_to_sockaddr(to);
+
+	if (group->role->joins || !IN6_IS_ADDR_MULTICAST(&address.sin6_addr) ||
+	    address.sin6_port != group->address.sin6_port)
 		return -EINVAL;
-	if (!env.random(env.ctx, token, sizeof(token)))
-		return -EIO;
 
-	group->message_id++;
-	gk_buf_byte(&datagram, VERSION << VERSION_SHIFT | TYPE_NON << TYPE_SHIFT | TOKEN_LEN);
-	gk_buf_byte(&datagram, msg.code);
-	gk_buf_byte(&datagram, (uint8_t)(group->message_id >> 8));
-	gk_buf_byte(&datagram, (uint8_t)group->message_id);
-	gk_buf_add(&datagram, gk_span(token, sizeof(token)));
-	gk_buf_add(&datagram, gk_span_sub(message, 1, message.len));
+	address.sin6_scope_id = group->interface;
+	return send_request(group, &address, message);
+}
 
-	// Before sending: on a loopback interface it is back at once.
-	memcpy(next_token(group), token, sizeof(token));
-	group->sent++;
-	if (sendto(group->fd, datagram.data, datagram.len, 0, (struct sockaddr *)&group->address,
-		   sizeof(group->address)) < 0)
-		return -errno;
-	return 0;
+int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span message)
+{
+	struct sockaddr_in6 address = io_addr_to_sockaddr(to);
+
+	if (!group->role->joins || IN6_IS_ADDR_MULTICAST(&address.sin6_addr) ||
+	    !is_of_class(message, CLASS_SUCCESS))
+		return -EINVAL;
+
+	return send_datagram(group, &address, gk_span(NULL, 0), message);
 }

@@ -2,10 +2,15 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * Non-confirmable CoAP by IPv6 multicast, on a UDP socket of our own: libcoap ignores the
- * interface of anything but link-local groups and delays answers. One interface, one group.
+ * interface of anything but link-local groups and delays answers. One socket, one interface.
  *
  * Several programs on one machine may be in a group, and hear each other: what is sent is looped
  * back by the kernel, and the sender drops its own.
+ *
+ * A control group (RFC 9594 section 6.2) has two ends. The KDC's sends requests, and takes the
+ * non-confirmable answers that come by unicast to the port from which it sent. A member's takes the
+ * requests and nothing that comes by unicast, so that both ends work side by side on one machine.
+ * All messages of a control group have an empty token.
  */
 #ifndef IO_GROUP_H
 #define IO_GROUP_H
@@ -14,31 +19,57 @@
 
 struct io_group;
 
-/** A message came to the group. 'exchange' has peer, message id and token; id is 0. */
+/** The largest datagram, from the CoAP header on: an IPv6 packet of 1,280 bytes. */
+#define IO_GROUP_DATAGRAM_MAX 1232
+
+/** A message came. 'exchange' has peer, message id and token; id is 0. */
 typedef void io_group_message_fn(void *ctx, const struct gk_exchange *exchange,
 				 struct gk_span message);
 
+/** What a socket is for. */
+enum io_group_role {
+	IO_GROUP_MEMBER = 0,         /* in an application group: requests come and go */
+	IO_GROUP_CONTROL_MEMBER = 1, /* in a control group: requests come, answers go */
+	IO_GROUP_CONTROL_SENDER = 2, /* the KDC, in no group: requests go, answers come */
+};
+
 /**
- * Join a multicast group on an interface.
+ * Join a multicast group on an interface; or, as IO_GROUP_CONTROL_SENDER, open the port from which
+ * to send to it. One sender does for all groups with the same port: io_group_send_to().
  * @param group    address and port; 'scope' is the interface index, which must not be 0
- * @param handler  called from io_group_read() for each well-formed non-confirmable request; not
- *                 for what we sent ourselves. It must not close the group.
+ * @param handler  called from io_group_read() for each well-formed non-confirmable request (a
+ *                 sender's: response of class 2); not for what we sent ourselves. It must not close
+ *                 the group.
  * @return 0; -EINVAL: no multicast address, port or interface; other -errno
  */
-int io_group_open(struct io_group **out, const struct gk_addr *group, io_group_message_fn *handler,
-		  void *ctx);
+int io_group_open(struct io_group **out, enum io_group_role role, const struct gk_addr *group,
+		  io_group_message_fn *handler, void *ctx);
 /** Leave and close; NULL is allowed. */
 void io_group_close(struct io_group *group);
 /** A descriptor that is readable when something has arrived. */
 int io_group_fd(const struct io_group *group);
 /** Read what has arrived. Malformed datagrams are dropped and counted. Never blocks. */
 void io_group_read(struct io_group *group);
-/** How many datagrams were dropped because they were malformed or no non-confirmable requests. */
+/** How many datagrams were dropped because they were malformed or nothing that this role takes. */
 uint64_t io_group_dropped(const struct io_group *group);
 /**
- * Send a message as one NON datagram with a fresh message id and token.
- * @return 0; -EINVAL: not well-formed; -EMSGSIZE: over 1,200 bytes; other -errno
+ * Send a request to the group as one NON datagram with a fresh message id, and from
+ * IO_GROUP_MEMBER a fresh token. Not for IO_GROUP_CONTROL_MEMBER.
+ * @return 0; -EINVAL: not well-formed, no request, or not for this role; -EMSGSIZE: the datagram
+ *         would be over IO_GROUP_DATAGRAM_MAX; other -errno
  */
 int io_group_send(struct io_group *group, struct gk_span message);
+/**
+ * The same to another group, on our interface. Only for IO_GROUP_CONTROL_SENDER.
+ * @param to  its scope is ignored
+ * @return as io_group_send(); -EINVAL also: no multicast address, or another port than ours
+ */
+int io_group_send_to(struct io_group *group, const struct gk_addr *to, struct gk_span message);
+/**
+ * Send a response of class 2 by unicast as one NON datagram from the group's port, with a fresh
+ * message id and an empty token. Not for IO_GROUP_CONTROL_SENDER.
+ * @return as io_group_send()
+ */
+int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span message);
 
 #endif

@@ -11,7 +11,8 @@
 
 #define CLAIMS_ROOM           GK_TOKEN_MAX
 #define SALT_ROOM             128
-#define PAYLOAD_ROOM          512
+#define PAYLOAD_ROOM          960 /* an answer to a token travels in one piece */
+#define FIXED_ROOM            48  /* ... beside what tells of groups */
 #define NONCE1_MAX            32
 #define OSC_SALT_LEN          8
 #define OSC_MS_LEN            32
@@ -21,13 +22,23 @@
 /* RFC 9203 4.3 with no salt in the token: the empty string, encoded as the others are. */
 static const struct gk_span no_salt = { NULL, 0 };
 
-enum { POST_TOKEN, POST_NONCE1, POST_ID1, POST_SIGN_INFO, POST_COUNT };
+enum {
+	POST_TOKEN,
+	POST_NONCE1,
+	POST_ID1,
+	POST_SIGN_INFO,
+	POST_ECDH_INFO,
+	POST_DH_CREDS,
+	POST_COUNT,
+};
 
 static const struct gk_cbor_field post_fields[POST_COUNT] = {
 	[POST_TOKEN] = { GK_ACE_ACCESS_TOKEN, GK_CBOR_BYTES, true },
 	[POST_NONCE1] = { GK_ACE_NONCE1, GK_CBOR_BYTES, false },
 	[POST_ID1] = { GK_ACE_CLIENT_RECIPIENTID, GK_CBOR_BYTES, false },
 	[POST_SIGN_INFO] = { GK_ACE_SIGN_INFO, GK_CBOR_NULL | GK_CBOR_ARRAY, false },
+	[POST_ECDH_INFO] = { GK_ACE_ECDH_INFO, GK_CBOR_NULL | GK_CBOR_ARRAY, false },
+	[POST_DH_CREDS] = { GK_ACE_KDC_DH_CREDS, GK_CBOR_NULL | GK_CBOR_ARRAY, false },
 };
 
 static struct gk_cwt_issuer issuer_of(const struct gk_kdc *kdc)
@@ -110,54 +121,82 @@ static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
 	return gk_client_link(kdc, client);
 }
 
-static size_t count_groups(const struct gk_kdc *kdc, struct gk_span scope)
+/* What a client may ask about the groups of its token: sign_info about those of group mode, the
+ * other two about pairwise-only ones (R 3.3, P 5.3). */
+static const struct info {
+	size_t asked; /* of post_fields */
+	int label;
+	enum gk_mode mode;
+	void (*put)(struct gk_buf *, const struct gk_group *);
+} infos[] = {
+	{ POST_SIGN_INFO, GK_ACE_SIGN_INFO, GK_MODE_GROUP, gk_group_put_sign_info },
+	{ POST_ECDH_INFO, GK_ACE_ECDH_INFO, GK_MODE_PAIRWISE, gk_group_put_ecdh_info },
+	{ POST_DH_CREDS, GK_ACE_KDC_DH_CREDS, GK_MODE_PAIRWISE, gk_group_put_dh_creds },
+};
+
+static const struct gk_group *next_group(const struct gk_kdc *kdc, struct gk_span scope,
+					 enum gk_mode mode, size_t *at)
 {
 	struct gk_scope entry;
-	size_t at = 0, count = 0;
 
-	while (gk_scope_next(scope, &at, &entry)) {
+	while (gk_scope_next(scope, at, &entry)) {
 		const struct gk_group *group = gk_group_find(kdc, entry.group);
 
-		count += group && group->served;
+		if (group && group->served && group->config.mode == mode)
+			return group;
 	}
-	return count;
+	return NULL;
 }
 
-static void put_sign_info(struct gk_call *call, struct gk_buf *buf, struct gk_span scope,
-			  size_t count)
+/* @return how many pairs were appended: none if there is no such group, or no room. It MAY be left
+ *         out, and a refused Join Request tells it too. */
+static size_t put_info(struct gk_buf *buf, const struct gk_kdc *kdc, struct gk_span scope,
+		       const struct info *info)
 {
-	struct gk_scope entry;
-	size_t at = 0;
+	const struct gk_buf before = *buf;
+	const struct gk_group *group;
+	size_t count = 0, at = 0;
 
-	gk_put_int(buf, GK_ACE_SIGN_INFO);
+	while (next_group(kdc, scope, info->mode, &at))
+		count++;
+	gk_put_int(buf, info->label);
 	gk_put_array(buf, count);
-	while (gk_scope_next(scope, &at, &entry)) {
-		const struct gk_group *group = gk_group_find(call->kdc, entry.group);
+	for (at = 0; (group = next_group(kdc, scope, info->mode, &at)) != NULL;)
+		info->put(buf, group);
+	if (count && !buf->overflow)
+		return 1;
+	*buf = before;
+	return 0;
+}
 
-		if (group && group->served)
-			gk_group_put_sign_info(buf, group);
+static size_t put_infos(struct gk_buf *buf, const struct gk_kdc *kdc, struct gk_span scope,
+			const struct gk_cbor_item *post)
+{
+	size_t pairs = 0;
+
+	for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+		if (post[infos[i].asked].kind)
+			pairs += put_info(buf, kdc, scope, &infos[i]);
 	}
+	return pairs;
 }
 
 static void answer_created(struct gk_call *call, const struct gk_client *client, struct gk_span n2,
-			   bool sign_info)
+			   const struct gk_cbor_item *post)
 {
-	uint8_t bytes[PAYLOAD_ROOM + GROUPS_PER_CLIENT_MAX * (GK_GROUP_NAME_MAX + 16)];
+	uint8_t bytes[PAYLOAD_ROOM], info_bytes[PAYLOAD_ROOM - FIXED_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_span scope = gk_blob_span(&client->scope);
-	size_t groups = sign_info ? count_groups(call->kdc, scope) : 0;
+	struct gk_buf about = gk_buf(info_bytes, sizeof(info_bytes));
+	size_t pairs = put_infos(&about, call->kdc, gk_blob_span(&client->scope), post);
 
-	if (groups > GROUPS_PER_CLIENT_MAX)
-		groups = 0; /* MAY be left out; the answer stays small */
-	gk_put_map(&buf, 3 + (groups ? 1u : 0u));
+	gk_put_map(&buf, 3 + pairs);
 	gk_put_int(&buf, GK_ACE_NONCE2);
 	gk_put_bytes(&buf, n2);
 	gk_put_int(&buf, GK_ACE_SERVER_RECIPIENTID);
 	gk_put_bytes(&buf, gk_id_span(&client->assoc.ctx.recipient_id));
-	if (groups)
-		put_sign_info(call, &buf, scope, groups);
 	gk_put_int(&buf, GK_ACE_KDCCHALLENGE);
 	gk_put_bytes(&buf, gk_span(client->assoc.challenge, GK_NONCE_LEN));
+	gk_buf_add(&buf, gk_buf_span(&about));
 	gk_answer_with(call, GK_COAP_CREATED, GK_CF_ACE, gk_buf_span(&buf));
 }
 
@@ -189,7 +228,7 @@ static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
 		return;
 	}
 	gk_client_add_candidate(kdc, client, &call->exchange->peer, call->now);
-	answer_created(call, client, gk_span(n2, sizeof(n2)), post[POST_SIGN_INFO].kind != 0);
+	answer_created(call, client, gk_span(n2, sizeof(n2)), post);
 }
 
 /* an update of access rights (O 4.1, 4.2): nonces and ids in it are ignored */

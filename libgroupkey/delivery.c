@@ -1,24 +1,46 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * Point-to-point rekeying (R 6.1, P 11.1): the message of the present version to each member's
- * control_uri, 'in_flight' at once, one per member. A newer version takes the place of an older
- * one that waits. Who does not answer goes to the end of the queue with growing pauses, and is
- * parked after a few tries: it delays nobody, and being heard of starts it again.
+ * Who still needs the newest material. Members in the tree get it by a message to the group, and
+ * those among them that do not confirm it in time, like all others, by rekeying messages of their
+ * own (R 6.1, P 11.1): to each member's control_uri, 'in_flight' at once, one per member, as fast
+ * as the link's budget allows. A newer version takes the place of an older one that waits. Who
+ * does not answer goes to the end of the queue with growing pauses, and is parked after a few
+ * tries: it delays nobody, and being heard of starts it again.
  */
 #include "kdc.h"
 
 #define ATTEMPTS_MAX 4
 #define ANSWER_MS    4000 /* for the first try; doubled with each */
 #define BACKOFF_MS   2000
-#define MESSAGE_MAX  1024
-#define CREDS_ROOM   512 /* a joiner's credential goes along if the message stays small */
+#define MESSAGE_MAX  1152
+#define OVERHEAD     32 /* of OSCORE: option, tag, code */
+#define ANSWER_LEN   32 /* what a member answers with */
 
-static void enqueue(struct gk_node *node)
+static bool is_waited_for(const struct gk_group *group, enum gk_node_delivery delivery)
+{
+	return delivery == GK_NODE_QUEUED || delivery == GK_NODE_FLYING ||
+	       delivery == GK_NODE_WAITING || (delivery == GK_NODE_CAST && group->confirming);
+}
+
+/* The one place where a delivery changes: it knows when a rekeying is over. */
+static void set_delivery(struct gk_node *node, enum gk_node_delivery delivery, struct gk_now now)
 {
 	struct gk_group *group = node->group;
 
-	node->delivery = GK_NODE_QUEUED;
+	group->waiting -= node->waited;
+	node->delivery = delivery;
+	node->waited = is_waited_for(group, delivery);
+	group->waiting += node->waited;
+	if (!group->waiting && group->stats.ended_ms < 0)
+		group->stats.ended_ms = now.mono.ms;
+}
+
+static void enqueue(struct gk_node *node, struct gk_now now)
+{
+	struct gk_group *group = node->group;
+
+	set_delivery(node, GK_NODE_QUEUED, now);
 	node->next_queued = NULL;
 	if (group->queue_tail)
 		group->queue_tail->next_queued = node;
@@ -55,59 +77,41 @@ static void unqueue(struct gk_node *node)
 		group->queue_tail = before;
 }
 
-static bool joiner_fits(const struct gk_group *group)
+static void leave_queue(struct gk_node *node)
 {
-	const struct gk_node *joiner = group->joiner;
-
-	return joiner && joiner->has_sid && joiner->cred.len <= CREDS_ROOM &&
-	       (group->stale_count < 2 ||
-		group->stale[group->stale_count - 2].count <= GK_STALE_TOLD_MAX / 4);
-}
-
-static bool is_joiner(const void *ctx, const struct gk_node *node)
-{
-	const struct gk_group *group = ctx;
-
-	return node == group->joiner;
-}
-
-/* The set of the version that was given up: the one before the newest (P 7.1). */
-static void put_stale(struct gk_buf *buf, const struct gk_group *group)
-{
-	const struct gk_stale_set *set =
-		group->stale_count > 1 ? &group->stale[group->stale_count - 2] : NULL;
-	size_t count = set ? set->count : 0;
-
-	gk_put_int(buf, GK_PARAM_STALE_NODE_IDS);
-	gk_put_array(buf, count);
-	for (size_t i = 0; i < count; i++)
-		gk_put_bytes(buf, gk_id_span(&set->ids[i]));
-}
-
-/* The map of P 11.1. */
-static void put_payload(struct gk_buf *buf, const struct gk_group *group, struct gk_now now)
-{
-	bool joiner = joiner_fits(group);
-
-	gk_put_map(buf, GK_MATERIAL_PAIRS + (joiner ? GK_PEERS_PAIRS : 0) + 1);
-	gk_group_put_material(buf, group, false, NULL, now);
-	if (joiner)
-		gk_group_put_peers(buf, group, is_joiner, group);
-	put_stale(buf, group);
+	if (node->delivery == GK_NODE_QUEUED)
+		unqueue(node);
+	if (node->delivery == GK_NODE_FLYING)
+		node->group->flying--;
+	gk_timer_clear(&node->group->kdc->timers, &node->retry);
 }
 
 static void put_message(struct gk_buf *buf, const struct gk_node *node, struct gk_now now)
 {
+	const struct gk_group *group = node->group;
 	uint8_t bytes[MESSAGE_MAX];
 	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap_writer w = gk_coap_begin(buf, GK_COAP_POST);
 
-	put_payload(&payload, node->group, now);
+	gk_group_put_rekeying(&payload, group, gk_group_joiner_fits(group),
+			      node->in_tree ? node : NULL, now);
 	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
 	gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
 	gk_coap_put_payload(&w, gk_buf_span(&payload));
 	buf->overflow |= payload.overflow;
 	gk_wipe(bytes, sizeof(bytes));
+}
+
+static void count_sent(struct gk_node *node, size_t len, struct gk_now now)
+{
+	struct gk_group *group = node->group;
+
+	group->stats.unicast += node->told_num != group->num;
+	node->told_num = group->num;
+	group->stats.datagrams++;
+	group->stats.bytes += len;
+	gk_budget_charge(&group->kdc->budget, gk_air_of(len).bytes + gk_air_of(ANSWER_LEN).bytes,
+			 now.mono.ms);
 }
 
 static bool send_to(struct gk_node *node, struct gk_now now)
@@ -121,51 +125,116 @@ static bool send_to(struct gk_node *node, struct gk_now now)
 			  : gk_client_request(node->group->kdc, node, GK_REQUEST_REKEY,
 					      gk_buf_span(&buf), ANSWER_MS << node->attempts);
 	gk_wipe(bytes, sizeof(bytes));
+	if (id)
+		count_sent(node, buf.len + OVERHEAD, now);
 	node->flight = id;
 	return id != 0;
 }
 
-static void park(struct gk_node *node, const char *reason)
+static void park(struct gk_node *node, struct gk_now now)
 {
-	node->delivery = GK_NODE_PARKED;
-	gk_kdc_note(node->group->kdc, GK_NOTE_PARKED, node, reason);
+	struct gk_group *group = node->group;
+
+	group->stats.parked += node->parked_num != group->num;
+	node->parked_num = group->num;
+	set_delivery(node, GK_NODE_PARKED, now);
+}
+
+/* @return false: the link has had its share for now; the timer goes on */
+static bool may_send(struct gk_kdc *kdc, struct gk_now now)
+{
+	int64_t ready_ms = gk_budget_ready_ms(&kdc->budget, now.mono.ms);
+
+	if (ready_ms <= now.mono.ms)
+		return true;
+	gk_timer_set(&kdc->timers, &kdc->budget_timer, ready_ms);
+	return false;
 }
 
 void gk_delivery_pump(struct gk_group *group, struct gk_now now)
 {
-	struct gk_node *node;
+	while (group->queue_head && group->flying < group->config.in_flight &&
+	       may_send(group->kdc, now)) {
+		struct gk_node *node = dequeue(group);
 
-	while (group->flying < group->config.in_flight && (node = dequeue(group)) != NULL) {
 		if (send_to(node, now)) {
-			node->delivery = GK_NODE_FLYING;
+			set_delivery(node, GK_NODE_FLYING, now);
 			group->flying++;
 		} else {
-			node->delivery = GK_NODE_WAITING;
+			set_delivery(node, GK_NODE_WAITING, now);
 			gk_timer_set(&group->kdc->timers, &node->retry, now.mono.ms + BACKOFF_MS);
 		}
 	}
 }
 
-static void begin_one(struct gk_node *node)
+static void begin_one(struct gk_node *node, struct gk_now now)
 {
 	gk_timer_clear(&node->group->kdc->timers, &node->retry);
 	node->attempts = 0;
-	if (!node->has_control)
-		node->delivery = GK_NODE_PARKED;
-	else if (node->delivery != GK_NODE_QUEUED && node->delivery != GK_NODE_FLYING)
-		enqueue(node);
+	if (node->delivery == GK_NODE_QUEUED || node->delivery == GK_NODE_FLYING)
+		return;
+	if (node->has_control)
+		enqueue(node, now);
+	else
+		park(node, now); /* it has to ask; nothing to tell of each time */
+}
+
+static void await_confirmation(struct gk_node *node, struct gk_now now)
+{
+	node->attempts = 0;
+	if (node->delivery != GK_NODE_CAST)
+		node->cast_ms = now.mono.ms;
+	set_delivery(node, GK_NODE_CAST, now);
+}
+
+static bool is_by_unicast(const struct gk_node *node)
+{
+	return node->delivery == GK_NODE_QUEUED || node->delivery == GK_NODE_FLYING ||
+	       node->delivery == GK_NODE_WAITING;
+}
+
+/* Rekeyings may come faster than confirmations are waited for: who missed them for as long, and
+ * who is being told by unicast, gets this one by unicast too. */
+static bool is_owed_unicast(const struct gk_node *node, struct gk_now now)
+{
+	const struct gk_group *group = node->group;
+
+	return is_by_unicast(node) || (node->delivery == GK_NODE_CAST && group->confirming &&
+				       now.mono.ms - node->cast_ms >= gk_cast_patience_ms(group));
+}
+
+static void begin_present(struct gk_group *group, enum gk_presence presence, bool cast,
+			  struct gk_now now)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct gk_node *node = group->nodes[i];
+
+		if (node->presence != presence || node == group->joiner || node->num >= group->num)
+			continue;
+		group->stats.members++;
+		node->confirmations = 0;
+		if (cast && node->in_tree && !is_owed_unicast(node, now))
+			await_confirmation(node, now);
+		else
+			begin_one(node, now);
+	}
 }
 
 /* Those who answered lately first: a silent one then holds up nobody. */
-void gk_delivery_begin(struct gk_group *group, struct gk_now now)
+void gk_delivery_begin(struct gk_group *group, bool cast, struct gk_now now)
 {
-	for (enum gk_presence p = GK_PRESENT; p <= GK_ABSENT; p++) {
-		for (size_t i = 0; i < group->count; i++) {
-			struct gk_node *node = group->nodes[i];
+	group->stats = (struct gk_rekeying_stats){ .began_ms = now.mono.ms };
+	for (enum gk_presence p = GK_PRESENT; p <= GK_ABSENT; p++)
+		begin_present(group, p, cast, now);
+	group->stats.ended_ms = group->waiting ? -1 : now.mono.ms;
+	gk_delivery_pump(group, now);
+}
 
-			if (node->presence == p && node->num < group->num)
-				begin_one(node);
-		}
+void gk_delivery_fall_back(struct gk_group *group, struct gk_now now)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->nodes[i]->delivery == GK_NODE_CAST)
+			begin_one(group->nodes[i], now);
 	}
 	gk_delivery_pump(group, now);
 }
@@ -174,28 +243,31 @@ void gk_delivery_retry(struct gk_node *node, struct gk_now now)
 {
 	if (node->delivery != GK_NODE_WAITING)
 		return;
-	enqueue(node);
+	enqueue(node, now);
 	gk_delivery_pump(node->group, now);
 }
 
-void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, bool success,
+void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_t code,
 			  struct gk_now now)
 {
 	struct gk_group *group = node->group;
+	bool success = code >> 5 == 2;
 
 	if (node->delivery != GK_NODE_FLYING || node->flight != id)
 		return;
 	group->flying--;
-	node->delivery = GK_NODE_WAITING;
+	set_delivery(node, GK_NODE_WAITING, now);
+	node->refuses = code && !success;
 	if (success && num > node->num)
 		node->num = num;
 	if (node->num == group->num) {
 		gk_delivery_settle(node, now);
-		gk_kdc_note(group->kdc, GK_NOTE_DELIVERED, node, NULL);
+		gk_kdc_note_delivered(node, GK_VIA_UNICAST);
 	} else if (success) {
-		enqueue(node); /* confirmed an older version; the newest is next */
+		enqueue(node, now); /* confirmed an older version; the newest is next */
 	} else if (++node->attempts >= ATTEMPTS_MAX) {
-		park(node, "no answer to rekeying messages");
+		park(node, now);
+		gk_kdc_note(group->kdc, GK_NOTE_PARKED, node, "no answer to rekeying messages");
 	} else {
 		gk_timer_set(&group->kdc->timers, &node->retry,
 			     now.mono.ms + (BACKOFF_MS << node->attempts));
@@ -208,44 +280,68 @@ void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now)
 	if (node->delivery != GK_NODE_FLYING || node->flight != id)
 		return;
 	node->group->flying--;
-	node->delivery = GK_NODE_WAITING;
+	set_delivery(node, GK_NODE_WAITING, now);
 	gk_timer_set(&node->group->kdc->timers, &node->retry,
 		     now.mono.ms + (BACKOFF_MS << (node->unsent < 5 ? node->unsent : 5)));
 	node->unsent++;
 	gk_delivery_pump(node->group, now);
 }
 
-static void leave_queue(struct gk_node *node)
-{
-	if (node->delivery == GK_NODE_QUEUED)
-		unqueue(node);
-	if (node->delivery == GK_NODE_FLYING)
-		node->group->flying--;
-	gk_timer_clear(&node->group->kdc->timers, &node->retry);
-}
-
 void gk_delivery_settle(struct gk_node *node, struct gk_now now)
 {
 	leave_queue(node);
-	node->delivery = GK_NODE_SETTLED;
 	node->num = node->group->num;
 	node->attempts = 0;
+	set_delivery(node, GK_NODE_SETTLED, now);
 	gk_record_node(node);
+	gk_cast_settle(node->group);
 	gk_delivery_pump(node->group, now);
 }
 
+void gk_delivery_confirmed(struct gk_node *node, enum gk_via via, struct gk_now now)
+{
+	node->group->stats.confirmed += via == GK_VIA_MULTICAST;
+	gk_delivery_settle(node, now);
+	gk_kdc_note_delivered(node, via);
+}
+
+/* By a message of its own, of which the answer got lost, if there was one. */
+static enum gk_via via_of(const struct gk_node *node)
+{
+	return !node->in_tree || node->told_num == node->group->num ? GK_VIA_UNICAST
+								    : GK_VIA_MULTICAST;
+}
+
+void gk_delivery_shown(struct gk_node *node, int64_t num, bool told, struct gk_now now)
+{
+	struct gk_group *group = node->group;
+
+	if (node->num == group->num)
+		return;
+	if (num == group->num) {
+		gk_delivery_confirmed(node, via_of(node), now);
+	} else if (num < group->num && !told && node->delivery == GK_NODE_CAST &&
+		   !group->confirming && group->config.rekey.confirm != GK_CONFIRM_NONE) {
+		begin_one(node, now);
+		gk_delivery_pump(group, now);
+	}
+}
+
+/* Who answers with errors keeps its pauses: what it gets, others do not. */
 void gk_delivery_wake(struct gk_node *node, struct gk_now now)
 {
+	bool waits = node->delivery == GK_NODE_WAITING && !node->refuses;
+
 	if (!node->has_control || node->num == node->group->num)
 		return;
-	if (node->delivery != GK_NODE_PARKED && node->delivery != GK_NODE_WAITING)
+	if (node->delivery != GK_NODE_PARKED && !waits)
 		return;
-	begin_one(node);
+	begin_one(node, now);
 	gk_delivery_pump(node->group, now);
 }
 
-void gk_delivery_forget(struct gk_node *node)
+void gk_delivery_forget(struct gk_node *node, struct gk_now now)
 {
 	leave_queue(node);
-	node->delivery = GK_NODE_PARKED;
+	set_delivery(node, GK_NODE_SETTLED, now);
 }

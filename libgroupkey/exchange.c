@@ -166,22 +166,40 @@ static struct gk_node *node_of(const struct gk_request *request, const struct gk
 	return node && node->number == request->node ? node : NULL;
 }
 
-/* @return the code of a verified answer, or 0 */
+/* What the answer to a probe says of the member's version, or -1 (docs/rekeying.md section 9). */
+static int64_t shown_num(const struct gk_coap *answer)
+{
+	static const struct gk_cbor_field fields[] = {
+		{ GK_PARAM_NUM, GK_CBOR_UINT, true },
+	};
+	struct gk_cbor_item item;
+
+	if (gk_coap_find_uint(answer, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_ACE_GROUPCOMM ||
+	    gk_cbor_read_map(answer->payload, fields, 1, &item))
+		return -1;
+	return item.number;
+}
+
+/* @param shown  the version that it says the member has, or -1
+ * @return the code of a verified answer, or 0 */
 static uint8_t verify_answer(const struct gk_request *request, const struct gk_client *client,
-			     struct gk_span message)
+			     struct gk_span message, int64_t *shown)
 {
 	uint8_t bytes[REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap inner;
 
+	*shown = -1;
 	if (!client || client->generation != request->generation || message.len > sizeof(bytes) ||
 	    gk_oscore_unprotect_response(&client->assoc.ctx, &request->ref, message, &buf, NULL) ||
 	    gk_coap_parse(gk_buf_span(&buf), &inner))
 		return 0;
+	if (request->kind == GK_REQUEST_PROBE)
+		*shown = shown_num(&inner);
 	return inner.code;
 }
 
-static void seen(struct gk_client *client, struct gk_now now)
+void gk_client_seen(struct gk_client *client, struct gk_now now)
 {
 	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
 		gk_presence_seen(node, now);
@@ -193,17 +211,20 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	struct gk_client *client;
 	struct gk_node *node;
 	uint8_t code;
+	int64_t shown;
 
 	if (!request)
 		return;
 	client = gk_client_find(kdc, gk_id_span(&request->client));
 	node = node_of(request, client);
-	code = verify_answer(request, client, message);
+	code = verify_answer(request, client, message, &shown);
 	if (code)
-		seen(client, now);
+		gk_client_seen(client, now);
 	if (node && request->kind == GK_REQUEST_REKEY)
-		gk_delivery_answered(node, id, request->num, code >> 5 == 2, now);
-	else if (node && code)
+		gk_delivery_answered(node, id, request->num, code, now);
+	if (node && shown >= 0)
+		gk_delivery_shown(node, shown, false, now);
+	if (node && code && request->kind != GK_REQUEST_REKEY)
 		gk_delivery_wake(node, now);
 	if (node && request->kind == GK_REQUEST_REKEY && !code)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
@@ -323,7 +344,7 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};
 
-	seen(client, now);
+	gk_client_seen(client, now);
 	gk_resource_serve(&call);
 	reply_protected(kdc, client, exchange, request, ref, gk_buf_span(&call.reply), false, now);
 	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)

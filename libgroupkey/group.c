@@ -8,8 +8,28 @@
 #define RETRY_MS      1000  /* after a rekeying that found no entropy */
 #define STALE_MANY    64
 #define GID_EPOCH_LEN 4
+#define GROUP_TIMERS  5
 
 /* the group itself */
+
+static enum gk_err begin(struct gk_group *group, struct gk_kdc *kdc, struct gk_span name)
+{
+	struct gk_tree_group of = { 0 };
+
+	group->kdc = kdc;
+	memcpy(group->name, name.data, name.len);
+	group->name_len = (uint8_t)name.len;
+	group->stale_count = 1;
+	group->last_sid = UINT8_MAX;
+	group->stats.ended_ms = 0;
+	gk_timer_init(&group->rekey, GK_TIMER_REKEY, group);
+	gk_timer_init(&group->period, GK_TIMER_PERIOD, group);
+	gk_timer_init(&group->cast, GK_TIMER_CAST, group);
+	gk_timer_init(&group->confirm, GK_TIMER_CONFIRM, group);
+	gk_timer_init(&group->beacon, GK_TIMER_BEACON, group);
+	of.name = gk_group_name(group);
+	return gk_keytree_init(&group->tree, &kdc->env, &of);
+}
 
 enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name, struct gk_group **out)
 {
@@ -18,21 +38,17 @@ enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name, struct gk_grou
 
 	if (name.len == 0 || name.len > GK_GROUP_NAME_MAX)
 		return GK_ERR_RANGE;
-	err = gk_kdc_reserve_timers(kdc, 2);
+	err = gk_kdc_reserve_timers(kdc, GROUP_TIMERS);
 	if (err)
 		return err;
 	group = gk_alloc(&kdc->env, sizeof(*group));
-	if (!group) {
-		gk_kdc_release_timers(kdc, 2);
+	if (group)
+		err = begin(group, kdc, name);
+	if (!group || err) {
+		gk_free(&kdc->env, group, sizeof(*group));
+		gk_kdc_release_timers(kdc, GROUP_TIMERS);
 		return GK_ERR_NO_MEMORY;
 	}
-	group->kdc = kdc;
-	memcpy(group->name, name.data, name.len);
-	group->name_len = (uint8_t)name.len;
-	group->stale_count = 1;
-	group->last_sid = UINT8_MAX;
-	gk_timer_init(&group->rekey, GK_TIMER_REKEY, group);
-	gk_timer_init(&group->period, GK_TIMER_PERIOD, group);
 	while (*at) /* in the order of configuration */
 		at = &(*at)->next;
 	*at = group;
@@ -60,9 +76,15 @@ void gk_group_free(struct gk_group *group)
 	gk_free(&kdc->env, group->nodes, group->cap * sizeof(struct gk_node *));
 	for (size_t i = 0; i < group->stale_count; i++)
 		free_stale_set(group, &group->stale[i]);
+	gk_cast_drop(group);
+	gk_blob_wipe(&kdc->env, &group->sealed);
+	gk_keytree_wipe(&group->tree);
+	gk_free(&kdc->env, group->by_slot, group->slot_cap * sizeof(struct gk_node *));
 	gk_timer_clear(&kdc->timers, &group->rekey);
 	gk_timer_clear(&kdc->timers, &group->period);
-	gk_kdc_release_timers(kdc, 2);
+	gk_timer_clear(&kdc->timers, &group->confirm);
+	gk_timer_clear(&kdc->timers, &group->beacon);
+	gk_kdc_release_timers(kdc, GROUP_TIMERS);
 	gk_free(&kdc->env, group, sizeof(*group));
 }
 
@@ -221,6 +243,8 @@ enum gk_err gk_group_create(struct gk_group *group, struct gk_now now)
 	while (!err && prefix_taken(group));
 	if (!err)
 		err = gk_random(env, group->ms, sizeof(group->ms));
+	if (!err)
+		err = gk_random(env, group->tree.group.base_iv, sizeof(group->tree.group.base_iv));
 	group->made = now.utc;
 	group->made_ms = now.mono.ms;
 	return err;
@@ -244,18 +268,20 @@ void gk_group_resume(struct gk_group *group, struct gk_now now)
 	gk_group_arm_period(group);
 }
 
-enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now, const char *reason)
+enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now)
 {
 	struct gk_kdc *kdc = group->kdc;
-	uint8_t ms[GK_MS_LEN];
-	enum gk_err err = gk_random(&kdc->env, ms, sizeof(ms));
+	uint8_t fresh[GK_MS_LEN + sizeof(group->secret)];
+	enum gk_err err = gk_random(&kdc->env, fresh, sizeof(fresh));
 
 	if (err)
 		return err;
-	if (group->num + 1 >= UINT32_MAX)
+	if (group->num + 2 >= UINT32_MAX)
 		return GK_ERR_SEQUENCE;
-	memcpy(group->ms, ms, sizeof(ms));
-	gk_wipe(ms, sizeof(ms));
+	memcpy(group->ms, fresh, sizeof(group->ms));
+	memcpy(group->secret, fresh + sizeof(group->ms), sizeof(group->secret));
+	gk_wipe(fresh, sizeof(fresh));
+	group->old_num = group->num;
 	/* Departures too many to be told of in one message: one version more, so that the members
 	 * see a gap, and ask (P 11.3). */
 	do {
@@ -269,20 +295,29 @@ enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now, const char
 	group->joiner = NULL;
 	gk_timer_clear(&kdc->timers, &group->rekey);
 	gk_group_arm_period(group);
-	gk_record_group(group);
-	gk_kdc_note_group(kdc, GK_NOTE_REKEYED, group, reason);
 	return GK_OK;
+}
+
+void gk_group_distribute(struct gk_group *group, const char *reason, struct gk_now now)
+{
+	bool cast = gk_cast_rekey(group, now);
+
+	gk_wipe(group->secret, sizeof(group->secret));
+	gk_record_group(group);
+	gk_kdc_note_group(group->kdc, GK_NOTE_REKEYED, group, reason);
+	gk_delivery_begin(group, cast, now);
+	gk_cast_pump(group, now);
 }
 
 void gk_group_rekey(struct gk_group *group, struct gk_now now, const char *reason)
 {
-	if (gk_group_renew(group, now, reason)) {
+	if (gk_group_renew(group, now)) {
 		gk_kdc_note_group(group->kdc, GK_NOTE_ERROR, group,
 				  "no new material could be made; trying again");
 		gk_timer_set(&group->kdc->timers, &group->rekey, now.mono.ms + RETRY_MS);
 		return;
 	}
-	gk_delivery_begin(group, now);
+	gk_group_distribute(group, reason, now);
 }
 
 /* The first departure opens the window; further ones do not prolong it. */
@@ -442,7 +477,6 @@ static void unlink_node(struct gk_node *node)
 	group->cred_bytes -= node->cred.len;
 	gk_hash_remove(&group->kdc->nodes_by_ip, &node->by_ip);
 	gk_client_drop_body(group->kdc, node->client); /* it may be of this group */
-	gk_delivery_forget(node);
 }
 
 /* P 10: a node that is put out is told by exactly one message, which nothing waits for. */
@@ -466,6 +500,8 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 		gk_queue_close(&group->kdc->queue);
 	if (group->joiner == node)
 		group->joiner = NULL;
+	gk_mgt_leave(node);
+	gk_delivery_forget(node, now);
 	gk_group_schedule_rekey(group, now);
 	gk_record_group(group); /* first: a crash must not forget the rekeying that is due */
 	gk_record_node_gone(node);

@@ -176,6 +176,8 @@ enum gk_table {
 	GK_TABLE_CLIENT = 2, /* by client id: token, association */
 	GK_TABLE_GROUP = 3,  /* by group name: num, material, stale sets */
 	GK_TABLE_MEMBER = 4, /* by group name, 0, node name */
+	GK_TABLE_TREE = 5,   /* by group name, 0, level, index: an administrative key */
+	GK_TABLE_CAST = 6,   /* by group name, 0, part: the newest rekeying message */
 };
 
 /** A record to write (or, with an empty value, to delete) under its key. Contains secrets. */
@@ -189,7 +191,8 @@ struct gk_record {
 enum gk_via {
 	GK_VIA_NONE = 0,
 	GK_VIA_UNICAST = 1,   /* a rekeying message to its control_uri */
-	GK_VIA_MULTICAST = 2, /* of a group message; the place of one-to-many rekeying too */
+	GK_VIA_MULTICAST = 2, /* a rekeying message to the group's control_group_uri; or a message
+				 of the group */
 	GK_VIA_OBSERVE = 3,   /* the place of Observe delivery: not in this version */
 	GK_VIA_PULL = 4,      /* it asked */
 	GK_VIA_JOIN = 5,      /* in a Join Response */
@@ -197,13 +200,14 @@ enum gk_via {
 
 /** What a note tells. 'K': made by the KDC, 'M': made by a member. */
 enum gk_note_kind {
-	GK_NOTE_JOINED = 1,     /* K M: a new member */
-	GK_NOTE_REJOINED = 2,   /* K: a member joined again; new Sender ID */
-	GK_NOTE_LEFT = 3,       /* K M: by its own request */
-	GK_NOTE_EVICTED = 4,    /* K M: by the KDC; 'reason' says why */
-	GK_NOTE_REKEYED = 5,    /* K: new material was made; M: and installed */
-	GK_NOTE_DELIVERED = 6,  /* K: a member confirmed the newest material */
-	GK_NOTE_PARKED = 7,     /* K: deliveries to a member are given up until it is heard of */
+	GK_NOTE_JOINED = 1,   /* K M: a new member */
+	GK_NOTE_REJOINED = 2, /* K: a member joined again; new Sender ID */
+	GK_NOTE_LEFT = 3,     /* K M: by its own request */
+	GK_NOTE_EVICTED = 4,  /* K M: by the KDC; 'reason' says why */
+	GK_NOTE_REKEYED = 5,  /* K: new material was made; M: and installed */
+	GK_NOTE_DELIVERED =
+		6,          /* K: a member confirmed the newest material; 'via' says of which way */
+	GK_NOTE_PARKED = 7, /* K: deliveries to a member are given up until it is heard of */
 	GK_NOTE_SUSPECT = 8,    /* K: no sign of life; authenticated probes begin */
 	GK_NOTE_ABSENT = 9,     /* K: probes unanswered; grace begins */
 	GK_NOTE_PRESENT = 10,   /* K: heard of again */
@@ -236,9 +240,12 @@ enum gk_event_kind {
 	GK_EVENT_REPLY = 2,     /* 'bytes' answers the exchange 'id' */
 	GK_EVENT_REQUEST = 3,   /* send 'bytes' to 'peer', confirmable; then ..._answer(id)
 				   once, or gk_kdc_unsent(id) */
-	GK_EVENT_MULTICAST = 4, /* send 'bytes' to the group, non-confirmable */
+	GK_EVENT_MULTICAST = 4, /* send 'bytes' to the group, non-confirmable. Of a KDC: to 'peer',
+				   on the segment's interface, from the port of 'peer' */
 	GK_EVENT_PROBE = 5,     /* have the kernel probe its neighbour 'peer' */
 	GK_EVENT_NOTE = 6,      /* tell the operator */
+	GK_EVENT_CONFIRM = 7, /* a member's: send 'bytes' to 'peer', non-confirmable, with an empty
+				 token; a response to no request of libcoap's */
 };
 
 /** The next thing to do. Spans borrow from the object until the next call that can change it. */
@@ -264,6 +271,9 @@ struct gk_kdc_config {
 	struct gk_span as_key;        /* 16 bytes shared with the AS */
 	struct gk_span as_public_key; /* an encoded COSE_Key of the AS, or empty */
 	struct gk_span issuer;        /* expected in 'iss', or empty: any */
+	/* Bits per second that rekeying may take of the link, all groups together: messages to
+	 * groups and to members, and the confirmations that they call for. 0: no limit */
+	uint32_t rekeying_bps;
 };
 
 /** When a silent member is asked, and when it is given up. */
@@ -275,16 +285,48 @@ struct gk_presence_config {
 	bool evict;                /* false: absent members are shown, never removed */
 };
 
+/** How members of a group protect their messages (RFC 10021). */
+enum gk_mode {
+	GK_MODE_GROUP = 0,    /* group mode alone */
+	GK_MODE_PAIRWISE = 1, /* pairwise-only: credentials are for key agreement, not signatures */
+};
+/** How new material gets to the members (R 6). */
+enum gk_scheme {
+	GK_POINT_TO_POINT = 0, /* a message to each */
+	GK_TREE = 1,           /* one message to all that announced it; docs/rekeying.md */
+};
+/** Who tells the KDC that a message to the group has arrived. */
+enum gk_confirm {
+	GK_CONFIRM_AUTO = 0, /* 'all' up to 64 members in the tree, else 'implicit' */
+	GK_CONFIRM_ALL = 1,  /* each member, within a leisure; who does not is told by unicast */
+	GK_CONFIRM_IMPLICIT = 2, /* nobody; who is heard of with an old num is told by unicast */
+	GK_CONFIRM_NONE = 3,     /* nobody, and nobody is told: members notice and ask */
+};
+/** Rekeying. Point-to-point alone needs none of what follows 'scheme'. */
+struct gk_rekey_config {
+	enum gk_scheme scheme;
+	enum gk_confirm confirm;
+	uint32_t repeat;              /* how often each message to the group is sent */
+	uint32_t repeat_ms;           /* between them, on average */
+	struct gk_addr control_group; /* multicast address and port; its scope is the shell's */
+	uint32_t beacon_min_s;        /* Trickle (RFC 6206): Imin of the beacon; 0: no beacon */
+	uint32_t beacon_max_s;        /* Imax, as a time */
+};
+
 /** One group. Copied. gk_group_defaults() first. */
 struct gk_group_config {
-	struct gk_span name;  /* 1..64 bytes that work as one Uri-Path segment */
-	int sign_alg;         /* -7 ES256, -8 EdDSA */
-	bool rekey_on_join;   /* backward security */
+	struct gk_span name; /* 1..64 bytes that work as one Uri-Path segment */
+	enum gk_mode mode;
+	/* -7 ES256, -8 EdDSA. In a pairwise-only group: of the KDC's messages to the group in the
+	 * scheme "tree"; and credentials are P-256 keys with ES256, X25519 keys with EdDSA */
+	int sign_alg;
+	bool rekey_on_join;   /* backward security; who joins the tree brings new material anyway */
 	uint32_t period_s;    /* scheduled rekeying; also the lifetime of material is twice this */
 	uint32_t coalesce_ms; /* departures within this time are one rekeying */
 	uint32_t in_flight;   /* rekeying messages under way at once */
 	uint32_t stale_sets;  /* max_stale_sets N > 1 (P 7.1) */
 	uint32_t members_max;
+	struct gk_rekey_config rekey;
 	struct gk_presence_config presence;
 };
 /** Fill in the defaults of P 14 and of the design; the name stays empty. */
@@ -314,7 +356,7 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct
  * and every member's delivery is taken up again.
  * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg in this build),
  *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served),
- *         GK_ERR_FORBIDDEN (another sign_alg than the one its members joined with)
+ *         GK_ERR_FORBIDDEN (another mode or sign_alg than the one its members joined with)
  */
 GK_API GK_MUST_CHECK enum gk_err
 gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);
@@ -338,6 +380,13 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
  * it says nothing about the peer. Unknown ids are ignored.
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
+
+/**
+ * A message arrived at the port of a control_group from somewhere else than ourselves: a member's
+ * confirmation, or nothing that we know.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_confirmed(struct gk_kdc *kdc, struct gk_span message,
+						  struct gk_now now);
 
 /** What the kernel says of a neighbour. */
 enum gk_reach {
@@ -405,19 +454,38 @@ enum gk_delivery {
 	GK_DELIVERY_CONFIRMED = 0, /* it answered, or got it by asking or joining */
 	GK_DELIVERY_UNICAST = 1,   /* a message to it is under way or waits for its turn */
 	GK_DELIVERY_PARKED = 2,    /* given up until it is heard of */
+	GK_DELIVERY_MULTICAST = 3, /* a message to the group went out: it presumably has it */
+};
+/** What the newest rekeying took so far; since a restart, what it took since then. */
+struct gk_rekeying_info {
+	int64_t num;
+	size_t members;   /* that needed the material */
+	size_t confirmed; /* of these, in answer to a message to the group */
+	size_t unicast;   /* were sent a message of their own */
+	size_t parked;
+	uint64_t bytes,
+		datagrams;   /* sent: CoAP messages with 4 bytes of header, repeats included */
+	int64_t duration_ms; /* until nobody was waited for; -1: still */
 };
 struct gk_group_info {
 	struct gk_span name;
+	enum gk_mode mode;
 	int sign_alg;
 	int64_t num;
 	struct gk_id gid;
 	size_t members, confirmed, unicast, parked;
+	size_t presumed; /* GK_DELIVERY_MULTICAST */
+	enum gk_scheme scheme;
+	size_t in_tree; /* members that take part in the tree */
+	struct gk_rekeying_info rekeying;
+	uint64_t confirmations_refused; /* that had a wrong MAC, or fit no rekeying */
 };
 struct gk_member_info {
 	struct gk_span name, node, sender_id;
 	uint32_t roles;
 	enum gk_presence presence;
 	enum gk_delivery delivery;
+	bool in_tree;
 	int64_t num; /* newest version it is known to have */
 	struct gk_addr address;
 	int64_t last_seen_ms; /* monotonic; compare with the caller's clock */
@@ -437,14 +505,15 @@ struct gk_member_config {
 	struct gk_span token;  /* as issued; opaque to the member */
 	struct gk_span osc_id; /* the input material in the token (RFC 9203 section 3.2) */
 	struct gk_span ms, salt;
-	struct gk_span key_seed; /* 32 random bytes, from which the signature keys are derived; keep
-				    them, and the credential stays the same over restarts */
+	struct gk_span key_seed; /* 32 random bytes, from which the keys of our credentials are
+				    derived; keep them, and these stay the same over restarts */
 	struct gk_span name;     /* goes into the credential's 'sub'; may be empty */
 	struct gk_addr kdc;
 	struct gk_span
 		control_base; /* "coap://[fd00::3]:5683": where requests from the KDC reach us */
 	uint32_t answer_timeout_ms; /* for answers of the KDC; 0: 15 s */
 	uint32_t rejoin_delay_ms;   /* after an eviction notice, plus as much jitter; 0: stay out */
+	bool point_to_point;        /* do not announce the scheme "tree" when joining */
 };
 
 /**
@@ -481,7 +550,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struc
  * Say something to a group: a request in group mode, as one GK_EVENT_MULTICAST. Its id names what
  * was said for gk_member_response().
  * @return GK_OK, GK_ERR_UNKNOWN (not in it), GK_ERR_FORBIDDEN (not a requester), GK_ERR_STATE (no
- *         valid material), GK_ERR_SEQUENCE (a new Sender ID is being fetched; try again)
+ *         valid material), GK_ERR_SEQUENCE (a new Sender ID is being fetched; try again),
+ *         GK_ERR_UNSUPPORTED (the group is pairwise-only)
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct gk_span group,
 					       struct gk_span message, struct gk_now now);
@@ -503,8 +573,9 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_respond(struct gk_member *member, uin
 						   struct gk_span message, struct gk_now now);
 
 /**
- * A request arrived, by unicast or multicast: from the KDC under the association, or from a
- * member under a group's keys. Anything else is refused without an answer.
+ * A request arrived, by unicast or multicast: from the KDC under the association, from the KDC to
+ * a group's control_group_uri, or from a member under a group's keys. Anything else is refused
+ * without an answer.
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_receive(struct gk_member *member,
 						   const struct gk_exchange *exchange,
@@ -527,7 +598,9 @@ struct gk_membership_info {
 	uint32_t roles;
 	size_t peers;      /* credentials of others that it holds */
 	uint64_t accepted; /* group messages verified */
-	uint64_t refused;  /* group messages refused */
+	uint64_t refused;  /* messages refused: of the group, and to its control_group_uri */
+	bool in_tree;      /* rekeying messages come to 'control_group' */
+	struct gk_addr control_group;
 };
 /** @return GK_ERR_UNKNOWN: never asked to join that group */
 GK_API GK_MUST_CHECK enum gk_err gk_member_info(const struct gk_member *member,

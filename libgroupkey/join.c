@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define FIXED_ROOM           1024 /* a Join Response beside the credentials */
+#define FIXED_ROOM           1280 /* a Join Response beside the credentials */
 #define POP_ROOM             256
 #define KEY_CHECK_INTERVAL_S 3600 /* P 14 */
 
@@ -21,6 +21,7 @@ enum {
 	JOIN_CNONCE,
 	JOIN_VERIFY,
 	JOIN_CONTROL_URI,
+	JOIN_SCHEME,
 	JOIN_COUNT,
 };
 
@@ -32,6 +33,7 @@ static const struct gk_cbor_field join_fields[JOIN_COUNT] = {
 	[JOIN_CNONCE] = { GK_PARAM_CNONCE, GK_CBOR_BYTES, true },
 	[JOIN_VERIFY] = { GK_PARAM_CLIENT_CRED_VERIFY, GK_CBOR_ANY, false },
 	[JOIN_CONTROL_URI] = { GK_PARAM_CONTROL_URI, GK_CBOR_TEXT, false },
+	[JOIN_SCHEME] = { GK_PARAM_REKEYING_SCHEME, GK_CBOR_ANY, false },
 };
 
 /** A Join Request being worked on. */
@@ -45,6 +47,7 @@ struct join {
 	struct gk_addr address;
 	struct gk_span control_path;
 	struct gk_evidence evidence;
+	struct gk_evidence signer;         /* in mgt_key_material */
 	struct gk_blob new_cred, new_path; /* copies, made before anything changes */
 };
 
@@ -62,16 +65,34 @@ static void note_refusal(const struct join *join, const char *reason)
 					 .reason = reason });
 }
 
+static bool is_pairwise(const struct join *join)
+{
+	return join->group->config.mode == GK_MODE_PAIRWISE;
+}
+
+static void put_one(struct gk_buf *buf, int label, const struct gk_group *group,
+		    void (*put)(struct gk_buf *, const struct gk_group *))
+{
+	gk_put_int(buf, label);
+	gk_put_array(buf, 1);
+	put(buf, group);
+}
+
 /* The 4.00 that tells how to do better (P 6.2). */
 static void refuse_default(const struct join *join, const char *reason)
 {
-	uint8_t bytes[GK_GROUP_NAME_MAX + 32];
+	uint8_t bytes[2 * (GK_GROUP_NAME_MAX + 32) + GK_CRED_MAX];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	const struct gk_group *group = join->group;
 
-	gk_put_map(&buf, 1);
-	gk_put_int(&buf, GK_PARAM_SIGN_INFO);
-	gk_put_array(&buf, 1);
-	gk_group_put_sign_info(&buf, join->group);
+	if (is_pairwise(join)) {
+		gk_put_map(&buf, 2);
+		put_one(&buf, GK_PARAM_ECDH_INFO, group, gk_group_put_ecdh_info);
+		put_one(&buf, GK_PARAM_KDC_DH_CREDS, group, gk_group_put_dh_creds);
+	} else {
+		gk_put_map(&buf, 1);
+		put_one(&buf, GK_PARAM_SIGN_INFO, group, gk_group_put_sign_info);
+	}
 	note_refusal(join, reason);
 	gk_answer_with(join->call, GK_COAP_BAD_REQUEST, GK_CF_ACE_GROUPCOMM, gk_buf_span(&buf));
 }
@@ -118,6 +139,16 @@ static bool check_roles(struct join *join)
 		return false;
 	}
 	join->roles = scope.roles;
+	return true;
+}
+
+/* Our evidence in a pairwise-only group is a MAC, for which it takes a key of the other's. */
+static bool check_mode(struct join *join)
+{
+	if (is_pairwise(join) && join->roles == GK_ROLE_MONITOR) {
+		refuse_default(join, "a monitor in a pairwise-only group");
+		return false;
+	}
 	return true;
 }
 
@@ -211,18 +242,33 @@ static bool check_presence(struct join *join)
 
 static bool check_credential(struct join *join)
 {
+	const struct gk_group *group = join->group;
 	struct gk_public_key key;
 
 	if (monitor_only(join) || join->keep_cred)
 		return true;
 	if (join->item[JOIN_CRED].string.len > GK_CRED_MAX ||
-	    gk_ccs_read(join->item[JOIN_CRED].string, &key) ||
-	    key.crv != gk_sign_curve(join->group->config.sign_alg)) {
+	    gk_ccs_read_for(join->item[JOIN_CRED].string, gk_group_curve(group),
+			    gk_group_cred_alg(group), &key)) {
 		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_CREDENTIAL,
 			     "credential does not fit the group");
 		return false;
 	}
 	return true;
+}
+
+static enum gk_err verify(const struct join *join, struct gk_span pop)
+{
+	const struct gk_key_pair *own =
+		gk_kdc_dh_key(join->call->kdc, join->group->config.sign_alg);
+	struct gk_span evidence = join->item[JOIN_VERIFY].string;
+	struct gk_public_key key;
+	enum gk_err err = gk_ccs_read(join->item[JOIN_CRED].string, &key);
+
+	if (err)
+		return err;
+	return is_pairwise(join) ? gk_pop_check_mac(own, &key, pop, evidence)
+				 : gk_verify(&key, pop, evidence);
 }
 
 /* Proof of possession over scope, N_S and N_C (R 4.3.1). Empty evidence would need a proof by
@@ -231,15 +277,13 @@ static bool check_evidence(struct join *join)
 {
 	uint8_t bytes[POP_ROOM];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-	struct gk_public_key key;
 
 	if (monitor_only(join) || join->keep_cred)
 		return true;
 	gk_pop_put_client(&pop, join->item[JOIN_SCOPE].string,
 			  gk_span(join->call->client->assoc.challenge, GK_NONCE_LEN),
 			  join->item[JOIN_CNONCE].string);
-	if (pop.overflow || gk_ccs_read(join->item[JOIN_CRED].string, &key) ||
-	    gk_verify(&key, gk_buf_span(&pop), join->item[JOIN_VERIFY].string)) {
+	if (pop.overflow || verify(join, gk_buf_span(&pop))) {
 		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_POP,
 			     "wrong proof of possession");
 		return false;
@@ -249,10 +293,30 @@ static bool check_evidence(struct join *join)
 
 /* what can fail, made beforehand */
 
-static enum gk_err sign_evidence(struct join *join)
+/* It understands the scheme "tree", and the group has it (docs/rekeying.md section 1). */
+static bool joins_tree(const struct join *join)
 {
-	return gk_evidence_make(join->call->kdc, join->group->config.sign_alg,
-				join->item[JOIN_CNONCE].string, &join->evidence);
+	const struct gk_cbor_item *scheme = &join->item[JOIN_SCHEME];
+
+	return join->group->config.rekey.scheme == GK_TREE && scheme->kind == GK_CBOR_NEGINT &&
+	       scheme->number == GK_SCHEME_TREE;
+}
+
+static bool needs_signer(const struct join *join)
+{
+	return is_pairwise(join) && joins_tree(join);
+}
+
+static enum gk_err make_evidence(struct join *join)
+{
+	struct gk_span n_c = join->item[JOIN_CNONCE].string;
+	struct gk_span peer = join->keep_cred ? gk_blob_span(&join->call->node->cred)
+					      : join->item[JOIN_CRED].string;
+	enum gk_err err = gk_evidence_make(join->group, peer, n_c, &join->evidence);
+
+	if (!err && needs_signer(join))
+		err = gk_evidence_sign(join->group, n_c, &join->signer);
+	return err;
 }
 
 static enum gk_err copy_parts(struct join *join)
@@ -331,12 +395,14 @@ static void put_response(struct gk_buf *buf, const struct join *join, const stru
 	const struct gk_group *group = join->group;
 	bool creds = join->item[JOIN_GET_CREDS].kind != GK_CBOR_NONE;
 
-	gk_put_map(buf, GK_MATERIAL_PAIRS + (creds ? GK_PEERS_PAIRS : 0) + 1 + GK_EVIDENCE_PAIRS);
+	gk_put_map(buf, GK_MATERIAL_PAIRS + (creds ? GK_PEERS_PAIRS : 0) + 1 + GK_EVIDENCE_PAIRS +
+				gk_mgt_pairs(node));
 	gk_group_put_material(buf, group, true, node, join->call->now);
 	if (creds)
 		gk_group_put_peers(buf, group, is_wanted, join);
 	put_policies(buf);
-	gk_evidence_put(buf, group->kdc, group->config.sign_alg, &join->evidence);
+	gk_evidence_put(buf, &join->evidence);
+	gk_mgt_put(buf, node, needs_signer(join) ? &join->signer : NULL);
 }
 
 static void answer_joined(struct join *join, const struct gk_node *node, uint8_t code)
@@ -397,7 +463,8 @@ static void settle(struct join *join, struct gk_node *node, enum gk_note_kind ki
 	gk_kdc_note(group->kdc, kind, node, NULL);
 }
 
-/* Backward security, and never the same material for a group that was empty (R 10.2). */
+/* Backward security, and never the same material for a group that was empty (R 10.2). Whoever
+ * enters the tree gets keys of others, which have to be new. */
 static enum gk_err renew_for_joiner(struct join *join, bool *renewed)
 {
 	struct gk_group *group = join->group;
@@ -405,7 +472,15 @@ static enum gk_err renew_for_joiner(struct join *join, bool *renewed)
 	*renewed = group->config.rekey_on_join ? group->used || group->count > 0
 					       : group->used && group->count == 0;
 	*renewed = *renewed || group->rekey_pending; /* a join closes the coalescing window */
-	return *renewed ? gk_group_renew(group, join->call->now, "join") : GK_OK;
+	*renewed = *renewed || joins_tree(join);
+	return *renewed ? gk_group_renew(group, join->call->now) : GK_OK;
+}
+
+/* The others get what is new before the joiner's answer leaves. */
+static void distribute(struct join *join, struct gk_node *joiner)
+{
+	join->group->joiner = joiner;
+	gk_group_distribute(join->group, "join", join->call->now);
 }
 
 static void enter(struct join *join, struct gk_node *node, bool renewed)
@@ -419,14 +494,18 @@ static void enter(struct join *join, struct gk_node *node, bool renewed)
 		gk_node_free(node);
 		gk_answer(join->call, GK_COAP_UNAVAILABLE);
 		if (renewed)
-			gk_delivery_begin(group, join->call->now);
+			distribute(join, NULL);
 		return;
 	}
-	group->joiner = renewed ? node : NULL;
+	if (joins_tree(join))
+		gk_mgt_enter(node);
+	group->used = true;
+	if (renewed)
+		distribute(join, node);
+	else
+		group->joiner = NULL;
 	settle(join, node, GK_NOTE_JOINED);
 	answer_joined(join, node, GK_COAP_CREATED);
-	if (renewed)
-		gk_delivery_begin(group, join->call->now);
 }
 
 static void join_new(struct join *join)
@@ -455,19 +534,51 @@ static void join_new(struct join *join)
 		refuse_error(join, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_NO_INDIVIDUAL,
 			     "no Sender ID is free");
 		if (renewed)
-			gk_delivery_begin(group, join->call->now);
+			distribute(join, NULL);
 		return;
 	}
 	enter(join, node, renewed);
 }
 
+/* The old Sender ID goes stale, and if new material is called for, the old one ends with it. On an
+ * error neither does. */
+static enum gk_err give_up(struct join *join, bool renew)
+{
+	struct gk_group *group = join->group;
+	const struct gk_node *node = join->call->node;
+	enum gk_err err = node->has_sid ? gk_group_add_stale(group, &node->sid) : GK_OK;
+
+	if (err || !renew)
+		return err;
+	err = gk_group_renew(group, join->call->now);
+	if (err && node->has_sid)
+		gk_group_stale_now(group)->count--; /* it keeps it */
+	return err;
+}
+
+/* A member's newest announcement counts. Into the tree, it is as in a first join; out of it, it
+ * still knows keys of others, which a rekeying ends. */
+static void change_scheme(struct join *join, bool enters)
+{
+	struct gk_node *node = join->call->node;
+
+	if (enters) {
+		gk_mgt_enter(node);
+		distribute(join, node);
+	} else if (node->in_tree && !joins_tree(join)) {
+		gk_mgt_leave(node);
+		gk_group_schedule_rekey(join->group, join->call->now);
+	}
+}
+
 /* A member that joins again lost its state: a new Sender ID, the old one is stale, and the rest
- * of the group is not rekeyed for it (P 6.3, design D6). */
+ * of the group is not rekeyed for it (P 6.3, design D6), unless it enters the tree now. */
 static void join_again(struct join *join)
 {
 	struct gk_group *group = join->group;
 	struct gk_node *node = join->call->node;
 	bool has_sid = !monitor_only(join);
+	bool enters = joins_tree(join) && !node->in_tree;
 	struct gk_id sid = { 0 };
 
 	if (has_sid && gk_group_choose_sid(group, &sid)) {
@@ -475,7 +586,7 @@ static void join_again(struct join *join)
 			     "no Sender ID is free");
 		return;
 	}
-	if (node->has_sid && gk_group_add_stale(group, &node->sid)) {
+	if (give_up(join, enters)) {
 		gk_answer(join->call, GK_COAP_UNAVAILABLE);
 		return;
 	}
@@ -485,14 +596,15 @@ static void join_again(struct join *join)
 	fill_node(join, node);
 	group->cred_bytes += node->cred.len;
 	gk_node_set_address(node, &join->address);
+	change_scheme(join, enters);
 	settle(join, node, GK_NOTE_REJOINED);
 	gk_group_relieve(group, join->call->now);
 	answer_joined(join, node, GK_COAP_CHANGED);
 }
 
 static bool (*const checks[])(struct join *) = {
-	check_form,     check_roles,      check_get_creds, check_control_uri,
-	check_presence, check_credential, check_evidence,
+	check_form,        check_roles,    check_mode,       check_get_creds,
+	check_control_uri, check_presence, check_credential, check_evidence,
 };
 
 void gk_join_post(struct gk_call *call)
@@ -503,7 +615,7 @@ void gk_join_post(struct gk_call *call)
 		if (!checks[i](&join))
 			return;
 	}
-	if (!gk_client_may_churn(call->client, call->now) || sign_evidence(&join) ||
+	if (!gk_client_may_churn(call->client, call->now) || make_evidence(&join) ||
 	    copy_parts(&join))
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 	else if (call->node)

@@ -11,21 +11,26 @@
  *   join.c      the Join Request
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
  *   material.c  what answers and rekeying messages have in common
- *   delivery.c  rekeying messages to members, point-to-point
+ *   delivery.c  who still needs the newest material, and rekeying messages point-to-point
+ *   multicast.c rekeying messages to the group, confirmations, beacons
+ *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
  *   presence.c  who is still there
  *   record.c    records of the store, out and in
  */
 #ifndef GK_KDC_H
 #define GK_KDC_H
 
+#include "budget.h"
 #include "cbor.h"
 #include "coap.h"
 #include "cred.h"
 #include "event.h"
 #include "hash.h"
 #include "kept.h"
+#include "keytree.h"
 #include "numbers.h"
 #include "oscore.h"
+#include "rekeying.h"
 #include "scope.h"
 #include "timer.h"
 
@@ -44,6 +49,7 @@
 #define GK_STALE_TOLD_MAX                                                                          \
 	200            /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of          \
 			*/
+#define GK_CASTS_MAX 4 /* messages to a group that wait for their turn, one num each */
 #define GK_BLOCK_SZX 6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
 
 struct gk_node;
@@ -92,6 +98,7 @@ enum gk_node_delivery {
 	GK_NODE_FLYING = 2,  /* a rekeying message is under way */
 	GK_NODE_WAITING = 3, /* back-off */
 	GK_NODE_PARKED = 4,  /* until it is heard of */
+	GK_NODE_CAST = 5,    /* a message to the group went out */
 };
 
 /** A member of a group, under nodes/NODENAME. */
@@ -113,10 +120,18 @@ struct gk_node {
 	struct gk_addr address;     /* of control_uri, or where it was last heard of */
 	struct gk_blob control_path;
 	int64_t num; /* newest version it is known to have */
+	bool in_tree;
+	uint16_t slot; /* its leaf */
 	/* delivery */
 	enum gk_node_delivery delivery;
 	struct gk_node *next_queued;
-	uint64_t flight; /* id of the message under way */
+	uint64_t flight;       /* id of the message under way */
+	bool waited;           /* counted in the group's 'waiting' */
+	bool refuses;          /* it answered the newest message with an error */
+	int64_t cast_ms;       /* since when it owes a confirmation */
+	uint8_t confirmations; /* that it sent for the present version */
+	int64_t told_num;      /* version that a message of its own was last sent of */
+	int64_t parked_num;    /* ... and last given up on */
 	unsigned attempts;
 	struct gk_timer retry;
 	/* presence */
@@ -134,6 +149,23 @@ struct gk_stale_set {
 	int64_t num;
 	struct gk_id *ids;
 	size_t count, cap;
+};
+
+/** A rekeying message to the group, in one part or several, while copies of it are to be sent. */
+struct gk_cast {
+	int64_t num;
+	struct gk_blob *parts; /* code, options, payload; signed once, the same in each copy */
+	size_t count, next;    /* next: the part to be sent */
+	unsigned copies;       /* still to be sent, the one under way included */
+	int64_t due_ms;
+	uint32_t leisure_ms; /* in which members confirm a copy; 0: they do not */
+};
+
+/** What the newest rekeying took so far. */
+struct gk_rekeying_stats {
+	size_t members, confirmed, unicast, parked;
+	uint64_t bytes, datagrams;
+	int64_t began_ms, ended_ms; /* ended: -1 while somebody is waited for */
 };
 
 struct gk_group {
@@ -162,6 +194,26 @@ struct gk_group {
 	size_t flying;
 	struct gk_timer rekey;  /* coalescing, or a retry */
 	struct gk_timer period; /* scheduled */
+	/* the tree; empty in a group that is point-to-point */
+	struct gk_keytree tree;
+	struct gk_node **by_slot; /* tree members by their leaf */
+	size_t slot_cap;
+	int64_t old_num;    /* the version that the present one took the place of */
+	uint8_t secret[32]; /* of a rekeying that is being made */
+	struct gk_blob
+		sealed; /* material of the newest message to the group; empty: none was made */
+	struct gk_cast casts[GK_CASTS_MAX]; /* oldest first */
+	size_t cast_count;
+	size_t cast_parts;       /* of the newest one, in the store */
+	struct gk_timer cast;    /* the next part of a cast */
+	struct gk_timer confirm; /* the end of the time for confirmations */
+	struct gk_timer beacon;
+	int64_t beacon_ms,
+		beacon_left_ms; /* Trickle's I, and what is left of it at the next beacon */
+	bool confirming;        /* members in GK_NODE_CAST are waited for */
+	size_t waiting;         /* members that are waited for, in whatever state */
+	struct gk_rekeying_stats stats;
+	uint64_t confirmations_refused;
 };
 
 enum gk_request_kind {
@@ -197,13 +249,18 @@ enum gk_kdc_timer {
 	GK_TIMER_CHECK,
 	GK_TIMER_CANDIDATES,
 	GK_TIMER_NOTICES,
+	GK_TIMER_CAST,
+	GK_TIMER_CONFIRM,
+	GK_TIMER_BEACON,
+	GK_TIMER_BUDGET,
 };
 
 struct gk_kdc {
 	struct gk_env env;
 	struct gk_queue queue;
 	struct gk_timers timers;
-	struct gk_timer candidate_timer, notice_timer;
+	struct gk_timer candidate_timer, notice_timer, budget_timer;
+	struct gk_budget budget; /* of the link, for rekeying */
 	struct gk_blob audience, issuer;
 	uint8_t as_key[GK_AEAD_KEY_MAX];
 	struct gk_public_key as_public_key;
@@ -213,11 +270,14 @@ struct gk_kdc {
 	struct gk_group *groups;
 	struct gk_key_pair sign_key[2]; /* ES256, EdDSA; crv 0: not made yet */
 	struct gk_blob sign_cred[2];    /* their credentials */
-	uint64_t next_id;               /* of requests */
-	struct gk_request *unsent;      /* notices that could not be sent, newest first */
+	struct gk_key_pair dh_key[2]; /* P-256, X25519: for pairwise-only groups of each sign_alg */
+	struct gk_blob dh_cred[2];
+	uint64_t next_id;          /* of requests */
+	struct gk_request *unsent; /* notices that could not be sent, newest first */
 	size_t request_count;
 	size_t body_bytes; /* of all answers that are kept for their blocks */
 	size_t timers_wanted;
+	const struct gk_group *pumped; /* the group that was first to use the budget last time */
 	bool blind;
 };
 
@@ -240,12 +300,17 @@ struct gk_call {
 /** Tell the operator of something about a node. */
 void gk_kdc_note(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_node *node,
 		 const char *reason);
+/** Tell that a member has the newest material, and how it got it. */
+void gk_kdc_note_delivered(const struct gk_node *node, enum gk_via via);
 /** Tell of something about a group as a whole. */
 void gk_kdc_note_group(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_group *group,
 		       const char *reason);
 /** The KDC's signature key and credential for an algorithm, or NULL: not supported. */
 const struct gk_key_pair *gk_kdc_sign_key(const struct gk_kdc *kdc, int sign_alg);
 struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg);
+/** Its key for key agreement in a pairwise-only group, and the credential of that. */
+const struct gk_key_pair *gk_kdc_dh_key(const struct gk_kdc *kdc, int sign_alg);
+struct gk_span gk_kdc_dh_cred(const struct gk_kdc *kdc, int sign_alg);
 /** Make sure that 'count' more timers can be set, until gk_kdc_release_timers(). */
 GK_MUST_CHECK enum gk_err gk_kdc_reserve_timers(struct gk_kdc *kdc, size_t count);
 void gk_kdc_release_timers(struct gk_kdc *kdc, size_t count);
@@ -294,6 +359,8 @@ enum gk_err gk_client_receive(struct gk_kdc *kdc, const struct gk_exchange *exch
 /** Send a protected request to a node. @return its id, 0: not now (too many under way) */
 uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
 			   struct gk_span message, uint32_t timeout_ms);
+/** It said something that proves who it is: its memberships are all present. */
+void gk_client_seen(struct gk_client *client, struct gk_now now);
 /** The answer to one of our requests. */
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now);
 
@@ -359,9 +426,10 @@ void gk_group_trim_stale(struct gk_group *group, size_t max);
 GK_MUST_CHECK enum gk_err gk_group_add_stale(struct gk_group *group, const struct gk_id *sid);
 /** Choose a Sender ID unused since the present Gid was assigned. @return GK_ERR_NO_SPACE */
 GK_MUST_CHECK enum gk_err gk_group_choose_sid(struct gk_group *group, struct gk_id *sid);
-/** New material: num, Gid, Master Secret, stale sets; stored, noted. Delivery is the caller's. */
-GK_MUST_CHECK enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now,
-					 const char *reason);
+/** New material: num, Gid, Master Secret, stale sets. gk_group_distribute() has to follow. */
+GK_MUST_CHECK enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now);
+/** Store and tell of what gk_group_renew() made, and bring it to all members but the joiner. */
+void gk_group_distribute(struct gk_group *group, const char *reason, struct gk_now now);
 /** New material and its delivery to all; on failure it is tried again. */
 void gk_group_rekey(struct gk_group *group, struct gk_now now, const char *reason);
 /** A rekeying within the coalescing time. */
@@ -382,8 +450,15 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 		     struct gk_now now);
 
 /* material.c */
-/** Append a sign_info entry of a group (R 3.3). */
+/** Append a group's entry of sign_info (R 3.3); of ecdh_info and kdc_dh_creds, if it is
+ *  pairwise-only (P 5.3). */
 void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group);
+void gk_group_put_ecdh_info(struct gk_buf *buf, const struct gk_group *group);
+void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group);
+/** @return the curve of the keys in the group's credentials, the KDC's included */
+int gk_group_curve(const struct gk_group *group);
+/** @return the COSE algorithm with which they are used */
+int gk_group_cred_alg(const struct gk_group *group);
 
 /** Append the 'key' map: whole, or short as in rekeying messages; 'sid_of' for its Sender ID. */
 void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
@@ -398,6 +473,16 @@ void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool who
 void gk_group_put_material(struct gk_buf *buf, const struct gk_group *group, bool whole,
 			   const struct gk_node *sid_of, struct gk_now now);
 
+/**
+ * Append the map of a rekeying message (R 6.1, P 11.1).
+ * @param joiner  the credential of the newest member goes along
+ * @param node    whose path goes into 'mgt_key_material'; NULL: none
+ */
+void gk_group_put_rekeying(struct gk_buf *buf, const struct gk_group *group, bool joiner,
+			   const struct gk_node *node, struct gk_now now);
+/** @return true if the credential of the newest member fits into a rekeying message */
+bool gk_group_joiner_fits(const struct gk_group *group);
+
 #define GK_PEERS_PAIRS 3
 typedef bool gk_node_filter(const void *ctx, const struct gk_node *node);
 /** How many members with a credential a filter lets through. */
@@ -407,35 +492,108 @@ void gk_group_put_peers(struct gk_buf *buf, const struct gk_group *group, gk_nod
 			const void *ctx);
 
 #define GK_EVIDENCE_PAIRS 3
-/** That the KDC has the key of its credential. */
+/** That the KDC has the key of a credential: a signature, or a MAC. */
 struct gk_evidence {
+	struct gk_span cred; /* the KDC's */
 	uint8_t nonce[GK_NONCE_LEN];
 	uint8_t verify[GK_SIG_LEN];
+	size_t verify_len;
 };
-/** Make evidence for a client's nonce. @return GK_ERR_ENTROPY, GK_ERR_CRYPTO */
-GK_MUST_CHECK enum gk_err gk_evidence_make(const struct gk_kdc *kdc, int sign_alg,
+/**
+ * Make evidence for a client's nonce, in the manner of the group.
+ * @param peer  the client's credential, which the MAC of a pairwise-only group needs
+ * @return GK_ERR_ENTROPY, GK_ERR_CRYPTO; GK_ERR_CREDENTIAL
+ */
+GK_MUST_CHECK enum gk_err gk_evidence_make(const struct gk_group *group, struct gk_span peer,
 					   struct gk_span n_c, struct gk_evidence *evidence);
+/** ... always a signature, of the key that messages to the group are signed with. */
+GK_MUST_CHECK enum gk_err gk_evidence_sign(const struct gk_group *group, struct gk_span n_c,
+					   struct gk_evidence *evidence);
 /** Append the KDC's credential with evidence. */
-void gk_evidence_put(struct gk_buf *buf, const struct gk_kdc *kdc, int sign_alg,
-		     const struct gk_evidence *evidence);
+void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence);
+
+/* mgt.c */
+/** Let a member take part in the tree. The caller distributes new material before the member is
+ *  told anything. If the tree is full it stays point-to-point. */
+void gk_mgt_enter(struct gk_node *node);
+/** Take it out; the keys that it knew end with the next rekeying. */
+void gk_mgt_leave(struct gk_node *node);
+/** All out, and nothing of the tree stays in the store: the group is point-to-point from now on. */
+void gk_mgt_clear(struct gk_group *group);
+/** A restored member takes its slot. @return GK_ERR_RANGE, GK_ERR_DUPLICATE, GK_ERR_NO_MEMORY */
+GK_MUST_CHECK enum gk_err gk_mgt_restore(struct gk_node *node);
+/** A restored group is complete. @return GK_ERR_MALFORMED: keys, or parts of the newest message to
+ *  the group, are missing in the store */
+GK_MUST_CHECK enum gk_err gk_mgt_restored(struct gk_group *group);
+/** @return how many pairs gk_mgt_put() appends for this node */
+size_t gk_mgt_pairs(const struct gk_node *node);
+/**
+ * Append rekeying_scheme, mgt_key_material and control_group_uri, if it is in the tree.
+ * @param signer  that the KDC has the key of messages to the group, where the group's credentials
+ *                do not show it; NULL: leave it out
+ */
+void gk_mgt_put(struct gk_buf *buf, const struct gk_node *node, const struct gk_evidence *signer);
+/** Append the pair mgt_key_material alone. */
+void gk_mgt_put_material(struct gk_buf *buf, const struct gk_node *node,
+			 const struct gk_evidence *signer);
 
 /* delivery.c */
-/** All members but 'group->joiner' need the present material. */
-void gk_delivery_begin(struct gk_group *group, struct gk_now now);
+/** All members but 'group->joiner' need the present material. 'cast': a message to the group goes
+ *  to those in the tree. */
+void gk_delivery_begin(struct gk_group *group, bool cast, struct gk_now now);
 /** Send what may be sent now. */
 void gk_delivery_pump(struct gk_group *group, struct gk_now now);
 void gk_delivery_retry(struct gk_node *node, struct gk_now now);
-/** The message 'id' with version 'num' was answered, or was not in time. */
-void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, bool success,
+/** The time for confirmations is over: a message to each who did not confirm. */
+void gk_delivery_fall_back(struct gk_group *group, struct gk_now now);
+/** The message 'id' with version 'num' was answered with 'code', or (0) was not in time. */
+void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_t code,
 			  struct gk_now now);
 /** The message never left: the same again a little later. */
 void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now);
 /** The node has the present material by another way. */
 void gk_delivery_settle(struct gk_node *node, struct gk_now now);
+/** It said that it has the present material, which it got this way. */
+void gk_delivery_confirmed(struct gk_node *node, enum gk_via via, struct gk_now now);
+/** It showed, in a way that is authenticated, which version it has. @param told  it knows by now
+ *  that there is a newer one, and asks */
+void gk_delivery_shown(struct gk_node *node, int64_t num, bool told, struct gk_now now);
 /** The node is heard of: a parked delivery starts again. */
 void gk_delivery_wake(struct gk_node *node, struct gk_now now);
 /** Forget a node that is being removed. */
-void gk_delivery_forget(struct gk_node *node);
+void gk_delivery_forget(struct gk_node *node, struct gk_now now);
+
+/* multicast.c */
+/**
+ * New keys for the tree, and the message that tells of them; the first copy goes out at once.
+ * @return true if there is somebody to read it
+ */
+bool gk_cast_rekey(struct gk_group *group, struct gk_now now);
+/** After a restart: send the stored message again. @return false: there is none of this num */
+bool gk_cast_resume(struct gk_group *group, struct gk_now now);
+/** Send what is due and what the budget allows. */
+void gk_cast_pump(struct gk_group *group, struct gk_now now);
+/** How long confirmations of a message to the group are waited for, all its copies included. */
+int64_t gk_cast_patience_ms(const struct gk_group *group);
+/** Our link was down: copies of the newest message again, unless confirmations have shown who did
+ *  not get it. */
+void gk_cast_again(struct gk_group *group, struct gk_now now);
+/** No further copies, if all in the tree are known to have what they say. */
+void gk_cast_settle(struct gk_group *group);
+/** No further copies. */
+void gk_cast_drop(struct gk_group *group);
+/** There will be no more messages to the group: they end, in the store too. */
+void gk_cast_forget(struct gk_group *group);
+void gk_cast_receive(struct gk_kdc *kdc, struct gk_span message, struct gk_now now);
+void gk_cast_beacon(struct gk_group *group, struct gk_now now);
+/** Trickle begins anew. */
+void gk_cast_reset_beacon(struct gk_group *group, struct gk_now now);
+/** Take a part of the newest message from the store, in any order. @return GK_ERR_RANGE: of
+ *  another message than the parts before; GK_ERR_NO_MEMORY; of gk_rekeying_read() */
+GK_MUST_CHECK enum gk_err gk_cast_restore(struct gk_group *group, size_t part, int64_t num,
+					  struct gk_span message);
+/** @return GK_ERR_MISSING: not all of its parts were in the store */
+GK_MUST_CHECK enum gk_err gk_cast_restored(const struct gk_group *group);
 
 /* presence.c */
 void gk_presence_seen(struct gk_node *node, struct gk_now now);
@@ -453,6 +611,10 @@ void gk_record_kdc(struct gk_kdc *kdc);
 void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client);
 void gk_record_client_gone(struct gk_kdc *kdc, const struct gk_client *client);
 void gk_record_group(struct gk_group *group);
+/** An administrative key, or that it is no more. */
+void gk_record_tree(struct gk_group *group, struct gk_tree_name name);
+/** The newest rekeying message in place of an older one that had 'before' parts. */
+void gk_record_cast(struct gk_group *group, const struct gk_cast *cast, size_t before);
 void gk_record_node(const struct gk_node *node);
 void gk_record_node_gone(const struct gk_node *node);
 GK_MUST_CHECK enum gk_err gk_record_restore(struct gk_kdc *kdc, const struct gk_record *record,

@@ -6,7 +6,8 @@
  */
 #include "kdc.h"
 
-#define POP_ROOM 128
+#define POP_ROOM   128
+#define CREDS_ROOM 448 /* a joiner's credential goes along if the message stays small */
 
 static void put_int_pair(struct gk_buf *buf, int label, int64_t value)
 {
@@ -20,10 +21,27 @@ static void put_bytes_pair(struct gk_buf *buf, int label, struct gk_span value)
 	gk_put_bytes(buf, value);
 }
 
-/* [kty] of the algorithm, [kty, crv] of the key. */
-static void put_capabilities(struct gk_buf *buf, int sign_alg)
+static bool is_pairwise(const struct gk_group *group)
 {
-	int crv = gk_sign_curve(sign_alg);
+	return group->config.mode == GK_MODE_PAIRWISE;
+}
+
+int gk_group_curve(const struct gk_group *group)
+{
+	int sign_alg = group->config.sign_alg;
+
+	return is_pairwise(group) ? gk_dh_curve(sign_alg) : gk_sign_curve(sign_alg);
+}
+
+int gk_group_cred_alg(const struct gk_group *group)
+{
+	return is_pairwise(group) ? GK_ALG_ECDH_SS_HKDF_256 : group->config.sign_alg;
+}
+
+/* [kty] of the algorithm, [kty, crv] of the key. */
+static void put_capabilities(struct gk_buf *buf, const struct gk_group *group)
+{
+	int crv = gk_group_curve(group);
 	int kty = crv == GK_CRV_P256 ? GK_KTY_EC2 : GK_KTY_OKP;
 
 	gk_put_array(buf, 1);
@@ -33,13 +51,31 @@ static void put_capabilities(struct gk_buf *buf, int sign_alg)
 	gk_put_int(buf, crv);
 }
 
-void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
+static void put_info(struct gk_buf *buf, const struct gk_group *group)
 {
 	gk_put_array(buf, 5);
 	gk_put_text(buf, gk_group_name(group));
-	gk_put_int(buf, group->config.sign_alg);
-	put_capabilities(buf, group->config.sign_alg);
+	gk_put_int(buf, gk_group_cred_alg(group));
+	put_capabilities(buf, group);
 	gk_put_int(buf, GK_HEADER_KCCS);
+}
+
+void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
+{
+	put_info(buf, group);
+}
+
+void gk_group_put_ecdh_info(struct gk_buf *buf, const struct gk_group *group)
+{
+	put_info(buf, group);
+}
+
+void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group)
+{
+	gk_put_array(buf, 3);
+	gk_put_text(buf, gk_group_name(group));
+	gk_put_int(buf, GK_HEADER_KCCS);
+	gk_put_bytes(buf, gk_kdc_dh_cred(group->kdc, group->config.sign_alg));
 }
 
 /* the 'key' map and what goes with it (P 6.3, 9.1, 11.1) */
@@ -47,11 +83,13 @@ void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
 static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
 {
 	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
-	put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
-	put_int_pair(buf, GK_OSC_SIGN_ALG, group->config.sign_alg);
-	gk_put_int(buf, GK_OSC_SIGN_PARAMS);
+	if (!is_pairwise(group))
+		put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
+	put_int_pair(buf, is_pairwise(group) ? GK_OSC_ECDH_ALG : GK_OSC_SIGN_ALG,
+		     gk_group_cred_alg(group));
+	gk_put_int(buf, is_pairwise(group) ? GK_OSC_ECDH_PARAMS : GK_OSC_SIGN_PARAMS);
 	gk_put_array(buf, 2);
-	put_capabilities(buf, group->config.sign_alg);
+	put_capabilities(buf, group);
 }
 
 void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
@@ -64,6 +102,8 @@ void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool who
 	put_bytes_pair(buf, GK_OSC_MS, gk_span(group->ms, sizeof(group->ms)));
 	if (whole)
 		put_int_pair(buf, GK_OSC_HKDF, GK_ALG_HMAC_256);
+	if (whole && is_pairwise(group))
+		put_int_pair(buf, GK_OSC_ALG, GK_ALG_AES_CCM_16_64_128);
 	put_bytes_pair(buf, GK_OSC_CONTEXT_ID, gk_id_span(&gid));
 	if (sid)
 		put_bytes_pair(buf, GK_OSC_GROUP_SENDER_ID, gk_id_span(&sid_of->sid));
@@ -132,27 +172,103 @@ void gk_group_put_peers(struct gk_buf *buf, const struct gk_group *group, gk_nod
 	}
 }
 
+/* rekeying messages (R 6.1, P 11.1) */
+
+static bool is_joiner(const void *ctx, const struct gk_node *node)
+{
+	const struct gk_group *group = ctx;
+
+	return node == group->joiner;
+}
+
+bool gk_group_joiner_fits(const struct gk_group *group)
+{
+	const struct gk_node *joiner = group->joiner;
+
+	return joiner && joiner->has_sid && joiner->cred.len <= CREDS_ROOM &&
+	       (group->stale_count < 2 ||
+		group->stale[group->stale_count - 2].count <= GK_STALE_TOLD_MAX / 4);
+}
+
+/* The set of the version that was given up: the one before the newest (P 7.1). */
+static void put_stale(struct gk_buf *buf, const struct gk_group *group)
+{
+	const struct gk_stale_set *set =
+		group->stale_count > 1 ? &group->stale[group->stale_count - 2] : NULL;
+	size_t count = set ? set->count : 0;
+
+	gk_put_int(buf, GK_PARAM_STALE_NODE_IDS);
+	gk_put_array(buf, count);
+	for (size_t i = 0; i < count; i++)
+		gk_put_bytes(buf, gk_id_span(&set->ids[i]));
+}
+
+void gk_group_put_rekeying(struct gk_buf *buf, const struct gk_group *group, bool joiner,
+			   const struct gk_node *node, struct gk_now now)
+{
+	gk_put_map(buf, GK_MATERIAL_PAIRS + (joiner ? GK_PEERS_PAIRS : 0u) + (node ? 1u : 0u) + 1u);
+	gk_group_put_material(buf, group, false, NULL, now);
+	if (joiner)
+		gk_group_put_peers(buf, group, is_joiner, group);
+	if (node)
+		gk_mgt_put_material(buf, node, NULL); /* it has the signer's credential */
+	put_stale(buf, group);
+}
+
 /* the KDC's evidence (R 4.3.1, 4.5.1) */
 
-enum gk_err gk_evidence_make(const struct gk_kdc *kdc, int sign_alg, struct gk_span n_c,
+static enum gk_err put_input(const struct gk_group *group, struct gk_span n_c,
+			     struct gk_evidence *evidence, struct gk_buf *pop)
+{
+	enum gk_err err = gk_random(&group->kdc->env, evidence->nonce, sizeof(evidence->nonce));
+
+	gk_pop_put_kdc(pop, n_c, gk_span(evidence->nonce, sizeof(evidence->nonce)));
+	return err ? err : gk_buf_err(pop);
+}
+
+enum gk_err gk_evidence_sign(const struct gk_group *group, struct gk_span n_c,
 			     struct gk_evidence *evidence)
 {
 	uint8_t bytes[POP_ROOM];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-	enum gk_err err = gk_random(&kdc->env, evidence->nonce, sizeof(evidence->nonce));
+	int alg = group->config.sign_alg;
+	enum gk_err err = put_input(group, n_c, evidence, &pop);
 
-	gk_pop_put_kdc(&pop, n_c, gk_span(evidence->nonce, sizeof(evidence->nonce)));
-	if (!err)
-		err = gk_buf_err(&pop);
+	evidence->cred = gk_kdc_cred(group->kdc, alg);
+	evidence->verify_len = GK_SIG_LEN;
 	return err ? err
-		   : gk_sign(gk_kdc_sign_key(kdc, sign_alg), gk_buf_span(&pop), evidence->verify);
+		   : gk_sign(gk_kdc_sign_key(group->kdc, alg), gk_buf_span(&pop), evidence->verify);
 }
 
-void gk_evidence_put(struct gk_buf *buf, const struct gk_kdc *kdc, int sign_alg,
-		     const struct gk_evidence *evidence)
+static enum gk_err authenticate(const struct gk_group *group, struct gk_span peer,
+				struct gk_span n_c, struct gk_evidence *evidence)
 {
-	put_bytes_pair(buf, GK_PARAM_KDC_CRED, gk_kdc_cred(kdc, sign_alg));
+	uint8_t bytes[POP_ROOM];
+	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
+	struct gk_public_key key;
+	int alg = group->config.sign_alg;
+	enum gk_err err = gk_ccs_read(peer, &key);
+
+	if (!err)
+		err = put_input(group, n_c, evidence, &pop);
+	evidence->cred = gk_kdc_dh_cred(group->kdc, alg);
+	evidence->verify_len = GK_POP_MAC_LEN;
+	return err ? err
+		   : gk_pop_mac(gk_kdc_dh_key(group->kdc, alg), &key, gk_buf_span(&pop),
+				evidence->verify);
+}
+
+enum gk_err gk_evidence_make(const struct gk_group *group, struct gk_span peer, struct gk_span n_c,
+			     struct gk_evidence *evidence)
+{
+	return is_pairwise(group) ? authenticate(group, peer, n_c, evidence)
+				  : gk_evidence_sign(group, n_c, evidence);
+}
+
+void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence)
+{
+	put_bytes_pair(buf, GK_PARAM_KDC_CRED, evidence->cred);
 	put_bytes_pair(buf, GK_PARAM_KDC_NONCE, gk_span(evidence->nonce, sizeof(evidence->nonce)));
 	put_bytes_pair(buf, GK_PARAM_KDC_CRED_VERIFY,
-		       gk_span(evidence->verify, sizeof(evidence->verify)));
+		       gk_span(evidence->verify, evidence->verify_len));
 }

@@ -13,27 +13,60 @@ static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
 
 /* life */
 
-/* One key per algorithm from one seed. A P-256 scalar out of range is as likely as a broken
+/* One key per use and curve from one seed. A P-256 scalar out of range is as likely as a broken
  * SHA-256; it is an error, not a retry. */
-static enum gk_err make_key(struct gk_member *m, size_t i, struct gk_span seed)
+static enum gk_err derive_key(const struct gk_member *m, const char *info, int crv,
+			      struct gk_key_pair *key)
+{
+	uint8_t d[32];
+	enum gk_err err = gk_hkdf(gk_span(NULL, 0), gk_span(m->seed, sizeof(m->seed)),
+				  gk_span_str(info), d, sizeof(d));
+
+	if (!err)
+		err = gk_key_from_private(crv, gk_span(d, sizeof(d)), key);
+	gk_wipe(d, sizeof(d));
+	return err;
+}
+
+static enum gk_err make_key(struct gk_member *m, size_t i)
 {
 	static const char *const info[2] = { "gk member ES256", "gk member EdDSA" };
 	int crv = gk_sign_curve(key_algs[i]);
-	uint8_t d[32], bytes[GK_CRED_MAX];
+	uint8_t bytes[GK_CRED_MAX];
 	struct gk_buf cred = gk_buf(bytes, sizeof(bytes));
 	enum gk_err err;
 
 	if (!crv)
 		return GK_OK;
-	err = gk_hkdf((struct gk_span){ NULL, 0 }, seed, gk_span_str(info[i]), d, sizeof(d));
-	if (!err)
-		err = gk_key_from_private(crv, gk_span(d, sizeof(d)), &m->key[i]);
-	gk_wipe(d, sizeof(d));
+	err = derive_key(m, info[i], crv, &m->key[i]);
 	if (err)
 		return err;
 	gk_ccs_put(&cred, gk_blob_span(&m->name), &m->key[i].pub);
 	err = gk_buf_err(&cred);
 	return err ? err : gk_blob_set(&m->env, &m->cred[i], gk_buf_span(&cred));
+}
+
+static size_t dh_slot(int crv)
+{
+	return crv == GK_CRV_X25519;
+}
+
+enum gk_err gk_member_need_dh(struct gk_member *m, int crv)
+{
+	static const char *const info[2] = { "gk member DH P-256", "gk member DH X25519" };
+	size_t i = dh_slot(crv);
+	uint8_t bytes[GK_CRED_MAX];
+	struct gk_buf cred = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err;
+
+	if (m->dh_cred[i].data)
+		return GK_OK;
+	err = derive_key(m, info[i], crv, &m->dh_key[i]);
+	if (err)
+		return err;
+	gk_ccs_put_dh(&cred, gk_blob_span(&m->name), &m->dh_key[i].pub);
+	err = gk_buf_err(&cred);
+	return err ? err : gk_blob_set(&m->env, &m->dh_cred[i], gk_buf_span(&cred));
 }
 
 static enum gk_err set_config(struct gk_member *m, const struct gk_member_config *config)
@@ -46,14 +79,16 @@ static enum gk_err set_config(struct gk_member *m, const struct gk_member_config
 		err = gk_blob_set(&m->env, &m->name, config->name);
 	if (!err)
 		err = gk_blob_set(&m->env, &m->control_base, config->control_base);
+	memcpy(m->seed, config->key_seed.data, sizeof(m->seed));
 	for (size_t i = 0; !err && i < 2; i++)
-		err = make_key(m, i, config->key_seed);
+		err = make_key(m, i);
 	memcpy(m->ms, config->ms.data, config->ms.len);
 	m->ms_len = config->ms.len;
 	if (config->salt.len)
 		memcpy(m->salt, config->salt.data, config->salt.len);
 	m->salt_len = config->salt.len;
 	m->kdc = config->kdc;
+	m->point_to_point = config->point_to_point;
 	m->rejoin_delay_ms = config->rejoin_delay_ms;
 	m->answer_timeout_ms =
 		config->answer_timeout_ms ? config->answer_timeout_ms : ANSWER_TIMEOUT_MS;
@@ -106,8 +141,10 @@ void gk_member_free(struct gk_member *m)
 	gk_blob_wipe(&env, &m->token);
 	gk_blob_wipe(&env, &m->name);
 	gk_blob_wipe(&env, &m->control_base);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
 		gk_blob_wipe(&env, &m->cred[i]);
+		gk_blob_wipe(&env, &m->dh_cred[i]);
+	}
 	gk_free(&env, m, sizeof(*m));
 }
 
@@ -118,14 +155,18 @@ static size_t key_slot(int sign_alg)
 	return sign_alg == GK_ALG_EDDSA;
 }
 
-const struct gk_key_pair *gk_member_key(const struct gk_member *m, int sign_alg)
+const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms)
 {
-	return &m->key[key_slot(sign_alg)];
+	return ms->kdc_dh.crv ? &ms->member->dh_key[dh_slot(ms->kdc_dh.crv)]
+			      : &ms->member->key[key_slot(ms->sign_alg)];
 }
 
-struct gk_span gk_member_cred(const struct gk_member *m, int sign_alg)
+struct gk_span gk_membership_cred(const struct gk_membership *ms)
 {
-	return gk_blob_span(&m->cred[key_slot(sign_alg)]);
+	const struct gk_member *m = ms->member;
+
+	return gk_blob_span(ms->kdc_dh.crv ? &m->dh_cred[dh_slot(ms->kdc_dh.crv)]
+					   : &m->cred[key_slot(ms->sign_alg)]);
 }
 
 uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms)
@@ -322,8 +363,10 @@ static struct gk_membership *find_control(const struct gk_member *m, const struc
 	return ms && is_segment(ms, path[2]) ? ms : NULL;
 }
 
-static uint8_t post_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now)
+static uint8_t post_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now,
+			    struct gk_buf *payload)
 {
+	(void)payload;
 	if (gk_coap_find_uint(msg, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM) !=
 	    GK_CF_ACE_GROUPCOMM)
 		return GK_COAP_BAD_FORMAT;
@@ -341,12 +384,13 @@ static bool is_leaving(const struct gk_membership *ms)
 /* "You have been evicted" (R 5). A node that was given up while it was out of reach comes back by
  * itself, after a pause; but not one that was about to leave. */
 static uint8_t delete_control(struct gk_membership *ms, const struct gk_coap *msg,
-			      struct gk_now now)
+			      struct gk_now now, struct gk_buf *payload)
 {
 	const struct gk_member *m = ms->member;
 	bool leaving = is_leaving(ms);
 
 	(void)msg;
+	(void)payload;
 	if (!ms->in)
 		return GK_COAP_DELETED;
 	gk_membership_lost(ms, "notice of the KDC");
@@ -356,20 +400,27 @@ static uint8_t delete_control(struct gk_membership *ms, const struct gk_coap *ms
 	return GK_COAP_DELETED;
 }
 
-/* A probe: being able to answer is the answer. */
-static uint8_t get_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now)
+/* A probe: being able to answer is the answer. In the tree it also tells which version arrived. */
+static uint8_t get_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now,
+			   struct gk_buf *payload)
 {
-	(void)ms;
 	(void)msg;
 	(void)now;
+	if (gk_membership_shows_num(ms)) {
+		gk_put_map(payload, 1);
+		gk_put_int(payload, GK_PARAM_NUM);
+		gk_put_int(payload, ms->num);
+	}
 	return GK_COAP_CONTENT;
 }
 
-static uint8_t serve(const struct gk_member *m, const struct gk_coap *msg, struct gk_now now)
+static uint8_t serve(const struct gk_member *m, const struct gk_coap *msg, struct gk_now now,
+		     struct gk_buf *payload)
 {
 	static const struct {
 		uint8_t method;
-		uint8_t (*serve)(struct gk_membership *, const struct gk_coap *, struct gk_now);
+		uint8_t (*serve)(struct gk_membership *, const struct gk_coap *, struct gk_now,
+				 struct gk_buf *payload);
 	} rows[] = {
 		{ GK_COAP_GET, get_control },
 		{ GK_COAP_POST, post_control },
@@ -381,20 +432,33 @@ static uint8_t serve(const struct gk_member *m, const struct gk_coap *msg, struc
 		return GK_COAP_NOT_FOUND;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].method == msg->code)
-			return rows[i].serve(ms, msg, now);
+			return rows[i].serve(ms, msg, now, payload);
 	}
 	return GK_COAP_NOT_ALLOWED;
 }
 
-static void reply_protected(struct gk_member *m, const struct gk_exchange *exchange,
-			    struct gk_span request, struct gk_oscore_ref *ref, uint8_t code,
-			    struct gk_now now)
+static void put_reply(const struct gk_member *m, const struct gk_coap *request,
+		      struct gk_buf *plain, struct gk_now now)
 {
-	uint8_t plain_bytes[4], bytes[REPLY_ROOM];
+	uint8_t bytes[16];
+	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
+	uint8_t code = serve(m, request, now, &payload);
+	struct gk_coap_writer w = gk_coap_begin(plain, code);
+
+	if (payload.len)
+		gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	gk_coap_put_payload(&w, gk_buf_span(&payload));
+}
+
+static void reply_protected(struct gk_member *m, const struct gk_exchange *exchange,
+			    struct gk_span request, const struct gk_coap *msg,
+			    struct gk_oscore_ref *ref, struct gk_now now)
+{
+	uint8_t plain_bytes[32], bytes[REPLY_ROOM];
 	struct gk_buf plain = gk_buf(plain_bytes, sizeof(plain_bytes));
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
-	(void)gk_coap_begin(&plain, code);
+	put_reply(m, msg, &plain, now);
 	if (gk_oscore_protect_response(&m->assoc, ref, gk_buf_span(&plain), false, &buf) ||
 	    gk_kept_set(&m->env, &m->kept, exchange, request, gk_buf_span(&buf), now))
 		return;
@@ -421,7 +485,7 @@ static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
 	    gk_coap_parse(gk_buf_span(&plain), &msg))
 		return;
 	gk_window_accept(&m->assoc.window, gk_span_uint(gk_id_span(&ref.piv)));
-	reply_protected(m, exchange, message, &ref, serve(m, &msg, now), now);
+	reply_protected(m, exchange, message, &msg, &ref, now);
 	gk_wipe(bytes, sizeof(bytes));
 }
 
@@ -431,10 +495,13 @@ enum gk_err gk_member_receive(struct gk_member *m, const struct gk_exchange *exc
 			      struct gk_span message, struct gk_now now)
 {
 	struct gk_oscore_option option;
+	enum gk_err err = gk_oscore_peek(message, &option, NULL);
 
-	if (gk_oscore_peek(message, &option, NULL))
+	if (err == GK_ERR_MISSING)
+		gk_membership_multicast(m, message, now);
+	else if (err)
 		return gk_queue_err(&m->queue);
-	if (option.group)
+	else if (option.group)
 		gk_membership_receive(m, exchange, &option, message, now);
 	else
 		receive_kdc(m, exchange, message, now);
@@ -489,7 +556,10 @@ enum gk_err gk_member_info(const struct gk_member *m, struct gk_span group,
 		.peers = ms->peer_count,
 		.accepted = ms->accepted,
 		.refused = ms->refused,
+		.in_tree = gk_membership_in_tree(ms),
 	};
+	if (info->in_tree)
+		info->control_group = ms->tree.group;
 	if (ms->has_sid)
 		info->sender_id = gk_id_span(&ms->sid);
 	return GK_OK;

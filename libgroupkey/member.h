@@ -9,6 +9,7 @@
  *   membership.c           one group: peers, deadlines
  *   membership_material.c  its keys
  *   membership_traffic.c   its messages
+ *   membership_tree.c      what the KDC tells all members at once (docs/rekeying.md)
  */
 #ifndef GK_MEMBER_H
 #define GK_MEMBER_H
@@ -20,14 +21,18 @@
 #include "kept.h"
 #include "mem.h"
 #include "numbers.h"
+#include "rekeying.h"
 #include "scope.h"
 
-#define GK_MEMBERSHIPS_MAX 8
-#define GK_REFS_MAX        8 /* group messages that can still be answered */
-#define GK_NODE_NAME_MAX   32
-#define GK_CHALLENGE_MAX   64   /* N_S of a KDC; an exported one has 32 bytes */
-#define GK_KEY_CHECK_S     3600 /* default of policy 1 (P 14) */
-#define GK_PULL_PAUSE_MS   5000 /* between questions that anyone can provoke; doubled in vain */
+#define GK_MEMBERSHIPS_MAX  8
+#define GK_REFS_MAX         8 /* group messages that can still be answered */
+#define GK_NODE_NAME_MAX    32
+#define GK_CHALLENGE_MAX    64   /* N_S of a KDC; an exported one has 32 bytes */
+#define GK_KEY_CHECK_S      3600 /* default of policy 1 (P 14) */
+#define GK_PULL_PAUSE_MS    5000 /* between questions that anyone can provoke; doubled in vain */
+#define GK_PULL_JITTER_MS   2000 /* before a question that others may ask at the same time */
+#define GK_CONTROL_PATH_MAX 96   /* of control_group_uri */
+#define GK_CONFIRM_MAX      32   /* bytes of a confirmation: code, marker, payload of 22 at most */
 
 /** Exchanges with the KDC, in order of urgency. */
 enum gk_task {
@@ -44,11 +49,14 @@ enum gk_task {
 
 /** Moments at which a membership wants to do something. */
 enum gk_due {
-	GK_DUE_CHECK,  /* Key Update Check Interval */
-	GK_DUE_EXPIRY, /* of the material */
-	GK_DUE_PULL,   /* after hearing an unknown epoch */
-	GK_DUE_CREDS,  /* after hearing an unknown sender */
-	GK_DUE_REJOIN, /* after an eviction notice */
+	GK_DUE_CHECK,   /* Key Update Check Interval */
+	GK_DUE_EXPIRY,  /* of the material */
+	GK_DUE_PULL,    /* after hearing an unknown epoch */
+	GK_DUE_CREDS,   /* after hearing an unknown sender */
+	GK_DUE_REJOIN,  /* after an eviction notice */
+	GK_DUE_PARTS,   /* of a rekeying message are missing */
+	GK_DUE_RECOVER, /* after the KDC told the group of a version that we cannot get from it */
+	GK_DUE_CONFIRM, /* a rekeying message to the group */
 	GK_DUE_COUNT,
 };
 
@@ -61,13 +69,56 @@ struct gk_peer {
 	struct gk_group_recipient context;
 };
 
+/** A rekeying message in several parts, until it opens. */
+struct gk_parts {
+	struct gk_blob seen; /* a bit for each; none: nothing is collected */
+	size_t missing;
+	uint16_t last_part;
+	uint32_t num;
+	uint8_t digest[GK_HASH_LEN]; /* of the sealed material, which is the same in all parts */
+	/* for nodes of our path: one for each level at most */
+	uint8_t entries[GK_TREE_HEIGHT_MAX * GK_TREE_ENTRY_LEN];
+	size_t entries_len;
+};
+
+/** The newest message to the group that brought us material, and what it makes us say. */
+struct gk_confirming {
+	uint32_t num;                /* 0: there was none */
+	uint8_t digest[GK_HASH_LEN]; /* of its sealed material */
+	uint16_t part;               /* the one with which it opened: copies of it call again */
+	uint32_t leisure_ms;         /* 0: nothing is to be said */
+	unsigned left;               /* confirmations that may still be sent */
+	uint8_t message[GK_CONFIRM_MAX];
+	size_t len;
+};
+
+/** Our part in the scheme "tree" (docs/rekeying.md). All zero: none. */
+struct gk_membership_tree {
+	bool offered;                /* in the Join Response, with all that belongs to it */
+	struct gk_public_key signer; /* with whose key messages to the group are signed */
+	struct gk_addr group;        /* control_group_uri */
+	uint8_t path_len;            /* 0: we do not listen */
+	uint8_t uri_path[GK_CONTROL_PATH_MAX]; /* of it, "ace-group/GROUP" */
+	uint8_t base_iv[GK_TREE_IV_LEN];
+	uint8_t repeat;         /* how often each message comes */
+	struct gk_keypath path; /* of version 'num' of the material */
+	struct gk_keypath next; /* of the version that is held back, if a message brought it */
+	struct gk_parts parts;
+	struct gk_confirming confirming;
+	int64_t told;           /* newest version of which the KDC told the group; 0: none */
+	int64_t next_verify_ms; /* not before: anyone can forge what has no MAC that we can check */
+};
+
 /** Where we stand in one group. */
 struct gk_membership {
 	struct gk_member *member;
 	uint8_t name_len;
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint32_t roles;
-	int sign_alg;       /* of the group; ES256 until we are told */
+	int sign_alg; /* of the group; ES256 until we are told */
+	/* the KDC's key in a pairwise-only group; crv 0: it is none, as far as we know */
+	struct gk_public_key kdc_dh;
+	bool asks;          /* by an empty Join Request, what the group's credentials have to be */
 	bool in;            /* the KDC has us in the group */
 	bool recovering;    /* what is installed next was missed before */
 	uint8_t life;       /* how often we have been out; part of our control_uri */
@@ -87,6 +138,7 @@ struct gk_membership {
 	bool has_sid;        /* a monitor has none; nor has who must join again to get a new one */
 	struct gk_id sid;    /* outlives the material that 'sender' is derived from */
 	struct gk_blob held; /* newer material, until the stale Sender IDs are known (P 11.3) */
+	struct gk_membership_tree tree;
 	/* peers */
 	struct gk_peer *peers;
 	size_t peer_count, peer_cap;
@@ -138,9 +190,13 @@ struct gk_member {
 	uint8_t ms[64], salt[32];
 	size_t ms_len, salt_len;
 	struct gk_addr kdc;
+	bool point_to_point;
 	uint32_t answer_timeout_ms, rejoin_delay_ms;
 	struct gk_key_pair key[2]; /* ES256, EdDSA; crv 0: not in this build */
 	struct gk_blob cred[2];
+	uint8_t seed[32];             /* that they come from */
+	struct gk_key_pair dh_key[2]; /* P-256, X25519: for pairwise-only groups, once in one */
+	struct gk_blob dh_cred[2];
 	/* the association with the KDC */
 	struct gk_oscore assoc;
 	uint8_t n1[8];
@@ -163,8 +219,11 @@ struct gk_member {
 /* member.c */
 void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_via via,
 		    const char *reason);
-const struct gk_key_pair *gk_member_key(const struct gk_member *m, int sign_alg);
-struct gk_span gk_member_cred(const struct gk_member *m, int sign_alg);
+/** Make sure that we have a key for key agreement on P-256 or X25519, and a credential of it. */
+GK_MUST_CHECK enum gk_err gk_member_need_dh(struct gk_member *m, int crv);
+/** The key that is ours in a group, and the credential of it. */
+const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms);
+struct gk_span gk_membership_cred(const struct gk_membership *ms);
 /** A random time between 0 and 'max_ms', so that members do not all speak at once. */
 uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
 
@@ -210,6 +269,10 @@ struct gk_material {
 	struct gk_span stale;             /* encoded array, or empty */
 	struct gk_span policies;          /* encoded map, or empty */
 	struct gk_span kdc_cred, kdc_nonce, kdc_verify;
+	/* of the rekeying scheme; of another type than theirs: empty */
+	int64_t scheme; /* 0: point-to-point, or absent */
+	bool has_mgt, has_control_group;
+	struct gk_span mgt, control_group;
 };
 GK_MUST_CHECK enum gk_err gk_material_read(struct gk_span payload, struct gk_material *material);
 /**
@@ -222,6 +285,16 @@ GK_MUST_CHECK enum gk_err gk_membership_install(struct gk_membership *ms,
 						struct gk_now now);
 /** A verified rekeying message (P 11.2). @return the code to answer with */
 uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now);
+/**
+ * Material of a verified rekeying message, newer than gk_membership_newest(): install it, or hold
+ * it back if a version between was missed (P 11.3).
+ * @param payload  that 'material' was read from
+ * @return the code to answer with
+ */
+uint8_t gk_membership_take(struct gk_membership *ms, const struct gk_material *material,
+			   struct gk_span payload, enum gk_via via, struct gk_now now);
+/** @return the newest version that is installed or held back, -1: none */
+int64_t gk_membership_newest(const struct gk_membership *ms);
 /** Newer material came: hold the newest back until the stale Sender IDs are known. */
 void gk_membership_hold(struct gk_membership *ms, struct gk_span payload, int64_t num);
 /** Our Sender ID may be another's by now: no material until a join has brought a new one. */
@@ -252,6 +325,8 @@ void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids);
 /** Remove peers by an encoded array of Sender IDs. */
 void gk_membership_remove_peers(struct gk_membership *ms, struct gk_span ids);
 void gk_membership_remove_all_peers(struct gk_membership *ms);
+/** Count and tell of a message that is not what it should be. */
+void gk_membership_refuse(struct gk_membership *ms, const char *reason);
 /** An answer to what was said arrived. */
 void gk_membership_response(struct gk_said *said, struct gk_span message);
 /** A message under a group's keys arrived. */
@@ -260,5 +335,25 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 			   struct gk_now now);
 /** Do what is due. */
 void gk_membership_due(struct gk_membership *ms, struct gk_now now);
+
+/* membership_tree.c */
+/** A request without OSCORE arrived: perhaps a message of the KDC to one of our groups. */
+void gk_membership_multicast(struct gk_member *m, struct gk_span message, struct gk_now now);
+/**
+ * Begin anew, with what a Join Response says: the keys come with the material in it.
+ * @param signer  with whose key messages to the group are signed; NULL: we are told point-to-point
+ */
+void gk_membership_enter_tree(struct gk_membership *ms, const struct gk_public_key *signer);
+/** Forget all keys of the tree, and what was to be done about it. */
+void gk_membership_leave_tree(struct gk_membership *ms);
+/** Take the keys that go with material which is being installed; there may be none. */
+void gk_membership_take_path(struct gk_membership *ms, const struct gk_material *material);
+/** @return true if messages to the group can bring us material */
+bool gk_membership_in_tree(const struct gk_membership *ms);
+/** @return true if the KDC is to be told which version we have (docs/rekeying.md section 9) */
+bool gk_membership_shows_num(const struct gk_membership *ms);
+void gk_membership_due_parts(struct gk_membership *ms, struct gk_now now);
+void gk_membership_due_recover(struct gk_membership *ms, struct gk_now now);
+void gk_membership_due_confirm(struct gk_membership *ms, struct gk_now now);
 
 #endif

@@ -26,7 +26,7 @@ static enum gk_err build_token(struct gk_task_request *r)
 		err = gk_random(&m->env, m->id1.data, ID1_LEN);
 	if (err)
 		return err;
-	gk_put_map(&buf, 4);
+	gk_put_map(&buf, 5);
 	gk_put_int(&buf, GK_ACE_ACCESS_TOKEN);
 	gk_put_bytes(&buf, gk_blob_span(&m->token));
 	gk_put_int(&buf, GK_ACE_NONCE1);
@@ -35,62 +35,103 @@ static enum gk_err build_token(struct gk_task_request *r)
 	gk_put_bytes(&buf, gk_id_span(&m->id1));
 	gk_put_int(&buf, GK_ACE_SIGN_INFO);
 	gk_put_null(&buf);
+	gk_put_int(&buf, GK_ACE_KDC_DH_CREDS); /* tells which groups are pairwise-only */
+	gk_put_null(&buf);
 	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE);
 	gk_coap_put_payload(&r->w, gk_buf_span(&buf));
 	return gk_buf_err(&buf);
 }
 
-enum { T_NONCE2, T_ID2, T_SIGN_INFO, T_CHALLENGE, T_COUNT };
+enum { T_NONCE2, T_ID2, T_SIGN_INFO, T_DH_CREDS, T_CHALLENGE, T_COUNT };
 
 static const struct gk_cbor_field token_fields[T_COUNT] = {
 	[T_NONCE2] = { GK_ACE_NONCE2, GK_CBOR_BYTES, true },
 	[T_ID2] = { GK_ACE_SERVER_RECIPIENTID, GK_CBOR_BYTES, true },
 	[T_SIGN_INFO] = { GK_ACE_SIGN_INFO, GK_CBOR_ARRAY, false },
+	[T_DH_CREDS] = { GK_ACE_KDC_DH_CREDS, GK_CBOR_ARRAY, false },
 	[T_CHALLENGE] = { GK_ACE_KDCCHALLENGE, GK_CBOR_BYTES, false },
 };
 
-static void set_sign_alg(struct gk_member *m, struct gk_span group, int64_t alg)
+/** The fields of an entry that are of use here, without the id. */
+struct entry {
+	int64_t number;
+	struct gk_cbor_item next;
+};
+
+typedef void entry_taker(struct gk_membership *ms, const struct entry *entry);
+
+/* sign_info_entry = [id, sign_alg, ...] (R 3.3) */
+static void take_sign(struct gk_membership *ms, const struct entry *entry)
+{
+	if (!gk_sign_curve(entry->number))
+		return;
+	ms->sign_alg = (int)entry->number;
+	ms->kdc_dh.crv = 0;
+}
+
+static bool read_dh(struct gk_span cred, struct gk_public_key *key)
+{
+	return !gk_ccs_read_for(cred, GK_CRV_P256, GK_ALG_ECDH_SS_HKDF_256, key) ||
+	       !gk_ccs_read_for(cred, GK_CRV_X25519, GK_ALG_ECDH_SS_HKDF_256, key);
+}
+
+/* kdc_dh_creds_entry = [id, cred_fmt, cred], of pairwise-only groups alone (P 5.3) */
+static void take_dh(struct gk_membership *ms, const struct entry *entry)
+{
+	struct gk_public_key key;
+
+	if (entry->number == GK_HEADER_KCCS && entry->next.kind == GK_CBOR_BYTES &&
+	    read_dh(entry->next.string, &key) && !gk_member_need_dh(ms->member, key.crv))
+		ms->kdc_dh = key;
+}
+
+static void take_for(struct gk_member *m, struct gk_span group, const struct entry *entry,
+		     entry_taker *take)
 {
 	for (size_t i = 0; i < m->group_count; i++) {
-		struct gk_membership *ms = m->groups[i];
-
-		if (gk_span_equal(gk_membership_name(ms), group) && gk_sign_curve(alg))
-			ms->sign_alg = (int)alg;
+		if (gk_span_equal(gk_membership_name(m->groups[i]), group))
+			take(m->groups[i], entry);
 	}
 }
 
-/* sign_info_entry = [id, sign_alg, ...]; the id is a name or an array of names (R 3.3). */
-static void take_entry(struct gk_member *m, struct gk_span encoded)
+/* The id is a name or an array of names. */
+static void take_entry(struct gk_member *m, struct gk_span encoded, entry_taker *take)
 {
 	struct gk_cbor c = gk_cbor(encoded), names;
 	struct gk_cbor_iter fields = gk_cbor_array(&c), it;
-	struct gk_cbor_item id, alg;
+	struct entry entry = { 0 };
+	struct gk_cbor_item id;
 
 	if (!gk_cbor_more(&c, &fields))
 		return;
 	id = gk_cbor_item(&c, GK_CBOR_TEXT | GK_CBOR_ARRAY);
 	if (!gk_cbor_more(&c, &fields))
 		return;
-	alg = gk_cbor_item(&c, GK_CBOR_INT);
+	entry.number = gk_cbor_int(&c);
+	if (gk_cbor_more(&c, &fields))
+		entry.next = gk_cbor_item(&c, GK_CBOR_ANY);
 	if (c.err)
 		return;
 	if (id.kind == GK_CBOR_TEXT) {
-		set_sign_alg(m, id.string, alg.number);
+		take_for(m, id.string, &entry, take);
 		return;
 	}
 	names = gk_cbor(id.encoded);
 	it = gk_cbor_array(&names);
 	while (gk_cbor_more(&names, &it))
-		set_sign_alg(m, gk_cbor_text(&names), alg.number);
+		take_for(m, gk_cbor_text(&names), &entry, take);
 }
 
-static void take_sign_info(struct gk_member *m, struct gk_span encoded)
+static void take_entries(struct gk_member *m, const struct gk_cbor_item *item, entry_taker *take)
 {
-	struct gk_cbor c = gk_cbor(encoded);
-	struct gk_cbor_iter it = gk_cbor_array(&c);
+	struct gk_cbor c = gk_cbor(item->encoded);
+	struct gk_cbor_iter it;
 
+	if (!item->kind)
+		return;
+	it = gk_cbor_array(&c);
 	while (gk_cbor_more(&c, &it))
-		take_entry(m, gk_cbor_item(&c, GK_CBOR_ARRAY).encoded);
+		take_entry(m, gk_cbor_item(&c, GK_CBOR_ARRAY).encoded, take);
 }
 
 static void take_challenge(struct gk_member *m, const struct gk_cbor_item *item)
@@ -150,8 +191,8 @@ static void done_token(struct gk_task_answer *a)
 		return;
 	}
 	take_challenge(a->m, &item[T_CHALLENGE]);
-	if (item[T_SIGN_INFO].kind)
-		take_sign_info(a->m, item[T_SIGN_INFO].encoded);
+	take_entries(a->m, &item[T_SIGN_INFO], take_sign);
+	take_entries(a->m, &item[T_DH_CREDS], take_dh);
 }
 
 /* the Join Request (R 4.3.1, P 6.1) */
@@ -170,25 +211,36 @@ static void put_control_uri(struct gk_buf *buf, const struct gk_task_request *r)
 	gk_put_text(buf, gk_buf_span(&uri));
 }
 
+/* A signature; a MAC in a pairwise-only group. */
+static enum gk_err prove(const struct gk_membership *ms, struct gk_span input,
+			 uint8_t out[static GK_SIG_LEN], size_t *len)
+{
+	bool mac = ms->kdc_dh.crv != 0;
+
+	*len = mac ? GK_POP_MAC_LEN : GK_SIG_LEN;
+	return mac ? gk_pop_mac(gk_membership_key(ms), &ms->kdc_dh, input, out)
+		   : gk_sign(gk_membership_key(ms), input, out);
+}
+
 static enum gk_err put_evidence(struct gk_buf *buf, const struct gk_task_request *r,
 				struct gk_span scope)
 {
-	uint8_t bytes[256], sig[GK_SIG_LEN];
+	uint8_t bytes[256], proof[GK_SIG_LEN];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-	int alg = r->ms->sign_alg;
+	size_t len;
 	enum gk_err err;
 
 	gk_pop_put_client(&pop, scope, gk_span(r->m->challenge, r->m->challenge_len),
 			  gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
 	err = gk_buf_err(&pop);
 	if (!err)
-		err = gk_sign(gk_member_key(r->m, alg), gk_buf_span(&pop), sig);
+		err = prove(r->ms, gk_buf_span(&pop), proof, &len);
 	if (err)
 		return err;
 	gk_put_int(buf, GK_PARAM_CLIENT_CRED);
-	gk_put_bytes(buf, gk_member_cred(r->m, alg));
+	gk_put_bytes(buf, gk_membership_cred(r->ms));
 	gk_put_int(buf, GK_PARAM_CLIENT_CRED_VERIFY);
-	gk_put_bytes(buf, gk_span(sig, sizeof(sig)));
+	gk_put_bytes(buf, gk_span(proof, len));
 	return GK_OK;
 }
 
@@ -200,18 +252,24 @@ static enum gk_err build_join(struct gk_task_request *r)
 	bool monitor = r->ms->roles == GK_ROLE_MONITOR;
 
 	r->ms->asked_life = r->ms->life;
+	if (r->ms->asks)
+		return GK_OK;
 	enum gk_err err = gk_random(&r->m->env, r->ms->n_c, sizeof(r->ms->n_c));
 
 	if (err)
 		return err;
 	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
-	gk_put_map(&buf, 4 + (monitor ? 0u : 2u));
+	gk_put_map(&buf, 4 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u));
 	gk_put_int(&buf, GK_PARAM_SCOPE);
 	gk_put_bytes(&buf, gk_buf_span(&scope));
 	gk_put_int(&buf, GK_PARAM_GET_CREDS);
 	gk_put_null(&buf);
 	gk_put_int(&buf, GK_PARAM_CNONCE);
 	gk_put_bytes(&buf, gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
+	if (!r->m->point_to_point) {
+		gk_put_int(&buf, GK_PARAM_REKEYING_SCHEME);
+		gk_put_int(&buf, GK_SCHEME_TREE);
+	}
 	put_control_uri(&buf, r);
 	if (!monitor)
 		err = put_evidence(&buf, r, gk_buf_span(&scope));
@@ -220,18 +278,83 @@ static enum gk_err build_join(struct gk_task_request *r)
 	return err ? err : gk_buf_err(&buf);
 }
 
-/* The KDC shows that it has the key of its credential, for our nonce; before anything of the
- * answer is used (P 6.4). */
-static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_material *material)
+/** A credential of the KDC, and the evidence that it has its key. */
+struct evidence {
+	struct gk_span cred, nonce, verify;
+};
+
+/* The KDC shows that it has the key, for our nonce (R 4.3.1). */
+static bool is_proven(const struct gk_membership *ms, const struct evidence *evidence,
+		      struct gk_public_key *key)
 {
 	uint8_t bytes[128];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-	struct gk_public_key key;
 
-	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), material->kdc_nonce);
-	return !pop.overflow && gk_ccs_read(material->kdc_cred, &key) == GK_OK &&
-	       key.crv == gk_sign_curve(material->algorithms.sign_alg) &&
-	       gk_verify(&key, gk_buf_span(&pop), material->kdc_verify) == GK_OK;
+	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
+	return !pop.overflow && gk_ccs_read(evidence->cred, key) == GK_OK &&
+	       gk_verify(key, gk_buf_span(&pop), evidence->verify) == GK_OK;
+}
+
+/* The same in a pairwise-only group, by a MAC. */
+static bool is_authenticated(const struct gk_membership *ms, const struct evidence *evidence,
+			     struct gk_public_key *key)
+{
+	uint8_t bytes[128];
+	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
+
+	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
+	return !pop.overflow && read_dh(evidence->cred, key) &&
+	       gk_pop_check_mac(gk_membership_key(ms), key, gk_buf_span(&pop), evidence->verify) ==
+		       GK_OK;
+}
+
+/* Before anything of the answer is used (P 6.4). And the group is what we joined: material of
+ * another mode would not go with our key. */
+static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_material *material,
+			   struct gk_public_key *key)
+{
+	const struct gk_group_input *algorithms = &material->algorithms;
+	struct evidence evidence = { material->kdc_cred, material->kdc_nonce,
+				     material->kdc_verify };
+
+	if (ms->kdc_dh.crv)
+		return is_authenticated(ms, &evidence, key) && !algorithms->sign_alg &&
+		       algorithms->ecdh_alg == GK_ALG_ECDH_SS_HKDF_256;
+	return is_proven(ms, &evidence, key) && key->crv == gk_sign_curve(algorithms->sign_alg);
+}
+
+/* Messages to the group are signed with the key of the KDC's credential, or, where that is not for
+ * signatures, of another one with evidence of its own (R 6.2.1). Without keys of the tree none of
+ * them is of use. */
+static bool find_signer(const struct gk_membership *ms, const struct gk_material *material,
+			struct gk_public_key *signer)
+{
+	struct gk_mgt_material mgt;
+	struct gk_keypath path;
+
+	if (gk_mgt_material_read(material->mgt, &mgt) ||
+	    gk_keypath_read(mgt.path, (uint32_t)material->num, mgt.slot, &path))
+		return false;
+	gk_wipe(&path, sizeof(path));
+	if (!mgt.kdc_cred.len) /* a key for key agreement signs nothing */
+		return !ms->kdc_dh.crv;
+	return is_proven(ms, &(struct evidence){ mgt.kdc_cred, mgt.kdc_nonce, mgt.kdc_verify },
+			 signer);
+}
+
+/* What is wrong with the offer leaves us in the group, and served point-to-point. */
+static void enter_tree(struct gk_membership *ms, const struct gk_material *material,
+		       const struct gk_public_key *kdc_key)
+{
+	struct gk_public_key signer = *kdc_key;
+
+	gk_membership_enter_tree(ms, NULL);
+	if (ms->member->point_to_point || material->scheme != GK_SCHEME_TREE)
+		return;
+	if (material->has_control_group && find_signer(ms, material, &signer))
+		gk_membership_enter_tree(ms, &signer);
+	else
+		gk_task_complain(ms->member, ms, "the KDC's rekeying scheme cannot be used");
 }
 
 /* The last segment of Location-Path ace-group/G/nodes/NODENAME. */
@@ -287,18 +410,21 @@ static const char *enter(struct gk_task_answer *a)
 {
 	struct gk_membership *ms = a->ms;
 	struct gk_material material;
+	struct gk_public_key key;
 
 	if (gk_material_read(a->msg->payload, &material) || !material.has_algorithms)
 		return "the Join Response is malformed";
-	if (!kdc_is_genuine(ms, &material))
+	if (!kdc_is_genuine(ms, &material, &key))
 		return "the KDC's evidence is wrong";
 	if (!take_node_name(ms, a->msg) ||
 	    gk_blob_set(&a->m->env, &ms->kdc_cred, material.kdc_cred))
 		return "the Join Response names no node";
 	if (repeats_sid(ms, &material))
 		return "the KDC gives us a Sender ID whose numbers are used";
-	return ms->in && material.num < ms->num ? enter_older(ms, &material)
-						: install(a, &material);
+	if (ms->in && material.num < ms->num)
+		return enter_older(ms, &material);
+	enter_tree(ms, &material, &key);
+	return install(a, &material);
 }
 
 static void joined(struct gk_task_answer *a)
@@ -320,23 +446,27 @@ static void joined(struct gk_task_answer *a)
 	gk_member_note(a->ms, GK_NOTE_JOINED, GK_VIA_JOIN, NULL);
 }
 
-enum { R_SIGN_INFO, R_CHALLENGE, R_COUNT };
+enum { R_SIGN_INFO, R_CHALLENGE, R_DH_CREDS, R_COUNT };
 
 static const struct gk_cbor_field refusal_fields[R_COUNT] = {
 	[R_SIGN_INFO] = { GK_PARAM_SIGN_INFO, GK_CBOR_ARRAY, false },
 	[R_CHALLENGE] = { GK_PARAM_KDCCHALLENGE, GK_CBOR_BYTES, false },
+	[R_DH_CREDS] = { GK_PARAM_KDC_DH_CREDS, GK_CBOR_ARRAY, false },
 };
 
-/* A 4.00 may tell how to do better: the group's algorithm, a new challenge (P 6.2.1). */
+/* A 4.00 may tell how to do better: the group's algorithm, a new challenge (P 6.2.1). One that says
+ * no more than that credential or evidence does not fit makes us ask, by an empty Join Request. */
 static void take_advice(struct gk_task_answer *a)
 {
+	int64_t format = gk_coap_find_uint(a->msg, GK_OPT_CONTENT_FORMAT, -1);
 	struct gk_cbor_item item[R_COUNT];
 
-	if (gk_coap_find_uint(a->msg, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_ACE_GROUPCOMM ||
+	a->ms->asks = format == GK_CF_PROBLEM_DETAILS;
+	if (format != GK_CF_ACE_GROUPCOMM ||
 	    gk_cbor_read_map(a->msg->payload, refusal_fields, R_COUNT, item))
 		return;
-	if (item[R_SIGN_INFO].kind)
-		take_sign_info(a->m, item[R_SIGN_INFO].encoded);
+	take_entries(a->m, &item[R_SIGN_INFO], take_sign);
+	take_entries(a->m, &item[R_DH_CREDS], take_dh);
 	take_challenge(a->m, &item[R_CHALLENGE]);
 }
 
@@ -346,6 +476,7 @@ static void done_join(struct gk_task_answer *a)
 		joined(a);
 		return;
 	}
+	a->ms->asks = false;
 	if (a->msg->code == GK_COAP_BAD_REQUEST)
 		take_advice(a);
 	gk_task_complain(a->m, a->ms, "the KDC refuses the join");
@@ -412,6 +543,13 @@ static bool sid_differs(const struct gk_membership *ms, const struct gk_material
 	       !gk_span_equal(gk_id_span(&ms->sid), material->sid);
 }
 
+/* Newer material is on its way, or will be asked for. */
+static bool awaits_newer(const struct gk_membership *ms)
+{
+	return ms->held.data || ms->wants & 1u << GK_TASK_MATERIAL ||
+	       ms->due_ms[GK_DUE_RECOVER] != GK_NEVER;
+}
+
 /* Without newer material, and with ours at its end, only a new Sender ID is safe: our sequence
  * number for the old one is given up, and may not start again (design D6). */
 static void take_material(struct gk_task_answer *a, const struct gk_material *material)
@@ -420,7 +558,7 @@ static void take_material(struct gk_task_answer *a, const struct gk_material *ma
 
 	if (material->num > ms->num)
 		gk_membership_hold(ms, a->msg->payload, material->num);
-	else if (!ms->has_material || sid_differs(ms, material))
+	else if ((!ms->has_material && !awaits_newer(ms)) || sid_differs(ms, material))
 		gk_membership_lose_sid(ms);
 }
 
@@ -469,6 +607,32 @@ static void done_creds(struct gk_task_answer *a)
 		gk_task_complain(a->m, a->ms, "credentials of others cannot be used");
 }
 
+static void put_decimal(struct gk_buf *buf, int64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	gk_buf_add(buf, gk_span(digits + at, sizeof(digits) - at));
+}
+
+/* With our version, which tells the KDC that its message to the group has arrived. */
+static enum gk_err build_check(struct gk_task_request *r)
+{
+	uint8_t bytes[32];
+	struct gk_buf query = gk_buf(bytes, sizeof(bytes));
+
+	if (!gk_membership_shows_num(r->ms))
+		return GK_OK;
+	gk_buf_add(&query, gk_span_str("num="));
+	put_decimal(&query, r->ms->num);
+	gk_coap_put(&r->w, GK_OPT_URI_QUERY, gk_buf_span(&query));
+	return GK_OK;
+}
+
 static void done_check(struct gk_task_answer *a)
 {
 	struct gk_cbor c = gk_cbor(a->msg->payload);
@@ -506,5 +670,5 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_MATERIAL] = { GK_COAP_GET, "*", NULL, done_material },
 	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
-	[GK_TASK_CHECK] = { GK_COAP_GET, "num", NULL, done_check },
+	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },
 };

@@ -66,6 +66,7 @@ void gk_membership_drop(struct gk_membership *ms)
 {
 	gk_membership_drop_material(ms);
 	gk_membership_remove_all_peers(ms);
+	gk_membership_leave_tree(ms);
 	gk_blob_wipe(&ms->member->env, &ms->held);
 	ms->num = -1;
 	ms->has_sid = false;
@@ -263,8 +264,14 @@ static void due_rejoin(struct gk_membership *ms, struct gk_now now)
 void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 {
 	static void (*const due[GK_DUE_COUNT])(struct gk_membership *, struct gk_now) = {
-		[GK_DUE_CHECK] = due_check, [GK_DUE_EXPIRY] = due_expiry, [GK_DUE_PULL] = due_pull,
-		[GK_DUE_CREDS] = due_creds, [GK_DUE_REJOIN] = due_rejoin,
+		[GK_DUE_CHECK] = due_check,
+		[GK_DUE_EXPIRY] = due_expiry,
+		[GK_DUE_PULL] = due_pull,
+		[GK_DUE_CREDS] = due_creds,
+		[GK_DUE_REJOIN] = due_rejoin,
+		[GK_DUE_PARTS] = gk_membership_due_parts,
+		[GK_DUE_RECOVER] = gk_membership_due_recover,
+		[GK_DUE_CONFIRM] = gk_membership_due_confirm,
 	};
 
 	for (size_t i = 0; i < GK_DUE_COUNT; i++) {

@@ -24,6 +24,9 @@ enum {
 	M_KDC_NONCE,
 	M_KDC_VERIFY,
 	M_STALE,
+	M_SCHEME,
+	M_MGT,
+	M_CONTROL_GROUP,
 	M_COUNT,
 };
 
@@ -41,6 +44,10 @@ static const struct gk_cbor_field material_fields[M_COUNT] = {
 	[M_KDC_NONCE] = { GK_PARAM_KDC_NONCE, GK_CBOR_BYTES, false },
 	[M_KDC_VERIFY] = { GK_PARAM_KDC_CRED_VERIFY, GK_CBOR_BYTES, false },
 	[M_STALE] = { GK_PARAM_STALE_NODE_IDS, GK_CBOR_ARRAY, false },
+	/* a scheme that we cannot read is one that we cannot take part in, and no more */
+	[M_SCHEME] = { GK_PARAM_REKEYING_SCHEME, GK_CBOR_ANY, false },
+	[M_MGT] = { GK_PARAM_MGT_KEY_MATERIAL, GK_CBOR_ANY, false },
+	[M_CONTROL_GROUP] = { GK_PARAM_CONTROL_GROUP_URI, GK_CBOR_ANY, false },
 };
 
 enum {
@@ -83,6 +90,20 @@ static void take_algorithms(const struct gk_cbor_item *key, struct gk_material *
 	};
 }
 
+static struct gk_span string_of(const struct gk_cbor_item *item, enum gk_cbor_kind kind)
+{
+	return item->kind == kind ? item->string : gk_span(NULL, 0);
+}
+
+static void take_scheme(const struct gk_cbor_item *item, struct gk_material *material)
+{
+	material->scheme = item[M_SCHEME].number;
+	material->has_mgt = item[M_MGT].kind != GK_CBOR_NONE;
+	material->mgt = string_of(&item[M_MGT], GK_CBOR_BYTES);
+	material->has_control_group = item[M_CONTROL_GROUP].kind != GK_CBOR_NONE;
+	material->control_group = string_of(&item[M_CONTROL_GROUP], GK_CBOR_TEXT);
+}
+
 static struct gk_material gather(const struct gk_cbor_item *item, const struct gk_cbor_item *key)
 {
 	struct gk_material material = {
@@ -104,6 +125,7 @@ static struct gk_material gather(const struct gk_cbor_item *item, const struct g
 	};
 
 	take_algorithms(key, &material);
+	take_scheme(item, &material);
 	return material;
 }
 
@@ -156,10 +178,9 @@ static void arm(struct gk_membership *ms, const struct gk_material *material, st
 
 enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid)
 {
-	const struct gk_member *m = ms->member;
 	struct gk_group_sender sender;
-	enum gk_err err = gk_group_sender_init(&ms->common, sid, gk_member_key(m, ms->sign_alg),
-					       gk_member_cred(m, ms->sign_alg), &sender);
+	enum gk_err err = gk_group_sender_init(&ms->common, sid, gk_membership_key(ms),
+					       gk_membership_cred(ms), &sender);
 
 	if (err)
 		return err;
@@ -202,7 +223,8 @@ static enum gk_err derive(struct gk_membership *ms, const struct gk_material *ma
 	input.master_salt = material->salt;
 	input.gid = material->gid;
 	input.gm_cred = gk_blob_span(&ms->kdc_cred);
-	ms->sign_alg = (int)input.sign_alg;
+	if (input.sign_alg) /* a pairwise-only group tells of none */
+		ms->sign_alg = (int)input.sign_alg;
 	gk_group_common_wipe(&ms->common);
 	err = gk_group_common_init(&ms->common, &input);
 	if (!err && has_sid)
@@ -229,6 +251,7 @@ enum gk_err gk_membership_install(struct gk_membership *ms, const struct gk_mate
 	}
 	ms->num = material->num;
 	ms->has_material = true;
+	gk_membership_take_path(ms, material);
 	take_policies(ms, material->policies);
 	arm(ms, material, now);
 	return GK_OK;
@@ -242,6 +265,13 @@ static int64_t held_num(const struct gk_membership *ms)
 	return ms->held.data && !gk_material_read(gk_blob_span(&ms->held), &held) ? held.num : -1;
 }
 
+int64_t gk_membership_newest(const struct gk_membership *ms)
+{
+	int64_t held = held_num(ms);
+
+	return held > ms->num ? held : ms->num;
+}
+
 /* The KDC took our Sender ID for given up: we missed that it gave us another one. */
 bool gk_membership_lists_own(const struct gk_membership *ms, struct gk_span ids)
 {
@@ -251,6 +281,7 @@ bool gk_membership_lists_own(const struct gk_membership *ms, struct gk_span ids)
 void gk_membership_lose_sid(struct gk_membership *ms)
 {
 	gk_membership_drop_material(ms);
+	gk_membership_leave_tree(ms);
 	ms->has_sid = false;
 	gk_blob_wipe(&ms->member->env, &ms->held);
 	gk_task_want(ms, GK_TASK_JOIN);
@@ -289,7 +320,7 @@ static bool awaits_sid(const struct gk_membership *ms)
 
 /* The version after ours. */
 static uint8_t take_next(struct gk_membership *ms, const struct gk_material *material,
-			 struct gk_span payload, struct gk_now now)
+			 struct gk_span payload, enum gk_via via, struct gk_now now)
 {
 	if (gk_membership_lists_own(ms, material->stale)) {
 		gk_membership_lose_sid(ms);
@@ -298,13 +329,23 @@ static uint8_t take_next(struct gk_membership *ms, const struct gk_material *mat
 	gk_membership_remove_peers(ms, material->stale);
 	if (gk_blob_set(&ms->member->env, &ms->held, payload))
 		return GK_COAP_UNAVAILABLE;
-	gk_membership_install_held(ms, GK_VIA_UNICAST, now);
+	gk_membership_install_held(ms, via, now);
 	return ms->has_material ? GK_COAP_CHANGED : GK_COAP_UNAVAILABLE;
 }
 
 /* V' = V + 1: install. Further ahead: some were missed, and the material of V ends at once
- * (P 11.3). Not newer: ignore it, its stale Sender IDs too, since they may live again. While we
- * are not in, or join again, the KDC must not take an answer for a confirmation. */
+ * (P 11.3). */
+uint8_t gk_membership_take(struct gk_membership *ms, const struct gk_material *material,
+			   struct gk_span payload, enum gk_via via, struct gk_now now)
+{
+	if (material->num == ms->num + 1)
+		return take_next(ms, material, payload, via, now);
+	gk_membership_hold(ms, payload, material->num);
+	return GK_COAP_CHANGED;
+}
+
+/* Not newer: ignore it, its stale Sender IDs too, since they may live again. While we are not in,
+ * or join again, the KDC must not take an answer for a confirmation. */
 uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now)
 {
 	struct gk_material material;
@@ -315,10 +356,7 @@ uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, 
 	}
 	if (!ms->in || awaits_sid(ms))
 		return GK_COAP_UNAVAILABLE;
-	if (material.num <= ms->num || material.num <= held_num(ms))
+	if (material.num <= gk_membership_newest(ms))
 		return GK_COAP_CHANGED;
-	if (material.num == ms->num + 1)
-		return take_next(ms, &material, payload, now);
-	gk_membership_hold(ms, payload, material.num);
-	return GK_COAP_CHANGED;
+	return gk_membership_take(ms, &material, payload, GK_VIA_UNICAST, now);
 }

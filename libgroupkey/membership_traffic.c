@@ -8,11 +8,10 @@
 #define MESSAGE_ROOM 2048
 #define PULL_PAUSE_MAX_MS                                                                          \
 	320000 /* between questions that anyone can provoke and that bring nothing */
-#define PULL_JITTER_MS 2000
 
 /* messages of the group */
 
-static void refuse(struct gk_membership *ms, const char *reason)
+void gk_membership_refuse(struct gk_membership *ms, const char *reason)
 {
 	ms->refused++;
 	gk_member_note(ms, GK_NOTE_REFUSED, GK_VIA_NONE, reason);
@@ -25,7 +24,7 @@ static void pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now
 {
 	if (!ms->in || now.mono.ms < ms->next_pull_ms || ms->due_ms[what] != GK_NEVER)
 		return;
-	ms->due_ms[what] = now.mono.ms + gk_member_jitter(ms->member, PULL_JITTER_MS);
+	ms->due_ms[what] = now.mono.ms + gk_member_jitter(ms->member, GK_PULL_JITTER_MS);
 	ms->next_pull_ms = now.mono.ms + ms->pull_pause_ms;
 	if (ms->pull_pause_ms < PULL_PAUSE_MAX_MS)
 		ms->pull_pause_ms *= 2;
@@ -104,7 +103,7 @@ static void open_message(struct gk_membership *ms, struct gk_peer *peer,
 		err = gk_group_unprotect_request(&ms->common, &peer->context, message, &plain,
 						 &ref);
 	if (err) {
-		refuse(ms, reason_of(err));
+		gk_membership_refuse(ms, reason_of(err));
 		return;
 	}
 	if (first) /* what we asked for was worth it */
@@ -136,7 +135,7 @@ static void open_response(struct gk_said *said, struct gk_peer *peer, struct gk_
 		err = gk_group_unprotect_response(&said->ms->common, &peer->context, &said->ref,
 						  message, &plain);
 	if (err) {
-		refuse(said->ms, reason_of(err));
+		gk_membership_refuse(said->ms, reason_of(err));
 		return;
 	}
 	said->answered[said->count++] = peer->id;
@@ -151,15 +150,15 @@ void gk_membership_response(struct gk_said *said, struct gk_span message)
 	struct gk_peer *peer;
 
 	if (gk_oscore_peek(message, &option, NULL) || !option.group || !option.has_kid) {
-		refuse(ms, "malformed");
+		gk_membership_refuse(ms, "malformed");
 	} else if (!ms->has_material || !gk_id_equal(&said->ref.gid, &ms->common.gid)) {
-		refuse(ms, "answer under other material than the message");
+		gk_membership_refuse(ms, "answer under other material than the message");
 	} else if ((peer = gk_membership_find_peer(ms, option.kid)) == NULL) {
-		refuse(ms, "unknown sender");
+		gk_membership_refuse(ms, "unknown sender");
 	} else if (!(peer->roles & GK_ROLE_RESPONDER)) {
-		refuse(ms, "answer of a member that is no responder");
+		gk_membership_refuse(ms, "answer of a member that is no responder");
 	} else if (has_answered(said, &peer->id)) {
-		refuse(ms, "second answer of a member, or one too many");
+		gk_membership_refuse(ms, "second answer of a member, or one too many");
 	} else {
 		open_response(said, peer, message);
 	}
@@ -175,7 +174,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 	if (!ms) {
 		for (size_t i = 0; i < m->group_count; i++) {
 			if (m->groups[i]->in) {
-				refuse(m->groups[i], "unknown group or epoch");
+				gk_membership_refuse(m->groups[i], "unknown group or epoch");
 				pull_later(m->groups[i], GK_DUE_PULL, now);
 			}
 		}
@@ -185,12 +184,12 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 		return;
 	peer = gk_membership_find_peer(ms, option->kid);
 	if (!peer) {
-		refuse(ms, "unknown sender");
+		gk_membership_refuse(ms, "unknown sender");
 		pull_later(ms, GK_DUE_CREDS, now);
 	} else if (!(peer->roles & GK_ROLE_REQUESTER)) {
-		refuse(ms, "request from a member that is no requester");
+		gk_membership_refuse(ms, "request from a member that is no requester");
 	} else if (!(ms->roles & (GK_ROLE_RESPONDER | GK_ROLE_MONITOR))) {
-		refuse(ms, "we are no responder");
+		gk_membership_refuse(ms, "we are no responder");
 	} else {
 		open_message(ms, peer, exchange, message);
 	}

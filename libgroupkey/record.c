@@ -9,9 +9,10 @@
 
 #include <string.h>
 
-#define FORM          1
+#define FORM          2
 #define RECORD_ROOM   1536
 #define NODE_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + 8)
+#define CAST_ROOM     (GK_REKEYING_COAP_MAX + 32)
 
 static void store(struct gk_kdc *kdc, enum gk_table table, struct gk_span key, struct gk_span value)
 {
@@ -69,48 +70,53 @@ static uint8_t take_upto(struct gk_cbor *c, struct gk_span span, void *data, siz
 	return (uint8_t)span.len;
 }
 
-/* the KDC: [form, ES256 private key, EdDSA seed]; empty: not made yet */
+/* the KDC: [form, ES256 private key, EdDSA seed, P-256 and X25519 private keys for key agreement];
+ *          empty: not made yet */
 
-#define KDC_FIELDS 3
-static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
+#define KDC_FIELDS 5
+#define KDC_KEYS   4
+
+static struct gk_key_pair *key_of(struct gk_kdc *kdc, size_t i)
+{
+	return i < 2 ? &kdc->sign_key[i] : &kdc->dh_key[i - 2];
+}
 
 void gk_record_kdc(struct gk_kdc *kdc)
 {
-	uint8_t bytes[96];
+	uint8_t bytes[160];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
 	gk_put_array(&buf, KDC_FIELDS);
 	gk_put_uint(&buf, FORM);
-	for (size_t i = 0; i < 2; i++)
-		put_raw(&buf, kdc->sign_key[i].d, kdc->sign_key[i].pub.crv ? 32 : 0);
+	for (size_t i = 0; i < KDC_KEYS; i++)
+		put_raw(&buf, key_of(kdc, i)->d, key_of(kdc, i)->pub.crv ? 32 : 0);
 	store_buf(kdc, GK_TABLE_KDC, gk_span("kdc", 3), &buf);
 }
 
 static enum gk_err restore_key(struct gk_kdc *kdc, size_t i, struct gk_span d)
 {
-	int crv = gk_sign_curve(key_algs[i]);
+	static const int curves[KDC_KEYS] = { GK_CRV_P256, GK_CRV_ED25519, GK_CRV_P256,
+					      GK_CRV_X25519 };
 
-	if (d.len == 0)
-		return GK_OK;
-	return crv ? gk_key_from_private(crv, d, &kdc->sign_key[i]) : GK_ERR_UNSUPPORTED;
+	return d.len ? gk_key_from_private(curves[i], d, key_of(kdc, i)) : GK_OK;
 }
 
 static enum gk_err restore_kdc(struct gk_kdc *kdc, const struct gk_record *record,
 			       struct gk_now now)
 {
 	struct gk_cbor c = gk_cbor(record->value);
-	struct gk_span d[2];
+	struct gk_span d[KDC_KEYS];
 	enum gk_err err;
 
 	(void)now;
 	gk_cbor_array_of(&c, KDC_FIELDS);
 	take_form(&c);
-	d[0] = gk_cbor_bytes(&c);
-	d[1] = gk_cbor_bytes(&c);
+	for (size_t i = 0; i < KDC_KEYS; i++)
+		d[i] = gk_cbor_bytes(&c);
 	err = gk_cbor_end(&c);
-	if (!err)
-		err = restore_key(kdc, 0, d[0]);
-	return err ? err : restore_key(kdc, 1, d[1]);
+	for (size_t i = 0; !err && i < KDC_KEYS; i++)
+		err = restore_key(kdc, i, d[i]);
+	return err;
 }
 
 /* a client: [form, name, scope, exp, alg, our id, its id, has ID Context, ID Context,
@@ -215,18 +221,19 @@ static enum gk_err restore_client(struct gk_kdc *kdc, const struct gk_record *re
 }
 
 /* a group: [form, num, used, rekeying pending, Gid prefix, Master Secret, made, next node,
- *                [* [num, [* Sender ID]]], sign_alg] */
+ *                [* [num, [* Sender ID]]], sign_alg, Base IV, height of the tree,
+ *                [* slot left since the last rekeying], mode] */
 
-#define GROUP_FIELDS 10
-#define GROUP_ROOM   128
+#define GROUP_FIELDS 14
+#define GROUP_ROOM   160
 
-static size_t stale_room(const struct gk_group *group)
+static size_t lists_room(const struct gk_group *group)
 {
 	size_t room = 0;
 
 	for (size_t i = 0; i < group->stale_count; i++)
 		room += 24 + 9 * group->stale[i].count;
-	return room;
+	return room + 3 * group->tree.left_count;
 }
 
 static void put_stale_set(struct gk_buf *buf, const struct gk_stale_set *set)
@@ -253,12 +260,18 @@ static void put_group(struct gk_buf *buf, const struct gk_group *group)
 	for (size_t i = 0; i < group->stale_count; i++)
 		put_stale_set(buf, &group->stale[i]);
 	gk_put_int(buf, group->config.sign_alg);
+	put_raw(buf, group->tree.group.base_iv, sizeof(group->tree.group.base_iv));
+	gk_put_uint(buf, group->tree.keyed_height);
+	gk_put_array(buf, group->tree.left_count);
+	for (size_t i = 0; i < group->tree.left_count; i++)
+		gk_put_uint(buf, group->tree.left[i]);
+	gk_put_uint(buf, group->config.mode);
 }
 
 void gk_record_group(struct gk_group *group)
 {
 	struct gk_kdc *kdc = group->kdc;
-	size_t room = GROUP_ROOM + stale_room(group);
+	size_t room = GROUP_ROOM + lists_room(group);
 	uint8_t *bytes = gk_alloc(&kdc->env, room);
 	struct gk_buf buf = gk_buf(bytes, room);
 
@@ -303,6 +316,20 @@ static void take_stale(struct gk_cbor *c, struct gk_group *group)
 		gk_cbor_fail(c, GK_ERR_RANGE);
 }
 
+static void take_tree(struct gk_cbor *c, struct gk_group *group)
+{
+	struct gk_cbor_iter left;
+	enum gk_err err = GK_OK;
+
+	take_raw(c, group->tree.group.base_iv, sizeof(group->tree.group.base_iv));
+	err = gk_keytree_restore_height(&group->tree, (uint8_t)gk_cbor_uint(c, GK_TREE_HEIGHT_MAX));
+	left = gk_cbor_array(c);
+	while (!err && gk_cbor_more(c, &left))
+		err = gk_keytree_restore_left(&group->tree, (uint16_t)gk_cbor_uint(c, UINT16_MAX));
+	if (err)
+		gk_cbor_fail(c, err);
+}
+
 static enum gk_err restore_group(struct gk_kdc *kdc, const struct gk_record *record,
 				 struct gk_now now)
 {
@@ -327,13 +354,16 @@ static enum gk_err restore_group(struct gk_kdc *kdc, const struct gk_record *rec
 	group->next_node = gk_cbor_uint(&c, INT64_MAX);
 	take_stale(&c, group);
 	group->config.sign_alg = (int)gk_cbor_int(&c);
+	take_tree(&c, group);
+	group->config.mode = (enum gk_mode)gk_cbor_uint(&c, GK_MODE_PAIRWISE);
 	return gk_cbor_end(&c);
 }
 
 /* a member, under group name | 0 | number: [form, client, number, roles, has Sender ID,
- *      Sender ID, credential, clientchallenge, has control_uri, ip, port, scope, path, num] */
+ *      Sender ID, credential, clientchallenge, has control_uri, ip, port, scope, path, num,
+ *      is in the tree, slot] */
 
-#define NODE_FIELDS 14
+#define NODE_FIELDS 16
 
 static struct gk_span node_key(const struct gk_node *node, uint8_t bytes[static NODE_KEY_ROOM])
 {
@@ -366,6 +396,8 @@ void gk_record_node(const struct gk_node *node)
 	gk_put_uint(&buf, node->address.scope);
 	gk_put_bytes(&buf, gk_blob_span(&node->control_path));
 	gk_put_int(&buf, node->num);
+	gk_put_bool(&buf, node->in_tree);
+	gk_put_uint(&buf, node->slot);
 	store_buf(node->group->kdc, GK_TABLE_MEMBER, node_key(node, key), &buf);
 }
 
@@ -396,6 +428,8 @@ static enum gk_err read_node(struct gk_cbor *c, struct gk_kdc *kdc, struct gk_no
 	node->address.scope = (uint32_t)gk_cbor_uint(c, UINT32_MAX);
 	take_blob(c, kdc, &node->control_path);
 	node->num = gk_cbor_int(c);
+	node->in_tree = gk_cbor_bool(c);
+	node->slot = (uint16_t)gk_cbor_uint(c, UINT16_MAX);
 	return gk_cbor_end(c);
 }
 
@@ -439,6 +473,8 @@ static enum gk_err restore_node(struct gk_kdc *kdc, const struct gk_record *reco
 	err = read_node(&c, kdc, node);
 	if (!err && !is_of_group(node, record->key))
 		err = GK_ERR_RANGE;
+	if (!err && node->in_tree)
+		err = gk_mgt_restore(node);
 	if (!err)
 		err = gk_group_add(node, now);
 	if (err)
@@ -446,17 +482,137 @@ static enum gk_err restore_node(struct gk_kdc *kdc, const struct gk_record *reco
 	return err;
 }
 
+/* a key of the tree, under group name | 0 | level | index: [form, version, key] */
+
+#define TREE_FIELDS   3
+#define TREE_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + 3)
+
+static void put_key(struct gk_buf *key, const struct gk_group *group, size_t number, int bytes)
+{
+	gk_buf_add(key, gk_group_name(group));
+	gk_buf_byte(key, 0);
+	while (bytes-- > 0)
+		gk_buf_byte(key, (uint8_t)(number >> 8 * bytes));
+}
+
+void gk_record_tree(struct gk_group *group, struct gk_tree_name name)
+{
+	const struct gk_keytree_node *node = gk_keytree_node(&group->tree, name);
+	uint8_t bytes[40], key_bytes[TREE_KEY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf key = gk_buf(key_bytes, sizeof(key_bytes));
+
+	put_key(&key, group, (size_t)name.level << 16 | name.index, 3);
+	if (node->has_key) {
+		gk_put_array(&buf, TREE_FIELDS);
+		gk_put_uint(&buf, FORM);
+		gk_put_uint(&buf, node->key.version);
+		put_raw(&buf, node->key.bytes, sizeof(node->key.bytes));
+	}
+	store_buf(group->kdc, GK_TABLE_TREE, gk_buf_span(&key), &buf);
+}
+
+/* @return the number after the group's name and 0, or SIZE_MAX: not of so many bytes */
+static size_t number_of_key(const struct gk_group *group, struct gk_span key, size_t bytes)
+{
+	struct gk_span number = gk_span_sub(key, group->name_len + 1u, key.len);
+
+	return number.len == bytes ? (size_t)gk_span_uint(number) : SIZE_MAX;
+}
+
+static enum gk_err read_tree(struct gk_cbor *c, const struct gk_group *group,
+			     struct gk_tree_key *key)
+{
+	gk_cbor_array_of(c, TREE_FIELDS);
+	take_form(c);
+	key->version = (uint32_t)gk_cbor_uint(c, (uint64_t)group->num);
+	take_raw(c, key->bytes, sizeof(key->bytes));
+	return gk_cbor_end(c);
+}
+
+static enum gk_err restore_tree(struct gk_kdc *kdc, const struct gk_record *record,
+				struct gk_now now)
+{
+	struct gk_group *group = group_of_key(kdc, record->key);
+	struct gk_cbor c = gk_cbor(record->value);
+	struct gk_tree_name name;
+	struct gk_tree_key key;
+	size_t number;
+	enum gk_err err;
+
+	(void)now;
+	if (!group)
+		return GK_ERR_UNKNOWN;
+	number = number_of_key(group, record->key, 3);
+	name = (struct gk_tree_name){ (uint8_t)(number >> 16), (uint16_t)number };
+	err = read_tree(&c, group, &key);
+	if (!err && (number == SIZE_MAX || !gk_keytree_node(&group->tree, name)))
+		err = GK_ERR_RANGE;
+	if (!err && gk_keytree_node(&group->tree, name)->has_key)
+		err = GK_ERR_DUPLICATE;
+	if (!err)
+		err = gk_keytree_restore_key(&group->tree, name, &key);
+	gk_wipe(&key, sizeof(key));
+	return err;
+}
+
+/* the newest rekeying message, under group name | 0 | part: [form, num, message] */
+
+#define CAST_FIELDS 3
+
+static void record_part(struct gk_group *group, size_t part, const struct gk_cast *cast)
+{
+	uint8_t bytes[CAST_ROOM], key_bytes[TREE_KEY_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf key = gk_buf(key_bytes, sizeof(key_bytes));
+
+	put_key(&key, group, part, 2);
+	if (part < cast->count) {
+		gk_put_array(&buf, CAST_FIELDS);
+		gk_put_uint(&buf, FORM);
+		gk_put_int(&buf, cast->num);
+		gk_put_bytes(&buf, gk_blob_span(&cast->parts[part]));
+	}
+	store_buf(group->kdc, GK_TABLE_CAST, gk_buf_span(&key), &buf);
+}
+
+void gk_record_cast(struct gk_group *group, const struct gk_cast *cast, size_t before)
+{
+	for (size_t i = 0; i < cast->count || i < before; i++)
+		record_part(group, i, cast);
+}
+
+static enum gk_err restore_cast(struct gk_kdc *kdc, const struct gk_record *record,
+				struct gk_now now)
+{
+	struct gk_group *group = group_of_key(kdc, record->key);
+	struct gk_cbor c = gk_cbor(record->value);
+	struct gk_span message;
+	int64_t num;
+	enum gk_err err;
+
+	(void)now;
+	if (!group)
+		return GK_ERR_UNKNOWN;
+	gk_cbor_array_of(&c, CAST_FIELDS);
+	take_form(&c);
+	num = gk_cbor_int(&c);
+	message = gk_cbor_bytes(&c);
+	err = gk_cbor_end(&c);
+	return err ? err
+		   : gk_cast_restore(group, number_of_key(group, record->key, 2), num, message);
+}
+
 enum gk_err gk_record_restore(struct gk_kdc *kdc, const struct gk_record *record, struct gk_now now)
 {
 	static enum gk_err (*const restore[])(struct gk_kdc *, const struct gk_record *,
 					      struct gk_now) = {
-		[GK_TABLE_KDC] = restore_kdc,
-		[GK_TABLE_CLIENT] = restore_client,
-		[GK_TABLE_GROUP] = restore_group,
-		[GK_TABLE_MEMBER] = restore_node,
+		[GK_TABLE_KDC] = restore_kdc,     [GK_TABLE_CLIENT] = restore_client,
+		[GK_TABLE_GROUP] = restore_group, [GK_TABLE_MEMBER] = restore_node,
+		[GK_TABLE_TREE] = restore_tree,   [GK_TABLE_CAST] = restore_cast,
 	};
 
-	if (record->table < GK_TABLE_KDC || record->table > GK_TABLE_MEMBER)
+	if (record->table < GK_TABLE_KDC || record->table > GK_TABLE_CAST)
 		return GK_ERR_UNSUPPORTED;
 	return restore[record->table](kdc, record, now);
 }

@@ -69,19 +69,32 @@ static void answer_map(struct gk_call *call, struct gk_buf *payload)
 
 /* reading */
 
+/* Not every group's credentials are for signatures (R 6.2.1).
+ * @return NULL: not called for, or not possible now; the member has it from its join */
+static const struct gk_evidence *signer_for(const struct gk_node *node, struct gk_evidence *room)
+{
+	bool wanted = node->in_tree && node->group->config.mode == GK_MODE_PAIRWISE;
+
+	return wanted && !gk_evidence_sign(node->group, gk_span(node->n_c, node->n_c_len), room)
+		       ? room
+		       : NULL;
+}
+
 /* R 4.3.2, 4.8.1; P 9.1.1, 9.1.2. What is answered counts as delivered. */
 static void answer_material(struct gk_call *call, const struct gk_node *sid_of)
 {
 	uint8_t bytes[PAYLOAD_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	const struct gk_group *group = call->group;
+	struct gk_evidence signer;
 
-	gk_put_map(&buf, GK_MATERIAL_PAIRS);
+	gk_put_map(&buf, GK_MATERIAL_PAIRS + gk_mgt_pairs(call->node));
 	gk_group_put_material(&buf, group, true, sid_of, call->now);
+	gk_mgt_put(&buf, call->node, signer_for(call->node, &signer));
 	answer_map(call, &buf);
 	gk_wipe(bytes, sizeof(bytes));
 	if (call->node->num != group->num)
-		gk_delivery_settle(call->node, call->now);
+		gk_delivery_confirmed(call->node, GK_VIA_PULL, call->now);
 }
 
 static void get_group(struct gk_call *call)
@@ -94,11 +107,34 @@ static void get_node(struct gk_call *call)
 	answer_material(call, call->node);
 }
 
+/* "num=7": which version the member has (docs/rekeying.md section 9). @return -1: it did not say */
+static int64_t num_query(const struct gk_coap *msg)
+{
+	static const char key[] = "num=";
+	struct gk_span query, digits;
+	int64_t num = 0;
+
+	if (!gk_coap_find(msg, GK_OPT_URI_QUERY, &query) ||
+	    !gk_span_equal(gk_span_sub(query, 0, sizeof(key) - 1), gk_span_str(key)))
+		return -1;
+	digits = gk_span_sub(query, sizeof(key) - 1, query.len);
+	for (size_t i = 0; i < digits.len; i++) {
+		if (digits.data[i] < '0' || digits.data[i] > '9' || num > UINT32_MAX)
+			return -1;
+		num = 10 * num + (digits.data[i] - '0');
+	}
+	return digits.len ? num : -1;
+}
+
 /* R 4.7.1 */
 static void get_num(struct gk_call *call)
 {
 	uint8_t bytes[9];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	int64_t shown = num_query(&call->msg);
+
+	if (shown >= 0)
+		gk_delivery_shown(call->node, shown, true, call->now);
 
 	gk_put_int(&buf, call->group->num);
 	gk_answer_with(call, GK_COAP_CONTENT, GK_CF_CBOR, gk_buf_span(&buf));
@@ -140,17 +176,17 @@ static void get_creds(struct gk_call *call)
 static void get_kdc_cred(struct gk_call *call)
 {
 	const struct gk_node *node = call->node;
-	int alg = call->group->config.sign_alg;
 	uint8_t bytes[PAYLOAD_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_evidence evidence;
 
-	if (gk_evidence_make(call->kdc, alg, gk_span(node->n_c, node->n_c_len), &evidence)) {
+	if (gk_evidence_make(call->group, gk_blob_span(&node->cred),
+			     gk_span(node->n_c, node->n_c_len), &evidence)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
 	gk_put_map(&buf, GK_EVIDENCE_PAIRS);
-	gk_evidence_put(&buf, call->kdc, alg, &evidence);
+	gk_evidence_put(&buf, &evidence);
 	answer_map(call, &buf);
 }
 

@@ -145,3 +145,63 @@ enum gk_err gk_uri_read(struct gk_span uri, struct gk_addr *addr, struct gk_span
 	*path = rest;
 	return GK_OK;
 }
+
+/* writing */
+
+static void put_number(struct gk_buf *buf, unsigned value, unsigned base)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t text[8];
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = (uint8_t)digits[value % base];
+		value /= base;
+	} while (value);
+	gk_buf_add(buf, gk_span(&text[at], sizeof(text) - at));
+}
+
+static unsigned group_of(const uint8_t ip[static 16], size_t i)
+{
+	return (unsigned)ip[2 * i] << 8 | ip[2 * i + 1];
+}
+
+/* The longest run of two or more zero groups, the first of equals. @return its length */
+static size_t find_zeros(const uint8_t ip[static 16], size_t *start)
+{
+	size_t best = 1, run = 0;
+
+	*start = IP_GROUPS;
+	for (size_t i = 0; i < IP_GROUPS; i++) {
+		run = group_of(ip, i) ? 0 : run + 1;
+		if (run > best) {
+			best = run;
+			*start = i + 1 - run;
+		}
+	}
+	return *start < IP_GROUPS ? best : 0;
+}
+
+static void put_ip(struct gk_buf *buf, const uint8_t ip[static 16])
+{
+	size_t start, zeros = find_zeros(ip, &start);
+
+	for (size_t i = 0; i < IP_GROUPS; i++) {
+		if (i == start) {
+			gk_buf_add(buf, gk_span_str("::"));
+			i += zeros - 1;
+			continue;
+		}
+		if (i && i != start + zeros)
+			gk_buf_byte(buf, ':');
+		put_number(buf, group_of(ip, i), 16);
+	}
+}
+
+void gk_uri_put(struct gk_buf *buf, const struct gk_addr *addr)
+{
+	gk_buf_add(buf, gk_span_str("coap://["));
+	put_ip(buf, addr->ip);
+	gk_buf_add(buf, gk_span_str("]:"));
+	put_number(buf, addr->port, 10);
+}

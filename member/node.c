@@ -56,18 +56,33 @@ static void send_to_group(struct gkm_node *node, const struct gk_event *event)
 		gkm_report_error(gk_span(NULL, 0), strerror(-err));
 }
 
+/* Unheard, the KDC sends us the same by unicast. */
+static void send_confirmation(struct gkm_node *node, const struct gk_event *event)
+{
+	int err = gkm_control_answer(&node->control, &event->peer, event->bytes);
+
+	if (err)
+		log_warnx("control", "a confirmation cannot be sent: %s", strerror(-err));
+}
+
+/* Notes after which control groups may be others than before. */
+#define MOVING                                                                                     \
+	(1u << GK_NOTE_JOINED | 1u << GK_NOTE_LEFT | 1u << GK_NOTE_EVICTED |                       \
+	 1u << GK_NOTE_REKEYED | 1u << GK_NOTE_RECOVERED)
+
 static void report(struct gkm_node *node, const struct gk_event *event)
 {
+	if (MOVING & 1u << event->note.kind)
+		node->moved = true;
 	gkm_report_note(&node->report, node->member, &event->note, now_of(node));
 }
 
 static void settle(struct gkm_node *node)
 {
 	static void (*const perform[])(struct gkm_node *, const struct gk_event *) = {
-		[GK_EVENT_REPLY] = send_reply,
-		[GK_EVENT_REQUEST] = send_request,
-		[GK_EVENT_MULTICAST] = send_to_group,
-		[GK_EVENT_NOTE] = report,
+		[GK_EVENT_REPLY] = send_reply,          [GK_EVENT_REQUEST] = send_request,
+		[GK_EVENT_MULTICAST] = send_to_group,   [GK_EVENT_NOTE] = report,
+		[GK_EVENT_CONFIRM] = send_confirmation,
 	};
 	struct gk_event event;
 
@@ -121,6 +136,23 @@ static void expire(struct gkm_node *node)
 		return;
 	check(gk_member_expire(node->member, now_of(node)));
 	settle(node);
+}
+
+/* Between the turns of the loop: a note may come while a control group is being read. */
+static void keep_control(struct gkm_node *node)
+{
+	struct gk_addr wanted[IO_BUNDLE_GROUPS_MAX];
+	size_t count = 0;
+
+	if (!node->moved)
+		return;
+	for (size_t i = 0; i < node->group_count; i++) {
+		struct gk_membership_info info;
+		if (gk_member_info(node->member, node->groups[i], &info) == GK_OK && info.in_tree)
+			wanted[count++] = info.control_group;
+	}
+	gkm_control_keep(&node->control, wanted, count);
+	node->moved = false;
 }
 
 /*
@@ -308,11 +340,17 @@ static void open_sockets(struct gkm_node *node, const struct gkm_options *option
 	if (err)
 		fatal("coap", "%s: %s", io_addr_format(&any, text), strerror(-err));
 	group.scope = node->route.interface;
-	err = io_group_open(&node->group, &group, take_group_message, node);
+	err = io_group_open(&node->group, IO_GROUP_MEMBER, &group, take_group_message, node);
 	if (err)
 		fatal("group", "%s: %s", io_addr_format(&group, text), strerror(-err));
 	watch(node, io_coap_fd(node->coap), read_coap);
 	watch(node, io_group_fd(node->group), read_group);
+	node->control = (struct gkm_control){
+		.loop = node->loop,
+		.handler = take_group_message,
+		.ctx = node,
+		.interface = node->route.interface,
+	};
 }
 
 /*
@@ -332,8 +370,9 @@ static const char *make_control_base(const struct gkm_node *node, char text[stat
 	return text;
 }
 
-static void make_member(struct gkm_node *node, const struct io_bundle *bundle,
-			const struct gk_addr *kdc, struct gk_span key_seed)
+static void make_member(struct gkm_node *node, const struct gkm_options *options,
+			const struct io_bundle *bundle, const struct gk_addr *kdc,
+			struct gk_span key_seed)
 {
 	struct gk_env env = io_env();
 	char control_base[IO_ADDR_TEXT];
@@ -347,6 +386,7 @@ static void make_member(struct gkm_node *node, const struct io_bundle *bundle,
 		.kdc = *kdc,
 		.control_base = gk_span_str(make_control_base(node, control_base)),
 		.rejoin_delay_ms = REJOIN_DELAY_MS,
+		.point_to_point = options->point_to_point,
 	};
 	enum gk_err err = gk_global_init(&env);
 
@@ -396,7 +436,7 @@ void gkm_node_open(struct gkm_node *node, const struct gkm_options *options,
 	find_route(node, options, &kdc);
 	open_loop(node);
 	open_sockets(node, options);
-	make_member(node, bundle, &kdc, key_seed);
+	make_member(node, options, bundle, &kdc, key_seed);
 	join_all(node, options, bundle);
 }
 
@@ -412,11 +452,13 @@ void gkm_node_run(struct gkm_node *node)
 		if (coap.ms <= now_of(node).mono.ms)
 			io_coap_read(node->coap);
 		expire(node);
+		keep_control(node);
 	}
 }
 
 void gkm_node_close(struct gkm_node *node)
 {
+	gkm_control_keep(&node->control, NULL, 0);
 	io_group_close(node->group);
 	io_coap_close(node->coap);
 	io_loop_free(node->loop);

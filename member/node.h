@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * A group member on a Linux machine: struct gk_member between two sockets and a loop. Another
+ * A group member on a Linux machine: struct gk_member between sockets and a loop. Another
  * application reads here how libgroupkey wants to be used:
  *
- *   datagram ──> io_coap, io_group ──> gk_member_receive(), gk_member_answer()
+ *   datagram ──> io_coap, io_group, control ──> gk_member_receive(), gk_member_answer()
  *   deadline ──> gk_member_expire()
  *   command  ──> gk_member_say(), gk_member_leave()
  *                after each of them: settle(), until gk_member_event() has no more
- *                REPLY, REQUEST ──> io_coap      MULTICAST ──> io_group      NOTE ──> report
+ *                REPLY, REQUEST ──> io_coap      MULTICAST ──> io_group
+ *                CONFIRM ──> control             NOTE ──> report
  */
 #ifndef GKM_NODE_H
 #define GKM_NODE_H
@@ -18,6 +19,7 @@
 #include "io/group.h"
 #include "io/loop.h"
 #include "member/commands.h"
+#include "member/control.h"
 #include "member/options.h"
 #include "member/report.h"
 #include "member/route.h"
@@ -26,8 +28,10 @@
 struct gkm_node {
 	struct gk_member *member;
 	struct io_loop *loop;
-	struct io_coap *coap;   /* unicast: the KDC and us */
-	struct io_group *group; /* multicast: the members among each other */
+	struct io_coap *coap;       /* unicast: the KDC and us */
+	struct io_group *group;     /* multicast: the members among each other */
+	struct gkm_control control; /* multicast: the KDC to the members */
+	bool moved;                 /* a note says that we may be in other control groups now */
 	struct gkm_route route;
 	struct gkm_report report;
 	struct gkm_lines lines;

@@ -193,6 +193,7 @@ void gkm_report_status(const struct gk_member *member, struct gk_span group)
 	begin(&json, "status");
 	put_group(&json, group);
 	io_json_bool(&json, "joined", info.joined);
+	io_json_bool(&json, "in_tree", info.in_tree);
 	put_place(&json, info.num, info.gid, info.sender_id);
 	if (info.joined)
 		io_json_span(&json, "node", info.node);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 //
-// Messages to a KDC with two members: the first byte says whether the rest arrives as it is, inside
-// of a member's association, or as a member's answer to a rekeying message. No input breaks a rule
-// of pair.h, and there is one answer at most.
+// Messages to a KDC with two members, one of them in the tree: the first byte says whether the rest
+// arrives as it is, inside of a member's association, as a member's answer to a rekeying message or
+// to a probe, or as a confirmation. No input breaks a rule of pair.h, and there is one answer at
+// most.
 
 #include "libgroupkey/kdc.h"
 
@@ -27,6 +28,7 @@ static void must(bool holds)
 static void start(void)
 {
 	static const uint32_t all = GK_ROLE_ALL;
+	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 	static unsigned inputs;
 
 	if (inputs++ % INPUTS_PER_LIFE)
@@ -36,9 +38,10 @@ static void start(void)
 	else
 		must(pair_global_init(NULL) == 0);
 	pair_open(&p, 1);
-	must(pair_serve(&p, NULL) == GK_OK);
+	must(pair_serve(&p, &config) == GK_OK);
 	for (unsigned i = 0; i < 2; i++) {
 		pair_raw_open(&raw[i], &p, i + 1, i ? "two" : "one", NULL, &all, 1);
+		raw[i].tree = i;
 		must(pair_raw_join(&raw[i], PAIR_LIGHTS, 6, true) == GK_COAP_CREATED);
 	}
 }
@@ -59,17 +62,37 @@ static void reply(struct pair_raw *who, struct gk_span plain)
 	uint8_t bytes[4096], request[2048];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_buf opened = gk_buf(request, sizeof(request));
-	const struct pair_message *m;
+	const struct pair_message *m = pair_raw_asked(who);
 	struct gk_oscore_ref ref;
 	bool fresh;
 
-	pair_drain_kdc(&p, gk_kdc_rekey(p.kdc, gk_span_str(PAIR_LIGHTS), p.now));
-	m = pair_raw_asked(who);
 	if (!m || gk_oscore_unprotect_request(&who->ctx, m->bytes, &opened, &ref, &fresh) ||
 	    gk_oscore_protect_response(&who->ctx, &ref, plain, false, &buf))
 		return;
 	pair_drain_kdc(&p, gk_kdc_answer(p.kdc, m->id, gk_buf_span(&buf), p.now));
 	pair_drain_kdc(&p, gk_kdc_answer(p.kdc, m->id, plain, p.now));
+}
+
+static void rekey(void)
+{
+	pair_drain_kdc(&p, gk_kdc_rekey(p.kdc, gk_span_str(PAIR_LIGHTS), p.now));
+}
+
+/* The newest message to the group is confirmed by these bytes, and by a right Gid and slot before
+ * them. */
+static void confirm(struct gk_span rest)
+{
+	struct gk_id gid = pair_group(&p).gid;
+	struct gk_confirmation confirmation = { gk_id_span(&gid), 0, rest };
+	uint8_t bytes[4096];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	pair_drain_kdc(&p, gk_kdc_confirmed(p.kdc, rest, p.now));
+	gk_buf_byte(&buf, GK_COAP_CHANGED);
+	gk_buf_byte(&buf, 0xff);
+	gk_confirmation_put(&buf, &confirmation);
+	pair_drain_kdc(&p, gk_kdc_confirmed(p.kdc, gk_buf_span(&buf), p.now));
+	must(pair_group(&p).rekeying.confirmed == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -80,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	start();
 	rest = gk_span(data + 1, size - 1);
-	switch (data[0] & 3) {
+	switch (data[0] & 7) {
 	case 0:
 		pair_raw_send(&raw[1], rest);
 		must(raw[1].answers <= 1);
@@ -89,7 +112,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask(&raw[0], rest);
 		break;
 	case 2:
+		rekey();
 		reply(&raw[0], rest);
+		break;
+	case 4:
+		rekey();
+		confirm(rest);
+		break;
+	case 5:
+		rekey();
+		pair_drain_kdc(&p, gk_kdc_reach(p.kdc, &raw[1].addr, GK_REACH_FAILED, p.now));
+		reply(&raw[1], rest);
 		break;
 	default:
 		pair_advance(&p, 10 * data[0]);

@@ -22,6 +22,7 @@ static void must(bool holds)
 
 static void start(void)
 {
+	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 	static bool started;
 
 	if (started)
@@ -29,8 +30,9 @@ static void start(void)
 	started = true;
 	must(pair_global_init(NULL) == 0);
 	pair_open(&p, 3);
-	must(pair_serve(&p, NULL) == GK_OK);
+	must(pair_serve(&p, &config) == GK_OK);
 	pair_join_all(&p, 2);
+	pair_drain_kdc(&p, gk_kdc_rekey(p.kdc, gk_span_str(PAIR_LIGHTS), p.now));
 }
 
 static enum gk_err give_back(struct gk_kdc *kdc, enum gk_table damaged, struct gk_span value)
@@ -38,7 +40,7 @@ static enum gk_err give_back(struct gk_kdc *kdc, enum gk_table damaged, struct g
 	enum gk_err err = GK_OK;
 	bool done = false;
 
-	for (enum gk_table table = GK_TABLE_KDC; !err && table <= GK_TABLE_MEMBER; table++) {
+	for (enum gk_table table = GK_TABLE_KDC; !err && table <= GK_TABLE_CAST; table++) {
 		for (size_t i = 0; !err && i < p.record_count; i++) {
 			const struct pair_record *r = &p.records[i];
 			struct gk_record record = { table, gk_span(r->key, r->key_len),
@@ -85,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	start();
 	must(gk_kdc_new(&env, &config, &kdc) == GK_OK);
-	if (!give_back(kdc, (enum gk_table)(1 + data[0] % 4), gk_span(data + 1, size - 1)) &&
+	if (!give_back(kdc, (enum gk_table)(1 + data[0] % 6), gk_span(data + 1, size - 1)) &&
 	    !gk_kdc_add_group(kdc, &p.config[0], p.now))
 		live(kdc);
 	gk_kdc_free(kdc);

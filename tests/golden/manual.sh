@@ -172,5 +172,5 @@ else
 	echo "not ok $((count + 1)) - examples run"
 	failures=$((failures + 1))
 fi
-echo "1..$((count + 4))"
+echo "1..$((count + 5))"
 [ $failures -eq 0 ]

@@ -29,6 +29,7 @@ void node_say_on(struct gk_member *member);
 struct gk_kdc *kdc_start(const struct gk_env *env, struct gk_span as_key);
 void kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange, struct gk_span message);
 void kdc_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message);
+void kdc_confirmed(struct gk_kdc *kdc, struct gk_span message);
 void kdc_expire(struct gk_kdc *kdc);
 
 /* and what they call */
@@ -37,6 +38,8 @@ struct gk_now shell_now(void);
 void shell_request(struct gk_member *member, const struct gk_event *event);
 void shell_reply(struct gk_member *member, const struct gk_event *event);
 void shell_multicast(struct gk_member *member, struct gk_span bytes);
+void shell_confirm(const struct gk_event *event);
+void shell_listen(struct gk_member *member, const struct gk_addr *control_group);
 bool store_first(struct gk_record *record);
 bool store_next(struct gk_record *record);
 void store_put(const struct gk_record *record);
@@ -66,6 +69,7 @@ struct row {
 
 static struct gk_kdc *kdc;
 static struct gk_member *nodes[NODES];
+static bool listens[NODES]; /* to the KDC's messages to the group */
 static struct gk_now now = { { 1000 }, { 1800000000 } };
 static struct packet queue[QUEUE_MAX], outbox[QUEUE_MAX];
 static size_t queued, outbox_count;
@@ -172,7 +176,31 @@ void shell_multicast(struct gk_member *member, struct gk_span bytes)
 		add(queue, &queued, &(struct packet){ ask_node, i, 0, copy(bytes) });
 }
 
+static void confirm(const struct packet *packet)
+{
+	kdc_confirmed(kdc, span(&packet->bytes));
+}
+
+void shell_confirm(const struct gk_event *event)
+{
+	add(queue, &queued, &(struct packet){ confirm, 0, 0, copy(event->bytes) });
+}
+
+void shell_listen(struct gk_member *member, const struct gk_addr *control_group)
+{
+	if (index_of(member) < NODES)
+		listens[index_of(member)] = control_group->ip[0] == 0xff;
+}
+
 /* the KDC's side */
+
+static void add_to_listeners(struct gk_span bytes)
+{
+	for (size_t i = 0; i < NODES; i++) {
+		if (listens[i])
+			add(outbox, &outbox_count, &(struct packet){ ask_node, i, 0, copy(bytes) });
+	}
+}
 
 void outbox_add(const struct gk_event *event)
 {
@@ -184,6 +212,8 @@ void outbox_add(const struct gk_event *event)
 		add(outbox, &outbox_count,
 		    &(struct packet){ ask_node, event->peer.port - (size_t)FIRST_PORT, event->id,
 				      copy(event->bytes) });
+	else if (event->kind == GK_EVENT_MULTICAST)
+		add_to_listeners(event->bytes);
 }
 
 void outbox_send(void)
@@ -357,6 +387,16 @@ static bool survives_restart(void)
 	return info_of(0).num == num + 1 && info_of(1).num == num + 1;
 }
 
+/* The rekeying after the restart: nobody got a message of its own. */
+static bool all_confirmed_a_multicast(void)
+{
+	struct gk_group_info info;
+	size_t at = 0;
+
+	return gk_kdc_group_next(kdc, &at, &info) && info.in_tree == NODES &&
+	       info.rekeying.confirmed == NODES && info.rekeying.unicast == 0;
+}
+
 /* @param argv  how many tests were counted before ours */
 int main(int argc, char **argv)
 {
@@ -370,12 +410,13 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < NODES; i++)
 		start_node(i);
 	result(info_of(0).joined && info_of(1).joined, "nodes_of_the_example_join");
-	result(info_of(0).num == 1 && info_of(1).num == 1, "the_join_rekeys_the_first");
+	result(info_of(0).num == 2 && info_of(1).num == 2, "the_join_rekeys_the_first");
 	node_say_on(nodes[0]);
 	play();
 	result(info_of(1).accepted == 1 && info_of(0).accepted == 0,
 	       "what_one_says_the_other_reads");
 	result(survives_restart(), "the_kdc_goes_on_from_its_store");
+	result(all_confirmed_a_multicast(), "one_message_to_the_group_rekeys_all");
 	for (size_t i = 0; i < NODES; i++)
 		gk_member_free(nodes[i]);
 	gk_kdc_free(kdc);

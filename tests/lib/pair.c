@@ -71,7 +71,7 @@ static void drop_record(struct pair *p, struct pair_record *r)
 	*r = p->records[--p->record_count];
 }
 
-static void commit(struct pair *p, const struct gk_record *record)
+static void set_record(struct pair *p, const struct gk_record *record)
 {
 	struct pair_record *r = find_record(p, record->table, record->key);
 
@@ -95,6 +95,45 @@ static void commit(struct pair *p, const struct gk_record *record)
 	free(r->value);
 	r->value = (uint8_t *)(uintptr_t)copy(record->value).data;
 	r->value_len = record->value.len;
+}
+
+static void remember(struct pair *p, const struct gk_record *record)
+{
+	const struct pair_record *r = find_record(p, record->table, record->key);
+	struct gk_span value = r ? gk_span(r->value, r->value_len) : gk_span(NULL, 0);
+
+	if (p->undo_count == p->undo_cap) {
+		p->undo_cap = p->undo_cap ? 2 * p->undo_cap : 16;
+		p->undo = must_have(realloc(p->undo, p->undo_cap * sizeof(*p->undo)));
+	}
+	p->undo[p->undo_count++] = (struct pair_record){
+		.table = record->table,
+		.key = (uint8_t *)(uintptr_t)copy(record->key).data,
+		.value = (uint8_t *)(uintptr_t)copy(value).data,
+		.key_len = record->key.len,
+		.value_len = value.len,
+	};
+}
+
+/* The transaction is over: it happened, or it did not. */
+static void end_transaction(struct pair *p, bool happened)
+{
+	while (p->undo_count) {
+		struct pair_record *u = &p->undo[--p->undo_count];
+
+		if (!happened)
+			set_record(p, &(struct gk_record){ u->table, gk_span(u->key, u->key_len),
+							   gk_span(u->value, u->value_len) });
+		free(u->key);
+		free(u->value);
+	}
+}
+
+static void commit(struct pair *p, const struct gk_record *record)
+{
+	if (p->crash_at > p->events)
+		remember(p, record);
+	set_record(p, record);
 }
 
 static int by_key(const void *a, const void *b)
@@ -211,20 +250,24 @@ static uint64_t hash_of(uint64_t h, struct gk_span bytes)
 	return (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
 }
 
-static void use_nonce(struct pair *p, struct gk_span key, struct gk_span id, struct gk_span piv,
+/* @return true the first time */
+static bool use_nonce(struct pair *p, struct gk_span key, struct gk_span id, struct gk_span piv,
 		      struct gk_span message)
 {
 	uint64_t h = hash_of(hash_of(hash_of(1, key), id), piv) | 1;
 	uint64_t bytes = hash_of(2, message);
 	size_t i = h % NONCES;
+	bool first;
 
 	while (p->nonces[i].key && p->nonces[i].key != h)
 		i = (i + 1) % NONCES;
 	if (p->nonces[i].key && p->nonces[i].bytes != bytes)
 		break_rule(p, "two messages with the same key and nonce", message);
-	if (!p->nonces[i].key && ++p->nonce_count == NONCES / 2)
+	first = !p->nonces[i].key;
+	if (first && ++p->nonce_count == NONCES / 2)
 		break_rule(p, "too many messages for this harness", message);
 	p->nonces[i] = (struct pair_nonce){ h, bytes };
+	return first;
 }
 
 /* material */
@@ -240,7 +283,7 @@ static bool read_group(const struct pair_record *r, struct stored_group *g)
 	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
 	struct gk_span prefix, ms;
 
-	gk_cbor_array_of(&c, 10);
+	gk_cbor_array_of(&c, 14);
 	(void)gk_cbor_uint(&c, UINT32_MAX);
 	g->num = gk_cbor_int(&c);
 	(void)gk_cbor_bool(&c);
@@ -494,6 +537,42 @@ static void take_kdc_reply(struct pair *p, const struct gk_event *event)
 	m->plain = open_reply(p, request->bytes, event->bytes);
 }
 
+/* [form, version, key] */
+static struct gk_span version_in(const struct pair_record *r, int64_t *version)
+{
+	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
+
+	gk_cbor_array_of(&c, 3);
+	(void)gk_cbor_uint(&c, UINT32_MAX);
+	*version = gk_cbor_int(&c);
+	return gk_cbor_bytes(&c);
+}
+
+static void check_tree_key(struct pair *p, const struct pair_record *was,
+			   const struct pair_record *is)
+{
+	int64_t before, now;
+	struct gk_span old = version_in(was, &before), new = version_in(is, &now);
+
+	if (now < before)
+		break_rule(p, "the version of a node goes back", new);
+	if (now == before && !gk_span_equal(old, new))
+		break_rule(p, "two keys of a node under one version", new);
+}
+
+/* [form, num, message]; a newer one may take its place before its copies are sent. */
+static void note_cast(struct pair *p, struct gk_span value)
+{
+	struct gk_cbor c = gk_cbor(value);
+	struct gk_span message;
+
+	gk_cbor_array_of(&c, 3);
+	(void)gk_cbor_uint(&c, UINT32_MAX);
+	(void)gk_cbor_int(&c);
+	message = gk_cbor_bytes(&c);
+	(void)use_nonce(p, gk_span_str("stored"), message, gk_span(NULL, 0), message);
+}
+
 static void take_store(struct pair *p, const struct gk_record *record)
 {
 	struct pair_record *r = find_record(p, record->table, record->key);
@@ -501,6 +580,10 @@ static void take_store(struct pair *p, const struct gk_record *record)
 				   .value_len = record->value.len };
 	struct stored_group was, is;
 
+	if (record->table == GK_TABLE_TREE && r && record->value.len)
+		check_tree_key(p, r, &new);
+	if (record->table == GK_TABLE_CAST && record->value.len)
+		note_cast(p, record->value);
 	if (record->table == GK_TABLE_GROUP && r && read_group(r, &was) && read_group(&new, &is)) {
 		if (is.num < was.num)
 			break_rule(p, "num goes back", record->key);
@@ -510,6 +593,37 @@ static void take_store(struct pair *p, const struct gk_record *record)
 			break_rule(p, "a group changed its Gid prefix", record->key);
 	}
 	commit(p, record);
+}
+
+static void check_cast(struct pair *p, struct gk_span bytes)
+{
+	struct gk_rekeying message;
+	struct gk_coap coap;
+	uint8_t what[4 + 2];
+
+	if (gk_coap_parse(bytes, &coap) || gk_rekeying_read(coap.payload, &message)) {
+		break_rule(p, "a message to the group that nobody can read", bytes);
+		return;
+	}
+	if (message.type != GK_REKEYING)
+		return;
+	memcpy(what, &message.num, 4);
+	memcpy(what + 4, &message.part, 2);
+	(void)use_nonce(p, gk_span_str("cast"), coap.options, gk_span(what, sizeof(what)), bytes);
+	if (use_nonce(p, gk_span_str("stored"), bytes, gk_span(NULL, 0), bytes))
+		break_rule(p, "a message to the group that was never stored", bytes);
+}
+
+static void take_kdc_multicast(struct pair *p, const struct gk_event *event)
+{
+	check_cast(p, event->bytes);
+	for (size_t k = 0; k < p->node_count; k++) {
+		struct pair_message *m = append(p, PAIR_MULTICAST, PAIR_KDC, (int)k, event->bytes);
+
+		m->peer = event->peer;
+		m->exchange.peer = (struct gk_addr){ .port = event->peer.port };
+		m->exchange.token_len = 0;
+	}
 }
 
 static void take_kdc_event(struct pair *p, const struct gk_event *event)
@@ -532,8 +646,11 @@ static void take_kdc_event(struct pair *p, const struct gk_event *event)
 		check_note(p, &event->note);
 		take_note(p, PAIR_KDC, event);
 		break;
-	case GK_EVENT_NONE:
 	case GK_EVENT_MULTICAST:
+		take_kdc_multicast(p, event);
+		break;
+	case GK_EVENT_NONE:
+	case GK_EVENT_CONFIRM:
 		break_rule(p, "an event that a KDC never makes", event->bytes);
 		break;
 	}
@@ -547,7 +664,7 @@ static enum gk_err give_back(struct pair *p)
 {
 	enum gk_err err = GK_OK;
 
-	for (enum gk_table t = GK_TABLE_KDC; !err && t <= GK_TABLE_MEMBER; t++) {
+	for (enum gk_table t = GK_TABLE_KDC; !err && t <= GK_TABLE_CAST; t++) {
 		for (size_t i = 0; !err && i < p->record_count; i++) {
 			const struct pair_record *r = &p->records[i];
 			struct gk_record record = { t, gk_span(r->key, r->key_len),
@@ -563,7 +680,8 @@ static enum gk_err give_back(struct pair *p)
 static enum gk_err start(struct pair *p)
 {
 	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
-					.as_key = gk_span(pair_as_key, sizeof(pair_as_key)) };
+					.as_key = gk_span(pair_as_key, sizeof(pair_as_key)),
+					.rekeying_bps = p->rekeying_bps };
 	enum gk_err err = gk_kdc_new(&p->env, &config, &p->kdc);
 
 	if (err)
@@ -585,17 +703,34 @@ static void stop(struct pair *p)
 	}
 }
 
+/* Before 'event': if that is the first but for STOREs, or a later one, the transaction is done. */
+static void crash(struct pair *p, struct gk_event event, bool acted)
+{
+	bool committed = acted || event.kind != GK_EVENT_STORE;
+
+	do {
+		if (committed && event.kind == GK_EVENT_STORE)
+			take_store(p, &event.record);
+	} while (gk_kdc_event(p->kdc, &event));
+	end_transaction(p, committed);
+}
+
 /* @return false: it crashed on the way */
 static bool drain(struct pair *p)
 {
 	struct gk_event event;
+	bool acted = false;
 
 	while (gk_kdc_event(p->kdc, &event)) {
 		p->events++;
-		if (p->events == p->crash_at)
+		if (p->events == p->crash_at) {
+			crash(p, event, acted);
 			return false;
+		}
+		acted |= event.kind != GK_EVENT_STORE;
 		take_kdc_event(p, &event);
 	}
+	end_transaction(p, true);
 	return true;
 }
 
@@ -672,6 +807,10 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 			m->exchange.peer = p->node[i].addr;
 		}
 		break;
+	case GK_EVENT_CONFIRM:
+		m = append(p, PAIR_CONFIRM, (int)i, PAIR_KDC, event->bytes);
+		m->peer = event->peer;
+		break;
 	case GK_EVENT_NOTE:
 		take_note(p, (int)i, event);
 		break;
@@ -704,6 +843,7 @@ static void make_member(struct pair *p, size_t i)
 		.control_base = gk_span_str(n->base),
 		.kdc = { .port = 5683 },
 		.rejoin_delay_ms = 10000,
+		.point_to_point = n->point_to_point,
 	};
 
 	if (gk_member_new(&n->env, &config, &n->member))
@@ -864,6 +1004,9 @@ static void arrive(struct pair *p, struct pair_message *m)
 			request = p->log[request->again - 1];
 		if (request->kind == PAIR_REQUEST)
 			answer(p, request, m->bytes);
+	} else if (m->kind == PAIR_CONFIRM) {
+		if (p->kdc)
+			pair_drain_kdc(p, gk_kdc_confirmed(p->kdc, m->bytes, p->now));
 	} else if (m->to == PAIR_KDC) {
 		kdc_receive(p, m);
 	} else {
@@ -1090,6 +1233,16 @@ struct gk_group_config pair_config(const char *name)
 
 	gk_group_defaults(&config);
 	config.name = gk_span_str(name);
+	config.rekey.scheme = GK_POINT_TO_POINT;
+	return config;
+}
+
+struct gk_group_config pair_tree_config(const char *name)
+{
+	struct gk_group_config config = pair_config(name);
+
+	config.rekey.scheme = GK_TREE;
+	config.rekey.confirm = GK_CONFIRM_ALL;
 	return config;
 }
 
@@ -1122,6 +1275,7 @@ bool pair_close(struct pair *p)
 	free(p->notes);
 	free(p->records);
 	free(p->nonces);
+	free(p->undo);
 	free((void *)(uintptr_t)p->raw_request.data);
 	fine = !p->broken[0];
 	if (!fine)
@@ -1193,16 +1347,29 @@ struct gk_membership_info pair_info(const struct pair *p, size_t i)
 	return info;
 }
 
-int64_t pair_num(const struct pair *p)
+struct gk_group_info pair_group(const struct pair *p)
 {
 	struct gk_group_info info;
 	size_t at = 0;
 
 	while (gk_kdc_group_next(p->kdc, &at, &info)) {
 		if (gk_span_equal(info.name, gk_span_str(PAIR_LIGHTS)))
-			return info.num;
+			return info;
 	}
-	return -1;
+	return (struct gk_group_info){ .num = -1 };
+}
+
+int64_t pair_num(const struct pair *p)
+{
+	return pair_group(p).num;
+}
+
+bool pair_read_cast(const struct pair_message *m, struct gk_rekeying *message)
+{
+	struct gk_coap coap;
+
+	return m->kind == PAIR_MULTICAST && m->from == PAIR_KDC &&
+	       !gk_coap_parse(m->bytes, &coap) && !gk_rekeying_read(coap.payload, message);
 }
 
 bool pair_agree(const struct pair *p, size_t first, size_t last)
@@ -1419,7 +1586,13 @@ static void put_join(struct gk_buf *buf, struct pair_raw *raw, const char *group
 			  gk_span(nonce, 8));
 	if (gk_sign(&raw->key, gk_buf_span(&pop), sig))
 		abort();
-	gk_put_map(buf, 2 + (monitor ? 0u : 2u) + control);
+	gk_put_map(buf, 2 + (monitor ? 0u : 2u) + control + (raw->tree || raw->scheme.len));
+	if (raw->tree || raw->scheme.len)
+		gk_put_int(buf, GK_PARAM_REKEYING_SCHEME);
+	if (raw->tree)
+		gk_put_int(buf, GK_SCHEME_TREE);
+	else
+		gk_buf_add(buf, raw->scheme);
 	gk_put_int(buf, GK_PARAM_SCOPE);
 	gk_put_bytes(buf, gk_buf_span(&scope));
 	if (!monitor) {
@@ -1488,19 +1661,25 @@ const struct pair_message *pair_raw_asked(const struct pair_raw *raw)
 	return NULL;
 }
 
-void pair_raw_reply(struct pair_raw *raw, const struct pair_message *request, uint8_t code)
+void pair_raw_reply_with(struct pair_raw *raw, const struct pair_message *request,
+			 struct gk_span plain)
 {
 	struct pair_message *m = raw->p->log[request->exchange.id - 1];
-	uint8_t plain_bytes[2048], bytes[128];
-	struct gk_buf plain = gk_buf(plain_bytes, sizeof(plain_bytes));
+	uint8_t request_bytes[2048], bytes[256];
+	struct gk_buf opened = gk_buf(request_bytes, sizeof(request_bytes));
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_oscore_ref ref;
 	bool fresh;
 
-	if (code) {
-		if (gk_oscore_unprotect_request(&raw->ctx, m->bytes, &plain, &ref, &fresh) ||
-		    gk_oscore_protect_response(&raw->ctx, &ref, gk_span(&code, 1), false, &buf))
+	if (plain.len) {
+		if (gk_oscore_unprotect_request(&raw->ctx, m->bytes, &opened, &ref, &fresh) ||
+		    gk_oscore_protect_response(&raw->ctx, &ref, plain, false, &buf))
 			abort();
 	}
 	answer(raw->p, m, gk_buf_span(&buf));
+}
+
+void pair_raw_reply(struct pair_raw *raw, const struct pair_message *request, uint8_t code)
+{
+	pair_raw_reply_with(raw, request, gk_span(&code, code ? 1 : 0));
 }

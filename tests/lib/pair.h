@@ -6,14 +6,16 @@
  * Messages wait in one queue, in the order in which they were sent; a test lets all of them
  * arrive, or one, and says which get lost. A request that gets no answer fails when its time is
  * over. The store keeps what STORE events said, and a KDC can be made anew from it, after any of
- * its events.
+ * its events; those of one call are one transaction, which comes before all that the call does.
  *
  * Whatever a test does, these rules are watched at every event of the KDC (design section 7):
  *   - what a message depends on was stored before it: its association, the block of its Partial
  *     IV, the version of the material in it;
  *   - no two different messages have the same key and nonce, no two keys the same Gid;
  *   - num never goes back;
- *   - nobody is told of a departure that is not stored.
+ *   - nobody is told of a departure that is not stored;
+ *   - a message to a control group is stored before it is sent, and there is one of its num and
+ *     part; a node of the tree has one key of a version.
  * Group messages of members are watched for repeated nonces too. The first breach is kept in
  * 'broken'; pair_close() tells of it, and of memory that was not given back.
  */
@@ -24,6 +26,7 @@
 #include "libgroupkey/crypto.h"
 #include "libgroupkey/groupkey.h"
 #include "libgroupkey/oscore.h"
+#include "libgroupkey/rekeying.h"
 
 #include "tests/lib/env.h"
 
@@ -36,7 +39,8 @@
 enum pair_kind {
 	PAIR_REQUEST,
 	PAIR_REPLY,
-	PAIR_MULTICAST,
+	PAIR_MULTICAST, /* of a member to the group, or of the KDC to a control group */
+	PAIR_CONFIRM,   /* of a member to the KDC */
 };
 
 struct pair_message {
@@ -81,7 +85,8 @@ struct pair_node {
 	char name[16];
 	char base[40];
 	uint8_t seed[32];
-	bool cut; /* nothing reaches it, nothing comes from it */
+	bool cut;            /* nothing reaches it, nothing comes from it */
+	bool point_to_point; /* when it is made (anew), it does not announce the tree */
 };
 
 struct pair_nonce;
@@ -102,12 +107,15 @@ struct pair {
 	size_t note_count, note_cap;
 	struct pair_record *records;
 	size_t record_count, record_cap;
+	struct pair_record *undo; /* what the STOREs of the KDC's present call took the place of */
+	size_t undo_count, undo_cap;
 	size_t probes; /* PROBE events */
 	struct gk_addr probed;
 	/* false: lost */
 	bool (*pass)(struct pair *p, const struct pair_message *m);
-	void *ctx;       /* for 'pass' */
-	size_t events;   /* of the KDC, so far */
+	void *ctx;             /* for 'pass' */
+	size_t events;         /* of the KDC, so far */
+	uint32_t rekeying_bps; /* of the KDC, from its next start on */
 	size_t crash_at; /* it crashes before it carries out this one; the first is 1; 0: never */
 	unsigned life;   /* counts the KDC's */
 	bool manual_restart; /* leave a dead KDC to the test: 'kdc' is NULL then */
@@ -135,8 +143,10 @@ void pair_open(struct pair *p, uint64_t seed);
 bool pair_close(struct pair *p);
 /** Serve a group, now and after each restart. NULL: PAIR_LIGHTS with the defaults. */
 enum gk_err pair_serve(struct pair *p, const struct gk_group_config *config);
-/** A configuration with the defaults. @param name  lasts as long as the pair */
+/** A configuration with the defaults, but point-to-point. @param name  lasts as long as the pair */
 struct gk_group_config pair_config(const char *name);
+/** ... with the tree, in which all confirm. */
+struct gk_group_config pair_tree_config(const char *name);
 /** A member with a token for all groups and these roles, which did nothing yet. @return its index
  */
 size_t pair_add(struct pair *p, uint32_t roles);
@@ -192,6 +202,10 @@ struct gk_membership_info pair_info(const struct pair *p, size_t i);
 int64_t pair_num(const struct pair *p);
 /** @return true if the members first..last have one common num, the KDC's, and all are in */
 bool pair_agree(const struct pair *p, size_t first, size_t last);
+/** What the KDC shows of PAIR_LIGHTS. */
+struct gk_group_info pair_group(const struct pair *p);
+/** Read a message of the KDC to the group; 'message' borrows from 'm'. @return false: it is none */
+bool pair_read_cast(const struct pair_message *m, struct gk_rekeying *message);
 /** What the KDC shows of a member, by its name. @return false: it is no member */
 bool pair_shown(const struct pair *p, const char *group, const char *name,
 		struct gk_member_info *info);
@@ -225,6 +239,8 @@ struct pair_raw {
 	char node[24];         /* node name, from the newest join */
 	char group[72];
 	uint8_t cnonce; /* of the newest join, repeated 8 times */
+	bool tree;      /* its joins announce the scheme "tree"; it does nothing else about it */
+	struct gk_span scheme; /* in place of that: an encoded item as rekeying_scheme */
 };
 
 /** Provision a client for groups, which PAIR_LIGHTS alone is if 'groups' is NULL. */
@@ -255,6 +271,9 @@ uint8_t pair_raw_get(struct pair_raw *raw, uint8_t method, const char *path);
 uint8_t pair_raw_again(struct pair_raw *raw, bool same_exchange);
 /** Answer a request of the KDC to this client. @param code  0: none came in time */
 void pair_raw_reply(struct pair_raw *raw, const struct pair_message *request, uint8_t code);
+/** ... with code, options and payload. */
+void pair_raw_reply_with(struct pair_raw *raw, const struct pair_message *request,
+			 struct gk_span plain);
 /** The newest request of the KDC to this client that is still open, or NULL. */
 const struct pair_message *pair_raw_asked(const struct pair_raw *raw);
 

@@ -68,9 +68,24 @@ static char *printed(const struct gw_conf *conf)
 	return text;
 }
 
+static void assert_same_rekeying(const struct gk_rekey_config *got,
+				 const struct gk_rekey_config *want)
+{
+	assert_int_equal(got->scheme, want->scheme);
+	assert_int_equal(got->confirm, want->confirm);
+	assert_int_equal(got->repeat, want->repeat);
+	assert_int_equal(got->repeat_ms, want->repeat_ms);
+	assert_memory_equal(got->control_group.ip, want->control_group.ip, 16);
+	assert_int_equal(got->control_group.port, want->control_group.port);
+	assert_int_equal(got->control_group.scope, 0);
+	assert_int_equal(got->beacon_min_s, want->beacon_min_s);
+	assert_int_equal(got->beacon_max_s, want->beacon_max_s);
+}
+
 static void assert_same_settings(const struct gk_group_config *got,
 				 const struct gk_group_config *want)
 {
+	assert_int_equal(got->mode, want->mode);
 	assert_int_equal(got->sign_alg, want->sign_alg);
 	assert_int_equal(got->rekey_on_join, want->rekey_on_join);
 	assert_int_equal(got->period_s, want->period_s);
@@ -83,6 +98,7 @@ static void assert_same_settings(const struct gk_group_config *got,
 	assert_int_equal(got->presence.probe_wait_s, want->presence.probe_wait_s);
 	assert_int_equal(got->presence.grace_s, want->presence.grace_s);
 	assert_int_equal(got->presence.evict, want->presence.evict);
+	assert_same_rekeying(&got->rekey, &want->rekey);
 }
 
 static void defaults_of_a_group_are_those_of_the_library(void **state)
@@ -94,9 +110,163 @@ static void defaults_of_a_group_are_those_of_the_library(void **state)
 	gk_group_defaults(&want);
 	assert_int_equal(conf.group_count, 1);
 	assert_same_settings(&conf.groups[0].core, &want);
-	assert_int_equal(conf.groups[0].mode, GW_MODE_GROUP);
-	assert_int_equal(conf.groups[0].scheme, GW_SCHEME_POINT_TO_POINT);
 	gw_conf_free(&conf);
+}
+
+static void groups_are_rekeyed_by_the_tree_unless_told_otherwise(void **state)
+{
+	static const struct gk_rekey_config want = {
+		.scheme = GK_TREE,
+		.confirm = GK_CONFIRM_AUTO,
+		.repeat = 2,
+		.repeat_ms = 1000,
+		.control_group = { .ip = { 0xff, 0x03, [15] = 0xfd }, .port = 5686 },
+		.beacon_min_s = 0,
+		.beacon_max_s = 3600,
+	};
+	struct gw_conf conf;
+	(void)state;
+	must_parse(SMALLEST, &conf);
+	assert_same_rekeying(&conf.groups[0].core.rekey, &want);
+	gw_conf_free(&conf);
+}
+
+static void words_mean_what_the_library_means_by_them(void **state)
+{
+	static const struct {
+		const char *option;
+		enum gk_scheme scheme;
+		enum gk_confirm confirm;
+	} rows[] = {
+		{ "scheme = \"tree\"", GK_TREE, GK_CONFIRM_AUTO },
+		{ "scheme = \"point-to-point\"", GK_POINT_TO_POINT, GK_CONFIRM_AUTO },
+		{ "confirm = \"auto\"", GK_TREE, GK_CONFIRM_AUTO },
+		{ "confirm = \"all\"", GK_TREE, GK_CONFIRM_ALL },
+		{ "confirm = \"implicit\"", GK_TREE, GK_CONFIRM_IMPLICIT },
+		{ "confirm = \"none\"", GK_TREE, GK_CONFIRM_NONE },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[128];
+		struct gw_conf conf;
+		snprintf(text, sizeof(text),
+			 "interface = \"i\"; groups = ( { name = \"g\"; rekey = { %s; }; } );",
+			 rows[i].option);
+		must_parse(text, &conf);
+		assert_int_equal(conf.groups[0].core.rekey.scheme, rows[i].scheme);
+		assert_int_equal(conf.groups[0].core.rekey.confirm, rows[i].confirm);
+		gw_conf_free(&conf);
+	}
+}
+
+static void rekeying_gets_its_share_of_the_link(void **state)
+{
+	static const struct {
+		const char *link;
+		uint32_t bps;
+	} rows[] = {
+		{ "", 62500 }, // a quarter of 250 kbit/s
+		{ "link = { rate_kbps = 1; share_percent = 1; };", 10 },
+		{ "link = { rate_kbps = 20; };", 5000 },
+		{ "link = { share_percent = 100; };", 250000 },
+		{ "link = { rate_kbps = 1000000; share_percent = 100; };", 1000000000 },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[256];
+		struct gw_conf conf;
+		snprintf(text, sizeof(text), "%s%s", SMALLEST, rows[i].link);
+		must_parse(text, &conf);
+		assert_int_equal(conf.rekeying_bps, rows[i].bps);
+		gw_conf_free(&conf);
+	}
+}
+
+static void messages_to_the_group_have_an_address_that_leaves_this_machine(void **state)
+{
+	static const struct {
+		const char *address;
+		bool fits;
+	} rows[] = {
+		{ "[ff02::fd]:1", true },
+		{ "[ff03::fd]:65535", true },
+		{ "[ff0e::fd]:5686", true },
+		{ "[ff12:0:0:1::fd]:5686", true }, // transient
+		{ "[ff00::fd]:5686", false },      // reserved scopes
+		{ "[ff0f::fd]:5686", false },
+		{ "[ff01::fd]:5686", false }, // of an interface
+		{ "[fd03::fd]:5686", false }, // no multicast
+		{ "[ff03::fd]:0", false },
+		{ "[ff03::fd]", false },
+		{ "[ff03::fd]:65536", false },
+		{ "ff03::fd", false },
+		{ "[ff02::fd%lo]:5686", false }, // 'interface' it is
+		{ "", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[160];
+		struct gw_conf conf;
+		snprintf(
+			text, sizeof(text),
+			"interface = \"i\"; groups = ( { name = \"g\"; rekey = { address = \"%s\"; "
+			"}; } );",
+			rows[i].address);
+		if (rows[i].fits) {
+			must_parse(text, &conf);
+			assert_string_equal(conf.groups[0].address, rows[i].address);
+			gw_conf_free(&conf);
+		} else {
+			must_fail(text, "groups[0].rekey.address: must be an IPv6 multicast");
+		}
+	}
+}
+
+/* Libcoap has the other. Where the option is not in the file, its place is named all the same. */
+static void the_control_group_has_a_port_of_its_own(void **state)
+{
+#define LISTEN(port) "interface = \"i\"; listen = \"[fe80::1%nope]:" port "\"; "
+	static const char why[] = "groups[0].rekey.address: must have another port than 'listen'";
+	struct gw_conf conf;
+	(void)state;
+	must_fail(LISTEN("5686") "groups = ( { name = \"g\"; } );", why);
+	must_fail(LISTEN("5686") "groups = ( { name = \"g\"; rekey = { }; } );", why);
+	must_fail(LISTEN("7") "groups = ( { name = \"g\"; rekey = { address = \"[ff02::1]:7\"; }; "
+			      "} );",
+		  why);
+	// Nobody sends from it.
+	must_parse(LISTEN("5686") "groups = ( { name = \"g\"; rekey = { scheme = "
+				  "\"point-to-point\"; }; } );",
+		   &conf);
+	gw_conf_free(&conf);
+}
+
+static void beacons_become_rarer_and_not_more_frequent(void **state)
+{
+	static const struct {
+		const char *rekey;
+		bool fits;
+	} rows[] = {
+		{ "beacon_min_s = 0; beacon_max_s = 1;", true },
+		{ "beacon_min_s = 60; beacon_max_s = 60;", true },
+		{ "beacon_min_s = 3600;", true },
+		{ "beacon_min_s = 61; beacon_max_s = 60;", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[160];
+		struct gw_conf conf;
+		snprintf(text, sizeof(text),
+			 "interface = \"i\"; groups = ( { name = \"g\"; rekey = { %s }; } );",
+			 rows[i].rekey);
+		if (rows[i].fits) {
+			must_parse(text, &conf);
+			gw_conf_free(&conf);
+		} else {
+			must_fail(text, "x:1: groups[0].rekey.beacon_max_s: must be at least "
+					"beacon_min_s");
+		}
+	}
 }
 
 static void defaults_of_the_daemon_are_as_documented(void **state)
@@ -105,6 +275,8 @@ static void defaults_of_the_daemon_are_as_documented(void **state)
 	(void)state;
 	must_parse(SMALLEST, &conf);
 	assert_string_equal(conf.interface, "lowpan0");
+	assert_int_equal(conf.rate_kbps, 250);
+	assert_int_equal(conf.share_percent, 25);
 	assert_string_equal(conf.listen, "[::]:5683");
 	assert_string_equal(conf.state_dir, "/etc/gatewayd/state");
 	assert_string_equal(conf.control, "/run/gatewayd.sock");
@@ -132,6 +304,7 @@ static void the_key_of_the_as_is_in_the_directory_of_the_state(void **state)
 static void every_option_reaches_its_field(void **state)
 {
 	static const struct gk_group_config want = {
+		.mode = GK_MODE_PAIRWISE,
 		.sign_alg = GK_ALG_ES256,
 		.rekey_on_join = false,
 		.period_s = 101,
@@ -139,20 +312,33 @@ static void every_option_reaches_its_field(void **state)
 		.in_flight = 13,
 		.stale_sets = 14,
 		.members_max = 105,
+		.rekey = { GK_POINT_TO_POINT,
+			   GK_CONFIRM_NONE,
+			   3,
+			   111,
+			   { { 0xff, 0x15, [15] = 1 }, 112, 0 },
+			   113,
+			   114 },
 		.presence = { 106, 7, 8, 109, false },
 	};
 	struct gw_conf conf;
 	(void)state;
-	must_parse("interface = \"i\"; listen = \"[::1]:1\"; state_dir = \"/s\"; "
+	must_parse("interface = \"i\"; link = { rate_kbps = 115; share_percent = 16; }; listen = "
+		   "\"[::1]:1\"; state_dir = \"/s\"; "
 		   "control = \"/c\"; log_level = \"debug\"; log = \"syslog\"; audience = \"a\"; "
 		   "as = { key_file = \"/k\"; public_key_file = \"/p\"; issuer = \"n\"; }; "
-		   "groups = ( { name = \"x\"; }, { name = \"g\"; sign_alg = \"ES256\"; "
-		   "members_max = 105; rekey = { on_join = false; period_s = 101; "
+		   "groups = ( { name = \"x\"; }, { name = \"g\"; mode = \"pairwise\"; "
+		   "sign_alg = \"ES256\"; "
+		   "members_max = 105; rekey = { scheme = \"point-to-point\"; confirm = \"none\"; "
+		   "repeat = 3; repeat_ms = 111; address = \"[ff15::1]:112\"; "
+		   "beacon_min_s = 113; beacon_max_s = 114; on_join = false; period_s = 101; "
 		   "coalesce_ms = 102; in_flight = 13; stale_sets = 14; }; "
 		   "presence = { check_interval_s = 106; probes = 7; probe_wait_s = 8; "
 		   "grace_s = 109; evict = false; }; } );",
 		   &conf);
 	assert_string_equal(conf.interface, "i");
+	assert_int_equal(conf.rate_kbps, 115);
+	assert_int_equal(conf.share_percent, 16);
 	assert_string_equal(conf.listen, "[::1]:1");
 	assert_string_equal(conf.state_dir, "/s");
 	assert_string_equal(conf.control, "/c");
@@ -191,6 +377,7 @@ struct nest {
 };
 
 static const struct nest top = { "", "" };
+static const struct nest in_link = { "link = { ", " };" };
 static const struct nest in_as = { "as = { ", " };" };
 static const struct nest in_group = { "groups = ( { ", " } );" };
 static const struct nest in_rekey = { "groups = ( { rekey = { ", " }; } );" };
@@ -202,9 +389,8 @@ static const struct nest *nest_of(const struct gw_option *option)
 		const char *name;
 		const struct nest *nest;
 	} rows[] = {
-		{ "as", &in_as },
-		{ "groups", &in_group },
-		{ "rekey", &in_rekey },
+		{ "link", &in_link },         { "as", &in_as },
+		{ "groups", &in_group },      { "rekey", &in_rekey },
 		{ "presence", &in_presence },
 	};
 
@@ -248,7 +434,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 29);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 38);
 }
 
 // Every number of a table at its smallest or at its largest.
@@ -275,9 +461,11 @@ static void the_library_takes_what_is_allowed_here(void **state)
 	assert_int_equal(gk_global_init(&env), GK_OK);
 	for (int largest = 0; largest < 2; largest++) {
 		char text[1024] = "interface = \"i\"; groups = ( { name = \"g\"; ";
-		struct gk_kdc_config config = { gk_span_str("gatewayd"),
-						hex_span("000102030405060708090a0b0c0d0e0f"),
-						gk_span(NULL, 0), gk_span(NULL, 0) };
+		struct gk_kdc_config config = {
+			.audience = gk_span_str("gatewayd"),
+			.as_key = hex_span("000102030405060708090a0b0c0d0e0f"),
+			.rekeying_bps = largest ? 1000000000 : 10,
+		};
 		struct gk_kdc *kdc;
 		struct gw_conf conf;
 		append_bounds(text, gw_group_options, largest);
@@ -485,6 +673,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_of_a_group_are_those_of_the_library),
+		cmocka_unit_test(groups_are_rekeyed_by_the_tree_unless_told_otherwise),
+		cmocka_unit_test(words_mean_what_the_library_means_by_them),
+		cmocka_unit_test(rekeying_gets_its_share_of_the_link),
+		cmocka_unit_test(messages_to_the_group_have_an_address_that_leaves_this_machine),
+		cmocka_unit_test(the_control_group_has_a_port_of_its_own),
+		cmocka_unit_test(beacons_become_rarer_and_not_more_frequent),
 		cmocka_unit_test(defaults_of_the_daemon_are_as_documented),
 		cmocka_unit_test(the_key_of_the_as_is_in_the_directory_of_the_state),
 		cmocka_unit_test(every_option_reaches_its_field),

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,14 +15,16 @@
 
 #include "io/group.h"
 #include "io/loop.h"
+#include "libgroupkey/numbers.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/netns.h"
 
 static bool in_namespace;
 static struct gk_addr left, right; // two ends of one wire, in one namespace
 
-#define PORT      5685
-#define HEARD_MAX 32
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PORT         5685
+#define HEARD_MAX    32
 
 /** A member of a group, and what it heard. */
 struct listener {
@@ -51,14 +54,29 @@ static struct gk_addr group_on(uint32_t scope, uint8_t second_byte)
 	};
 }
 
-static struct listener *join(uint32_t scope, uint8_t second_byte)
+static struct listener *open_as(enum io_group_role role, uint32_t scope, uint8_t second_byte)
 {
 	struct gk_addr addr = group_on(scope, second_byte);
 	struct listener *l = calloc(1, sizeof(*l));
 
 	assert_non_null(l);
-	assert_int_equal(io_group_open(&l->group, &addr, on_message, l), 0);
+	assert_int_equal(io_group_open(&l->group, role, &addr, on_message, l), 0);
 	return l;
+}
+
+static struct listener *join(uint32_t scope, uint8_t second_byte)
+{
+	return open_as(IO_GROUP_MEMBER, scope, second_byte);
+}
+
+static struct listener *join_control(uint32_t scope, uint8_t second_byte)
+{
+	return open_as(IO_GROUP_CONTROL_MEMBER, scope, second_byte);
+}
+
+static struct listener *open_kdc(uint32_t scope, uint8_t second_byte)
+{
+	return open_as(IO_GROUP_CONTROL_SENDER, scope, second_byte);
 }
 
 static void leave(struct listener *l)
@@ -145,17 +163,28 @@ static void each_datagram_has_its_own_id_and_token(void **state)
 
 static void the_other_interface_is_another_group(void **state)
 {
+	static const struct {
+		enum io_group_role sender, member;
+	} rows[] = {
+		{ IO_GROUP_MEMBER, IO_GROUP_MEMBER },
+		{ IO_GROUP_CONTROL_SENDER, IO_GROUP_CONTROL_MEMBER },
+	};
+
 	(void)state;
 	need_namespace(__func__);
-	struct listener *sender = join(left.scope, 3), *other = join(1, 3);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct listener *sender = open_as(rows[i].sender, left.scope, 3);
+		struct listener *other = open_as(rows[i].member, 1, 3);
 
-	// The same address on 'lo'; the kernel itself does not ask on which interface one joined.
-	assert_int_equal(io_group_send(sender->group, hex_span("02 ff 01")), 0);
-	hear(other, 1, 100);
-	assert_int_equal(other->count, 0);
-	assert_int_equal(io_group_dropped(other->group), 0);
-	leave(sender);
-	leave(other);
+		// The same address on 'lo'; the kernel itself does not ask on which interface one
+		// joined.
+		assert_int_equal(io_group_send(sender->group, hex_span("02 ff 01")), 0);
+		hear(other, 1, 100);
+		assert_int_equal(other->count, 0);
+		assert_int_equal(io_group_dropped(other->group), 0);
+		leave(sender);
+		leave(other);
+	}
 }
 
 static void the_unicast_port_keeps_its_datagrams(void **state)
@@ -187,10 +216,9 @@ static void the_unicast_port_keeps_its_datagrams(void **state)
 	}
 }
 
-static void send_bytes(struct gk_span bytes)
+static void send_bytes(const struct gk_addr *addr, struct gk_span bytes)
 {
-	struct gk_addr addr = group_on(left.scope, 2);
-	struct sockaddr_in6 to = io_addr_to_sockaddr(&addr);
+	struct sockaddr_in6 to = io_addr_to_sockaddr(addr);
 	int fd = socket(AF_INET6, SOCK_DGRAM, 0);
 
 	assert_true(fd >= 0);
@@ -199,51 +227,115 @@ static void send_bytes(struct gk_span bytes)
 	close(fd);
 }
 
+static const char *const malformed[] = {
+	"",                                        // nothing
+	"52",                                      // truncated at each byte of the header and token
+	"5202",                                    //
+	"520212",                                  //
+	"52021234",                                //
+	"52021234aa",                              //
+	"50021234 ff",                             // a marker and nothing behind it
+	"50021234 b5 61",                          // an option cut short
+	"50021234 f0",                             // reserved option delta
+	"50021234 0f",                             // reserved option length
+	"500212",                                  // and without a token
+	"50001234",                                // empty
+	"50211234",                                // code class 1
+	"10021234",                                // version 0
+	"90021234",                                // version 2
+	"d0021234",                                // version 3
+	"59021234 010203040506070809",             // token length 9
+	"5f021234 010203040506070809101112131415", // and 15
+	"70001234",                                // a reset
+};
+
+// Each is dropped, counted and not handed out.
+static void drops(struct listener *l, const struct gk_addr *to, struct gk_span datagram,
+		  const char *row)
+{
+	uint64_t before = io_group_dropped(l->group);
+	size_t taken = l->count;
+
+	send_bytes(to, datagram);
+	for (int tries = 0; tries < 100 && io_group_dropped(l->group) == before; tries++)
+		hear(l, taken + 1, 10);
+	if (l->count > taken || io_group_dropped(l->group) != before + 1)
+		fail_msg("%s: %zu taken, %d dropped", row, l->count - taken,
+			 (int)(io_group_dropped(l->group) - before));
+}
+
+static void drops_rows(struct listener *l, const struct gk_addr *to, uint8_t code,
+		       const char *const *rows, size_t count)
+{
+	static uint8_t large[IO_GROUP_DATAGRAM_MAX + 1] = { 0x50, 0, 0x12, 0x34, 0xff };
+
+	for (size_t i = 0; i < COUNT(malformed); i++)
+		drops(l, to, hex_span(malformed[i]), malformed[i]);
+	for (size_t i = 0; i < count; i++)
+		drops(l, to, hex_span(rows[i]), rows[i]);
+	large[1] = code;
+	drops(l, to, gk_span(large, sizeof(large)), "one byte too many");
+}
+
 static void malformed_datagrams_are_dropped_and_counted(void **state)
 {
 	static const char *const rows[] = {
-		"",                            // nothing
-		"52",                          // truncated at each byte of the header and token
-		"5202",                        //
-		"520212",                      //
-		"52021234",                    //
-		"52021234aa",                  //
-		"50021234 ff",                 // a marker and nothing behind it
-		"50021234 b5 61",              // an option cut short
-		"50021234 f0",                 // reserved option delta
-		"50021234 0f",                 // reserved option length
-		"500212",                      // and without a token
-		"42021234 aabb",               // confirmable
-		"62021234 aabb",               // an acknowledgement
-		"70001234",                    // a reset
-		"50001234",                    // empty
-		"50451234",                    // a response
-		"50211234",                    // code class 1
-		"10021234",                    // version 0
-		"90021234",                    // version 2
-		"d0021234",                    // version 3
-		"59021234 010203040506070809", // token length 9
-		"5f021234 010203040506070809101112131415", // and 15
+		"42021234 aabb", // confirmable
+		"62021234 aabb", // an acknowledgement
+		"50451234",      // a response
 	};
-	static uint8_t large[1500] = { 0x50, 0x02, 0x12, 0x34, 0xff };
+	struct gk_addr group = group_on(left.scope, 2);
 	struct listener *l;
 
 	(void)state;
 	need_namespace(__func__);
 	l = join(right.scope, 2);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		send_bytes(hex_span(rows[i]));
-		hear(l, 1, 0);
-		for (int tries = 0; tries < 100 && io_group_dropped(l->group) < i + 1; tries++)
-			hear(l, 1, 10);
-		if (l->count > 0 || io_group_dropped(l->group) != i + 1)
-			fail_msg("%s: %zu taken, %d dropped", rows[i], l->count,
-				 (int)io_group_dropped(l->group));
-	}
+	drops_rows(l, &group, GK_COAP_POST, rows, COUNT(rows));
+	leave(l);
+}
 
-	send_bytes(gk_span(large, 1213)); // one more than header, longest token and message
-	hear(l, 1, 100);
-	assert_int_equal(io_group_dropped(l->group), sizeof(rows) / sizeof(rows[0]) + 1);
+static void a_member_of_a_control_group_takes_requests_without_token(void **state)
+{
+	static const char *const rows[] = {
+		"40021234",      // confirmable
+		"60021234",      // an acknowledgement
+		"50441234",      // a response
+		"52021234 aabb", // with a token
+	};
+	struct gk_addr group = group_on(left.scope, 2);
+	struct listener *l;
+
+	(void)state;
+	need_namespace(__func__);
+	l = join_control(right.scope, 2);
+	drops_rows(l, &group, GK_COAP_POST, rows, COUNT(rows));
+	send_bytes(&group, hex_span("50021234 ff00"));
+	hear(l, 1, 1000);
+	assert_int_equal(l->count, 1);
+	leave(l);
+}
+
+static void a_sender_takes_answers_without_token(void **state)
+{
+	static const char *const rows[] = {
+		"40441234",      // confirmable
+		"60441234",      // an acknowledgement
+		"50021234",      // a request
+		"50841234",      // an error of the client
+		"50a01234",      // and of the server
+		"52441234 aabb", // with a token
+	};
+	struct gk_addr here = left;
+	struct listener *l;
+
+	(void)state;
+	need_namespace(__func__);
+	here.port = PORT;
+	l = open_kdc(left.scope, 2);
+	drops_rows(l, &here, GK_COAP_CHANGED, rows, COUNT(rows));
+	send_bytes(&here, hex_span("50441234 ff00"));
+	hear(l, 1, 1000);
+	assert_int_equal(l->count, 1);
 	leave(l);
 }
 
@@ -256,13 +348,14 @@ static void what_is_barely_well_formed_is_taken(void **state)
 		{ "501fffff ff00", "1fff00", "" },
 		{ "580512340102030405060708 90", "0590", "0102030405060708" },
 	};
+	struct gk_addr group = group_on(left.scope, 2);
 	struct listener *l;
 
 	(void)state;
 	need_namespace(__func__);
 	l = join(right.scope, 2);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		send_bytes(hex_span(rows[i].datagram));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		send_bytes(&group, hex_span(rows[i].datagram));
 		hear(l, i + 1, 1000);
 		assert_int_equal(l->count, i + 1);
 		assert_hex_equal(l->heard[i].message, rows[i].message);
@@ -276,71 +369,269 @@ static void what_is_barely_well_formed_is_taken(void **state)
 	leave(l);
 }
 
-static void unusable_messages_are_not_sent(void **state)
+static void what_is_too_large_or_no_request_is_not_sent(void **state)
 {
-	static uint8_t large[1201] = { 0x02, 0xff };
-	struct listener *sender, *there;
+	static uint8_t large[IO_GROUP_DATAGRAM_MAX + 1] = { 0x02, 0xff };
+	static const struct {
+		enum io_group_role role, receiver;
+		size_t message_max;
+	} rows[] = {
+		{ IO_GROUP_MEMBER, IO_GROUP_MEMBER, IO_GROUP_DATAGRAM_MAX - 7 },
+		{ IO_GROUP_CONTROL_SENDER, IO_GROUP_CONTROL_MEMBER, IO_GROUP_DATAGRAM_MAX - 3 },
+	};
 
 	(void)state;
 	need_namespace(__func__);
-	sender = join(left.scope, 2);
-	there = join(right.scope, 2);
-	assert_int_equal(io_group_send(sender->group, gk_span(large, 1201)), -EMSGSIZE);
-	assert_int_equal(io_group_send(sender->group, hex_span("")), -EINVAL);
-	assert_int_equal(io_group_send(sender->group, hex_span("02 ff")), -EINVAL);
-	assert_int_equal(io_group_send(sender->group, hex_span("00")), -EINVAL);
-	assert_int_equal(io_group_send(sender->group, hex_span("45")), -EINVAL);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct listener *sender = open_as(rows[i].role, left.scope, 2);
+		struct listener *there = open_as(rows[i].receiver, right.scope, 2);
+		struct io_group *group = sender->group;
+		size_t max = rows[i].message_max;
 
-	assert_int_equal(io_group_send(sender->group, gk_span(large, 1200)), 0);
-	hear(there, 1, 1000);
-	hear(there, 2, 50);
-	assert_int_equal(there->count, 1);
-	assert_int_equal(there->heard[0].message.len, 1200);
-	leave(sender);
-	leave(there);
+		assert_int_equal(io_group_send(group, gk_span(large, max + 1)), -EMSGSIZE);
+		assert_int_equal(io_group_send(group, hex_span("")), -EINVAL);
+		assert_int_equal(io_group_send(group, hex_span("02 ff")), -EINVAL);
+		assert_int_equal(io_group_send(group, hex_span("00")), -EINVAL);
+		assert_int_equal(io_group_send(group, hex_span("44")), -EINVAL);
+
+		assert_int_equal(io_group_send(group, gk_span(large, max)), 0);
+		hear(there, 1, 1000);
+		hear(there, 2, 50);
+		assert_int_equal(there->count, 1);
+		assert_int_equal(there->heard[0].message.len, max);
+		leave(sender);
+		leave(there);
+	}
+}
+
+static void each_role_sends_what_is_its_own(void **state)
+{
+	struct gk_addr group = group_on(left.scope, 3), other_port = group, here = left;
+	struct listener *member, *control, *kdc;
+
+	(void)state;
+	need_namespace(__func__);
+	here.port = PORT;
+	other_port.port++;
+	member = join(left.scope, 2);
+	control = join_control(left.scope, 2);
+	kdc = open_kdc(left.scope, 2);
+	assert_int_equal(io_group_send(control->group, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_send_to(member->group, &group, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_send_to(control->group, &group, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_send_to(kdc->group, &other_port, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_send_to(kdc->group, &here, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_send_to(kdc->group, &group, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer(kdc->group, &here, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &group, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, hex_span("84")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, hex_span("44ff")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, hex_span("44")), 0);
+	assert_int_equal(io_group_answer(member->group, &here, hex_span("44")), 0);
+	hear(kdc, 2, 1000);
+	assert_int_equal(kdc->count, 2);
+	leave(member);
+	leave(control);
+	leave(kdc);
+}
+
+// What the KDC sends reaches the members on its own machine and elsewhere, and their answers it.
+static void asks_and_is_answered(struct listener *kdc, struct listener *here,
+				 struct listener *there)
+{
+	struct listener *members[] = { here, there };
+	struct gk_addr from[] = { left, right };
+
+	assert_int_equal(io_group_send(kdc->group, hex_span("02 c2 0105 ff 00")), 0);
+	for (size_t i = 0; i < COUNT(members); i++) {
+		struct gk_exchange *exchange = &members[i]->heard[0].exchange;
+
+		hear(members[i], 1, 1000);
+		hear(members[i], 2, 20);
+		assert_int_equal(members[i]->count, 1);
+		assert_hex_equal(members[i]->heard[0].message, "02c20105ff00");
+		assert_int_equal(exchange->token_len, 0);
+		assert_int_equal(exchange->peer.port, PORT);
+		assert_memory_equal(exchange->peer.ip, left.ip, 16);
+		assert_int_equal(
+			io_group_answer(members[i]->group, &exchange->peer, hex_span("44 ff 0a")),
+			0);
+
+		hear(kdc, i + 1, 1000);
+		hear(kdc, i + 2, 20);
+		assert_int_equal(kdc->count, i + 1);
+		assert_hex_equal(kdc->heard[i].message, "44ff0a");
+		assert_int_equal(kdc->heard[i].exchange.token_len, 0);
+		assert_int_equal(kdc->heard[i].exchange.peer.port, PORT);
+		assert_memory_equal(kdc->heard[i].exchange.peer.ip, from[i].ip, 16);
+		assert_int_equal(members[i]->count, 1);
+	}
+	assert_int_equal(io_group_dropped(kdc->group), 0);
+	assert_int_equal(io_group_dropped(here->group), 0);
+	assert_int_equal(io_group_dropped(there->group), 0);
+}
+
+static void answers_reach_the_kdc_and_nobody_else(void **state)
+{
+	(void)state;
+	need_namespace(__func__);
+	// Whoever was bound to the port last.
+	for (int first = 0; first < 2; first++)
+		for (size_t i = 0; i < sizeof(scopes); i++) {
+			struct listener *kdc = first ? open_kdc(left.scope, scopes[i]) : NULL;
+			struct listener *here = join_control(left.scope, scopes[i]);
+			struct listener *there = join_control(right.scope, scopes[i]);
+
+			if (!kdc)
+				kdc = open_kdc(left.scope, scopes[i]);
+			asks_and_is_answered(kdc, here, there);
+			leave(kdc);
+			leave(here);
+			leave(there);
+		}
+}
+
+static void the_kdc_takes_answers_on_its_own_interface(void **state)
+{
+	(void)state;
+	need_namespace(__func__);
+	// Two of them at one port of one machine: Linux hands a datagram to one socket.
+	for (int turn = 0; turn < 2; turn++) {
+		struct listener *first = open_kdc(turn ? left.scope : right.scope, 3);
+		struct listener *second = open_kdc(turn ? right.scope : left.scope, 3);
+		struct listener *on_left = turn ? first : second, *on_right = turn ? second : first;
+		struct gk_addr here = left;
+
+		here.port = PORT;
+		send_bytes(&here, hex_span("50441234"));
+		hear(on_left, 1, 1000);
+		hear(on_right, 1, 50);
+		assert_int_equal(on_left->count, 1);
+		assert_int_equal(on_right->count, 0);
+		assert_int_equal(io_group_dropped(on_right->group), 0);
+		leave(first);
+		leave(second);
+	}
+}
+
+static void one_sender_serves_several_groups(void **state)
+{
+	// On its own interface, whatever the scope says.
+	const uint32_t said[] = { 0, left.scope, right.scope };
+	struct gk_addr other = group_on(right.scope, 2);
+	struct listener *kdc, *in_first, *in_other;
+
+	(void)state;
+	need_namespace(__func__);
+	other.ip[15] = 0x77;
+	kdc = open_kdc(left.scope, 2);
+	in_first = join_control(right.scope, 2);
+	in_other = calloc(1, sizeof(*in_other));
+	assert_non_null(in_other);
+	assert_int_equal(io_group_open(&in_other->group, IO_GROUP_CONTROL_MEMBER, &other,
+				       on_message, in_other),
+			 0);
+	for (size_t i = 0; i < COUNT(said); i++) {
+		other.scope = said[i];
+		assert_int_equal(io_group_send_to(kdc->group, &other, hex_span("02 ff 01")), 0);
+		hear(in_other, i + 1, 1000);
+		hear(in_first, 1, 50);
+		assert_int_equal(in_other->count, i + 1);
+		assert_memory_equal(in_other->heard[i].exchange.peer.ip, left.ip, 16);
+		assert_int_equal(in_first->count, 0);
+	}
+	leave(kdc);
+	leave(in_first);
+	leave(in_other);
+}
+
+// Has anybody in this namespace joined ff03::fd there?
+static bool anybody_joined(uint32_t interface)
+{
+	FILE *file = fopen("/proc/self/net/igmp6", "re");
+	char group[33];
+	unsigned index;
+	bool found = false;
+
+	assert_non_null(file);
+	while (!found && fscanf(file, "%u %*s %32s %*[^\n]", &index, group) == 2)
+		found = index == interface &&
+			strcmp(group, "ff0300000000000000000000000000fd") == 0;
+	fclose(file);
+	return found;
+}
+
+static void a_sender_is_in_no_group(void **state)
+{
+	struct listener *l;
+
+	(void)state;
+	need_namespace(__func__);
+	l = open_kdc(left.scope, 3);
+	assert_false(anybody_joined(left.scope));
+	leave(l);
+	l = join_control(left.scope, 3);
+	assert_true(anybody_joined(left.scope));
+	leave(l);
+	assert_false(anybody_joined(left.scope));
+}
+
+// A socket in a group that shows with how many hops left something came.
+static int open_hops(const struct gk_addr *group)
+{
+	struct sockaddr_in6 local = io_addr_to_sockaddr(group);
+	struct ipv6_mreq mreq = { .ipv6mr_multiaddr = local.sin6_addr,
+				  .ipv6mr_interface = group->scope };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), on = 1;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
+	assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq, sizeof(mreq)), 0);
+	return fd;
+}
+
+static int receive_hops(int fd)
+{
+	union {
+		struct cmsghdr aligned;
+		uint8_t bytes[64];
+	} control;
+	uint8_t bytes[64];
+	struct iovec iov = { bytes, sizeof(bytes) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+	int hops;
+
+	assert_true(recvmsg(fd, &msg, 0) > 0);
+	assert_non_null(CMSG_FIRSTHDR(&msg));
+	memcpy(&hops, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(hops));
+	return hops;
 }
 
 static void hop_limits_fit_the_scope(void **state)
 {
-	struct listener *sender;
-	int fd, on = 1;
+	struct listener *kdc;
 
 	(void)state;
 	need_namespace(__func__);
+	kdc = open_kdc(left.scope, 3); // sends to groups of any scope in turn
 	for (size_t i = 0; i < sizeof(scopes); i++) {
-		struct gk_addr addr = group_on(right.scope, scopes[i]);
-		struct sockaddr_in6 local = io_addr_to_sockaddr(&addr);
-		struct ipv6_mreq mreq = { .ipv6mr_multiaddr = local.sin6_addr,
-					  .ipv6mr_interface = right.scope };
-		union {
-			struct cmsghdr aligned;
-			uint8_t bytes[64];
-		} control;
-		uint8_t bytes[64];
-		struct iovec iov = { bytes, sizeof(bytes) };
-		struct msghdr msg = { .msg_iov = &iov,
-				      .msg_iovlen = 1,
-				      .msg_control = &control,
-				      .msg_controllen = sizeof(control) };
-		int hops;
+		struct listener *sender = join(left.scope, scopes[i]);
+		struct gk_addr group = group_on(right.scope, scopes[i]);
+		int fd = open_hops(&group), want = (scopes[i] & 0x0f) <= 2 ? 1 : 64;
 
-		fd = socket(AF_INET6, SOCK_DGRAM, 0);
-		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
-		assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof(on)),
-				 0);
-		assert_int_equal(bind(fd, (struct sockaddr *)&local, sizeof(local)), 0);
-		assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &mreq, sizeof(mreq)),
-				 0);
-
-		sender = join(left.scope, scopes[i]);
 		assert_int_equal(io_group_send(sender->group, hex_span("02")), 0);
-		assert_true(recvmsg(fd, &msg, 0) > 0);
-		assert_non_null(CMSG_FIRSTHDR(&msg));
-		memcpy(&hops, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(hops));
-		assert_int_equal(hops, (scopes[i] & 0x0f) <= 2 ? 1 : 64);
+		assert_int_equal(receive_hops(fd), want);
+		assert_int_equal(io_group_send_to(kdc->group, &group, hex_span("02")), 0);
+		assert_int_equal(receive_hops(fd), want);
 		leave(sender);
 		close(fd);
 	}
+	leave(kdc);
 }
 
 static void what_is_no_group_is_refused(void **state)
@@ -352,10 +643,14 @@ static void what_is_no_group_is_refused(void **state)
 
 	(void)state;
 	no_port.port = 0;
-	assert_int_equal(io_group_open(&group, &unicast, on_message, NULL), -EINVAL);
-	assert_int_equal(io_group_open(&group, &no_scope, on_message, NULL), -EINVAL);
-	assert_int_equal(io_group_open(&group, &no_port, on_message, NULL), -EINVAL);
-	assert_int_equal(io_group_open(&group, &no_interface, on_message, NULL), -ENODEV);
+	assert_int_equal(io_group_open(&group, IO_GROUP_MEMBER, &unicast, on_message, NULL),
+			 -EINVAL);
+	assert_int_equal(io_group_open(&group, IO_GROUP_MEMBER, &no_scope, on_message, NULL),
+			 -EINVAL);
+	assert_int_equal(io_group_open(&group, IO_GROUP_MEMBER, &no_port, on_message, NULL),
+			 -EINVAL);
+	assert_int_equal(io_group_open(&group, IO_GROUP_MEMBER, &no_interface, on_message, NULL),
+			 -ENODEV);
 	assert_null(group);
 	io_group_close(NULL);
 }
@@ -369,7 +664,14 @@ int main(void)
 		cmocka_unit_test(the_unicast_port_keeps_its_datagrams),
 		cmocka_unit_test(malformed_datagrams_are_dropped_and_counted),
 		cmocka_unit_test(what_is_barely_well_formed_is_taken),
-		cmocka_unit_test(unusable_messages_are_not_sent),
+		cmocka_unit_test(a_member_of_a_control_group_takes_requests_without_token),
+		cmocka_unit_test(a_sender_takes_answers_without_token),
+		cmocka_unit_test(what_is_too_large_or_no_request_is_not_sent),
+		cmocka_unit_test(each_role_sends_what_is_its_own),
+		cmocka_unit_test(answers_reach_the_kdc_and_nobody_else),
+		cmocka_unit_test(the_kdc_takes_answers_on_its_own_interface),
+		cmocka_unit_test(one_sender_serves_several_groups),
+		cmocka_unit_test(a_sender_is_in_no_group),
 		cmocka_unit_test(hop_limits_fit_the_scope),
 		cmocka_unit_test(what_is_no_group_is_refused),
 	};

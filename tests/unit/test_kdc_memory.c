@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -27,12 +28,23 @@ static void try_evict(struct pair *p, const char *name)
 					       p->now));
 }
 
+/* A member that has forgotten everything joins again. */
+static void come_back(struct pair *p, size_t i, bool point_to_point)
+{
+	p->node[i].point_to_point = point_to_point;
+	pair_reset(p, i);
+	if (pair_join(p, i, PAIR_LIGHTS, 6))
+		abort();
+	pair_advance(p, 20000);
+}
+
 /* Every kind of request and event that the KDC knows, and a restart. */
 static void play(struct pair *p)
 {
 	struct pair_raw raw;
 
 	pair_raw_open(&raw, p, 1, "raw1", NULL, &all, 1);
+	raw.tree = true;
 	for (size_t i = 0; i < 3; i++) {
 		pair_join_all(p, 1);
 		pair_advance(p, 10000);
@@ -57,6 +69,8 @@ static void play(struct pair *p)
 	p->node[1].cut = true;
 	pair_advance(p, 80000); // parked deliveries, timers
 	pair_join_all(p, 1);
+	come_back(p, 2, true);
+	come_back(p, 2, false);
 	pair_advance(p, 150000);
 }
 
@@ -65,11 +79,13 @@ static bool ends_well(struct pair *p)
 	struct gk_member_info info;
 
 	return !p->broken[0] && pair_agree(p, 2, 3) && !pair_info(p, 0).joined &&
-	       !pair_shown(p, PAIR_LIGHTS, "node1", &info);
+	       !pair_shown(p, PAIR_LIGHTS, "node1", &info) &&
+	       (pair_group(p).scheme != GK_TREE || pair_group(p).in_tree == 2);
 }
 
 /* @return how many calls of its kind the story made */
-static unsigned play_with(unsigned fail_alloc, unsigned fail_random)
+static unsigned play_with(const struct gk_group_config *config, unsigned fail_alloc,
+			  unsigned fail_random)
 {
 	static struct pair p;
 	unsigned calls;
@@ -80,10 +96,10 @@ static unsigned play_with(unsigned fail_alloc, unsigned fail_random)
 		test_env_fail_alloc(&p.kdc_env, fail_alloc);
 	test_env_fail_random(&p.kdc_env, fail_random);
 	calls = fail_alloc ? p.kdc_env.allocs : p.kdc_env.randoms;
-	err = pair_serve(&p, NULL);
+	err = pair_serve(&p, config);
 	if (err) { // refused, and nothing changed
 		assert_true(err == GK_ERR_NO_MEMORY || err == GK_ERR_ENTROPY);
-		assert_int_equal(pair_serve(&p, NULL), GK_OK);
+		assert_int_equal(pair_serve(&p, config), GK_OK);
 	}
 	play(&p);
 	if (!ends_well(&p))
@@ -94,33 +110,52 @@ static unsigned play_with(unsigned fail_alloc, unsigned fail_random)
 	return calls;
 }
 
+static struct gk_group_config point_to_point(void)
+{
+	return pair_config(PAIR_LIGHTS);
+}
+
+static struct gk_group_config tree(void)
+{
+	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
+
+	config.rekey.beacon_min_s = 60;
+	return config;
+}
+
 static void no_failed_allocation_does_harm(void **state)
 {
-	(void)state;
-	for (unsigned n = 1, calls = play_with(1u << 30, 0); n <= calls; n++)
-		play_with(n, 0);
+	struct gk_group_config (*const *make)(void) = *state;
+	struct gk_group_config config = (*make)();
+
+	for (unsigned n = 1, calls = play_with(&config, 1u << 30, 0); n <= calls; n++)
+		play_with(&config, n, 0);
 }
 
 static void no_lack_of_entropy_does_harm(void **state)
 {
-	(void)state;
-	for (unsigned n = 1, calls = play_with(0, 1u << 30); n <= calls; n++)
-		play_with(0, n);
+	struct gk_group_config (*const *make)(void) = *state;
+	struct gk_group_config config = (*make)();
+
+	for (unsigned n = 1, calls = play_with(&config, 0, 1u << 30); n <= calls; n++)
+		play_with(&config, 0, n);
 }
 
 static void a_kdc_without_memory_says_so_and_gives_out_nothing(void **state)
 {
+	struct gk_group_config (*const *make)(void) = *state;
+	struct gk_group_config config = (*make)();
 	static struct pair p;
 	struct pair_raw raw;
 	unsigned told = 0;
 
-	(void)state;
 	for (unsigned n = 1; n < 40; n++) {
 		struct gk_event event;
 
 		pair_open(&p, 8);
-		assert_int_equal(pair_serve(&p, NULL), GK_OK);
+		assert_int_equal(pair_serve(&p, &config), GK_OK);
 		pair_raw_open(&raw, &p, 1, "raw1", NULL, &all, 1);
+		raw.tree = true;
 		pair_raw_join(&raw, PAIR_LIGHTS, 6, true);
 		test_env_fail_alloc(&p.kdc_env, n);
 		p.last = gk_kdc_rekey(p.kdc, gk_span_str(PAIR_LIGHTS), p.now);
@@ -171,10 +206,15 @@ static void a_kdc_that_cannot_be_made_leaves_nothing(void **state)
 
 int main(void)
 {
+	static struct gk_group_config (*schemes[])(void) = { point_to_point, tree };
+#define OF_SCHEME(name, i) cmocka_unit_test_prestate(name, &schemes[i])
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_failed_allocation_does_harm),
-		cmocka_unit_test(no_lack_of_entropy_does_harm),
-		cmocka_unit_test(a_kdc_without_memory_says_so_and_gives_out_nothing),
+		OF_SCHEME(no_failed_allocation_does_harm, 0),
+		OF_SCHEME(no_lack_of_entropy_does_harm, 0),
+		OF_SCHEME(a_kdc_without_memory_says_so_and_gives_out_nothing, 0),
+		OF_SCHEME(no_failed_allocation_does_harm, 1),
+		OF_SCHEME(no_lack_of_entropy_does_harm, 1),
+		OF_SCHEME(a_kdc_without_memory_says_so_and_gives_out_nothing, 1),
 		cmocka_unit_test(a_kdc_that_cannot_be_made_leaves_nothing),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);

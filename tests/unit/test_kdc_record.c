@@ -27,6 +27,16 @@ static int open_pair(void **state)
 	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
 }
 
+static int open_tree(void **state)
+{
+	static struct pair p;
+	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
+
+	pair_open(&p, 5);
+	*state = &p;
+	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
+}
+
 static int close_pair(void **state)
 {
 	return pair_close(*state) ? 0 : 1;
@@ -80,26 +90,50 @@ static bool is_fine_after(struct pair *p)
 	return pair_heard(p, 3, "again") == 1 && pair_heard(p, 1, "again") == 0;
 }
 
-static void a_crash_before_any_event_loses_nothing_that_was_said(void **state)
+/* The next rekeying comes to all of the tree by one message. */
+static bool is_fine_in_tree(struct pair *p)
+{
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	pair_advance(p, 10000);
+	return !p->broken[0] && pair_agree(p, 2, 3) && pair_group(p).in_tree == 2 &&
+	       pair_group(p).rekeying.unicast == 0 &&
+	       pair_note(p, 2, GK_NOTE_REKEYED)->via == GK_VIA_MULTICAST &&
+	       pair_note(p, 3, GK_NOTE_REKEYED)->via == GK_VIA_MULTICAST;
+}
+
+/* @return the number of events of the story */
+static size_t play_until(const struct gk_group_config *config, size_t crash_at)
 {
 	static struct pair p;
 	size_t events;
 
-	(void)state;
 	pair_open(&p, 6);
-	pair_serve(&p, NULL);
+	p.crash_at = crash_at;
+	assert_int_equal(pair_serve(&p, config), GK_OK);
 	play(&p);
 	events = p.events;
-	assert_true(is_fine_after(&p));
+	if (!is_fine_after(&p) || (config->rekey.scheme == GK_TREE && !is_fine_in_tree(&p)))
+		fail_msg("crash before event %zu: %s", crash_at, p.broken);
 	assert_true(pair_close(&p));
-	for (size_t n = 1; n <= events; n++) {
-		pair_open(&p, 6);
-		p.crash_at = n;
-		assert_int_equal(pair_serve(&p, NULL), GK_OK);
-		play(&p);
-		if (!is_fine_after(&p))
-			fail_msg("crash before event %zu of %zu: %s", n, events, p.broken);
-		assert_true(pair_close(&p));
+	return events;
+}
+
+static void a_crash_before_any_event_loses_nothing_that_was_said(void **state)
+{
+	struct gk_group_config configs[] = {
+		pair_config(PAIR_LIGHTS),
+		pair_tree_config(PAIR_LIGHTS),
+		pair_tree_config(PAIR_LIGHTS),
+	};
+
+	(void)state;
+	configs[2].rekey.confirm = GK_CONFIRM_IMPLICIT;
+	configs[2].rekey.beacon_min_s = 10;
+	for (size_t i = 0; i < ROWS(configs); i++) {
+		size_t events = play_until(&configs[i], 0);
+
+		for (size_t n = 1; n <= events; n++)
+			play_until(&configs[i], n);
 	}
 }
 
@@ -313,8 +347,10 @@ static struct gk_kdc *new_kdc(struct test_env *t, struct gk_env *env)
 	return kdc;
 }
 
-/* Give back all records, one of them changed; if that is accepted, live with it for a while. */
-static enum gk_err restore_with(struct pair *p, size_t which, struct gk_span value)
+/* Give back all records, one of them changed, or left out if it has no key; if that is accepted,
+ * live with it for a while. */
+static enum gk_err restore_as(struct pair *p, size_t which, struct gk_span key,
+			      struct gk_span value)
 {
 	struct test_env t;
 	struct gk_env env;
@@ -323,18 +359,21 @@ static enum gk_err restore_with(struct pair *p, size_t which, struct gk_span val
 	struct gk_now later = { { p->now.mono.ms + 400000 }, { p->now.utc.s + 400 } };
 	struct gk_event event;
 
-	for (enum gk_table table = GK_TABLE_KDC; !err && table <= GK_TABLE_MEMBER; table++) {
+	for (enum gk_table table = GK_TABLE_KDC; !err && table <= GK_TABLE_CAST; table++) {
 		for (size_t i = 0; !err && i < p->record_count; i++) {
 			const struct pair_record *r = &p->records[i];
 			struct gk_record record = { table, gk_span(r->key, r->key_len),
-						    i == which ? value
-							       : gk_span(r->value, r->value_len) };
+						    gk_span(r->value, r->value_len) };
 
-			if (r->table == table)
+			if (i == which)
+				record = (struct gk_record){ table, key, value };
+			if (r->table == table && record.key.len)
 				err = gk_kdc_restore(kdc, &record, p->now);
 		}
 	}
-	if (!err && !gk_kdc_add_group(kdc, &p->config[0], p->now)) {
+	if (!err)
+		err = gk_kdc_add_group(kdc, &p->config[0], p->now);
+	if (!err) {
 		(void)!gk_kdc_expire(kdc, p->now);
 		(void)!gk_kdc_evict(kdc, gk_span_str(PAIR_LIGHTS), gk_span_str("node0"), p->now);
 		(void)!gk_kdc_expire(kdc, later);
@@ -344,6 +383,13 @@ static enum gk_err restore_with(struct pair *p, size_t which, struct gk_span val
 	gk_kdc_free(kdc);
 	assert_int_equal(t.blocks, 0);
 	return err;
+}
+
+static enum gk_err restore_with(struct pair *p, size_t which, struct gk_span value)
+{
+	const struct pair_record *r = &p->records[which];
+
+	return restore_as(p, which, gk_span(r->key, r->key_len), value);
 }
 
 static void a_record_cut_at_any_byte_is_an_error(void **state)
@@ -402,16 +448,16 @@ static void a_record_that_fits_no_other_is_an_error(void **state)
 	struct gk_env env;
 	struct gk_kdc *kdc = new_kdc(&t, &env);
 
-	pair_join_all(p, 1);
+	pair_join_all(p, 2);
 	for (size_t i = 0; i < p->record_count; i++) {
 		const struct pair_record *r = &p->records[i];
 		struct gk_record record = { r->table, gk_span(r->key, r->key_len),
 					    gk_span(r->value, r->value_len) };
 
-		if (r->table == GK_TABLE_MEMBER) // neither group nor client is there
+		if (r->table >= GK_TABLE_MEMBER) // neither group nor client is there
 			assert_int_equal(gk_kdc_restore(kdc, &record, p->now), GK_ERR_UNKNOWN);
 	}
-	for (enum gk_table table = GK_TABLE_CLIENT; table <= GK_TABLE_MEMBER; table++) {
+	for (enum gk_table table = GK_TABLE_CLIENT; table <= GK_TABLE_CAST; table++) {
 		for (size_t i = 0; i < p->record_count; i++) {
 			const struct pair_record *r = &p->records[i];
 			struct gk_record record = { r->table, gk_span(r->key, r->key_len),
@@ -429,9 +475,158 @@ static void a_record_that_fits_no_other_is_an_error(void **state)
 	assert_int_equal(t.blocks, 0);
 }
 
+/* records of the tree */
+
+static const struct pair_record *record_of(const struct pair *p, enum gk_table table, size_t nth)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		if (p->records[i].table == table && nth-- == 0)
+			return &p->records[i];
+	}
+	fail_msg("no such record");
+	return NULL;
+}
+
+static void a_tree_without_one_of_its_keys_is_refused(void **state)
+{
+	struct pair *p = *state;
+	size_t refused = 0;
+
+	pair_join_all(p, 5);
+	pair_advance(p, 10000);
+	for (size_t i = 0; i < p->record_count; i++) {
+		if (p->records[i].table != GK_TABLE_TREE)
+			continue;
+		assert_int_equal(restore_as(p, i, gk_span(NULL, 0), gk_span(NULL, 0)),
+				 GK_ERR_MALFORMED);
+		refused++;
+	}
+	assert_int_equal(refused, 5 + 3 + 2 + 1);
+}
+
+static void a_key_at_a_name_that_is_none_is_refused(void **state)
+{
+	static const char *const names[] = {
+		"000008", // of eight leaves, the ninth
+		"000100", "010004",   "020002", "030001", "040000", "110000", "ff0000", // hardly
+		"0000",   "00000000", "", // of another length
+		"000000", "000001",       // another's, so that there are two
+	};
+	struct pair *p = *state;
+	const struct pair_record *r;
+
+	pair_join_all(p, 5);
+	r = record_of(p, GK_TABLE_TREE, 3);
+	for (size_t i = 0; i < ROWS(names); i++) {
+		uint8_t bytes[80];
+		struct gk_buf key = gk_buf(bytes, sizeof(bytes));
+
+		gk_buf_add(&key, gk_span(r->key, r->key_len - 3));
+		gk_buf_add(&key, hex_span(names[i]));
+		if (!restore_as(p, (size_t)(r - p->records), gk_buf_span(&key),
+				gk_span(r->value, r->value_len)))
+			fail_msg("row %zu: accepted", i);
+	}
+}
+
+static void a_version_that_the_group_has_not_had_is_refused(void **state)
+{
+	struct pair *p = *state;
+	const struct pair_record *r;
+
+	pair_join_all(p, 5);
+	r = record_of(p, GK_TABLE_TREE, 3);
+	for (int64_t more = 0; more < 2; more++) {
+		uint8_t bytes[64];
+		struct gk_buf value = gk_buf(bytes, sizeof(bytes));
+
+		gk_put_array(&value, 3);
+		gk_put_uint(&value, 2);
+		gk_put_int(&value, pair_num(p) + more);
+		gk_put_bytes(&value, gk_span("sixteen bytes...", 16));
+		assert_int_equal(restore_with(p, (size_t)(r - p->records), gk_buf_span(&value)),
+				 more ? GK_ERR_RANGE : GK_OK);
+	}
+}
+
+/* A message's record, with a num and under a part of the test's own. */
+static enum gk_err restore_message(struct pair *p, size_t which, int64_t num, struct gk_span part)
+{
+	const struct pair_record *r = &p->records[which];
+	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
+	uint8_t key_bytes[80], bytes[1400];
+	struct gk_buf key = gk_buf(key_bytes, sizeof(key_bytes));
+	struct gk_buf value = gk_buf(bytes, sizeof(bytes));
+
+	gk_cbor_array_of(&c, 3);
+	gk_put_array(&value, 3);
+	gk_put_uint(&value, gk_cbor_uint(&c, 9));
+	(void)gk_cbor_int(&c);
+	gk_put_int(&value, num);
+	gk_put_bytes(&value, gk_cbor_bytes(&c));
+	gk_buf_add(&key, gk_span(r->key, r->key_len - 2));
+	gk_buf_add(&key, part);
+	return restore_as(p, which, gk_buf_span(&key), gk_buf_span(&value));
+}
+
+static void a_message_in_one_part_is_of_its_version(void **state)
+{
+	static const uint8_t part[2] = { 0, 0 };
+	struct pair *p = *state;
+	size_t which;
+
+	pair_join_all(p, 2);
+	which = (size_t)(record_of(p, GK_TABLE_CAST, 0) - p->records);
+	for (int64_t more = -1; more < 2; more++)
+		assert_int_equal(restore_message(p, which, pair_num(p) + more, gk_span(part, 2)),
+				 more ? GK_ERR_RANGE : GK_OK);
+}
+
+static void a_message_that_is_not_what_its_record_says_is_refused(void **state)
+{
+	struct pair *p = *state;
+	static struct pair_raw raw[90];
+	size_t parts = 0;
+
+	for (unsigned i = 0; i < ROWS(raw); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "raw%u", i);
+		pair_raw_open(&raw[i], p, i + 1, name, NULL, &all, 1);
+		raw[i].tree = true;
+		assert_int_equal(pair_raw_join(&raw[i], PAIR_LIGHTS, 6, false), GK_COAP_CREATED);
+	}
+	for (unsigned i = 0; i < ROWS(raw); i += 2) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "raw%u", i);
+		evict(p, name);
+	}
+	pair_advance(p, 500);
+	for (size_t i = 0; i < p->record_count; i++) {
+		struct gk_span part = gk_span(p->records[i].key + p->records[i].key_len - 2, 2);
+		uint8_t other[2] = { 0, !part.data[1] };
+
+		if (p->records[i].table != GK_TABLE_CAST)
+			continue;
+		parts++;
+		assert_int_equal(restore_message(p, i, pair_num(p), part), GK_OK);
+		assert_int_equal(restore_message(p, i, pair_num(p) - 1, part), GK_ERR_RANGE);
+		assert_int_equal(restore_message(p, i, pair_num(p) + 1, part), GK_ERR_RANGE);
+		assert_int_equal(restore_message(p, i, pair_num(p), gk_span(other, 2)),
+				 GK_ERR_RANGE);
+		assert_int_equal(restore_message(p, i, pair_num(p), gk_span(other, 1)),
+				 GK_ERR_RANGE);
+		assert_int_equal(restore_as(p, i, gk_span(NULL, 0), gk_span(NULL, 0)),
+				 GK_ERR_MALFORMED);
+	}
+	assert_true(parts > 1);
+}
+
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, close_pair)
 	const struct CMUnitTest tests[] = {
 		RULE(a_crash_before_any_event_loses_nothing_that_was_said),
 		RULE(a_restart_at_any_time_repeats_no_nonce),
@@ -445,6 +640,16 @@ int main(void)
 		RULE(a_record_cut_at_any_byte_is_an_error),
 		RULE(a_record_with_any_byte_changed_does_no_harm),
 		RULE(a_record_that_fits_no_other_is_an_error),
+		IN_TREE(a_departure_before_a_restart_is_followed_by_a_rekeying),
+		IN_TREE(everything_about_a_member_is_restored),
+		IN_TREE(a_record_cut_at_any_byte_is_an_error),
+		IN_TREE(a_record_with_any_byte_changed_does_no_harm),
+		IN_TREE(a_record_that_fits_no_other_is_an_error),
+		IN_TREE(a_tree_without_one_of_its_keys_is_refused),
+		IN_TREE(a_key_at_a_name_that_is_none_is_refused),
+		IN_TREE(a_version_that_the_group_has_not_had_is_refused),
+		IN_TREE(a_message_in_one_part_is_of_its_version),
+		IN_TREE(a_message_that_is_not_what_its_record_says_is_refused),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }

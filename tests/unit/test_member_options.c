@@ -50,6 +50,7 @@ static void a_bundle_is_enough(void **state)
 	assert_int_equal(options.port, 5683);
 	assert_hex_equal(gk_span(options.address.ip, 16), ALL_COAP_NODES);
 	assert_int_equal(options.address.port, 5685);
+	assert_false(options.point_to_point);
 	assert_false(options.debug);
 }
 
@@ -59,7 +60,8 @@ static void every_option_is_taken(void **state)
 	(void)state;
 
 	must_read("-b lamp -g lights -g meters -k [fd00::1]:5699 -i lowpan0 -d "
-		  "--roles responder,requester --state dir --port 0 --group-address [ff05::1]:99",
+		  "--roles responder,requester --state dir --port 0 --group-address [ff05::1]:99 "
+		  "--point-to-point",
 		  &options);
 	assert_int_equal(options.group_count, 2);
 	assert_string_equal(options.groups[0], "lights");
@@ -70,6 +72,7 @@ static void every_option_is_taken(void **state)
 	assert_string_equal(options.state, "dir");
 	assert_int_equal(options.port, 0);
 	assert_int_equal(options.address.port, 99);
+	assert_true(options.point_to_point);
 	assert_true(options.debug);
 }
 

@@ -13,8 +13,9 @@
 #include <cmocka.h>
 
 /*
- * A KDC that says what a script says, and a world that writes down what is done: "S" an event that
- * is to be stored, any other letter one that is to be carried out. "[..]" is a commit in the log.
+ * A KDC that says what a script says, and a world that writes down what is done: a capital is an
+ * event that is to be stored, a letter a request to be sent, a digit a message to a group. "[..]"
+ * is a commit in the log.
  */
 struct world {
 	const char *script;
@@ -46,6 +47,8 @@ static bool take(void *ctx, struct gk_event *event)
 		event->record.key = gk_span(&world->scratch, 1);
 	} else {
 		event->bytes = gk_span(&world->scratch, 1);
+		if (letter <= '9')
+			event->kind = GK_EVENT_MULTICAST;
 	}
 	return true;
 }
@@ -127,6 +130,21 @@ static void all_is_stored_in_one_commit_before_anything_is_sent(void **state)
 	}
 }
 
+/* Whoever hears it has a number that the KDC must not give out again. */
+static void a_message_to_a_group_waits_for_its_record(void **state)
+{
+	struct setup *setup = *state;
+
+	setup->world.commit_result = -ENOSPC;
+	say(setup, "1AB2a");
+	assert_false(flush(setup, 0));
+	assert_string_equal(setup->world.log, "(AB)");
+	setup->world.commit_result = 0;
+	say(setup, "");
+	assert_true(flush(setup, 1000));
+	assert_string_equal(setup->world.log, "(AB)[AB]12a");
+}
+
 static void nothing_is_sent_while_a_commit_fails(void **state)
 {
 	struct setup *setup = *state;
@@ -190,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_is_stored_in_one_commit_before_anything_is_sent),
+		TEST(a_message_to_a_group_waits_for_its_record),
 		TEST(nothing_is_sent_while_a_commit_fails),
 		TEST(a_failed_commit_is_tried_once_a_second),
 		TEST(what_waited_is_stored_and_sent_in_order),

@@ -286,6 +286,24 @@ static const char *content(struct gw_store *store)
 	return text;
 }
 
+/* What is expected, in which order; 'at' counts what has come. */
+struct listing {
+	const struct gk_record *records;
+	const size_t *order;
+	size_t at;
+};
+
+static int compare_record(void *ctx, const struct gk_record *got)
+{
+	struct listing *listing = ctx;
+	const struct gk_record *want = &listing->records[listing->order[listing->at++]];
+
+	assert_int_equal(got->table, want->table);
+	assert_true(gk_span_equal(got->key, want->key));
+	assert_true(gk_span_equal(got->value, want->value));
+	return 0;
+}
+
 #define BEFORE "1 =kdc;3 lights=num 1;4 lights/a=present;"
 #define AFTER  "1 =kdc;3 lights=num 2;4 lights/b=present;"
 
@@ -378,6 +396,33 @@ static void records_come_back_in_order_of_table_and_key(void **state)
 	make_store();
 	struct gw_store *store = open_store();
 	assert_string_equal(content(store), BEFORE);
+	gw_store_close(store);
+}
+
+#define KEYED(text) gk_span((text), sizeof(text) - 1)
+
+// Group name, 0, level, index; group name, 0, part: these have zeros, and order by their bytes.
+static void trees_and_their_messages_come_after_members_and_in_order(void **state)
+{
+	static const uint8_t cast[1400] = { 0x58, [1399] = 0xff };
+	const struct gk_record records[] = {
+		{ GK_TABLE_CAST, KEYED("g\0\0\1"), gk_span(cast, sizeof(cast)) },
+		{ GK_TABLE_CAST, KEYED("g\0\0\0"), gk_span_str("first part") },
+		{ GK_TABLE_TREE, KEYED("g\0\1\0\0"), gk_span_str("above") },
+		{ GK_TABLE_TREE, KEYED("g\0\0\1\0"), gk_span_str("leaf 256") },
+		{ GK_TABLE_TREE, KEYED("g\0\0\0\xff"), gk_span_str("leaf 255") },
+		{ GK_TABLE_TREE, KEYED("g-\0\0\0\0"), gk_span_str("of another group") },
+		{ GK_TABLE_MEMBER, KEYED("z\0z"), gk_span_str("member") },
+	};
+	static const size_t order[] = { 6, 4, 3, 2, 5, 1, 0 };
+	struct listing listing = { records, order, 0 };
+	(void)state;
+	struct gw_store *store = open_store();
+	assert_int_equal(gw_store_commit(store, records, 7), 0);
+	gw_store_close(store);
+	store = open_store();
+	assert_int_equal(gw_store_load(store, compare_record, &listing), 0);
+	assert_int_equal(listing.at, 7);
 	gw_store_close(store);
 }
 
@@ -804,12 +849,14 @@ static void a_foreign_database_is_refused_and_left_alone(void **state)
 	run_sql("INSERT INTO t VALUES(2)");
 }
 
-static void a_newer_version_is_refused(void **state)
+static void another_version_is_refused(void **state)
 {
 	(void)state;
 	make_store();
-	run_sql("PRAGMA user_version=2");
-	assert_refused(-EPROTO, "user_version 2, not 1");
+	run_sql("PRAGMA user_version=3");
+	assert_refused(-EPROTO, "user_version 3, not 2; move it away to begin anew");
+	run_sql("PRAGMA user_version=1");
+	assert_refused(-EPROTO, "user_version 1, not 2; move it away to begin anew");
 }
 
 static void tables_that_are_not_ours_are_refused(void **state)
@@ -972,6 +1019,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(records_come_back_in_order_of_table_and_key),
+		TEST(trees_and_their_messages_come_after_members_and_in_order),
 		TEST(a_record_replaces_and_an_empty_one_deletes),
 		TEST(of_one_key_in_a_batch_the_last_record_counts),
 		TEST(a_batch_of_none_is_no_work),
@@ -992,7 +1040,7 @@ int main(void)
 		TEST(nobody_enters_while_another_starts),
 		TEST(what_an_unfinished_start_left_is_made_anew),
 		TEST(a_foreign_database_is_refused_and_left_alone),
-		TEST(a_newer_version_is_refused),
+		TEST(another_version_is_refused),
 		TEST(tables_that_are_not_ours_are_refused),
 		TEST(text_in_the_place_of_the_store_is_refused),
 		TEST(an_empty_file_is_damage),

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * Where messages to groups leave, and their confirmations arrive: a socket for each port of a
+ * control group, on our interface, which may go and come back as another.
+ */
+#ifndef GW_MULTICAST_H
+#define GW_MULTICAST_H
+
+#include "io/group.h"
+#include "io/loop.h"
+
+struct gw_sender;
+
+/** Fields are its own. */
+struct gw_multicast {
+	struct io_loop *loop;
+	io_group_message_fn *handler;
+	void *ctx;
+	struct gw_sender *senders; /* one to a port */
+	size_t count;
+};
+
+/**
+ * Begin without sockets.
+ * @param loop     borrowed, as 'ctx' is
+ * @param handler  is called for each confirmation
+ */
+void gw_multicast_init(struct gw_multicast *multicast, struct io_loop *loop,
+		       io_group_message_fn *handler, void *ctx);
+/** A control group is to be served. Groups with the same port share a socket. @return 0; -ENOMEM */
+GK_MUST_CHECK int gw_multicast_add(struct gw_multicast *multicast, const struct gk_addr *group);
+/** Close everything. */
+void gw_multicast_free(struct gw_multicast *multicast);
+
+/** The interface is there, by this index: open on it what is not open there yet. */
+void gw_multicast_move(struct gw_multicast *multicast, int ifindex);
+/**
+ * Send to a control group that was added.
+ *
+ * What fails is said in the log once, and once more when it works again. It is not tried again
+ * here: a message to a group may get lost on its way as well, and the KDC makes up for it.
+ *
+ * @param ifindex  of our interface now; 0: it is not there
+ */
+void gw_multicast_send(struct gw_multicast *multicast, int ifindex, const struct gk_addr *group,
+		       struct gk_span message);
+
+#endif

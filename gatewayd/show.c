@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/show.h"
+#include "io/addr.h"
+#include "io/utf8.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/numbers.h"
+#include <inttypes.h>
+#include <string.h>
+
+/*
+ * Words
+ */
+
+static const char *const scheme_names[] = {
+	[GK_POINT_TO_POINT] = "point-to-point",
+	[GK_TREE] = "tree",
+};
+
+static const char *const presence_names[] = {
+	[GK_PRESENT] = "present",
+	[GK_SUSPECT] = "suspect",
+	[GK_ABSENT] = "absent",
+};
+
+static const char *const delivery_names[] = {
+	[GK_DELIVERY_CONFIRMED] = "confirmed",
+	[GK_DELIVERY_UNICAST] = "unicast",
+	[GK_DELIVERY_PARKED] = "parked",
+	[GK_DELIVERY_MULTICAST] = "multicast",
+};
+
+static const struct {
+	uint32_t bit;
+	const char *name;
+} roles[] = {
+	{ GK_ROLE_REQUESTER, "requester" },
+	{ GK_ROLE_RESPONDER, "responder" },
+	{ GK_ROLE_MONITOR, "monitor" },
+	{ GK_ROLE_VERIFIER, "verifier" },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const mode_names[] = {
+	[GK_MODE_GROUP] = "group",
+	[GK_MODE_PAIRWISE] = "pairwise",
+};
+
+static const char *alg_name(int sign_alg)
+{
+	return sign_alg == GK_ALG_EDDSA ? "EdDSA" : "ES256";
+}
+
+static int64_t seconds_since(int64_t mono_ms, struct gk_mono now)
+{
+	return (now.ms - mono_ms) / 1000;
+}
+
+/*
+ * JSON
+ */
+
+static void put_size(struct io_json *json, const char *key, size_t size)
+{
+	io_json_int(json, key, (int64_t)size);
+}
+
+static void put_rekeying(struct io_json *json, const struct gk_rekeying_info *info)
+{
+	io_json_object(json, "rekeying");
+	io_json_int(json, "num", info->num);
+	put_size(json, "members", info->members);
+	put_size(json, "confirmed", info->confirmed);
+	put_size(json, "unicast", info->unicast);
+	put_size(json, "parked", info->parked);
+	io_json_int(json, "bytes", (int64_t)info->bytes);
+	io_json_int(json, "datagrams", (int64_t)info->datagrams);
+	if (info->duration_ms < 0)
+		io_json_text(json, "duration_ms", NULL);
+	else
+		io_json_int(json, "duration_ms", info->duration_ms);
+	io_json_end(json);
+}
+
+/* A script that takes the last number of a name gets the group's, not that of its rekeying. */
+void gw_show_group(struct io_json *json, const struct gk_group_info *info)
+{
+	io_json_object(json, NULL);
+	io_json_span(json, "name", info->name);
+	io_json_text(json, "scheme", scheme_names[info->scheme]);
+	io_json_text(json, "mode", mode_names[info->mode]);
+	io_json_text(json, "sign_alg", alg_name(info->sign_alg));
+	put_rekeying(json, &info->rekeying);
+	io_json_int(json, "confirmations_refused", (int64_t)info->confirmations_refused);
+	io_json_int(json, "num", info->num);
+	io_json_hex(json, "gid", gk_id_span(&info->gid));
+	put_size(json, "members", info->members);
+	put_size(json, "in_tree", info->in_tree);
+	put_size(json, "confirmed", info->confirmed);
+	put_size(json, "presumed", info->presumed);
+	put_size(json, "unicast", info->unicast);
+	put_size(json, "parked", info->parked);
+	io_json_end(json);
+}
+
+static void put_roles(struct io_json *json, uint32_t bits)
+{
+	io_json_array(json, "roles");
+	for (size_t i = 0; i < COUNT(roles); i++) {
+		if (bits & roles[i].bit)
+			io_json_text(json, NULL, roles[i].name);
+	}
+	io_json_end(json);
+}
+
+void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now)
+{
+	char address[IO_ADDR_TEXT];
+
+	io_json_object(json, NULL);
+	io_json_span(json, "name", info->name);
+	io_json_span(json, "node", info->node);
+	io_json_hex(json, "sender_id", info->sender_id);
+	put_roles(json, info->roles);
+	io_json_text(json, "state", presence_names[info->presence]);
+	io_json_text(json, "delivery", delivery_names[info->delivery]);
+	io_json_bool(json, "in_tree", info->in_tree);
+	io_json_int(json, "num", info->num);
+	io_json_text(json, "address", io_addr_format(&info->address, address));
+	io_json_int(json, "last_seen_s", seconds_since(info->last_seen_ms, now));
+	io_json_end(json);
+}
+
+/*
+ * Tables
+ */
+
+#define CELL_MAX   96
+#define NUMBER_MAX 24
+
+static void put_row(struct gw_table *table, const char *const *cells, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *cell = cells[i][0] ? cells[i] : "-";
+		size_t len = strlen(cell);
+		if (!table->out && len > table->width[i])
+			table->width[i] = len;
+		else if (table->out && i + 1 < count)
+			fprintf(table->out, "%-*s  ", (int)table->width[i], cell);
+		else if (table->out)
+			fprintf(table->out, "%s\n", cell);
+	}
+}
+
+#define ROW(table, ...)                                                                            \
+	put_row((table), (const char *const[]){ __VA_ARGS__ },                                     \
+		COUNT(((const char *const[]){ __VA_ARGS__ })))
+
+static void format_hex(struct gk_span bytes, char text[static CELL_MAX])
+{
+	text[0] = '\0';
+	for (size_t i = 0; i < bytes.len && 2 * i + 3 <= CELL_MAX; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes.data[i]);
+}
+
+/* A client's name may come from another AS's token. */
+static void format_name(struct gk_span name, char text[static CELL_MAX])
+{
+	snprintf(text, CELL_MAX, "%.*s", (int)name.len, (const char *)name.data);
+	if (!io_utf8_printable(name))
+		snprintf(text, CELL_MAX, "(not printable)");
+}
+
+static void format_roles(uint32_t bits, char text[static CELL_MAX])
+{
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < COUNT(roles); i++) {
+		if (bits & roles[i].bit)
+			len += (size_t)snprintf(text + len, CELL_MAX - len, "%s%s", len ? "," : "",
+						roles[i].name);
+	}
+}
+
+static void format_numbers(const uint64_t *numbers, size_t count, char (*text)[NUMBER_MAX])
+{
+	for (size_t i = 0; i < count; i++)
+		snprintf(text[i], NUMBER_MAX, "%" PRIu64, numbers[i]);
+}
+
+void gw_show_group_row(struct gw_table *table, const struct gk_group_info *info)
+{
+	char name[CELL_MAX], num[NUMBER_MAX], gid[CELL_MAX], count[6][NUMBER_MAX];
+
+	if (!info) {
+		ROW(table, "NAME", "NUM", "GID", "SCHEME", "MEMBERS", "IN-TREE", "CONFIRMED",
+		    "PRESUMED", "UNICAST", "PARKED", "SIGN-ALG");
+		return;
+	}
+	format_name(info->name, name);
+	snprintf(num, sizeof(num), "%" PRId64, info->num);
+	format_hex(gk_id_span(&info->gid), gid);
+	format_numbers((const uint64_t[]){ info->members, info->in_tree, info->confirmed,
+					   info->presumed, info->unicast, info->parked },
+		       6, count);
+	ROW(table, name, num, gid, scheme_names[info->scheme], count[0], count[1], count[2],
+	    count[3], count[4], count[5], alg_name(info->sign_alg));
+}
+
+void gw_show_rekeying_row(struct gw_table *table, const struct gk_group_info *info)
+{
+	char name[CELL_MAX], num[NUMBER_MAX], count[7][NUMBER_MAX], took[NUMBER_MAX];
+
+	if (!info) {
+		ROW(table, "REKEYING", "NUM", "MEMBERS", "CONFIRMED", "UNICAST", "PARKED", "BYTES",
+		    "DATAGRAMS", "REFUSED", "TOOK");
+		return;
+	}
+	const struct gk_rekeying_info *rekeying = &info->rekeying;
+	format_name(info->name, name);
+	snprintf(num, sizeof(num), "%" PRId64, rekeying->num);
+	format_numbers((const uint64_t[]){ rekeying->members, rekeying->confirmed,
+					   rekeying->unicast, rekeying->parked, rekeying->bytes,
+					   rekeying->datagrams, info->confirmations_refused },
+		       7, count);
+	snprintf(took, sizeof(took), "%" PRId64 "ms", rekeying->duration_ms);
+	ROW(table, name, num, count[0], count[1], count[2], count[3], count[4], count[5], count[6],
+	    rekeying->duration_ms < 0 ? "under way" : took);
+}
+
+void gw_show_member_row(struct gw_table *table, const struct gk_member_info *info,
+			struct gk_mono now)
+{
+	char name[CELL_MAX], node[CELL_MAX], sid[CELL_MAX], role[CELL_MAX], num[NUMBER_MAX];
+	char address[IO_ADDR_TEXT], seen[NUMBER_MAX];
+
+	if (!info) {
+		ROW(table, "NAME", "NODE", "SID", "ROLES", "STATE", "DELIVERY", "IN-TREE", "NUM",
+		    "SEEN", "ADDRESS");
+		return;
+	}
+	format_name(info->name, name);
+	format_name(info->node, node);
+	format_hex(info->sender_id, sid);
+	format_roles(info->roles, role);
+	snprintf(num, sizeof(num), "%" PRId64, info->num);
+	snprintf(seen, sizeof(seen), "%" PRId64 "s", seconds_since(info->last_seen_ms, now));
+	ROW(table, name, node, sid, role, presence_names[info->presence],
+	    delivery_names[info->delivery], info->in_tree ? "yes" : "no", num, seen,
+	    io_addr_format(&info->address, address));
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * Groups and members as gatewayctl shows them: objects in JSON for programs, rows of a table for
+ * people. gatewayctl(8) says what each name means.
+ */
+#ifndef GW_SHOW_H
+#define GW_SHOW_H
+
+#include "io/json.h"
+#include "libgroupkey/groupkey.h"
+#include <stdio.h>
+
+/* as objects, or elements of an array */
+
+void gw_show_group(struct io_json *json, const struct gk_group_info *info);
+void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now);
+
+/* as rows */
+
+#define GW_TABLE_COLUMNS 11
+
+/** A table begins all zero. Rows are given twice, since ten thousand of them are not to be kept:
+ * once to be measured, and once more to be printed. */
+struct gw_table {
+	FILE *out; /* NULL: measuring */
+	size_t width[GW_TABLE_COLUMNS];
+};
+
+/* Without 'info' it is the heads of the columns. */
+
+void gw_show_group_row(struct gw_table *table, const struct gk_group_info *info);
+/** The newest rekeying of a group. */
+void gw_show_rekeying_row(struct gw_table *table, const struct gk_group_info *info);
+void gw_show_member_row(struct gw_table *table, const struct gk_member_info *info,
+			struct gk_mono now);
+
+#endif

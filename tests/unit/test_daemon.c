@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * A whole daemon at one end of a wire, and members of its control groups at the other.
+ */
+#include "gatewayd/daemon.h"
+#include "io/group.h"
+#include "io/log.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/numbers.h"
+#include "tests/lib/netns.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <net/if.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HANGS_S 60
+
+static char dir[] = "/tmp/test_daemon.XXXXXX";
+static bool has_wire;
+static struct gw_conf conf;
+static struct gw_daemon gw;
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int set_up(void **state)
+{
+	char text[512], error[GW_CONF_ERROR];
+
+	(void)state;
+	if (!has_wire)
+		return 0;
+	snprintf(text, sizeof(text),
+		 "interface = \"near0\"; state_dir = \"%s/state\"; control = \"%s/socket\"; "
+		 "groups = ( { name = \"a\"; }, "
+		 "{ name = \"b\"; rekey = { address = \"[ff02::b]:5687\"; }; }, "
+		 "{ name = \"c\"; rekey = { scheme = \"point-to-point\"; "
+		 "address = \"[ff02::c]:5688\"; }; } );",
+		 dir, dir);
+	if (!gw_conf_parse(gk_span_str(text), "conf", &conf, error, sizeof(error)))
+		return -1;
+	gw_daemon_start(&gw, &conf, "");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	if (!has_wire)
+		return 0;
+	gw_daemon_stop(&gw);
+	gw_conf_free(&conf);
+	return 0;
+}
+
+static void need_wire(void)
+{
+	if (!has_wire)
+		skip();
+}
+
+/* Whom a message came from, and what it said. */
+struct heard {
+	struct gk_exchange exchange;
+	uint8_t code;
+	int count;
+};
+
+static void take_message(void *ctx, const struct gk_exchange *exchange, struct gk_span message)
+{
+	struct heard *heard = ctx;
+
+	heard->exchange = *exchange;
+	heard->code = message.data[0];
+	heard->count++;
+}
+
+static struct io_group *join(size_t group, struct heard *heard)
+{
+	struct gk_addr address = conf.groups[group].core.rekey.control_group;
+	struct io_group *member;
+
+	*heard = (struct heard){ .count = 0 };
+	address.scope = if_nametoindex("far0");
+	assert_int_equal(
+		io_group_open(&member, IO_GROUP_CONTROL_MEMBER, &address, take_message, heard), 0);
+	return member;
+}
+
+static void say_to(size_t group)
+{
+	static const uint8_t post[] = { GK_COAP_POST, 0xff, 0x80 };
+	const struct gk_event event = { .kind = GK_EVENT_MULTICAST,
+					.peer = conf.groups[group].core.rekey.control_group,
+					.bytes = gk_span(post, sizeof(post)) };
+
+	gw_serve_outlets.perform(&gw, &event);
+}
+
+static void hear(struct io_group *member)
+{
+	struct pollfd fd = { .fd = io_group_fd(member), .events = POLLIN };
+
+	while (poll(&fd, 1, 0) == 0)
+		gw_daemon_turn(&gw);
+	io_group_read(member);
+}
+
+static void messages_to_groups_leave_by_our_interface_from_their_port(void **state)
+{
+	struct heard heard;
+
+	(void)state;
+	need_wire();
+	for (size_t group = 0; group < 2; group++) {
+		struct io_group *member = join(group, &heard);
+		say_to(group);
+		hear(member);
+		assert_int_equal(heard.count, 1);
+		assert_int_equal(heard.code, GK_COAP_POST);
+		assert_int_equal(heard.exchange.token_len, 0);
+		assert_int_equal(heard.exchange.peer.port,
+				 conf.groups[group].core.rekey.control_group.port);
+		io_group_close(member);
+	}
+}
+
+static bool is_open(uint16_t port)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool taken;
+
+	assert_true(fd >= 0);
+	taken = bind(fd, (struct sockaddr *)&any, sizeof(any)) != 0;
+	assert_true(!taken || errno == EADDRINUSE);
+	close(fd);
+	return taken;
+}
+
+/* Confirmations may come of what was said before a restart. Groups without a tree need none. */
+static void ports_of_trees_are_open_from_the_start(void **state)
+{
+	(void)state;
+	need_wire();
+	assert_true(is_open(5686));
+	assert_true(is_open(5687));
+	assert_false(is_open(5688));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			messages_to_groups_leave_by_our_interface_from_their_port, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(ports_of_trees_are_open_from_the_start, set_up,
+						tear_down),
+	};
+	int failures;
+
+	alarm(HANGS_S);
+	log_set_level(LOG_LEVEL_ERROR);
+	has_wire = netns_enter() && netns_veth("near0", "far0") && mkdtemp(dir);
+	failures = cmocka_run_group_tests(tests, NULL, NULL);
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return failures;
+}

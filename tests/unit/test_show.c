@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/show.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/numbers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct gk_mono now = { 100000 };
+
+static struct gk_group_info group_info(void)
+{
+	return (struct gk_group_info){
+		.name = gk_span_str("lights"),
+		.sign_alg = GK_ALG_ES256,
+		.num = 13,
+		.gid = { 6, { 0xbd, 0xbd, 0, 0, 0, 0x0d } },
+		.members = 21,
+		.confirmed = 5,
+		.unicast = 4,
+		.parked = 3,
+		.presumed = 9,
+		.scheme = GK_TREE,
+		.in_tree = 20,
+		.rekeying = { .num = 12,
+			      .members = 19,
+			      .confirmed = 11,
+			      .unicast = 6,
+			      .parked = 2,
+			      .bytes = 4321,
+			      .datagrams = 8,
+			      .duration_ms = 1250 },
+		.confirmations_refused = 7,
+	};
+}
+
+static struct gk_member_info member_info(void)
+{
+	static const uint8_t sid[] = { 0x0a };
+
+	return (struct gk_member_info){
+		.name = gk_span_str("lamp1"),
+		.node = gk_span_str("n3"),
+		.sender_id = gk_span(sid, sizeof(sid)),
+		.roles = GK_ROLE_REQUESTER | GK_ROLE_RESPONDER,
+		.presence = GK_SUSPECT,
+		.delivery = GK_DELIVERY_MULTICAST,
+		.in_tree = true,
+		.num = 13,
+		.address = { .ip = { 0xfd, [15] = 3 }, .port = 5683 },
+		.last_seen_ms = 97500,
+	};
+}
+
+static void assert_json(struct io_json *json, const char *want)
+{
+	assert_string_equal(io_json_finish(json), want);
+	io_json_free(json);
+}
+
+static void assert_group(const struct gk_group_info *info, const char *part)
+{
+	struct io_json json;
+
+	io_json_init(&json);
+	gw_show_group(&json, info);
+	const char *text = io_json_finish(&json);
+	if (!text || !strstr(text, part))
+		fail_msg("%s is not in %s", part, text);
+	io_json_free(&json);
+}
+
+static void assert_member(const struct gk_member_info *info, const char *part)
+{
+	struct io_json json;
+
+	io_json_init(&json);
+	gw_show_member(&json, info, now);
+	const char *text = io_json_finish(&json);
+	if (!text || !strstr(text, part))
+		fail_msg("%s is not in %s", part, text);
+	io_json_free(&json);
+}
+
+/* Each number is another, so that none can stand for its neighbour. */
+static void a_group_is_an_object(void **state)
+{
+	struct gk_group_info info = group_info();
+	struct io_json json;
+
+	(void)state;
+	io_json_init(&json);
+	gw_show_group(&json, &info);
+	assert_json(&json,
+		    "{\"name\":\"lights\",\"scheme\":\"tree\",\"mode\":\"group\","
+		    "\"sign_alg\":\"ES256\",\"rekeying\":{\"num\":12,\"members\":19,\"confirmed\":"
+		    "11,\"unicast\":6,"
+		    "\"parked\":2,\"bytes\":4321,\"datagrams\":8,\"duration_ms\":1250},"
+		    "\"confirmations_refused\":7,\"num\":13,\"gid\":\"bdbd0000000d\","
+		    "\"members\":21,\"in_tree\":20,\"confirmed\":5,\"presumed\":9,\"unicast\":4,"
+		    "\"parked\":3}");
+}
+
+static void a_rekeying_under_way_has_no_duration(void **state)
+{
+	struct gk_group_info info = group_info();
+
+	(void)state;
+	info.rekeying.duration_ms = -1;
+	assert_group(&info, ",\"duration_ms\":null}");
+	info.rekeying.duration_ms = 0;
+	assert_group(&info, ",\"duration_ms\":0}");
+}
+
+static void schemes_modes_and_algorithms_have_the_names_of_the_configuration(void **state)
+{
+	struct gk_group_info info = group_info();
+
+	(void)state;
+	info.scheme = GK_POINT_TO_POINT;
+	assert_group(&info, "\"scheme\":\"point-to-point\"");
+	info.mode = GK_MODE_PAIRWISE;
+	assert_group(&info, "\"mode\":\"pairwise\"");
+	info.sign_alg = GK_ALG_EDDSA;
+	assert_group(&info, "\"sign_alg\":\"EdDSA\"");
+}
+
+static void a_member_is_an_object(void **state)
+{
+	struct gk_member_info info = member_info();
+	struct io_json json;
+
+	(void)state;
+	io_json_init(&json);
+	gw_show_member(&json, &info, now);
+	assert_json(&json, "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"0a\","
+			   "\"roles\":[\"requester\",\"responder\"],\"state\":\"suspect\","
+			   "\"delivery\":\"multicast\",\"in_tree\":true,\"num\":13,"
+			   "\"address\":\"[fd00::3]:5683\",\"last_seen_s\":2}");
+}
+
+static void each_state_of_a_member_has_its_word(void **state)
+{
+	static const struct {
+		enum gk_presence presence;
+		enum gk_delivery delivery;
+		const char *part;
+	} rows[] = {
+		{ GK_PRESENT, GK_DELIVERY_CONFIRMED,
+		  "\"state\":\"present\",\"delivery\":\"confirmed\"" },
+		{ GK_SUSPECT, GK_DELIVERY_UNICAST,
+		  "\"state\":\"suspect\",\"delivery\":\"unicast\"" },
+		{ GK_ABSENT, GK_DELIVERY_PARKED, "\"state\":\"absent\",\"delivery\":\"parked\"" },
+		{ GK_PRESENT, GK_DELIVERY_MULTICAST,
+		  "\"state\":\"present\",\"delivery\":\"multicast\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gk_member_info info = member_info();
+		info.presence = rows[i].presence;
+		info.delivery = rows[i].delivery;
+		info.in_tree = i % 2;
+		assert_member(&info, rows[i].part);
+		assert_member(&info, i % 2 ? "\"in_tree\":true" : "\"in_tree\":false");
+	}
+}
+
+/*
+ * Tables
+ */
+
+typedef void put_fn(struct gw_table *table);
+
+/* Given twice, as tables are. @return the text, to be freed */
+static char *tabulate(put_fn *put)
+{
+	struct gw_table table = { .out = NULL };
+	char *text;
+	size_t len;
+
+	put(&table);
+	table.out = open_memstream(&text, &len);
+	put(&table);
+	fclose(table.out);
+	return text;
+}
+
+static void assert_table(put_fn *put, const char *want)
+{
+	char *text = tabulate(put);
+
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static void put_groups(struct gw_table *table)
+{
+	struct gk_group_info info = group_info();
+
+	gw_show_group_row(table, NULL);
+	gw_show_group_row(table, &info);
+	info.name = gk_span_str("m");
+	info.scheme = GK_POINT_TO_POINT;
+	info.in_tree = 0;
+	gw_show_group_row(table, &info);
+}
+
+static void groups_are_a_table(void **state)
+{
+	(void)state;
+	assert_table(put_groups,
+		     "NAME    NUM  GID           SCHEME          MEMBERS  IN-TREE  CONFIRMED  "
+		     "PRESUMED  UNICAST  PARKED  SIGN-ALG\n"
+		     "lights  13   bdbd0000000d  tree            21       20       5          "
+		     "9         4        3       ES256\n"
+		     "m       13   bdbd0000000d  point-to-point  21       0        5          "
+		     "9         4        3       ES256\n");
+}
+
+static void put_rekeyings(struct gw_table *table)
+{
+	struct gk_group_info info = group_info();
+
+	gw_show_rekeying_row(table, NULL);
+	gw_show_rekeying_row(table, &info);
+	info.rekeying.duration_ms = -1;
+	gw_show_rekeying_row(table, &info);
+}
+
+static void their_newest_rekeyings_are_another(void **state)
+{
+	(void)state;
+	assert_table(put_rekeyings,
+		     "REKEYING  NUM  MEMBERS  CONFIRMED  UNICAST  PARKED  BYTES  DATAGRAMS  "
+		     "REFUSED  TOOK\n"
+		     "lights    12   19       11         6        2       4321   8          "
+		     "7        1250ms\n"
+		     "lights    12   19       11         6        2       4321   8          "
+		     "7        under way\n");
+}
+
+static void put_members(struct gw_table *table)
+{
+	struct gk_member_info info = member_info();
+
+	gw_show_member_row(table, NULL, now);
+	gw_show_member_row(table, &info, now);
+	info.name = gk_span_str("a\nb");
+	info.sender_id = gk_span(NULL, 0); // a monitor
+	info.roles = GK_ROLE_MONITOR;
+	info.in_tree = false;
+	gw_show_member_row(table, &info, now);
+}
+
+static void members_are_a_table(void **state)
+{
+	(void)state;
+	assert_table(
+		put_members,
+		"NAME             NODE  SID  ROLES                STATE    DELIVERY   IN-TREE  "
+		"NUM  SEEN  ADDRESS\n"
+		"lamp1            n3    0a   requester,responder  suspect  multicast  yes      "
+		"13   2s    [fd00::3]:5683\n"
+		"(not printable)  n3    -    monitor              suspect  multicast  no       "
+		"13   2s    [fd00::3]:5683\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_group_is_an_object),
+		cmocka_unit_test(a_rekeying_under_way_has_no_duration),
+		cmocka_unit_test(schemes_modes_and_algorithms_have_the_names_of_the_configuration),
+		cmocka_unit_test(a_member_is_an_object),
+		cmocka_unit_test(each_state_of_a_member_has_its_word),
+		cmocka_unit_test(groups_are_a_table),
+		cmocka_unit_test(their_newest_rekeyings_are_another),
+		cmocka_unit_test(members_are_a_table),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
