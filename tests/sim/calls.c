@@ -97,6 +97,7 @@ static void transmit(struct world *w, const struct call *call, bool again)
 
 	d->token = r->token;
 	d->message_id = r->message_id;
+	d->rekeying = r->rekeying;
 	d->sent_before = again;
 	net_send(w, d);
 }
@@ -137,22 +138,22 @@ static uint16_t *message_id_of(struct world *w, int from)
 	return from == KDC ? &w->message_id : &w->nodes[from].message_id;
 }
 
-void call_open(struct world *w, int from, int to, uint64_t core_id, struct gk_span bytes,
-	       uint32_t timeout_ms)
+void call_open(struct world *w, int from, int to, const struct gk_event *request, bool rekeying)
 {
 	struct call *call = take_free(w);
 
 	*call = (struct call){
 		.open = true,
 		.generation = call->generation + 1,
-		.core_id = core_id,
-		.request = datagram_new(DG_REQUEST, from, to, bytes),
+		.core_id = request->id,
+		.request = datagram_new(DG_REQUEST, from, to, request->bytes),
 	};
+	call->request->rekeying = rekeying;
 	call->request->token = token_of(w, call);
 	call->request->message_id = ++*message_id_of(w, from);
 	w->tally[REQUESTS]++;
-	fit(w, call, timeout_ms);
-	world_in(w, timeout_ms, give_up, call->request->token, NULL);
+	fit(w, call, request->timeout_ms);
+	world_in(w, request->timeout_ms, give_up, call->request->token, NULL);
 	world_in(w, call->pause_ms, retransmit, call->request->token, NULL);
 	transmit(w, call, false);
 }

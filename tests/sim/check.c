@@ -7,9 +7,16 @@
  * A minute of a group is quiet if for SETTLE_S nothing happened to it (nobody joined, left, was
  * evicted; no rekeying, no restart, no loss of the gateway's link), and nobody in reach is still
  * catching up: who came back or started, or to whom the KDC gave up a delivery for bad luck. Those
- * have CATCH_UP_S; all others have to have the newest material at the end of each quiet minute.
+ * have catch_up_ms(); all others have to have the newest material at the end of each quiet minute.
+ *
+ * Where nobody confirms ('implicit' and 'none', or 'auto' in a world of many), the KDC does not
+ * know who missed all copies of a message to the group, and says so: it presumes. Such a member may
+ * be behind in quiet minutes too, for catch_up_ms(), as long as the KDC does not say that it has
+ * the newest material.
  */
 #include "tests/sim/sim.h"
+
+#include "libgroupkey/budget.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +26,16 @@
 #define OLD_SPEAKERS 3
 #define REQUESTER    2u
 #define READERS      12u /* responders and monitors */
+
+/* Bytes of CoAP messages, for bounds: rekeying messages to a group and to one member, a beacon,
+ * what a member says to it. A path of 10 levels in the second. */
+#define CAST_LEN       800
+#define MATERIAL_LEN   600
+#define BEACON_LEN     160
+#define ANSWER_LEN     40
+#define AUTO_ALL       64   /* members up to which 'auto' is 'all' */
+#define ASKING_PAUSE_S 96   /* the longest pause of a member between two tries */
+#define SURELY         1e-9 /* so improbable that it does not happen */
 
 /* what the world expects */
 
@@ -155,9 +172,18 @@ static void on_parked(struct world *w, const struct news *n)
 		n->place->catching_up = true;
 }
 
+/* What was delivered by multicast is known by what the member says, authenticated; that may be an
+ * old copy, so that it has even newer material. */
 static void on_delivered(struct world *w, const struct news *n)
 {
-	w->tally[DELIVERIES] += n->carried_out;
+	if (n->place->num_seen < n->note->num && n->note->via == GK_VIA_MULTICAST)
+		broken(w, RULE_LEDGER, n->node->index, "%s: has num %lld, told of num %lld",
+		       n->group->name, (long long)n->place->num_seen, (long long)n->note->num);
+	if (!n->carried_out)
+		return;
+	w->tally[DELIVERIES]++;
+	w->tally[CONFIRMED] += n->note->via == GK_VIA_MULTICAST;
+	n->node->heard_ms = w->now.mono.ms;
 }
 
 /* @return the order of two Gids of one group */
@@ -166,6 +192,18 @@ static int compare_gids(const struct gk_id *a, const struct gk_id *b)
 	int order = memcmp(a->data, b->data, a->len < b->len ? a->len : b->len);
 
 	return order ? order : (int)a->len - (int)b->len;
+}
+
+static void take_num(struct world *w, struct group *group, int64_t num)
+{
+	if (num >= group->made_cap) {
+		group->made_cap = 2 * num + 64;
+		group->made_ms = must_alloc(group->made_ms,
+					    (size_t)group->made_cap * sizeof(*group->made_ms));
+	}
+	for (int64_t n = group->num + 1; n <= num; n++)
+		group->made_ms[n] = w->now.mono.ms;
+	group->num = num;
 }
 
 static void take_material(struct world *w, int g, int64_t num, const struct gk_id *gid, bool anew)
@@ -179,7 +217,7 @@ static void take_material(struct world *w, int g, int64_t num, const struct gk_i
 	if (anew && num == group->num)
 		broken(w, RULE_FORWARD, KDC, "%s: a rekeying keeps num %lld", group->name,
 		       (long long)num);
-	group->num = num;
+	take_num(w, group, num);
 	group->gid = *gid;
 }
 
@@ -239,7 +277,23 @@ void check_kdc_note(struct world *w, const struct gk_note *note, bool carried_ou
 
 /* a member has new material */
 
-void check_member_num(struct world *w, struct node *node, int g)
+static int64_t latest(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void count_lag(struct world *w, const struct node *node, int g, enum gk_via via)
+{
+	struct lag *lag = &w->lags[via];
+	int64_t ms =
+		w->now.mono.ms - latest(w->groups[g].made_ms[w->groups[g].num], node->reach_ms);
+
+	lag->count++;
+	lag->sum_ms += ms;
+	lag->max_ms = latest(lag->max_ms, ms);
+}
+
+void check_member_num(struct world *w, struct node *node, int g, enum gk_via via)
 {
 	const struct group *group = &w->groups[g];
 	struct gk_membership_info info = node_info(node, group);
@@ -250,10 +304,26 @@ void check_member_num(struct world *w, struct node *node, int g)
 		broken(w, RULE_FORWARD, node->index, "%s: has num %lld after %lld, the KDC %lld",
 		       group->name, (long long)info.num, (long long)place->num_seen,
 		       (long long)group->num);
+	if (info.num == group->num && node_in_reach(w, node))
+		count_lag(w, node, g, via);
 	place->num_seen = info.num;
 }
 
 /* after a restart */
+
+/* What the list says of one member. */
+static void take_entry(struct world *w, struct node *node, int g, const struct gk_member_info *info)
+{
+	struct place *place = &node->place[g];
+
+	place->ledger = info->delivery;
+	place->in_tree = info->in_tree;
+	if (info->in_tree && w->opt.scheme == SIM_POINT_TO_POINT)
+		broken(w, RULE_LEDGER, node->index, "%s: in the tree", w->groups[g].name);
+	if (info->delivery == GK_DELIVERY_MULTICAST && !info->in_tree)
+		broken(w, RULE_LEDGER, node->index, "%s: told by multicast, and not in the tree",
+		       w->groups[g].name);
+}
 
 /* Who is in the KDC's list of a group. 'listed' has a place for each node. */
 static void list_members(struct world *w, int g, bool *listed)
@@ -265,14 +335,16 @@ static void list_members(struct world *w, int g, bool *listed)
 	while (gk_kdc_member_next(w->kdc, gk_span_str(w->groups[g].name), &at, &info)) {
 		struct node *node = node_named(w, info.name);
 
-		if (!node || listed[node->index])
+		if (!node || listed[node->index]) {
 			broken(w, RULE_NOTES, node ? node->index : KDC, "listed twice, or unknown");
-		else
-			listed[node->index] = true;
+			continue;
+		}
+		listed[node->index] = true;
+		take_entry(w, node, g, &info);
 	}
 }
 
-static bool find_group(const struct world *w, int g, struct gk_group_info *info)
+bool check_find_group(const struct world *w, int g, struct gk_group_info *info)
 {
 	size_t at = 0;
 
@@ -310,11 +382,11 @@ static void check_group_lasts(struct world *w, int g)
 	list_members(w, g, listed);
 	for (int i = 0; i < w->opt.nodes; i++) {
 		check_place_lasts(w, &w->nodes[i], g, listed[i]);
-		if (find_group(w, g, &info) && w->nodes[i].place[g].num_seen > info.num)
+		if (check_find_group(w, g, &info) && w->nodes[i].place[g].num_seen > info.num)
 			broken(w, RULE_FORWARD, i, "%s: the KDC is back at num %lld",
 			       w->groups[g].name, (long long)info.num);
 	}
-	if (find_group(w, g, &info))
+	if (check_find_group(w, g, &info))
 		take_material(w, g, info.num, &info.gid, false);
 	free(listed);
 }
@@ -345,11 +417,6 @@ static bool is_settled(const struct world *w, const struct node *node, int g)
 	       gk_span_equal(info.gid, gk_id_span(&group->gid));
 }
 
-static int64_t latest(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 static void check_removed(struct world *w, const struct node *node, int g)
 {
 	int64_t since_ms = latest(node->lost_ms, latest(w->kdc_up_ms, w->link_up_ms));
@@ -375,6 +442,65 @@ static void check_departed(struct world *w, const struct node *node, int g)
 		broken(w, RULE_NOTES, node->index, "%s: left, and in it", w->groups[g].name);
 }
 
+/* bounds */
+
+/* Nobody tells the KDC that a message to the group has arrived. */
+static bool presumes(const struct world *w)
+{
+	if (w->opt.scheme == SIM_POINT_TO_POINT || w->opt.confirm == GK_CONFIRM_ALL)
+		return false;
+	return w->opt.confirm != GK_CONFIRM_AUTO || w->opt.nodes > AUTO_ALL;
+}
+
+/* Until one of so many beacons has surely come, with Trickle's intervals doubling. */
+static int64_t beacon_ms(const struct world *w)
+{
+	int64_t interval_ms = 1000 * (int64_t)w->opt.beacon_s, sum_ms = 0;
+	int64_t max_ms = 1000 * (int64_t)w->groups[0].config.rekey.beacon_max_s;
+	double lost = 1 - net_odds(w, gk_air_of(BEACON_LEN).frames, true);
+
+	for (double odds = 1; odds > SURELY && sum_ms < INT32_MAX; odds *= lost) {
+		sum_ms += interval_ms;
+		interval_ms = 2 * interval_ms < max_ms ? 2 * interval_ms : max_ms;
+	}
+	return sum_ms;
+}
+
+/* Who is behind asks within the Key Update Check Interval, or when it hears a beacon. Then it needs
+ * an exchange or two, which may take a while in bad conditions. */
+static int64_t catch_up_ms(const struct world *w)
+{
+	int64_t hears_ms = 1000 * KEY_CHECK_S;
+
+	if (w->opt.beacon_s && w->opt.scheme == SIM_TREE && beacon_ms(w) < hears_ms)
+		hears_ms = beacon_ms(w);
+	return hears_ms + 1000 * ASKING_S;
+}
+
+/* With more loss than it is meant for, exchanges fail several times in a row. Beside that, by the
+ * share of the link that rekeying has: confirmations of all, and a message to each of them; in a
+ * mixed world, of two kinds. */
+static int64_t settle_ms(const struct world *w)
+{
+	double lost = 1 - net_odds(w, gk_air_of(MATERIAL_LEN).frames, false);
+	size_t each = gk_air_of(MATERIAL_LEN).bytes + 3 * gk_air_of(ANSWER_LEN).bytes;
+	int64_t air_ms = (int64_t)((size_t)w->opt.nodes * each * 8000 / REKEYING_BPS);
+
+	return 1000 * SETTLE_S * (lost > 0.3 ? 5 : 1) + air_ms;
+}
+
+/* Since when it lacks something: it may have caught up since the last minute, and be behind again.
+ */
+static int64_t behind_since_ms(const struct node *node, const struct place *place,
+			       const struct group *group)
+{
+	int64_t num = node_info(node, group).num;
+
+	if (num < 0 || num >= group->num)
+		return place->behind_ms;
+	return latest(place->behind_ms, group->made_ms[num + 1]);
+}
+
 static void watch_catch_up(struct world *w, struct node *node, int g)
 {
 	struct place *place = &node->place[g];
@@ -386,7 +512,7 @@ static void watch_catch_up(struct world *w, struct node *node, int g)
 		place->catching_up = false;
 	} else if (place->behind_ms < 0) {
 		place->behind_ms = w->now.mono.ms;
-	} else if (w->now.mono.ms - place->behind_ms > 1000 * CATCH_UP_S) {
+	} else if (w->now.mono.ms - behind_since_ms(node, place, &w->groups[g]) > catch_up_ms(w)) {
 		broken(w, RULE_CATCH_UP, node->index, "%s: wanted %d, member %d, behind for %lld s",
 		       w->groups[g].name, place->wanted, place->member,
 		       (long long)(w->now.mono.ms - place->behind_ms) / 1000);
@@ -406,6 +532,23 @@ static void check_places(struct world *w, int g)
 	}
 }
 
+static void check_counts(struct world *w, int g, const struct gk_group_info *info)
+{
+	const struct gk_rekeying_info *r = &info->rekeying;
+
+	if (info->confirmed + info->unicast + info->parked + info->presumed != info->members ||
+	    info->in_tree > info->members)
+		broken(w, RULE_LEDGER, KDC, "%s: the counts do not add up", w->groups[g].name);
+	if (r->num != info->num || r->confirmed > r->members || r->datagrams > r->bytes)
+		broken(w, RULE_LEDGER, KDC, "%s: num %lld, of %zu members %zu confirmed",
+		       w->groups[g].name, (long long)r->num, r->members, r->confirmed);
+	/* who left the tree and stayed a member may have been refused too */
+	if (info->confirmations_refused > w->groups[g].late && w->opt.scheme != SIM_MIXED)
+		broken(w, RULE_LEDGER, KDC, "%s: %llu confirmations are refused, %llu were late",
+		       w->groups[g].name, (unsigned long long)info->confirmations_refused,
+		       (unsigned long long)w->groups[g].late);
+}
+
 static void check_lists(struct world *w, int g)
 {
 	bool *listed = must_alloc(NULL, (size_t)w->opt.nodes);
@@ -421,27 +564,34 @@ static void check_lists(struct world *w, int g)
 			broken(w, RULE_LASTING, i, "%s: was told that it left, and is a member",
 			       w->groups[g].name);
 	}
-	if (!find_group(w, g, &info) || info.num != w->groups[g].num ||
+	if (!check_find_group(w, g, &info) || info.num != w->groups[g].num ||
 	    !gk_id_equal(&info.gid, &w->groups[g].gid))
 		broken(w, RULE_NOTES, KDC, "%s: has num %lld, told num %lld", w->groups[g].name,
 		       (long long)info.num, (long long)w->groups[g].num);
+	check_counts(w, g, &info);
 	free(listed);
 }
 
 /* quiet minutes */
 
-/* With more loss than it is meant for, exchanges fail several times in a row. */
-static int64_t settle_ms(const struct world *w)
+/* The KDC presumes that it has the newest material, or knows that it has not; or it is just asking
+ * for it, and the KDC's answers get lost. */
+static bool may_be_behind(const struct world *w, const struct node *node, const struct place *place)
 {
-	return 1000 * SETTLE_S * (w->opt.loss > 0.25 ? 5 : 1);
+	bool asks = w->now.mono.ms - node->asked_ms < 1000 * ASKING_PAUSE_S;
+
+	return presumes(w) && place->in_tree && (place->ledger != GK_DELIVERY_CONFIRMED || asks);
 }
 
 static bool is_quiet(const struct world *w, int g)
 {
-	if (!w->kdc || !w->link_up || w->now.mono.ms - w->groups[g].disturbed_ms < 1000 * SETTLE_S)
+	if (!w->kdc || !w->link_up || w->now.mono.ms - w->groups[g].disturbed_ms < settle_ms(w))
 		return false;
 	for (int i = 0; i < w->opt.nodes; i++) {
-		if (w->nodes[i].place[g].catching_up && is_live(w, &w->nodes[i]))
+		const struct place *place = &w->nodes[i].place[g];
+
+		if (place->catching_up && is_live(w, &w->nodes[i]) &&
+		    !may_be_behind(w, &w->nodes[i], place))
 			return false;
 	}
 	return true;
@@ -455,12 +605,36 @@ static void check_newest(struct world *w, int g)
 		const struct node *node = &w->nodes[i];
 		const struct place *place = &node->place[g];
 
-		if (place->member && is_live(w, node) && !is_settled(w, node, g))
+		if (place->member && is_live(w, node) && !is_settled(w, node, g) &&
+		    !may_be_behind(w, node, place))
 			broken(w, RULE_NEWEST, i, "%s: has num %lld, the KDC %lld", group->name,
 			       (long long)node_info(node, group).num, (long long)group->num);
 		if (place->exists && !place->member && place->out_num > group->num)
 			broken(w, RULE_DEPARTED, i, "%s: gone, and no rekeying since", group->name);
 	}
+}
+
+/* Both sides agree on who is in the tree; and whoever was waited for has answered, or is not any
+ * more. */
+static void check_ledger(struct world *w, int g)
+{
+	const struct group *group = &w->groups[g];
+	struct gk_group_info info = { 0 };
+
+	for (int i = 0; i < w->opt.nodes; i++) {
+		const struct node *node = &w->nodes[i];
+		const struct place *place = &node->place[g];
+		bool announced = w->opt.scheme != SIM_POINT_TO_POINT && !node->point_to_point;
+
+		if (!place->member || !is_live(w, node) || !is_settled(w, node, g))
+			continue;
+		if (place->in_tree != announced || node_info(node, group).in_tree != announced)
+			broken(w, RULE_LEDGER, i, "%s: announced the tree %d, in it %d, says %d",
+			       group->name, announced, place->in_tree,
+			       node_info(node, group).in_tree);
+	}
+	if (!check_find_group(w, g, &info) || info.rekeying.duration_ms < 0)
+		broken(w, RULE_LEDGER, KDC, "%s: a rekeying that does not end", group->name);
 }
 
 /* the speech: at a quiet minute one says something, and it is shown to everybody */
@@ -560,6 +734,7 @@ static void check_group(struct world *w, int g)
 		return;
 	}
 	check_newest(w, g);
+	check_ledger(w, g);
 	hold_speech(w, g);
 	group->quiet_minutes++;
 	w->tally[QUIET_MINUTES] += g == 0;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * The KDC's shell. Events are carried out one by one; a crash comes between any two of them, and
- * takes with it what was not carried out. The kernel's neighbour table is as good as its news:
- * right when asked, and open to forgeries.
+ * The KDC's shell. What a call leaves behind is carried out event by event, all that is to be
+ * stored first, as one transaction; a crash comes between any two events, and takes with it what
+ * was not carried out, and a transaction that is not complete. In worlds without the tree, where
+ * records do not hang together, each is on stable storage by itself and in its turn: of two that
+ * follow each other, a crash may keep the first only. The kernel's neighbour table is as good as
+ * its news: right when asked, and open to forgeries.
  */
 #include "tests/sim/sim.h"
 
@@ -15,6 +18,7 @@
 #define DOWN_MAX_MS      30000
 #define ALG_ES256        (-7)
 #define ALG_EDDSA        (-8)
+#define SMALL_LEN        90 /* of requests that bring no material: probes, notices of eviction */
 
 static void drain(struct world *w);
 
@@ -70,14 +74,8 @@ void gateway_crash_soon(struct world *w)
 
 static void crash(struct world *w)
 {
-	struct gk_event e;
-
 	w->tally[CRASHES]++;
 	trace(w, KDC, "crashes", w->crash_behind, NULL);
-	while (gk_kdc_event(w->kdc, &e)) {
-		if (e.kind == GK_EVENT_NOTE)
-			check_kdc_note(w, &e.note, false);
-	}
 	free_kdc(w);
 	disturb_all(w);
 	world_in(w, chance_between(w, 100, DOWN_MAX_MS), gateway_start, 0, NULL);
@@ -104,7 +102,8 @@ static void make_kdc(struct world *w)
 	static const uint8_t as_key[16] = "a key of the AS";
 	struct gk_env env = test_env(&w->kdc_env, mix(w->opt.seed) + ++w->kdc_life);
 	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
-					.as_key = gk_span(as_key, sizeof(as_key)) };
+					.as_key = gk_span(as_key, sizeof(as_key)),
+					.rekeying_bps = REKEYING_BPS };
 
 	must(w, gk_kdc_new(&env, &config, &w->kdc), "gk_kdc_new");
 }
@@ -129,6 +128,7 @@ void gateway_start(struct world *w, uint64_t arg, void *ptr)
 		return;
 	trace(w, KDC, "starts", (int64_t)w->record_count, "records");
 	make_kdc(w);
+	cast_start(w);
 	must(w, store_restore(w), "gk_kdc_restore");
 	for (int g = 0; g < SIM_GROUPS; g++)
 		add_group(w, &w->groups[g]);
@@ -220,14 +220,17 @@ void gateway_link(struct world *w, bool up)
 static void send_request(struct world *w, const struct gk_event *e)
 {
 	const struct node *node = node_at(w, &e->peer);
+	bool rekeying = e->bytes.len > SMALL_LEN;
 
 	if (!node) {
 		broken(w, RULE_NOTES, KDC, "a request to an unknown address");
 		return;
 	}
-	trace(w, node->index, "KDC: request", (int64_t)e->id, NULL);
+	trace(w, node->index, "KDC: request", (int64_t)e->id, rekeying ? "with material" : NULL);
 	wire_request(w, KDC, node->index, e->bytes);
-	call_open(w, KDC, node->index, e->id, e->bytes, e->timeout_ms);
+	if (rekeying)
+		cast_unicast(w, e->bytes);
+	call_open(w, KDC, node->index, e, rekeying);
 }
 
 static void send_reply(struct world *w, const struct gk_event *e)
@@ -246,10 +249,22 @@ static void send_reply(struct world *w, const struct gk_event *e)
 	net_send(w, d);
 }
 
+static void send_multicast(struct world *w, const struct gk_event *e)
+{
+	const struct gk_addr *to = &w->groups[0].config.rekey.control_group;
+
+	if (memcmp(e->peer.ip, to->ip, sizeof(to->ip)) != 0 || e->peer.port != to->port)
+		broken(w, RULE_NOTES, KDC, "a message to a group at another address");
+	cast_said(w, e->bytes);
+	net_cast(w, e->bytes);
+}
+
 static void keep(struct world *w, const struct gk_record *record)
 {
 	trace(w, KDC, "stores", record->table, NULL);
 	store_put(w, record);
+	if (record->table == GK_TABLE_CAST && record->value.len)
+		cast_stored(w, record->value);
 	for (int i = 0; record->table == GK_TABLE_CLIENT && i < w->opt.nodes; i++) {
 		if (gk_span_equal(record->key, gk_span(w->nodes[i].bundle.osc_id, 8)))
 			w->stored_client = &w->nodes[i];
@@ -275,25 +290,111 @@ static void carry_out(struct world *w, const struct gk_event *e)
 		check_kdc_note(w, &e->note, true);
 		break;
 	case GK_EVENT_MULTICAST:
+		send_multicast(w, e);
+		break;
+	case GK_EVENT_CONFIRM:
 	case GK_EVENT_NONE:
 		broken(w, RULE_NOTES, KDC, "an event of kind %d", e->kind);
 		break;
 	}
 }
 
-static void drain(struct world *w)
+/* the turns: what one call leaves behind */
+
+#define SPANS 9
+
+struct turn {
+	struct gk_event **event; /* each with its bytes behind it */
+	size_t count, cap;
+	size_t stores; /* the first ones, as one transaction; 0: each by itself */
+};
+
+static struct gk_event *copy_event(const struct gk_event *e)
 {
+	struct gk_event c = *e, *copy;
+	struct gk_span *spans[SPANS] = { &c.bytes,      &c.record.key, &c.record.value,
+					 &c.note.group, &c.note.node,  &c.note.name,
+					 &c.note.gid,   &c.note.sid,   &c.note.message };
+	size_t size = sizeof(c);
+	uint8_t *at;
+
+	for (size_t i = 0; i < SPANS; i++)
+		size += spans[i]->len;
+	copy = must_alloc(NULL, size);
+	at = (uint8_t *)(copy + 1);
+	for (size_t i = 0; i < SPANS; i++) {
+		if (spans[i]->len)
+			memcpy(at, spans[i]->data, spans[i]->len);
+		spans[i]->data = at;
+		at += spans[i]->len;
+	}
+	*copy = c;
+	return copy;
+}
+
+static void insert(struct turn *turn, size_t at, const struct gk_event *e)
+{
+	if (turn->count == turn->cap) {
+		turn->cap = turn->cap ? 2 * turn->cap : 8;
+		turn->event = must_alloc(turn->event, turn->cap * sizeof(struct gk_event *));
+	}
+	memmove(&turn->event[at + 1], &turn->event[at],
+		(turn->count - at) * sizeof(struct gk_event *));
+	turn->event[at] = copy_event(e);
+	turn->count++;
+}
+
+static struct turn take_turn(struct world *w)
+{
+	struct turn turn = { 0 };
 	struct gk_event e;
 
-	w->stored_client = NULL;
 	while (gk_kdc_event(w->kdc, &e)) {
-		carry_out(w, &e);
-		if (crash_is_due(w, &e)) {
-			crash(w);
-			return;
-		}
+		bool first = e.kind == GK_EVENT_STORE && w->opt.scheme != SIM_POINT_TO_POINT;
+
+		insert(&turn, first ? turn.stores : turn.count, &e);
+		turn.stores += first;
 	}
-	schedule(w);
+	return turn;
+}
+
+/* @return how many events are carried out; fewer than all, or '*crashes': then it crashes */
+static size_t survive(struct world *w, const struct turn *turn, bool *crashes)
+{
+	*crashes = false;
+	for (size_t i = 0; i < turn->count; i++) {
+		*crashes = crash_is_due(w, turn->event[i]);
+		if (*crashes)
+			return i + 1 < turn->stores ? 0 : i + 1;
+	}
+	return turn->count;
+}
+
+static void lose_event(struct world *w, const struct gk_event *e)
+{
+	if (e->kind == GK_EVENT_NOTE)
+		check_kdc_note(w, &e->note, false);
+}
+
+static void drain(struct world *w)
+{
+	struct turn turn = take_turn(w);
+	bool crashes;
+	size_t count = survive(w, &turn, &crashes);
+
+	w->stored_client = NULL;
+	for (size_t i = 0; i < turn.count; i++) {
+		if (i < count)
+			carry_out(w, turn.event[i]);
+		else
+			lose_event(w, turn.event[i]);
+		free(turn.event[i]);
+	}
+	free(turn.event);
+	if (crashes)
+		crash(w);
+	else
+		schedule(w);
 }
 
 /* what arrives */
@@ -340,6 +441,14 @@ void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span 
 	if (bytes.len)
 		w->nodes[from].heard_ms = w->now.mono.ms;
 	must(w, gk_kdc_answer(w->kdc, core_id, bytes, w->now), "gk_kdc_answer");
+	drain(w);
+}
+
+void gateway_confirmed(struct world *w, struct gk_span bytes)
+{
+	if (!w->kdc)
+		return;
+	must(w, gk_kdc_confirmed(w->kdc, bytes, w->now), "gk_kdc_confirmed");
 	drain(w);
 }
 

@@ -6,12 +6,22 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_NODES 200
-#define DEFAULT_DAYS  7
-#define DEFAULT_LOSS  0.2
+static const char usage[] =
+	"usage: sim [--seed N] [--nodes N] [--days N] [--loss P] [--drop P] [--quiet]\n"
+	"           [--scheme tree|mixed|point-to-point] [--confirm auto|all|implicit|none]\n"
+	"           [--beacon SECONDS]\n"
+	"  --loss is of frames, --drop of whole datagrams beside that.\n"
+	"  Without any option but --quiet: some fixed runs, and one with a seed from the clock.\n";
 
-static const char usage[] = "usage: sim [--seed N] [--nodes N] [--days N] [--loss P] [--quiet]\n"
-			    "  Without --seed: some fixed seeds and one from the clock.\n";
+static const char *const schemes[] = {
+	[SIM_POINT_TO_POINT] = "point-to-point", [SIM_TREE] = "tree", [SIM_MIXED] = "mixed"
+};
+static const char *const confirms[] = { [GK_CONFIRM_AUTO] = "auto",
+					[GK_CONFIRM_ALL] = "all",
+					[GK_CONFIRM_IMPLICIT] = "implicit",
+					[GK_CONFIRM_NONE] = "none" };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static _Noreturn void fail_usage(void)
 {
@@ -39,28 +49,61 @@ static uint64_t seed_of(const char *text)
 	return value;
 }
 
-/* @return true if a seed is given */
+static size_t word_of(const char *text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; text && i < count; i++) {
+		if (strcmp(text, words[i]) == 0)
+			return i;
+	}
+	fail_usage();
+}
+
+static void read_option(const char *name, const char *value, struct options *opt)
+{
+	if (strcmp(name, "--seed") == 0)
+		opt->seed = seed_of(value);
+	else if (strcmp(name, "--nodes") == 0)
+		opt->nodes = (int)number(value, 12, NODES_MAX);
+	else if (strcmp(name, "--days") == 0)
+		opt->days = number(value, 0.125, 3650);
+	else if (strcmp(name, "--loss") == 0)
+		opt->loss = number(value, 0, 0.9);
+	else if (strcmp(name, "--drop") == 0)
+		opt->drop = number(value, 0, 0.9);
+	else if (strcmp(name, "--scheme") == 0)
+		opt->scheme = (enum sim_scheme)word_of(value, schemes, COUNT(schemes));
+	else if (strcmp(name, "--confirm") == 0)
+		opt->confirm = (enum gk_confirm)word_of(value, confirms, COUNT(confirms));
+	else if (strcmp(name, "--beacon") == 0)
+		opt->beacon_s = (uint32_t)number(value, 1, 3600);
+	else
+		fail_usage();
+}
+
+/* @return true if a run is described */
 static bool read_options(char **arg, struct options *opt)
 {
-	bool has_seed = false;
+	bool described = false;
 
-	for (; *arg; arg++) {
+	while (*arg) {
 		if (strcmp(*arg, "--quiet") == 0) {
 			opt->quiet = true;
-		} else if (strcmp(*arg, "--seed") == 0) {
-			opt->seed = seed_of(*++arg);
-			has_seed = true;
-		} else if (strcmp(*arg, "--nodes") == 0) {
-			opt->nodes = (int)number(*++arg, 12, NODES_MAX);
-		} else if (strcmp(*arg, "--days") == 0) {
-			opt->days = number(*++arg, 0.125, 3650);
-		} else if (strcmp(*arg, "--loss") == 0) {
-			opt->loss = number(*++arg, 0, 0.9);
-		} else {
-			fail_usage();
+			arg++;
+			continue;
 		}
+		read_option(arg[0], arg[1], opt);
+		arg += 2;
+		described = true;
 	}
-	return has_seed;
+	return described;
+}
+
+static void need(struct world *w, const enum tally *needed, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!w->tally[needed[i]])
+			broken(w, RULE_HAPPENED, KDC, "%s: 0", tally_name(needed[i]));
+	}
 }
 
 /* A run that put nothing to the test must not pass: but a short one need not see everything. */
@@ -69,17 +112,33 @@ static void check_run(struct world *w)
 	static const enum tally needed[] = {
 		JOINS,   JOINS_AGAIN, LEAVES,   ABSENCES, RETURNS,   REBOOTS, RENEWALS,
 		THEFTS,  EVICTIONS,   CRASHES,  RESTARTS, EXPIRIES,  BLIND,   FORGED,
-		SAYINGS, READINGS,    SPEECHES, REFUSALS, RESPONSES,
+		SAYINGS, READINGS,    SPEECHES, REFUSALS, RESPONSES, PURGES,
 	};
+	static const enum tally needed_of_tree[] = { CASTS, BY_MULTICAST, TAMPERED };
 
 	if (w->opt.days >= 1 && 2 * w->tally[QUIET_MINUTES] < w->tally[MINUTES])
 		broken(w, RULE_QUIET, KDC, "%llu of %llu",
 		       (unsigned long long)w->tally[QUIET_MINUTES],
 		       (unsigned long long)w->tally[MINUTES]);
-	for (size_t i = 0; w->opt.days >= 3 && i < sizeof(needed) / sizeof(needed[0]); i++) {
-		if (!w->tally[needed[i]])
-			broken(w, RULE_HAPPENED, KDC, "%s: 0", tally_name(needed[i]));
-	}
+	if (w->opt.days < 3)
+		return;
+	need(w, needed, COUNT(needed));
+	if (w->opt.scheme != SIM_POINT_TO_POINT)
+		need(w, needed_of_tree, COUNT(needed_of_tree));
+}
+
+static void put_options(const struct options *opt)
+{
+	printf("# sim --seed %llu --scheme %s --nodes %d --days %g --loss %g",
+	       (unsigned long long)opt->seed, schemes[opt->scheme], opt->nodes, opt->days,
+	       opt->loss);
+	if (opt->drop > 0)
+		printf(" --drop %g", opt->drop);
+	if (opt->scheme != SIM_POINT_TO_POINT)
+		printf(" --confirm %s", confirms[opt->confirm]);
+	if (opt->beacon_s)
+		printf(" --beacon %u", (unsigned)opt->beacon_s);
+	printf("\n");
 }
 
 static unsigned run(const struct options *opt, unsigned *test)
@@ -88,8 +147,7 @@ static unsigned run(const struct options *opt, unsigned *test)
 	clock_t start = clock();
 	unsigned count;
 
-	printf("# sim --seed %llu --nodes %d --days %g --loss %g\n", (unsigned long long)opt->seed,
-	       opt->nodes, opt->days, opt->loss);
+	put_options(opt);
 	fflush(stdout);
 	world_run(&w);
 	check_run(&w);
@@ -99,29 +157,39 @@ static unsigned run(const struct options *opt, unsigned *test)
 	return count;
 }
 
-/* The whole size once; and smaller worlds, in which more happens to each node. */
-static unsigned run_default(const struct options *given, unsigned *test)
+/* A large world of each scheme; and smaller ones, in which more happens to each node, and whoever
+ * is told tells or does not. One seed is of the clock. */
+static unsigned run_default(bool quiet, unsigned *test)
 {
-	struct options small = *given;
-	unsigned count;
+	const struct options runs[] = {
+		{ 1, 200, 3, .loss = 0.2, .scheme = SIM_TREE },
+		{ 2, 120, 5, .loss = 0.2, .drop = 0.2 },
+		{ 3, 40, 3, .loss = 0.2, .drop = 0.2 },
+		{ 4, 40, 3, .loss = 0.4, .scheme = SIM_TREE, .confirm = GK_CONFIRM_ALL },
+		{ 5, 40, 3, .loss = 0.2, .scheme = SIM_TREE, .confirm = GK_CONFIRM_IMPLICIT },
+		{ 6, 40, 3, .loss = 0.2, .scheme = SIM_TREE, .confirm = GK_CONFIRM_NONE,
+		  .beacon_s = 4 },
+		{ 7, 40, 3, .loss = 0.2, .drop = 0.1, .scheme = SIM_MIXED },
+		{ (uint64_t)time(NULL), 40, 3, .loss = 0.3, .scheme = SIM_MIXED,
+		  .confirm = GK_CONFIRM_NONE },
+	};
+	unsigned count = 0;
 
-	if (given->nodes == DEFAULT_NODES && given->days == DEFAULT_DAYS) {
-		small.nodes = 40;
-		small.days = 3;
+	for (size_t i = 0; i < COUNT(runs); i++) {
+		struct options opt = runs[i];
+
+		opt.quiet = quiet;
+		count += run(&opt, test);
 	}
-	count = run(given, test);
-	for (small.seed = 2; small.seed <= 3; small.seed++)
-		count += run(&small, test);
-	small.seed = (uint64_t)time(NULL);
-	return count + run(&small, test);
+	return count;
 }
 
 int main(int argc, char **argv)
 {
 	struct options opt = {
-		.seed = 1, .nodes = DEFAULT_NODES, .days = DEFAULT_DAYS, .loss = DEFAULT_LOSS
+		.seed = 1, .nodes = 200, .days = 7, .loss = 0.2, .scheme = SIM_TREE
 	};
-	bool has_seed = read_options(argv + (argc > 0), &opt);
+	bool described = read_options(argv + (argc > 0), &opt);
 	struct test_env memory;
 	struct gk_env env = test_env(&memory, 1);
 	unsigned test = 0, count;
@@ -130,7 +198,7 @@ int main(int argc, char **argv)
 		printf("not ok 1 - gk_global_init\n1..1\n");
 		return 1;
 	}
-	count = has_seed ? run(&opt, &test) : run_default(&opt, &test);
+	count = described ? run(&opt, &test) : run_default(opt.quiet, &test);
 	gk_global_cleanup();
 	printf("1..%u\n", test);
 	return count != 0;

@@ -12,6 +12,7 @@
 #define CODE_CONTENT    0x45 /* 2.05 */
 #define REJOIN_DELAY_MS 30000
 #define RESPONSE_CHANCE 0.2
+#define UNAWARE         0.35 /* in a mixed world: whose software knows point-to-point only, now */
 
 static void must(struct world *w, const struct node *node, enum gk_err err, const char *what)
 {
@@ -56,6 +57,9 @@ void node_start(struct world *w, struct node *node)
 		.rejoin_delay_ms = REJOIN_DELAY_MS,
 	};
 
+	node->point_to_point = w->opt.scheme == SIM_MIXED && chance_of(w, UNAWARE);
+	config.point_to_point = node->point_to_point;
+
 	trace(w, node->index, "switched on, life", (int64_t)node->life, NULL);
 	must(w, node, gk_member_new(&env, &config, &node->member), "gk_member_new");
 	node->reach = node->hears = true;
@@ -74,6 +78,7 @@ void node_stop(struct world *w, struct node *node)
 	trace(w, node->index, "switched off", 0, NULL);
 	gk_member_free(node->member);
 	node->member = NULL;
+	node->tuned = false;
 	node->wake_ms = GK_NEVER;
 	node->lost_ms = w->now.mono.ms;
 	calls_drop(w, node->index);
@@ -212,6 +217,13 @@ static void take_message(struct world *w, struct node *node, const struct gk_eve
 
 /* events */
 
+static void count_way(struct world *w, enum gk_via via)
+{
+	w->tally[BY_MULTICAST] += via == GK_VIA_MULTICAST;
+	w->tally[BY_UNICAST] += via == GK_VIA_UNICAST;
+	w->tally[BY_PULL] += via == GK_VIA_PULL;
+}
+
 static void take_note(struct world *w, struct node *node, const struct gk_event *e)
 {
 	int g = group_named(w, e->note.group);
@@ -235,8 +247,10 @@ static void take_note(struct world *w, struct node *node, const struct gk_event 
 	trace(w, node->index, "member: note", e->note.kind, e->note.reason);
 	trace(w, node->index, "member: num", e->note.num, g < 0 ? NULL : w->groups[g].name);
 	if (e->note.kind == GK_NOTE_JOINED || e->note.kind == GK_NOTE_REKEYED ||
-	    e->note.kind == GK_NOTE_RECOVERED)
-		check_member_num(w, node, g);
+	    e->note.kind == GK_NOTE_RECOVERED) {
+		count_way(w, e->note.via);
+		check_member_num(w, node, g, e->note.via);
+	}
 }
 
 static void send_reply(struct world *w, struct node *node, const struct gk_event *e)
@@ -255,6 +269,7 @@ static void send_reply(struct world *w, struct node *node, const struct gk_event
 	}
 	d = datagram_new(DG_ANSWER, node->index, KDC, e->bytes);
 	d->token = arrival->token;
+	d->rekeying = arrival->rekeying;
 	net_send(w, d);
 }
 
@@ -267,19 +282,33 @@ static void send_multicast(struct world *w, const struct node *node, const struc
 		net_multicast(w, node->index, w->said[w->said_count - 1].group, e->bytes);
 }
 
+static void send_confirmation(struct world *w, const struct node *node, const struct gk_event *e)
+{
+	struct datagram *d = datagram_new(DG_CONFIRM, node->index, KDC, e->bytes);
+
+	w->tally[CONFIRMS]++;
+	cast_confirmed(w, node, e);
+	d->rekeying = true;
+	net_send(w, d);
+}
+
 static void carry_out(struct world *w, struct node *node, const struct gk_event *e)
 {
 	switch (e->kind) {
 	case GK_EVENT_REQUEST:
 		trace(w, node->index, "member: request", (int64_t)e->id, NULL);
 		wire_request(w, node->index, KDC, e->bytes);
-		call_open(w, node->index, KDC, e->id, e->bytes, e->timeout_ms);
+		call_open(w, node->index, KDC, e, false);
+		node->asked_ms = w->now.mono.ms;
 		break;
 	case GK_EVENT_REPLY:
 		send_reply(w, node, e);
 		break;
 	case GK_EVENT_MULTICAST:
 		send_multicast(w, node, e);
+		break;
+	case GK_EVENT_CONFIRM:
+		send_confirmation(w, node, e);
 		break;
 	case GK_EVENT_NOTE:
 		take_note(w, node, e);
@@ -292,12 +321,26 @@ static void carry_out(struct world *w, struct node *node, const struct gk_event 
 	}
 }
 
+/* Who was in the tree once goes on listening, a member or not. */
+static void tune_in(struct world *w, struct node *node)
+{
+	const struct gk_addr *to = &w->groups[0].config.rekey.control_group;
+
+	for (int g = 0; g < SIM_GROUPS && !node->tuned; g++) {
+		struct gk_membership_info info = node_info(node, &w->groups[g]);
+
+		node->tuned = info.in_tree && info.control_group.port == to->port &&
+			      memcmp(info.control_group.ip, to->ip, sizeof(to->ip)) == 0;
+	}
+}
+
 static void drain(struct world *w, struct node *node)
 {
 	struct gk_event e;
 
 	while (gk_member_event(node->member, &e))
 		carry_out(w, node, &e);
+	tune_in(w, node);
 	schedule(w, node);
 }
 
@@ -318,6 +361,7 @@ void node_receive(struct world *w, struct node *node, const struct datagram *d)
 		return;
 	ack = datagram_new(DG_ACK, node->index, KDC, (struct gk_span){ NULL, 0 });
 	ack->token = d->token;
+	ack->rekeying = d->rekeying;
 	net_send(w, ack);
 }
 

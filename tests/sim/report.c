@@ -15,6 +15,9 @@ static const char *const rules[RULES] = {
 	[RULE_SECRET] = "nobody departed reads, or is listened to",
 	[RULE_FORWARD] = "num and Gid never go back, restarts included",
 	[RULE_NONCE] = "no nonce goes with two messages",
+	[RULE_STORED] = "nothing is said to a group that is not stored",
+	[RULE_SHARE] = "rekeying keeps within its share of the link",
+	[RULE_LEDGER] = "the ledger of deliveries is right, and they end",
 	[RULE_REPLAY] = "no group message is read twice",
 	[RULE_CAUSE] = "nobody is removed without cause",
 	[RULE_REMOVED] = "everybody unreachable is removed within the bound",
@@ -29,6 +32,7 @@ static const char *const rules[RULES] = {
 
 static const char *const tallies[TALLIES] = {
 	[DATAGRAMS] = "datagrams",
+	[FRAMES] = "frames",
 	[LOST] = "lost",
 	[DUPLICATES] = "duplicates",
 	[REPLAYS] = "replays",
@@ -37,8 +41,18 @@ static const char *const tallies[TALLIES] = {
 	[NO_ANSWERS] = "no_answers",
 	[STORES] = "stores",
 	[REKEYINGS] = "rekeyings",
+	[CASTS] = "multicasts",
+	[CAST_PARTS] = "in_parts",
+	[BEACONS] = "beacons",
+	[CONFIRMS] = "confirmations",
+	[CONFIRMED] = "confirmed",
 	[DELIVERIES] = "deliveries",
 	[PARKED] = "parked",
+	[BY_MULTICAST] = "by_multicast",
+	[BY_UNICAST] = "by_unicast",
+	[BY_PULL] = "by_pull",
+	[AIR] = "air_bytes",
+	[AIR_REKEYING] = "rekeying_bytes",
 	[RECOVERIES] = "recoveries",
 	[JOINS] = "joins",
 	[JOINS_AGAIN] = "joins_again",
@@ -56,6 +70,8 @@ static const char *const tallies[TALLIES] = {
 	[CRASHES] = "crashes",
 	[BLIND] = "blind",
 	[FORGED] = "forged",
+	[TAMPERED] = "tampered",
+	[PURGES] = "purges",
 	[SAYINGS] = "sayings",
 	[READINGS] = "readings",
 	[REFUSALS] = "refusals",
@@ -143,8 +159,29 @@ void broken(struct world *w, enum rule rule, int node, const char *format, ...)
 static void put_table(const struct world *w)
 {
 	for (size_t i = 0; i < TALLIES; i++)
-		printf("%s%-15s %9llu%s", i % 4 ? "  " : "# ", tallies[i],
-		       (unsigned long long)w->tally[i], i % 4 == 3 ? "\n" : "");
+		printf("%s%-15s %10llu%s", i % 4 ? "  " : "# ", tallies[i],
+		       (unsigned long long)w->tally[i], i % 4 == 3 || i + 1 == TALLIES ? "\n" : "");
+}
+
+static void put_lags(const struct world *w)
+{
+	static const struct {
+		enum gk_via via;
+		const char *name;
+	} ways[] = { { GK_VIA_MULTICAST, "multicast" },
+		     { GK_VIA_UNICAST, "unicast" },
+		     { GK_VIA_PULL, "pull" } };
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		const struct lag *lag = &w->lags[ways[i].via];
+
+		if (lag->count)
+			printf("# the newest material by %s: %llu times, after %.1f s on average, "
+			       "%.0f s at most\n",
+			       ways[i].name, (unsigned long long)lag->count,
+			       (double)lag->sum_ms / 1000 / (double)lag->count,
+			       (double)lag->max_ms / 1000);
+	}
 }
 
 unsigned report(struct world *w, unsigned *test)
@@ -160,7 +197,9 @@ unsigned report(struct world *w, unsigned *test)
 		if (b->count)
 			printf("# %u times, first:\n%s", b->count, b->text);
 	}
-	if (!w->opt.quiet)
+	if (!w->opt.quiet) {
 		put_table(w);
+		put_lags(w);
+	}
 	return count;
 }

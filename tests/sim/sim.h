@@ -6,7 +6,7 @@
  *
  *   main.c     options, which runs, the verdict as TAP
  *   world.c    clock, events, chance
- *   net.c      datagrams: delay, loss, duplicates, replays
+ *   net.c      datagrams: frames, delay, loss, duplicates, replays
  *   calls.c    requests and their answers, as libcoap handles them
  *   gateway.c  the KDC's shell: store, crashes, the kernel's neighbour table
  *   store.c    what survives a crash
@@ -14,9 +14,11 @@
  *   story.c    what happens to them
  *   check.c    what must hold, each minute
  *   wire.c     which nonces were seen on the wire
+ *   cast.c     what the KDC says to a group as a whole
  *   report.c   which rules were broken, and what had gone before
  *
- * Of libgroupkey it uses the public calls, and the helpers for bytes and CoAP messages.
+ * Of libgroupkey it uses the public calls, the helpers for bytes and messages, and the model of
+ * frames on the air.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -26,13 +28,13 @@
 
 #include <stdio.h>
 
-#define KDC         (-1) /* as an end of the network; nodes count from 0 */
-#define SIM_GROUPS  2    /* "plant": everybody. "cell": some of them */
-#define NODES_MAX   2000
-#define MINUTE_MS   60000
-#define TRACE_LEN   30
-#define NOBODY      INT64_MAX
-#define MESSAGE_MAX 2048
+#define KDC          (-1) /* as an end of the network; nodes count from 0 */
+#define SIM_GROUPS   2    /* "plant": everybody. "cell": some of them */
+#define NODES_MAX    2000
+#define MINUTE_MS    60000
+#define TRACE_LEN    30
+#define NOBODY       INT64_MAX
+#define REKEYING_BPS 62500 /* a quarter of 250 kbit/s */
 
 /*
  * The times from which the simulator knows what it may expect. The KDC's presence policy:
@@ -49,13 +51,13 @@
 #define DELIVERY_S (4 + 8 + 16 + 32 + 4 + 8 + 16)
 /* From the last sign of life to the removal; the rest is for a queue of probes. */
 #define REMOVAL_S (CHECK_S + VERDICT_S + DELIVERY_S + PROBES * PROBE_WAIT_S + GRACE_S + 20)
-/* A delivery; the rest is for 200 members, 8 at once, of which every third waits for a
- * retransmission, and for a member that missed a version and asks. For 20 % loss; see settle_ms().
- */
+/* A delivery; the rest is for members of which every third waits for a retransmission, and for one
+ * that missed a version and asks. For datagrams of which 20 % are lost; see settle_ms(). */
 #define SETTLE_S 180
 /* Who came back, or missed all messages of a delivery, learns of it by the hourly check (policy 1)
- * at the latest; the rest is for a join in many blocks under heavy loss. */
-#define CATCH_UP_S (3600 + 900)
+ * at the latest; the rest is for a join in many blocks under heavy loss. See catch_up_ms(). */
+#define KEY_CHECK_S 3600
+#define ASKING_S    900
 
 /** What must hold. A run is good if none of these was broken. */
 enum rule {
@@ -65,6 +67,9 @@ enum rule {
 	RULE_SECRET,   /* and nobody departed; nor is anybody departed listened to */
 	RULE_FORWARD,  /* num and Gid never go back */
 	RULE_NONCE,    /* no two messages under one key and nonce */
+	RULE_STORED,   /* nothing is said to a group that is not stored */
+	RULE_SHARE,    /* rekeying keeps within its share of the link */
+	RULE_LEDGER,   /* what the KDC believes of deliveries is so, and they end */
 	RULE_REPLAY,   /* no message is read twice */
 	RULE_CAUSE,    /* no removal without its cause */
 	RULE_REMOVED,  /* no one unreachable stays */
@@ -81,6 +86,7 @@ enum rule {
 /** What is counted. */
 enum tally {
 	DATAGRAMS,
+	FRAMES,
 	LOST,
 	DUPLICATES,
 	REPLAYS,
@@ -89,8 +95,18 @@ enum tally {
 	NO_ANSWERS,
 	STORES,
 	REKEYINGS,
+	CASTS,
+	CAST_PARTS,
+	BEACONS,
+	CONFIRMS,
+	CONFIRMED,
 	DELIVERIES,
 	PARKED,
+	BY_MULTICAST,
+	BY_UNICAST,
+	BY_PULL,
+	AIR,
+	AIR_REKEYING,
 	RECOVERIES,
 	JOINS,
 	JOINS_AGAIN,
@@ -108,6 +124,8 @@ enum tally {
 	CRASHES,
 	BLIND,
 	FORGED,
+	TAMPERED,
+	PURGES,
 	SAYINGS,
 	READINGS,
 	REFUSALS,
@@ -137,11 +155,22 @@ struct event {
 	void *ptr;
 };
 
+enum sim_scheme {
+	SIM_POINT_TO_POINT, /* groups */
+	SIM_TREE,
+	SIM_MIXED, /* groups with the tree, nodes of both kinds */
+	SIM_SCHEMES,
+};
+
 struct options {
 	uint64_t seed;
 	int nodes;
 	double days;
-	double loss;
+	double loss; /* of frames */
+	double drop; /* of datagrams as a whole, beside that */
+	enum sim_scheme scheme;
+	enum gk_confirm confirm;
+	uint32_t beacon_s; /* shortest interval; 0: no beacon */
 	bool quiet;
 };
 
@@ -176,6 +205,9 @@ struct place {
 	int64_t num_seen;  /* newest that it ever had */
 	int64_t behind_ms; /* since when it lacks the newest, -1: it does not */
 	bool left_told;    /* the node was told that it has left */
+	/* what the KDC's list says of it */
+	enum gk_delivery ledger;
+	bool in_tree;
 	bool join_dropped, gone_dropped; /* the news of it fell victim to a crash */
 };
 
@@ -192,10 +224,13 @@ struct node {
 	uint64_t epoch;           /* counts its associations */
 	bool reach;               /* exchanges datagrams with the KDC */
 	bool hears;               /* receives group messages */
+	bool tuned;               /* its socket is in the KDC's multicast group */
+	bool point_to_point;      /* does not announce the tree */
 	bool engaged;             /* something of the story is still to happen to it */
 	int64_t lost_ms, reach_ms;
 	int64_t heard_ms;  /* the KDC had a proof of life */
 	int64_t failed_ms; /* the kernel called it unreachable */
+	int64_t asked_ms;  /* it asked the KDC for something */
 	bool synchronised; /* the KDC answered it since its last start */
 	int64_t wake_ms;
 	uint16_t message_id;
@@ -210,6 +245,7 @@ struct arrival {
 	uint64_t token;
 	uint16_t message_id;
 	bool is_first; /* not a copy of one that arrived before */
+	bool rekeying;
 	unsigned replies;
 	struct wire_view view;
 };
@@ -220,6 +256,9 @@ struct group {
 	int64_t num;         /* of the KDC's newest material that was told */
 	int64_t num_at_stop; /* before it stopped or crashed */
 	struct gk_id gid;
+	int64_t *made_ms; /* when each num was told of */
+	int64_t made_cap;
+	uint64_t late;        /* confirmations that came too late for the KDC, since its start */
 	int64_t disturbed_ms; /* something happened that has to settle */
 	/* the speech of a quiet minute, repeated until everybody has read it */
 	int speaker;
@@ -235,6 +274,12 @@ struct said {
 struct broken {
 	unsigned count;
 	char *text; /* about the first time */
+};
+
+/** How long new material takes to a member, of one way that it comes. */
+struct lag {
+	uint64_t count;
+	int64_t sum_ms, max_ms;
 };
 
 struct call;
@@ -268,6 +313,8 @@ struct world {
 	enum crash_behind crash_behind;
 	const struct node *stored_client; /* whose record was stored in this turn */
 	uint16_t message_id;
+	double share;     /* bytes that rekeying may still take of the link */
+	int64_t share_ms; /* as of */
 	struct record *records;
 	size_t record_count, record_cap;
 	/* members */
@@ -283,6 +330,7 @@ struct world {
 	size_t seen_count, seen_cap;
 	/* report */
 	uint64_t tally[TALLIES];
+	struct lag lags[GK_VIA_JOIN + 1];
 	struct broken broken[RULES];
 	struct trace trace; /* of the gateway */
 };
@@ -306,13 +354,21 @@ uint64_t mix(uint64_t x);
 void *must_alloc(void *old, size_t size);
 
 /* net.c */
-enum datagram_kind { DG_REQUEST, DG_ANSWER, DG_ACK, DG_GROUP };
+enum datagram_kind {
+	DG_REQUEST,
+	DG_ANSWER,
+	DG_ACK,
+	DG_GROUP,   /* of a member to the group */
+	DG_CAST,    /* of the KDC to the group */
+	DG_CONFIRM, /* of a member, that it has read such a one */
+};
 struct datagram {
 	enum datagram_kind kind;
 	int from, to;
 	uint16_t message_id;
 	uint64_t token;
 	bool sent_before; /* a retransmission */
+	bool rekeying;    /* counts as such */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -321,14 +377,20 @@ struct datagram *datagram_new(enum datagram_kind kind, int from, int to, struct 
 void net_send(struct world *w, struct datagram *d);
 /** Send a group message to all who listen to the group's address. */
 void net_multicast(struct world *w, int from, int group, struct gk_span bytes);
+/** Send a message of the KDC to all who listen to its multicast address. */
+void net_cast(struct world *w, struct gk_span bytes);
+/** Bytes of a CoAP message with its header and token. */
+size_t net_coap_len(enum datagram_kind kind, struct gk_span bytes);
+/** @return the probability that all of this many multicast, or unicast, frames arrive */
+double net_odds(const struct world *w, size_t frames, bool multicast);
 /** Note that a request has arrived. @return as the core wants to know of it */
 struct gk_exchange arrival_new(struct world *w, const struct datagram *d);
 /** @return NULL: too long ago */
 struct arrival *arrival_find(struct world *w, uint64_t id);
 
 /* calls.c */
-void call_open(struct world *w, int from, int to, uint64_t core_id, struct gk_span bytes,
-	       uint32_t timeout_ms);
+/** @param rekeying  the request brings new material */
+void call_open(struct world *w, int from, int to, const struct gk_event *request, bool rekeying);
 void call_answered(struct world *w, const struct datagram *d);
 void call_acked(struct world *w, uint64_t token);
 /** The caller died: nobody waits for the answers. */
@@ -341,6 +403,7 @@ void gateway_stop(struct world *w);
 void gateway_crash_soon(struct world *w);
 void gateway_receive(struct world *w, const struct datagram *d);
 void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span bytes);
+void gateway_confirmed(struct world *w, struct gk_span bytes);
 void gateway_reach(struct world *w, int node, enum gk_reach reach);
 void gateway_link(struct world *w, bool up);
 void gateway_evict(struct world *w, int node, int group);
@@ -383,10 +446,12 @@ void check_restart(struct world *w);
 /** A note of the KDC; 'carried_out' is false for one that a crash swallowed. */
 void check_kdc_note(struct world *w, const struct gk_note *note, bool carried_out);
 /** A member tells that it has new material. */
-void check_member_num(struct world *w, struct node *node, int group);
+void check_member_num(struct world *w, struct node *node, int group, enum gk_via via);
 /** Something happened to a group that has to settle. */
 void disturb(struct world *w, int group);
 void disturb_all(struct world *w);
+/** What the KDC says of a group. @return false: it does not serve it */
+bool check_find_group(const struct world *w, int g, struct gk_group_info *info);
 /** A node comes or comes back: it needs time to catch up. */
 void expect_catch_up(struct world *w, struct node *node);
 
@@ -397,6 +462,24 @@ void wire_reply(struct world *w, const struct arrival *arrival, struct gk_span m
 /** @return false: these were seen before */
 bool seen_first(struct world *w, uint64_t a, uint64_t b, uint64_t c);
 void seen_free(struct world *w);
+
+/** @return the value that goes with a key, 0 if it is new */
+uint64_t *wire_remember(struct world *w, uint64_t key);
+uint64_t wire_digest(struct gk_span bytes);
+
+/* cast.c */
+/** The KDC says something to a group. */
+void cast_said(struct world *w, struct gk_span bytes);
+/** It stores what it says. */
+void cast_stored(struct world *w, struct gk_span value);
+/** It sends a member a message with new material. */
+void cast_unicast(struct world *w, struct gk_span bytes);
+/** The KDC starts: its account of the link is full. */
+void cast_start(struct world *w);
+/** A member confirms what it has read. */
+void cast_confirmed(struct world *w, const struct node *node, const struct gk_event *e);
+/** That arrives at the KDC. */
+void cast_confirmation(struct world *w, const struct datagram *d);
 
 /* report.c */
 const char *tally_name(enum tally tally);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
-/* Records in order of table and key, as a restart gives them back. Each is on stable storage by
- * itself: of two that follow each other, a crash may keep the first only. */
+/* Records in order of table and key, as a restart gives them back. */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>

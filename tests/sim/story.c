@@ -16,7 +16,11 @@
 #define CHATTER_EVERY   (45 * MINUTE)
 #define LONG_LIFE_S     (400 * INT64_C(86400))
 #define TRIES           20
-#define ALG_EDDSA       (-8)
+#define SOME            200
+/* In a large group many join while one catches up; who asks too late gets all credentials anew. */
+#define STALE_SETS_LARGE 12
+#define BEACON_SPREAD    16 /* its longest interval by the shortest */
+#define ALG_EDDSA        (-8)
 
 /* casting */
 
@@ -171,6 +175,20 @@ static void evict(struct world *w)
 		gateway_evict(w, node->index, g);
 }
 
+/* Many at once: what is to be told fits into no single message. */
+static void purge(struct world *w)
+{
+	int64_t count = w->opt.nodes / 12;
+
+	w->tally[PURGES]++;
+	for (int64_t i = 0; i < count; i++) {
+		struct node *node = pick_node(w);
+
+		if (node && node->place[0].member)
+			gateway_evict(w, node->index, 0);
+	}
+}
+
 static void evict_stolen(struct world *w, uint64_t index, void *ptr)
 {
 	(void)ptr;
@@ -267,9 +285,10 @@ static const struct {
 	int weight;
 	void (*act)(struct world *);
 } acts[] = {
-	{ 18, leave },  { 24, lose },  { 3, lose_many }, { 10, reboot },
+	{ 18, leave },  { 23, lose },  { 3, lose_many }, { 10, reboot },
 	{ 6, evict },   { 4, steal },  { 8, renew },     { 5, rekey },
 	{ 4, restart }, { 2, unplug }, { 6, forge },     { 10, gateway_crash_soon },
+	{ 1, purge },
 };
 
 #define ACTS (sizeof(acts) / sizeof(acts[0]))
@@ -311,9 +330,19 @@ static void chatter(struct world *w, uint64_t g, void *ptr)
 
 /* the beginning */
 
-static void name_group(struct group *group, const char *name)
+static void set_rekeying(struct gk_rekey_config *rekey, const struct options *opt)
+{
+	rekey->scheme = opt->scheme == SIM_POINT_TO_POINT ? GK_POINT_TO_POINT : GK_TREE;
+	rekey->confirm = opt->confirm;
+	rekey->beacon_min_s = opt->beacon_s;
+	if (opt->beacon_s)
+		rekey->beacon_max_s = BEACON_SPREAD * opt->beacon_s;
+}
+
+static void name_group(struct world *w, struct group *group, const char *name)
 {
 	gk_group_defaults(&group->config);
+	set_rekeying(&group->config.rekey, &w->opt);
 	snprintf(group->name, sizeof(group->name), "%s", name);
 	group->config.name = gk_span_str(group->name);
 	group->config.presence = (struct gk_presence_config){ .check_interval_s = CHECK_S,
@@ -322,6 +351,9 @@ static void name_group(struct group *group, const char *name)
 							      .grace_s = GRACE_S,
 							      .evict = true };
 	group->num = 0;
+	group->made_cap = 1;
+	group->made_ms = must_alloc(NULL, sizeof(*group->made_ms));
+	group->made_ms[0] = 0;
 	group->speaker = -1;
 }
 
@@ -329,8 +361,10 @@ static void make_groups(struct world *w)
 {
 	struct gk_group_config *cell = &w->groups[1].config;
 
-	name_group(&w->groups[0], "plant");
-	name_group(&w->groups[1], "cell");
+	name_group(w, &w->groups[0], "plant");
+	name_group(w, &w->groups[1], "cell");
+	if (w->opt.nodes > SOME)
+		w->groups[0].config.stale_sets = STALE_SETS_LARGE;
 	cell->sign_alg = ALG_EDDSA;
 	cell->rekey_on_join = false;
 	cell->period_s = 6 * 3600;
@@ -339,14 +373,15 @@ static void make_groups(struct world *w)
 	cell->stale_sets = 2;
 }
 
-/* Most only speak, since each reading costs a signature check. */
+/* Most only speak, since each reading costs a signature check; and who reads asks for the
+ * credentials of all. */
 static uint32_t roles_of(int index)
 {
-	if (index % 32 == 5)
+	if (index % 32 == 5 && index < SOME)
 		return 8;
-	if (index % 32 == 3)
+	if (index % 32 == 3 && index < SOME)
 		return 6;
-	return index % 32 == 9 ? 4 : 2;
+	return index % 32 == 9 && index < SOME ? 4 : 2;
 }
 
 static void cast_node(struct world *w, int index)
@@ -361,7 +396,7 @@ static void cast_node(struct world *w, int index)
 	node->place[0].exists = node->place[0].wanted = true;
 	node->place[0].roles = roles_of(index);
 	node->place[1].exists = node->place[1].wanted = index % 6 == 0;
-	node->place[1].roles = index % 12 == 0 ? 6 : 2;
+	node->place[1].roles = index % 12 == 0 && index < SOME ? 6 : 2;
 	gateway_provision(w, node, lifetime_s);
 	if (short_lived)
 		world_in(w, 1000 * lifetime_s + chance_between(w, HOUR, 3 * HOUR), provision,

@@ -52,7 +52,7 @@ static void grow(struct world *w)
 }
 
 /* 64 bits: of a million keys two are alike once in 40 million runs. */
-static uint64_t *remember(struct world *w, uint64_t key)
+uint64_t *wire_remember(struct world *w, uint64_t key)
 {
 	struct seen *slot;
 
@@ -67,7 +67,7 @@ static uint64_t *remember(struct world *w, uint64_t key)
 
 bool seen_first(struct world *w, uint64_t a, uint64_t b, uint64_t c)
 {
-	uint64_t *value = remember(w, mix(mix(mix(a + 1) + b + 1) + c + 1));
+	uint64_t *value = wire_remember(w, mix(mix(mix(a + 1) + b + 1) + c + 1));
 	bool first = !*value;
 
 	*value = 1;
@@ -81,7 +81,7 @@ void seen_free(struct world *w)
 
 /* looking at messages */
 
-static uint64_t digest(struct gk_span bytes)
+uint64_t wire_digest(struct gk_span bytes)
 {
 	uint64_t h = bytes.len + 1;
 
@@ -92,7 +92,7 @@ static uint64_t digest(struct gk_span bytes)
 
 static uint64_t digest_id(const struct gk_id *id)
 {
-	return digest(gk_id_span(id));
+	return wire_digest(gk_id_span(id));
 }
 
 /* @return false if the option is shorter than it says */
@@ -132,7 +132,7 @@ struct wire_view wire_look(struct gk_span message)
 	if (gk_coap_parse(message, &msg) || !gk_coap_find(&msg, OPT_OSCORE, &option))
 		return view;
 	view.is_oscore = read_option(option, &view);
-	view.fingerprint = digest(msg.payload);
+	view.fingerprint = wire_digest(msg.payload);
 	return view;
 }
 
@@ -145,7 +145,7 @@ static void check_nonce(struct world *w, int from, const char *what, const uint6
 
 	for (size_t i = 0; i < 5; i++)
 		key = mix(key + name[i] + 1);
-	value = remember(w, key);
+	value = wire_remember(w, key);
 	if (*value && *value != view->fingerprint)
 		broken(w, RULE_NONCE, from,
 		       "%s: kid %llx, Partial IV %llu goes with two ciphertexts", what,

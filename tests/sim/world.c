@@ -156,6 +156,8 @@ void world_free(struct world *w)
 		free(w->heap[i].ptr);
 	for (size_t i = 0; i < RULES; i++)
 		free(w->broken[i].text);
+	for (int g = 0; g < SIM_GROUPS; g++)
+		free(w->groups[g].made_ms);
 	store_free(w);
 	seen_free(w);
 	free(w->heap);
