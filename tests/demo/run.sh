@@ -22,6 +22,7 @@ new_lines() {
 
 all_new_lines() {
 	new_lines "$work/gatewayd.log" gateway
+	new_lines "$work/on_wire.wire" wire
 	new_lines "$work/said" said
 	for shown in $nodes; do
 		new_lines "$work/node$shown.out" "node$shown"

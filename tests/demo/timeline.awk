@@ -6,6 +6,7 @@
 #	node3 {"time":"2026-11-21T18:54:21.267Z","event":"joined",...}       from gkmember
 #	gateway 2026-11-21T18:54:21.267Z info member: group lights num 3: ...   from gatewayd
 #	said 2026-11-21T18:54:21.500Z node1 good morning                     from the story
+#	wire 1795287261500 out [fd00::1]:5686 [ff03::fd]:5686 NON 0.02 rekeying 6 500 5002...   from wire
 #
 # Output is to be sorted; each row begins with its time.
 
@@ -68,6 +69,25 @@ function from_gateway(    when, text, num, via) {
 	row(when, $1, text, num, via)
 }
 
+# The time of day, of milliseconds since 1970.
+function clock(ms,    s) {
+	s = int(ms / 1000) % 86400
+	return sprintf("%02d:%02d:%02d.%03d", s / 3600, s / 60 % 60, s % 60, ms % 1000)
+}
+
+# What goes to a single node, [fd00::12] and so on, is for it alone to read; by its length it is a key.
+function from_wire(    bytes) {
+	bytes = length($11) / 2
+	if ($3 != "out")
+		return
+	if ($8 == "rekeying")
+		row(clock($2), "gateway", (sent[$9]++ ? "says it again" : \
+			"tells the group, in " bytes " bytes"), $9, "multicast")
+	else if ($7 == "0.02" && bytes > 120)
+		row(clock($2), "gateway", "tells node" substr($5, index($5, "]") - 1, 1) \
+			" alone, in " bytes " bytes", "", "unicast")
+}
+
 BEGIN {
 	words["joined"] = "is in the group"
 	words["rekeyed"] = "has the new key"
@@ -83,6 +103,10 @@ $1 == "gateway" {
 
 $1 ~ /^node/ {
 	from_node()
+}
+
+$1 == "wire" {
+	from_wire()
 }
 
 $1 == "said" {

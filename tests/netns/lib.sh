@@ -22,7 +22,9 @@ gatewayd=$GK_BUILD/gatewayd
 gatewayctl=$GK_BUILD/gatewayctl
 gkmember=$GK_BUILD/gkmember
 mcast=$GK_BUILD/tests/tools/mcast
+wire=$GK_BUILD/tests/tools/wire
 group_address='[ff03::fd]:5685'
+control_address='[ff03::fd]:5686'
 
 work=
 net=gw$$
@@ -116,10 +118,15 @@ quietly() { # COMMAND...
 	"$@" >/dev/null
 }
 
+# The namespace of a node. A test with more nodes than namespaces has its own.
+node_space() { # NODE
+	echo "$net-n$1"
+}
+
 in_node() { # NODE COMMAND...
-	in_node=$1
+	in_space=$(node_space "$1")
 	shift
-	ip netns exec "$net-n$in_node" "$@"
+	ip netns exec "$in_space" "$@"
 }
 
 space_open() { # SPACE
@@ -161,6 +168,26 @@ segment_open() { # NODES
 	done
 }
 
+# deaf gw|nNODE WORDS...: what comes in there by UDP and is what the words of nft(8) say gets lost.
+deaf() {
+	deaf_space=$1
+	shift
+	ip netns exec "$net-$deaf_space" nft "
+		add table ip6 deaf
+		add chain ip6 deaf input { type filter hook input priority 0; }
+		add rule ip6 deaf input meta l4proto udp $* counter drop" ||
+		give_up 'no nftables: ./configure --install-deps'
+}
+
+hears_again() { # gw|nNODE
+	ip netns exec "$net-$1" nft delete table ip6 deaf
+}
+
+# was_deaf gw|nNODE: has anything been lost there?
+was_deaf() {
+	ip netns exec "$net-$1" nft list table ip6 deaf | grep -q 'packets [1-9]'
+}
+
 # The gateway's side of a node's link.
 link_down() { # NODE
 	ip -n "$net-gw" link set "port$1" down
@@ -179,6 +206,11 @@ presence='check_interval_s = 2; probes = 2; probe_wait_s = 1; grace_s = 1; evict
 rekey='coalesce_ms = 200;'
 groups='lights'
 
+# A test with groups of several kinds has its own.
+group_rekey() { # GROUP
+	echo "$rekey"
+}
+
 gateway_configure() {
 	{
 		echo 'interface = "lowpan0";'
@@ -188,7 +220,8 @@ gateway_configure() {
 		echo 'groups = ('
 		separator=
 		for name in $groups; do
-			echo "$separator { name = \"$name\"; rekey = { $rekey }; presence = { $presence }; }"
+			echo "$separator { name = \"$name\"; rekey = { $(group_rekey "$name") };"
+			echo "  presence = { $presence }; }"
 			separator=,
 		done
 		echo ');'
@@ -246,7 +279,8 @@ node_start() {
 	: >>"$work/node$start_node.out"
 	[ -p "$work/node$start_node.in" ] || mkfifo "$work/node$start_node.in" || exit 1
 	# Open for reading too, it never comes to an end.
-	ip netns exec "$net-n$start_node" "$gkmember" -b "$work/node$start_node.bundle" "$@" \
+	start_space=$(node_space "$start_node")
+	ip netns exec "$start_space" "$gkmember" -b "$work/node$start_node.bundle" "$@" \
 		>>"$work/node$start_node.out" 2>>"$work/node$start_node.log" \
 		<>"$work/node$start_node.in" &
 	eval "node_pid_$start_node=$!"
@@ -294,6 +328,20 @@ node_reports() {
 	[ "$(node_count "$1" "$2")" -gt "$3" ]
 }
 
+# got_num NUM VIA NODE...: each of them says that it got this num, once, and by this way.
+got_num() {
+	got_num=$1 got_via=$2
+	shift 2
+	for getter in "$@"; do
+		[ "$(vias "$getter" "$got_num")" = "$got_via" ] || return 1
+	done
+}
+
+vias() { # NODE NUM
+	sed -n "/\"event\":\"re\(keyed\|covered\)\".*\"num\":$2,/"'s/.*"via":"\([a-z]*\)".*/\1/p' \
+		"$work/node$1.out"
+}
+
 # What the node itself says of a group, fresh.
 node_status() { # NODE [GROUP]
 	status_before=$(node_count "$1" status)
@@ -336,6 +384,25 @@ group_num() { # GROUP
 
 group_line() { # GROUP
 	ctl groups --json | sed 's/},{/}\n{/g' | grep "\"name\":\"$1\""
+}
+
+# Of its newest rekeying.
+rekeying_value() { # GROUP NAME
+	value "$(group_line "$1" | sed 's/.*"rekeying":{\([^}]*\)}.*/\1/')" "$2"
+}
+
+# Nobody is waited for.
+is_settled() { # GROUP
+	[ "$(rekeying_value "$1" duration_ms)" -ge 0 ] 2>/dev/null
+}
+
+# How the newest material got to a node, as far as the gateway knows.
+delivery() { # NODE [GROUP]
+	value "$(member "$@")" delivery
+}
+
+has_delivery() { # NODE WORD
+	[ "$(delivery "$1")" = "$2" ]
 }
 
 # Every member that the gateway knows says of itself what the gateway says of it, and no other node
@@ -397,6 +464,87 @@ mcast_show() { # gw|nNODE BYTES
 	ip netns exec "$net-$1" "$mcast" send lowpan0 "$group_address" "$2"
 }
 
+# The same with what the KDC says, from its port.
+control_show() { # gw|nNODE BYTES
+	ip netns exec "$net-$1" "$mcast" send lowpan0 "$control_address" "$2"
+}
+
+# wire_watch NAME gw|nNODE [INTERFACE]: collect all CoAP that passes there under this name.
+wire_watch() {
+	ip netns exec "$net-$2" "$wire" "${3:-lowpan0}" >"$work/$1.wire" 2>&1 &
+	pids="$pids $!"
+	wait_for 5 grep -q watching "$work/$1.wire" || give_up "$(cat "$work/$1.wire")"
+	wire_mark "$1"
+}
+
+# Only what comes from now on counts.
+wire_mark() { # NAME
+	wc -l <"$work/$1.wire" >"$work/$1.mark"
+}
+
+# wire_lines NAME CONDITION: those for which it holds, in awk, with the names below.
+wire_lines() {
+	awk -v mark="$(cat "$work/$1.mark")" '{
+		ms = $1; way = $2; from = $3; to = $4; type = $5; code = $6
+		kind = $7; num = $8; leisure_ms = $9; hex = $10
+	}
+	NR > mark && ('"$2"')' "$work/$1.wire"
+}
+
+wire_count() { # NAME CONDITION
+	wire_lines "$@" | wc -l
+}
+
+# Is there more than that many?
+wire_has() { # NAME CONDITION [MORE-THAN]
+	[ "$(wire_count "$1" "$2")" -gt "${3:-0}" ]
+}
+
+wire_has_no() { # NAME CONDITION
+	! wire_has "$@"
+}
+
+# When the first, and the last, of those passed: in ms.
+wire_first() { # NAME CONDITION
+	wire_lines "$@" | sed 's/ .*//; q'
+}
+
+wire_last() { # NAME CONDITION
+	wire_lines "$@" | sed -n '$s/ .*//p'
+}
+
+# Conditions, at the gateway: its rekeying messages to the group, its requests to single nodes and to
+# one of them, their confirmations.
+rekeyings() { # NUM
+	echo "way == \"out\" && kind == \"rekeying\" && num == $1"
+}
+
+unicasts() {
+	echo 'way == "out" && code ~ /^0.0[1-9]/ && to !~ /^.ff/'
+}
+
+unicasts_to() { # NODE
+	echo "$(unicasts) && to ~ /^.$(node_ip "$1")]/"
+}
+
+unicasts_but_to() { # NODE
+	echo "$(unicasts) && to !~ /^.$(node_ip "$1")]/"
+}
+
+confirmations() {
+	echo 'way == "in" && code == "2.04" && type == "NON"'
+}
+
+# From how many addresses?
+wire_sources() { # NAME CONDITION
+	wire_lines "$@" | cut -d ' ' -f 3 | sort -u | wc -l
+}
+
+# What they say, each once: copies differ in the message ID.
+wire_contents() { # NAME CONDITION
+	wire_lines "$@" | awk '{ print substr($10, 1, 4) substr($10, 9) }' | sort -u
+}
+
 #
 # Results
 #
@@ -455,6 +603,16 @@ conclude() {
 	echo "1..$checks"
 	[ "$bad" -eq 0 ]
 	exit
+}
+
+# nodes_join NODE...: into lights, one after the other, until all have the newest key.
+nodes_join() {
+	for joiner in "$@"; do
+		node_add "$joiner" lights requester,responder
+		node_start "$joiner"
+		check_soon 10 "node $joiner joins" node_said "$joiner" joined
+	done
+	check_soon 10 'all have the newest key' is_settled lights
 }
 
 # Without root the tests say so; tests/run knows it too, and does not even start them.

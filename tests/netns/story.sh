@@ -3,7 +3,8 @@
 # Copyright (c) 2026 the gatewayd authors
 #
 # The main job from end to end, played on the segment of lib.sh: five nodes join, talk, one is lost,
-# the rest gets a new key, it comes back, another one leaves. tests/demo/run.sh tells it to a person,
+# the rest gets a new key by one multicast message, it comes back, another one leaves, and a node that
+# does not hear multicast learns of it all the same. tests/demo/run.sh tells it to a person,
 # tests/netns/test_story.sh to tests/run. Those two say how:
 #
 #	chapter TITLE    what comes now
@@ -79,6 +80,7 @@ story_joins() {
 		node_start "$node"
 		check_soon 10 "node $node joins" node_said "$node" joined
 		node_said "$node" joined || give_up 'no story without all five'
+		check_soon 10 'all have the newest key' is_settled lights
 		paragraph
 	done
 	# shellcheck disable=SC2086 # a list
@@ -99,6 +101,7 @@ story_cut() {
 	chapter 'Node 3 is cut off'
 	mcast_listen on_link gw
 	mcast_listen at_node3 n3
+	wire_mark on_wire
 	old_num=$(group_num lights)
 	link_down 3
 	check_soon 20 'node 3 is removed' is_no_member 3
@@ -109,6 +112,12 @@ story_cut() {
 	new_num=$(group_num lights)
 	# shellcheck disable=SC2046 # a list
 	check_soon 10 'the other four have it' all_have_num "$new_num" $(others 3)
+	# shellcheck disable=SC2046 # a list
+	check 'by multicast' got_num "$new_num" multicast $(others 3)
+	check_soon 10 'and have confirmed it' is_settled lights
+	check 'it took one message' one_message "$new_num"
+	check 'to the group alone' \
+		[ "$(rekeying_value lights confirmed) $(rekeying_value lights unicast)" = '4 0' ]
 	# shellcheck disable=SC2046 # a list
 	check_soon 10 'they and the gateway agree' views_agree lights $(others 3)
 	check 'node 3 has the old one' node_has_num 3 "$old_num"
@@ -172,14 +181,30 @@ story_return() {
 	paragraph
 }
 
+# Copies of it apart.
+one_message() { # NUM
+	[ "$(wire_contents on_wire "$(rekeyings "$1")" | wc -l)" -eq 1 ]
+}
+
 story_leave() {
-	chapter 'Node 5 leaves'
+	chapter 'Node 2 does not hear multicast any more, and node 5 leaves'
+	check_soon 10 'nobody is waited for' is_settled lights
+	wire_mark on_wire
 	old_num=$(group_num lights)
+	deaf n2 udp dport 5686
 	node_tell 5 leave
 	check_soon 10 'node 5 may leave' node_said 5 left
 	check_soon 10 'the group has a new key' num_is_above "$old_num"
 	check 'node 5 is no member' is_no_member 5
-	check_soon 10 'the rest has it' all_have_num "$(group_num lights)" 1 2 3 4
+	new_num=$(group_num lights)
+	check_soon 2 'three of the rest have it' all_have_num "$new_num" 1 3 4
+	check 'by one multicast message' one_message "$new_num"
+	check 'which each of them got' got_num "$new_num" multicast 1 3 4
+	check 'and node 2 did not' was_deaf n2
+	check_soon 10 'node 2 has it' node_has_num 2 "$new_num"
+	check 'by unicast' got_num "$new_num" unicast 2
+	check 'which no other needed' \
+		[ "$(rekeying_value lights confirmed) $(rekeying_value lights unicast)" = '3 1' ]
 	# shellcheck disable=SC2086 # a list
 	check_soon 10 'all five and the gateway agree' views_agree lights $nodes
 	paragraph
@@ -192,6 +217,7 @@ story_leave() {
 story() {
 	segment_open 5
 	gateway_start
+	wire_watch on_wire gw
 	story_joins
 	story_talk
 	story_cut

@@ -69,6 +69,7 @@ ctl rekey lights
 check_soon 5 'there is a new key' has_num $((num + 1))
 check_soon 10 'node 1 gets it' node_has_num 1 $((num + 1))
 check_soon 10 'node 2 gets it' node_has_num 2 $((num + 1))
+check 'both by multicast, which leaves by the new interface' got_num $((num + 1)) multicast 1 2
 
 # Silent as they are, all that could be counted against them is a probe that is not sent.
 unsent=$(logged_times 'not sent')

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /*
  * mcast listen INTERFACE '[GROUP]:PORT'      print each datagram: its source, and its bytes in hex
- * mcast send INTERFACE '[GROUP]:PORT' HEX    send one, which is looped back to this namespace
+ * mcast send INTERFACE '[GROUP]:PORT' HEX    send one, from that port; it is looped back here too
  *
  * For tests that show a node a datagram which its link did not carry: what 'listen' printed in one
  * namespace is what 'send' says in another, byte for byte.
@@ -81,6 +81,7 @@ static size_t read_hex(const char *text, uint8_t bytes[static DATAGRAM_MAX])
 static int send_to(const struct gk_addr *group, const char *hex)
 {
 	struct sockaddr_in6 address = io_addr_to_sockaddr(group);
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_port = address.sin6_port };
 	int fd = open_socket(), hops = 64, on = 1;
 	int index = (int)group->scope;
 	uint8_t bytes[DATAGRAM_MAX];
@@ -90,6 +91,9 @@ static int send_to(const struct gk_addr *group, const char *hex)
 		fprintf(stderr, "mcast: not hex: %s\n", hex);
 		return 2;
 	}
+	set(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on), "SO_REUSEADDR");
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)))
+		die("bind");
 	set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof(index), "IPV6_MULTICAST_IF");
 	set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops), "IPV6_MULTICAST_HOPS");
 	set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &on, sizeof(on), "IPV6_MULTICAST_LOOP");
