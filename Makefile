@@ -156,6 +156,7 @@ unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vector
 tool_bin = $(call bins,$(wildcard tests/tools/*.c))
 sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
+bench_src = $(wildcard tests/bench/*.c)
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
 golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh))
@@ -175,6 +176,10 @@ endef
 $(foreach p,$(test_bin),$(eval $(call program,$(p))))
 
 $(B)/tests/sim: $(call objects,$(sim_src)) $(test_libs)
+	@mkdir -p $(@D)
+	$(call link)
+
+$(B)/tests/bench: $(call objects,$(bench_src)) $(test_libs)
 	@mkdir -p $(@D)
 	$(call link)
 
@@ -244,6 +249,9 @@ fuzz-run-%: $(B)/fuzz/%
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(test_libs)
 	@mkdir -p $(@D)
 	$(call link,-fsanitize=fuzzer)
+
+bench: $(B)/tests/bench
+	$(Q)$<
 
 demo: all $(tool_bin)
 	$(Q)GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' tests/demo/run.sh
@@ -316,7 +324,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all demo \
+.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all bench demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
