@@ -250,6 +250,15 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(test_libs)
 	@mkdir -p $(@D)
 	$(call link,-fsanitize=fuzzer)
 
+# The simulator's long runs: a thousand members for a week. Each takes minutes.
+SIM_SEEDS = 1 2 3
+SIM_LOSS = 0 0.1 0.2 0.3 0.4
+
+sim-long: $(B)/tests/sim
+	$(Q)failed=0; for seed in $(SIM_SEEDS); do for loss in $(SIM_LOSS); do \
+		$< --nodes 1000 --days 7 --seed $$seed --loss $$loss || failed=1; \
+	done; done; exit $$failed
+
 bench: $(B)/tests/bench
 	$(Q)$<
 
@@ -324,7 +333,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all bench demo \
+.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all sim-long bench demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

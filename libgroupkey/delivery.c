@@ -102,16 +102,33 @@ static void put_message(struct gk_buf *buf, const struct gk_node *node, struct g
 	gk_wipe(bytes, sizeof(bytes));
 }
 
+static void count_datagrams(struct gk_node *node, size_t count, struct gk_now now)
+{
+	struct gk_group *group = node->group;
+
+	group->stats.datagrams += count;
+	group->stats.bytes += count * node->told_len;
+	gk_budget_charge(&group->kdc->budget, count * gk_air_of(node->told_len).bytes, now.mono.ms);
+}
+
 static void count_sent(struct gk_node *node, size_t len, struct gk_now now)
 {
 	struct gk_group *group = node->group;
 
 	group->stats.unicast += node->told_num != group->num;
 	node->told_num = group->num;
-	group->stats.datagrams++;
-	group->stats.bytes += len;
-	gk_budget_charge(&group->kdc->budget, gk_air_of(len).bytes + gk_air_of(ANSWER_LEN).bytes,
-			 now.mono.ms);
+	node->told_len = (uint16_t)len;
+	count_datagrams(node, 1, now);
+	gk_budget_charge(&group->kdc->budget, gk_air_of(ANSWER_LEN).bytes, now.mono.ms);
+}
+
+/* What the shell sends again in the time that it was given, with pauses of about 2 s that double
+ * (RFC 7252 section 4.2). After an answer nobody knows how much of that was needed. */
+static void count_unanswered(struct gk_node *node, struct gk_now now)
+{
+	static const uint8_t again[ATTEMPTS_MAX] = { 1, 1, 2, 3 };
+
+	count_datagrams(node, again[node->attempts], now);
 }
 
 static bool send_to(struct gk_node *node, struct gk_now now)
@@ -257,6 +274,8 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 		return;
 	group->flying--;
 	set_delivery(node, GK_NODE_WAITING, now);
+	if (!code)
+		count_unanswered(node, now);
 	node->refuses = code && !success;
 	if (success && num > node->num)
 		node->num = num;

@@ -131,6 +131,7 @@ struct gk_node {
 	int64_t cast_ms;       /* since when it owes a confirmation */
 	uint8_t confirmations; /* that it sent for the present version */
 	int64_t told_num;      /* version that a message of its own was last sent of */
+	uint16_t told_len;     /* ... of so many bytes */
 	int64_t parked_num;    /* ... and last given up on */
 	unsigned attempts;
 	struct gk_timer retry;

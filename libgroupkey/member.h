@@ -27,12 +27,13 @@
 #define GK_MEMBERSHIPS_MAX  8
 #define GK_REFS_MAX         8 /* group messages that can still be answered */
 #define GK_NODE_NAME_MAX    32
-#define GK_CHALLENGE_MAX    64   /* N_S of a KDC; an exported one has 32 bytes */
-#define GK_KEY_CHECK_S      3600 /* default of policy 1 (P 14) */
-#define GK_PULL_PAUSE_MS    5000 /* between questions that anyone can provoke; doubled in vain */
-#define GK_PULL_JITTER_MS   2000 /* before a question that others may ask at the same time */
-#define GK_CONTROL_PATH_MAX 96   /* of control_group_uri */
-#define GK_CONFIRM_MAX      32   /* bytes of a confirmation: code, marker, payload of 22 at most */
+#define GK_CHALLENGE_MAX    64    /* N_S of a KDC; an exported one has 32 bytes */
+#define GK_KEY_CHECK_S      3600  /* default of policy 1 (P 14) */
+#define GK_PULL_PAUSE_MS    5000  /* between questions that anyone can provoke; doubled in vain */
+#define GK_PULL_JITTER_MS   2000  /* before a question that others may ask at the same time */
+#define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
+#define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
+#define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
 
 /** Exchanges with the KDC, in order of urgency. */
 enum gk_task {
@@ -57,6 +58,7 @@ enum gk_due {
 	GK_DUE_PARTS,   /* of a rekeying message are missing */
 	GK_DUE_RECOVER, /* after the KDC told the group of a version that we cannot get from it */
 	GK_DUE_CONFIRM, /* a rekeying message to the group */
+	GK_DUE_STALE,   /* Sender IDs are asked for, by everybody */
 	GK_DUE_COUNT,
 };
 
@@ -325,6 +327,9 @@ void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids);
 /** Remove peers by an encoded array of Sender IDs. */
 void gk_membership_remove_peers(struct gk_membership *ms, struct gk_span ids);
 void gk_membership_remove_all_peers(struct gk_membership *ms);
+/** Ask after a while, and ever more rarely while it brings nothing: anyone can provoke it.
+ *  @param what  GK_DUE_PULL or GK_DUE_CREDS */
+void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now);
 /** Count and tell of a message that is not what it should be. */
 void gk_membership_refuse(struct gk_membership *ms, const char *reason);
 /** An answer to what was said arrived. */

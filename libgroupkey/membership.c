@@ -255,6 +255,13 @@ static void due_creds(struct gk_membership *ms, struct gk_now now)
 	gk_task_want(ms, GK_TASK_CREDS);
 }
 
+static void due_stale(struct gk_membership *ms, struct gk_now now)
+{
+	(void)now;
+	if (ms->held.data)
+		gk_task_want(ms, GK_TASK_STALE);
+}
+
 static void due_rejoin(struct gk_membership *ms, struct gk_now now)
 {
 	(void)now;
@@ -272,6 +279,7 @@ void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 		[GK_DUE_PARTS] = gk_membership_due_parts,
 		[GK_DUE_RECOVER] = gk_membership_due_recover,
 		[GK_DUE_CONFIRM] = gk_membership_due_confirm,
+		[GK_DUE_STALE] = due_stale,
 	};
 
 	for (size_t i = 0; i < GK_DUE_COUNT; i++) {

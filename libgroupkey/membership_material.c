@@ -341,6 +341,11 @@ uint8_t gk_membership_take(struct gk_membership *ms, const struct gk_material *m
 	if (material->num == ms->num + 1)
 		return take_next(ms, material, payload, via, now);
 	gk_membership_hold(ms, payload, material->num);
+	if (via == GK_VIA_MULTICAST) {
+		ms->wants &= ~(1u << GK_TASK_STALE);
+		ms->due_ms[GK_DUE_STALE] =
+			now.mono.ms + gk_member_jitter(ms->member, GK_STALE_SPREAD_MS);
+	}
 	return GK_COAP_CHANGED;
 }
 

@@ -20,7 +20,7 @@ void gk_membership_refuse(struct gk_membership *ms, const char *reason)
 /* Traffic under an unknown Gid may mean that we missed a rekeying, an unknown kid that we missed
  * a newcomer. Anyone can forge both: ask ever more rarely while it brings nothing, and with
  * jitter. */
-static void pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now)
+void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now)
 {
 	if (!ms->in || now.mono.ms < ms->next_pull_ms || ms->due_ms[what] != GK_NEVER)
 		return;
@@ -175,7 +175,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 		for (size_t i = 0; i < m->group_count; i++) {
 			if (m->groups[i]->in) {
 				gk_membership_refuse(m->groups[i], "unknown group or epoch");
-				pull_later(m->groups[i], GK_DUE_PULL, now);
+				gk_membership_pull_later(m->groups[i], GK_DUE_PULL, now);
 			}
 		}
 		return;
@@ -185,7 +185,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 	peer = gk_membership_find_peer(ms, option->kid);
 	if (!peer) {
 		gk_membership_refuse(ms, "unknown sender");
-		pull_later(ms, GK_DUE_CREDS, now);
+		gk_membership_pull_later(ms, GK_DUE_CREDS, now);
 	} else if (!(peer->roles & GK_ROLE_REQUESTER)) {
 		gk_membership_refuse(ms, "request from a member that is no requester");
 	} else if (!(ms->roles & (GK_ROLE_RESPONDER | GK_ROLE_MONITOR))) {

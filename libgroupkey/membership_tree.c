@@ -388,8 +388,10 @@ static void take_gap(struct gk_membership *ms, const struct gk_rekeying *message
 {
 	struct gk_membership_tree *tree = &ms->tree;
 
-	if (now.mono.ms < tree->next_verify_ms)
+	if (now.mono.ms < tree->next_verify_ms) { /* as good as traffic under an unknown Gid */
+		gk_membership_pull_later(ms, GK_DUE_PULL, now);
 		return;
+	}
 	tree->next_verify_ms = now.mono.ms + VERIFY_PAUSE_MS;
 	if (gk_rekeying_verify(message, gk_membership_name(ms), &tree->signer))
 		gk_membership_refuse(ms, "wrong signature");

@@ -94,7 +94,6 @@ void gk_mgt_clear(struct gk_group *group)
 	}
 	end_keys(group);
 	gk_cast_forget(group);
-	gk_record_group(group);
 }
 
 enum gk_err gk_mgt_restore(struct gk_node *node)

@@ -546,7 +546,7 @@ static enum gk_err restore_tree(struct gk_kdc *kdc, const struct gk_record *reco
 	number = number_of_key(group, record->key, 3);
 	name = (struct gk_tree_name){ (uint8_t)(number >> 16), (uint16_t)number };
 	err = read_tree(&c, group, &key);
-	if (!err && (number == SIZE_MAX || !gk_keytree_node(&group->tree, name)))
+	if (!err && !gk_keytree_node(&group->tree, name)) /* nor if it is no number */
 		err = GK_ERR_RANGE;
 	if (!err && gk_keytree_node(&group->tree, name)->has_key)
 		err = GK_ERR_DUPLICATE;

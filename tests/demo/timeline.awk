@@ -6,7 +6,7 @@
 #	node3 {"time":"2026-11-21T18:54:21.267Z","event":"joined",...}       from gkmember
 #	gateway 2026-11-21T18:54:21.267Z info member: group lights num 3: ...   from gatewayd
 #	said 2026-11-21T18:54:21.500Z node1 good morning                     from the story
-#	wire 1795287261500 out [fd00::1]:5686 [ff03::fd]:5686 NON 0.02 rekeying 6 500 5002...   from wire
+#	wire 1795287261500 out [fd00::1]:5686 [ff03::fd]:5686 NON 0.02 rekeying 6 500 5002...
 #
 # Output is to be sorted; each row begins with its time.
 
@@ -75,7 +75,7 @@ function clock(ms,    s) {
 	return sprintf("%02d:%02d:%02d.%03d", s / 3600, s / 60 % 60, s % 60, ms % 1000)
 }
 
-# What goes to a single node, [fd00::12] and so on, is for it alone to read; by its length it is a key.
+# What goes to a single node, [fd00::12] and so on, is for it alone to read; it is as long as a key.
 function from_wire(    bytes) {
 	bytes = length($11) / 2
 	if ($3 != "out")

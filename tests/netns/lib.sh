@@ -391,6 +391,13 @@ rekeying_value() { # GROUP NAME
 	value "$(group_line "$1" | sed 's/.*"rekeying":{\([^}]*\)}.*/\1/')" "$2"
 }
 
+# How many were to get it, have confirmed it, were told by unicast, and are given up for now.
+ledger() { # GROUP
+	for ledger_name in members confirmed unicast parked; do
+		rekeying_value "$1" "$ledger_name"
+	done | tr '\n' ' ' | sed 's/ $//'
+}
+
 # Nobody is waited for.
 is_settled() { # GROUP
 	[ "$(rekeying_value "$1" duration_ms)" -ge 0 ] 2>/dev/null
@@ -513,8 +520,12 @@ wire_last() { # NAME CONDITION
 	wire_lines "$@" | sed -n '$s/ .*//p'
 }
 
-# Conditions, at the gateway: its rekeying messages to the group, its requests to single nodes and to
-# one of them, their confirmations.
+# Conditions, at the gateway: its messages to all groups, and those with a new key; its requests to
+# single nodes, and to one of them; their confirmations.
+multicasts() {
+	echo 'way == "out" && to ~ /^.ff/'
+}
+
 rekeyings() { # NUM
 	echo "way == \"out\" && kind == \"rekeying\" && num == $1"
 }
@@ -540,9 +551,14 @@ wire_sources() { # NAME CONDITION
 	wire_lines "$@" | cut -d ' ' -f 3 | sort -u | wc -l
 }
 
-# What they say, each once: copies differ in the message ID.
+# Their num, and what they say; each once: copies differ in the message ID.
 wire_contents() { # NAME CONDITION
-	wire_lines "$@" | awk '{ print substr($10, 1, 4) substr($10, 9) }' | sort -u
+	wire_lines "$@" | awk '{ print $8, substr($10, 1, 4) substr($10, 9) }' | sort -u
+}
+
+# Do they say so many different things?
+wire_says() { # NAME CONDITION COUNT
+	[ "$(wire_contents "$1" "$2" | wc -l)" -eq "$3" ]
 }
 
 #

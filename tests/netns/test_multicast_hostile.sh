@@ -3,8 +3,8 @@
 # Copyright (c) 2026 the gatewayd authors
 #
 # Who is on the link without being a member hears rekeying messages, and can do nothing with them:
-# forged, replayed and truncated ones change nothing at any member and are counted, and nobody answers
-# the one who sent them.
+# forged, replayed and truncated ones change nothing at any member and are counted, and nobody
+# answers the one who sent them.
 #
 # Conditions are called by name, which shellcheck takes for dead code.
 # shellcheck disable=SC2317
@@ -32,7 +32,8 @@ heard() { # NUM
 
 # Bytes of a datagram in hex: the first, or all but the last; and the last.
 head_of() { # HEX COUNT|-COUNT
-	printf '%s\n' "$1" | awk -v n="$2" '{ print substr($0, 1, n < 0 ? length($0) + 2 * n : 2 * n) }'
+	printf '%s\n' "$1" |
+		awk -v n="$2" '{ print substr($0, 1, n < 0 ? length($0) + 2 * n : 2 * n) }'
 }
 
 tail_of() { # HEX COUNT

@@ -12,7 +12,8 @@
 . "$GK_TOP/tests/netns/story.sh"
 
 presence='check_interval_s = 600;'
-rekey='coalesce_ms = 100; confirm = "all"; repeat = 2; repeat_ms = 200; beacon_min_s = 1; beacon_max_s = 1;'
+rekey='coalesce_ms = 100; confirm = "all"; repeat = 2; repeat_ms = 200;
+	beacon_min_s = 1; beacon_max_s = 1;'
 
 # The node's port is on the other link from now on.
 move_node() { # NODE

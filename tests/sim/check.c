@@ -22,14 +22,18 @@
 #include <string.h>
 
 #define SPEECH_EVERY 60 /* quiet minutes */
-#define ROUNDS_MAX   15 /* minutes until every reader has fetched the speaker's credential */
-#define OLD_SPEAKERS 3
-#define REQUESTER    2u
-#define READERS      12u /* responders and monitors */
+/* Minutes until every reader has fetched the speaker's credential; and more if all fetch those of
+ * all, of which the KDC serves so much at once: for each batch that waits for others. */
+#define ROUNDS_MAX    15
+#define ROUNDS_BATCH  3
+#define AT_ONCE_BYTES (2 << 20)
+#define CRED_LEN      105
+#define OLD_SPEAKERS  3
+#define REQUESTER     2u
+#define READERS       12u /* responders and monitors */
 
-/* Bytes of CoAP messages, for bounds: rekeying messages to a group and to one member, a beacon,
- * what a member says to it. A path of 10 levels in the second. */
-#define CAST_LEN       800
+/* Bytes of CoAP messages, for bounds: material for one member, with a path of 10 levels; a beacon;
+ * what a member says to the former. */
 #define MATERIAL_LEN   600
 #define BEACON_LEN     160
 #define ANSWER_LEN     40
@@ -318,7 +322,7 @@ static void take_entry(struct world *w, struct node *node, int g, const struct g
 
 	place->ledger = info->delivery;
 	place->in_tree = info->in_tree;
-	if (info->in_tree && w->opt.scheme == SIM_POINT_TO_POINT)
+	if (info->in_tree && w->groups[g].config.rekey.scheme == GK_POINT_TO_POINT)
 		broken(w, RULE_LEDGER, node->index, "%s: in the tree", w->groups[g].name);
 	if (info->delivery == GK_DELIVERY_MULTICAST && !info->in_tree)
 		broken(w, RULE_LEDGER, node->index, "%s: told by multicast, and not in the tree",
@@ -614,27 +618,36 @@ static void check_newest(struct world *w, int g)
 	}
 }
 
-/* Both sides agree on who is in the tree; and whoever was waited for has answered, or is not any
- * more. */
-static void check_ledger(struct world *w, int g)
+/* Who announced the tree is in it, in a group that always had it; nobody else is. Who gets messages
+ * to the group knows. */
+static void check_tree(struct world *w, const struct node *node, int g)
 {
 	const struct group *group = &w->groups[g];
+	const struct place *place = &node->place[g];
+	bool says = node_info(node, group).in_tree;
+	bool announced = group->config.rekey.scheme == GK_TREE && !node->point_to_point;
+
+	if (place->in_tree != announced && (place->in_tree || !group->scheme_changed))
+		broken(w, RULE_LEDGER, node->index, "%s: announced the tree: %d, in it: %d",
+		       group->name, announced, place->in_tree);
+	if (place->in_tree != says && (place->in_tree || !group->scheme_changed))
+		broken(w, RULE_LEDGER, node->index, "%s: in the tree: %d, says %d", group->name,
+		       place->in_tree, says);
+}
+
+/* Whoever was waited for has answered, or is not waited for any more. */
+static void check_ledger(struct world *w, int g)
+{
 	struct gk_group_info info = { 0 };
 
 	for (int i = 0; i < w->opt.nodes; i++) {
 		const struct node *node = &w->nodes[i];
-		const struct place *place = &node->place[g];
-		bool announced = w->opt.scheme != SIM_POINT_TO_POINT && !node->point_to_point;
 
-		if (!place->member || !is_live(w, node) || !is_settled(w, node, g))
-			continue;
-		if (place->in_tree != announced || node_info(node, group).in_tree != announced)
-			broken(w, RULE_LEDGER, i, "%s: announced the tree %d, in it %d, says %d",
-			       group->name, announced, place->in_tree,
-			       node_info(node, group).in_tree);
+		if (node->place[g].member && is_live(w, node) && is_settled(w, node, g))
+			check_tree(w, node, g);
 	}
 	if (!check_find_group(w, g, &info) || info.rekeying.duration_ms < 0)
-		broken(w, RULE_LEDGER, KDC, "%s: a rekeying that does not end", group->name);
+		broken(w, RULE_LEDGER, KDC, "%s: a rekeying that does not end", w->groups[g].name);
 }
 
 /* the speech: at a quiet minute one says something, and it is shown to everybody */
@@ -690,6 +703,13 @@ static void let_departed_speak(struct world *w, int g)
 	}
 }
 
+static int64_t rounds_max(const struct world *w)
+{
+	int64_t batches = (int64_t)w->opt.nodes * w->opt.nodes * CRED_LEN / AT_ONCE_BYTES;
+
+	return (ROUNDS_MAX + ROUNDS_BATCH * batches) * settle_ms(w) / (1000 * SETTLE_S);
+}
+
 static void speak(struct world *w, int g)
 {
 	struct group *group = &w->groups[g];
@@ -699,7 +719,7 @@ static void speak(struct world *w, int g)
 		return; /* a new Sender ID is being fetched */
 	w->tally[SPEECH_ROUNDS]++;
 	deaf = find_deaf(w, g);
-	if (deaf >= 0 && ++group->rounds < ROUNDS_MAX * settle_ms(w) / (1000 * SETTLE_S))
+	if (deaf >= 0 && ++group->rounds < rounds_max(w))
 		return;
 	if (deaf >= 0)
 		broken(w, RULE_READ, deaf, "%s: cannot read node%d", group->name, group->speaker);
@@ -735,7 +755,8 @@ static void check_group(struct world *w, int g)
 	}
 	check_newest(w, g);
 	check_ledger(w, g);
-	hold_speech(w, g);
+	if (group->config.mode == GK_MODE_GROUP)
+		hold_speech(w, g);
 	group->quiet_minutes++;
 	w->tally[QUIET_MINUTES] += g == 0;
 }

@@ -68,6 +68,7 @@ static const char *const tallies[TALLIES] = {
 	[UNLUCKY] = "unlucky",
 	[RESTARTS] = "restarts",
 	[CRASHES] = "crashes",
+	[SCHEMES] = "schemes",
 	[BLIND] = "blind",
 	[FORGED] = "forged",
 	[TAMPERED] = "tampered",

@@ -122,6 +122,7 @@ enum tally {
 	UNLUCKY,
 	RESTARTS,
 	CRASHES,
+	SCHEMES,
 	BLIND,
 	FORGED,
 	TAMPERED,
@@ -171,6 +172,7 @@ struct options {
 	enum sim_scheme scheme;
 	enum gk_confirm confirm;
 	uint32_t beacon_s; /* shortest interval; 0: no beacon */
+	enum gk_mode cell; /* of that group; nobody says anything to it if it is pairwise-only */
 	bool quiet;
 };
 
@@ -258,6 +260,7 @@ struct group {
 	struct gk_id gid;
 	int64_t *made_ms; /* when each num was told of */
 	int64_t made_cap;
+	bool scheme_changed;
 	uint64_t late;        /* confirmations that came too late for the KDC, since its start */
 	int64_t disturbed_ms; /* something happened that has to settle */
 	/* the speech of a quiet minute, repeated until everybody has read it */

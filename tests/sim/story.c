@@ -246,10 +246,24 @@ static void renew(struct world *w)
 		rekey(w);
 }
 
+/* In a mixed world the operator may have second thoughts about the tree. */
+static void change_scheme(struct world *w)
+{
+	struct group *cell = &w->groups[1];
+	enum gk_scheme *scheme = &cell->config.rekey.scheme;
+
+	if (w->opt.scheme != SIM_MIXED || !chance_of(w, 0.5))
+		return;
+	w->tally[SCHEMES]++;
+	*scheme = *scheme == GK_TREE ? GK_POINT_TO_POINT : GK_TREE;
+	cell->scheme_changed = true;
+}
+
 static void restart(struct world *w)
 {
 	w->tally[RESTARTS]++;
 	gateway_stop(w);
+	change_scheme(w);
 	world_in(w, chance_between(w, 100, 30 * SECOND), gateway_start, 0, NULL);
 }
 
@@ -317,7 +331,7 @@ static void act(struct world *w, uint64_t count, void *ptr)
 static void chatter(struct world *w, uint64_t g, void *ptr)
 {
 	(void)ptr;
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; w->groups[g].config.mode == GK_MODE_GROUP && i < TRIES; i++) {
 		struct node *node = &w->nodes[chance_between(w, 0, w->opt.nodes - 1)];
 
 		if (!(node->place[g].roles & 2) || !node_info(node, &w->groups[g]).joined)
@@ -365,6 +379,7 @@ static void make_groups(struct world *w)
 	name_group(w, &w->groups[1], "cell");
 	if (w->opt.nodes > SOME)
 		w->groups[0].config.stale_sets = STALE_SETS_LARGE;
+	cell->mode = w->opt.cell;
 	cell->sign_alg = ALG_EDDSA;
 	cell->rekey_on_join = false;
 	cell->period_s = 6 * 3600;

@@ -658,19 +658,27 @@ static void a_kdc_with_wrong_evidence_is_not_believed(void **state)
 	assert_true(pair_info(p, 0).joined);
 }
 
-/* Of another mode than the one that was joined: its keys would be of another kind. */
-static void material_with_signatures_is_not_taken(void **state)
+/* The first byte of what stands somewhere in the Join Response is a label; take another. */
+static void join_with_other_label(struct pair *p, const char *at, uint8_t label)
 {
-	struct pair *p = *state;
 	struct gk_span plain = catch_join_response(p);
-	uint8_t *at;
 
-	at = find_in(plain, hex_span("0c 38 1a 0d")); // ecdh_alg, ecdh_params
-	at[0] = GK_OSC_SIGN_ALG;
+	*find_in(plain, hex_span(at)) = label;
 	pair_forge_answer(p, 0, plain);
 	free((void *)(uintptr_t)plain.data);
 	assert_false(pair_info(p, 0).joined);
 	assert_string_equal(pair_note(p, 0, GK_NOTE_ERROR)->reason, "the KDC's evidence is wrong");
+}
+
+/* Of another mode than the one that was joined: its keys would be of another kind. */
+static void material_with_signatures_is_not_taken(void **state)
+{
+	join_with_other_label(*state, "03 05 04 0a 06", GK_OSC_SIGN_ALG); // hkdf, alg, contextId
+}
+
+static void material_without_our_key_agreement_is_not_taken(void **state)
+{
+	join_with_other_label(*state, "0c 38 1a 0d", GK_OSC_SIGN_PARAMS); // ecdh_alg, ecdh_params
 }
 
 /* The 4.00 tells, where the token's answer, long ago, did not. */
@@ -968,6 +976,7 @@ int main(void)
 		BOTH(nothing_is_said_to_the_whole_group),
 		BOTH(a_kdc_with_wrong_evidence_is_not_believed),
 		BOTH(material_with_signatures_is_not_taken),
+		BOTH(material_without_our_key_agreement_is_not_taken),
 		BOTH(a_member_finds_out_that_the_mode_has_changed),
 		BOTH(a_departure_is_one_confirmed_multicast),
 		BOTH(a_restart_goes_on_with_the_same_keys),

@@ -442,6 +442,27 @@ static void a_refusal_is_not_met_with_the_same_message_at_once(void **state)
 	}
 }
 
+static void who_refuses_a_message_gets_no_other_for_being_heard_of(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	size_t sent;
+
+	join_raw(&raw, p, 1, true);
+	rekey(p);
+	pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_BAD_REQUEST);
+	sent = pair_count(p, PAIR_REQUEST, PAIR_KDC, ANYONE);
+	for (int i = 0; i < 10; i++)
+		pair_raw_get(&raw, GK_COAP_GET, "num");
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, ANYONE), sent);
+	pair_advance(p, 4000); // after the pause
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, ANYONE), sent + 1);
+	// silence is another thing: then being heard of is news
+	pair_raw_reply(&raw, pair_raw_asked(&raw), 0);
+	pair_raw_get(&raw, GK_COAP_GET, "num");
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, ANYONE), sent + 2);
+}
+
 static void hundreds_of_departures_leave_nobody_behind(void **state)
 {
 	struct pair *p = *state;
@@ -711,6 +732,7 @@ int main(void)
 		RULE(an_older_version_is_no_confirmation),
 		RULE(the_answer_to_an_earlier_message_does_not_count_for_a_later_one),
 		RULE(a_refusal_is_not_met_with_the_same_message_at_once),
+		RULE(who_refuses_a_message_gets_no_other_for_being_heard_of),
 		RULE(hundreds_of_departures_leave_nobody_behind),
 		RULE(a_member_that_joins_again_and_again_is_no_burden),
 		RULE(who_is_put_out_is_told_once_and_nothing_waits_for_it),

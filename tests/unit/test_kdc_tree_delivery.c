@@ -208,6 +208,27 @@ static void who_is_deaf_is_told_by_unicast_and_delays_nobody(void **state)
 	assert_int_equal(pair_note(p, 1, GK_NOTE_REKEYED)->via, GK_VIA_MULTICAST);
 }
 
+static void rekeyings_in_a_row_do_not_put_unicast_off_for_ever(void **state)
+{
+	struct pair *p = *state;
+	struct losses losses = { .deaf = 1 << 1 };
+	int64_t start_ms, patience_ms;
+	size_t from;
+
+	join_tree(p, 4);
+	lose(p, &losses);
+	from = p->log_count;
+	start_ms = p->now.mono.ms;
+	patience_ms = gk_cast_patience_ms(p->kdc->groups);
+	while (!count_unicast(p, from, 1) && p->now.mono.ms < start_ms + 60000) {
+		rekey(p);
+		pair_advance(p, 1500); // less than confirmations are waited for
+	}
+	assert_in_range(p->now.mono.ms - start_ms, patience_ms, patience_ms + 4000);
+	assert_int_equal(count_unicast(p, from, ANYONE), 1);
+	assert_true(pair_agree(p, 0, 3));
+}
+
 static void the_leisure_of_the_last_copy_is_waited_for(void **state)
 {
 	struct pair *p = *state;
@@ -272,6 +293,7 @@ static void one_message_at_a_time_to_each(void **state)
 	assert_true(first->open && first->deadline_ms == first->sent_ms + 8000);
 	from = p->log_count;
 	rekey(p);
+	assert_int_equal(delivery(p, 1), GK_DELIVERY_UNICAST); // as before
 	while (first->open) {
 		assert_int_equal(count_unicast(p, from, ANYONE), 0);
 		pair_advance(p, 100);
@@ -825,25 +847,54 @@ static void an_old_num_at_a_probe_brings_a_message_of_its_own(void **state)
 	}
 }
 
+static void an_old_num_is_no_hurry_while_confirmations_come(void **state)
+{
+	static struct pair_raw raw[2];
+	struct pair *p = *state;
+	size_t from;
+
+	join_raws(p, raw, ROWS(raw));
+	show_num(&raw[0], pair_num(p));
+	show_num(&raw[1], pair_num(p));
+	from = p->log_count;
+	rekey(p);
+	provoke_probe(p, &raw[1]);
+	answer_probe(&raw[1], pair_num(p) - 1); // the message may be on its way
+	assert_int_equal(count_unicast(p, from, ANYONE), 0);
+	assert_int_equal(shown_by_name(p, "raw2").delivery, GK_DELIVERY_MULTICAST);
+}
+
 static void a_num_that_no_probe_asked_for_or_nobody_has_shows_nothing(void **state)
 {
-	static const char *const queries[] = { "num=",    "num=x",
-					       "num=-1",  "num=1x",
-					       "num=999", "numb=2",
-					       "num",     "num=18446744073709551618" };
+	static const char *const queries[] = {
+		"num=",
+		"num",
+		"num=x",
+		"num=-1",
+		"num=3x",
+		"num= 3",
+		"num=<", // twelve, if it were a digit
+		"num=999",
+		"numb=3",
+		"num=4294967299",           // three, in 32 bits
+		"num=18446744073709551619", // ... in 64
+	};
 	static struct pair_raw raw[2];
 	struct pair *p = *state;
 
 	set_confirm(p, GK_CONFIRM_IMPLICIT);
 	join_raws(p, raw, ROWS(raw));
 	rekey(p);
-	for (size_t i = 0; i < ROWS(queries); i++) {
+	assert_int_equal(pair_num(p), 3);
+	for (size_t i = 0; i < 2 * ROWS(queries); i++) {
 		uint8_t bytes[128];
 		struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 		struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
 
+		while (i == ROWS(queries) && pair_num(p) < 12)
+			rekey(p);
 		gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("ace-group/" PAIR_LIGHTS "/num"));
-		gk_coap_put(&w, GK_OPT_URI_QUERY, gk_span_str(queries[i]));
+		gk_coap_put(&w, GK_OPT_URI_QUERY, gk_span_str(queries[i % ROWS(queries)]));
 		assert_int_equal(pair_raw_ask_message(&raw[0], gk_buf_span(&buf)), GK_COAP_CONTENT);
 		assert_int_equal(shown_by_name(p, "raw1").delivery, GK_DELIVERY_MULTICAST);
 	}
@@ -1147,6 +1198,26 @@ static void rekeying_takes_its_share_of_the_link_and_no_more(void **state)
 	assert_true(served > 300);
 }
 
+static void replayed_confirmations_do_not_empty_the_account(void **state)
+{
+	struct pair *p = *state;
+	struct losses losses = { 0 };
+	int64_t level;
+
+	set_budget(p, 80000);
+	join_tree(p, 3);
+	for (int turn = 0; turn < 2; turn++) {
+		hold_confirmations(p, &losses);
+		(void)gk_budget_ready_ms(&p->kdc->budget, p->now.mono.ms); // as of now
+		level = p->kdc->budget.level;
+		for (int i = 0; i < 50; i++)
+			give(p, confirmation_of(p, 1, pair_num(p))->bytes);
+		// one for each copy, and one more
+		assert_int_equal(level - p->kdc->budget.level,
+				 3 * 1000 * gk_air_of(CONFIRM_LEN).bytes);
+	}
+}
+
 static void parts_wait_for_their_share_in_order(void **state)
 {
 	static struct pair_raw raw[64];
@@ -1321,6 +1392,7 @@ static void there_is_no_beacon_without_members_in_the_tree_or_by_default(void **
 {
 	struct pair *p = *state;
 	int64_t at[1];
+	size_t from;
 
 	join_tree(p, 2);
 	pair_advance(p, 100000);
@@ -1328,13 +1400,14 @@ static void there_is_no_beacon_without_members_in_the_tree_or_by_default(void **
 	set_beacon(p, 2, 10);
 	pair_advance(p, 20000);
 	assert_true(beacons_since(p, 0, at, 0) > 0);
+	p->config[0].coalesce_ms = 60000; // not even while a rekeying is to come
+	pair_restart(p);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(pair_leave(p, i, PAIR_LIGHTS), GK_OK);
-	settle(p);
-	pair_add(p, 6);
 	pair_run(p);
-	size_t from = p->log_count;
-	pair_advance(p, 100000);
+	from = p->log_count;
+	pair_advance(p, 200000);
+	assert_int_equal(pair_group(p).members, 0);
 	assert_int_equal(beacons_since(p, from, at, 0), 0);
 }
 
@@ -1443,6 +1516,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RULE(who_is_deaf_is_told_by_unicast_and_delays_nobody),
 		RULE(one_message_at_a_time_to_each),
+		RULE(rekeyings_in_a_row_do_not_put_unicast_off_for_ever),
 		RULE(the_leisure_of_the_last_copy_is_waited_for),
 		RULE(a_copy_that_is_still_to_come_is_waited_for),
 		RULE(who_answers_nothing_is_parked_and_recovers_when_it_wakes),
@@ -1461,12 +1535,14 @@ int main(void)
 		RULE(implicit_confirmation_puts_nothing_on_the_wire),
 		RULE(a_new_num_that_is_shown_confirms),
 		RULE(an_old_num_at_a_probe_brings_a_message_of_its_own),
+		RULE(an_old_num_is_no_hurry_while_confirmations_come),
 		RULE(a_num_that_no_probe_asked_for_or_nobody_has_shows_nothing),
 		RULE(a_num_shown_by_a_parked_member_needs_no_message),
 		RULE(auto_is_all_up_to_sixty_four_members),
 		RULE(leisure_is_what_all_confirmations_take),
 		RULE(the_first_copy_goes_out_at_once_even_in_debt),
 		RULE(rekeying_takes_its_share_of_the_link_and_no_more),
+		RULE(replayed_confirmations_do_not_empty_the_account),
 		RULE(parts_wait_for_their_share_in_order),
 		RULE(a_version_does_not_wait_for_the_parts_of_the_one_before),
 		RULE(what_was_said_while_the_link_was_down_is_said_again),
