@@ -1434,6 +1434,41 @@ static void who_lost_everything_recovers_by_the_beacon(void **state)
 	assert_int_equal(pair_note(p, 1, GK_NOTE_REKEYED)->via, GK_VIA_MULTICAST);
 }
 
+/* Others may send at the same time, for the same reason. */
+static void copies_and_beacons_come_at_random_times(void **state)
+{
+	struct pair *p = *state;
+	int64_t gap[8] = { 0 }, pause[8] = { 0 };
+	size_t gaps = 0, pauses = 0;
+
+	set_confirm(p, GK_CONFIRM_NONE);
+	set_beacon(p, 4, 4);
+	join_tree(p, 2);
+	for (size_t k = 0; k < ROWS(gap); k++) {
+		struct gk_rekeying message;
+		int64_t sent_ms = -1, begun_ms = p->now.mono.ms;
+		size_t from = p->log_count;
+
+		rekey(p);
+		pair_advance(p, 4000);
+		for (size_t i = from; i < p->log_count; i++) {
+			if (is_copy(p->log[i], 0, GK_REKEYING_BEACON, &message) && !pause[k])
+				pause[k] = p->log[i]->sent_ms - begun_ms;
+			if (!is_copy(p->log[i], 0, GK_REKEYING, &message) ||
+			    message.num != pair_num(p))
+				continue;
+			gap[k] = p->log[i]->sent_ms - sent_ms;
+			sent_ms = p->log[i]->sent_ms;
+		}
+		assert_in_range(gap[k], REPEAT_MS / 2, REPEAT_MS * 3 / 2);
+		assert_in_range(pause[k], 2000, 4000);
+		gaps += k && gap[k] != gap[0];
+		pauses += k && pause[k] != pause[0];
+	}
+	assert_true(gaps > 0);
+	assert_true(pauses > 0);
+}
+
 static void beacons_come_in_debt_too(void **state)
 {
 	struct pair *p = *state;
@@ -1552,6 +1587,7 @@ int main(void)
 		RULE(beacons_come_in_debt_too),
 		RULE(who_answers_with_errors_takes_nothing_from_others),
 		RULE(groups_take_turns_in_using_the_budget),
+		RULE(copies_and_beacons_come_at_random_times),
 		RULE(rekeyings_in_short_order_do_not_leave_out_the_deaf),
 		RULE(confirmations_are_charged_as_often_as_they_are_called_for),
 		RULE(first_copies_come_in_the_order_of_num_and_casts_are_few),
