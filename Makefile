@@ -159,7 +159,7 @@ sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
 bench_src = $(wildcard tests/bench/*.c)
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
-golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh))
+golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh tests/golden/rekeying.sh))
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 
