@@ -356,7 +356,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct
  * and every member's delivery is taken up again.
  * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg in this build),
  *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served),
- *         GK_ERR_FORBIDDEN (another mode or sign_alg than the one its members joined with)
+ *         GK_ERR_FORBIDDEN (another mode or sign_alg than the one its members joined with),
+ *         GK_ERR_MALFORMED (the store is damaged: administrative keys are missing)
  */
 GK_API GK_MUST_CHECK enum gk_err
 gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);
