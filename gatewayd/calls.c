@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/calls.h"
 #include "config.h"
+#include "gatewayd/reload.h"
 #include "gatewayd/show.h"
-#include "io/json.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
 #include <inttypes.h>
@@ -22,11 +22,17 @@ int gw_call_fail(struct gw_call *call, int status, const char *format, ...)
 	return status;
 }
 
+int gw_call_misused(struct gw_call *call, enum gw_call_id id)
+{
+	return gw_call_fail(call, GW_USAGE, "usage: gatewayctl %s%s%s", gw_usages[id].name,
+			    gw_usages[id].arguments[0] ? " " : "", gw_usages[id].arguments);
+}
+
 /*
  * Answers
  */
 
-static void print_json(struct gw_call *call, struct io_json *json)
+void gw_call_print(struct gw_call *call, struct io_json *json)
 {
 	const char *text = io_json_finish(json);
 
@@ -37,6 +43,55 @@ static void print_json(struct gw_call *call, struct io_json *json)
 }
 
 /*
+ * Changes
+ */
+
+static const char *store_error(const struct gw_call *call)
+{
+	return strerror(-gw_outbox_error(&call->daemon->outbox));
+}
+
+/* Why the KDC was told that nothing, or nothing new, can be stored. */
+static const char *no_space_reason(const struct gw_call *call)
+{
+	static const char *const reasons[] = {
+		[GK_STORAGE_GOOD] = "there are as many tokens, bans and revocations as can be kept",
+		[GK_STORAGE_SCARCE] = "no room is left but what is reserved for departures",
+		[GK_STORAGE_NONE] = "no room is left, or the file system is read-only",
+	};
+
+	return reasons[call->daemon->storage];
+}
+
+int gw_call_ready(struct gw_call *call)
+{
+	if (gw_serve_ready(call->daemon))
+		return GW_DONE;
+	return gw_call_fail(call, GW_REFUSED, "the store cannot be written: %s", store_error(call));
+}
+
+static int settle(struct gw_call *call)
+{
+	if (gw_serve_settle(call->daemon))
+		return GW_DONE;
+	return gw_call_fail(call, GW_REFUSED,
+			    "the store cannot be written (%s): not done yet, and lost if the "
+			    "daemon ends before it can",
+			    store_error(call));
+}
+
+int gw_call_conclude(struct gw_call *call, enum gk_err err)
+{
+	if (!err)
+		return settle(call);
+	if (err == GK_ERR_NO_SPACE)
+		return gw_call_fail(call, GW_REFUSED, "the store can take nothing now: %s",
+				    no_space_reason(call));
+	gw_serve_check(err);
+	return gw_call_fail(call, GW_REFUSED, "%s", gk_strerror(err));
+}
+
+/*
  * status
  */
 
@@ -44,18 +99,39 @@ struct status {
 	size_t groups, members;
 	int64_t uptime_s;
 	int store_error;
+	uint64_t written;
+	const char *storage, *clock;
+	int64_t clock_since_s;
+	char time[GW_TIME_TEXT], highest_time[GW_TIME_TEXT], machine_time[GW_TIME_TEXT];
 };
+
+static void gather_time(const struct gw_daemon *daemon, struct status *status)
+{
+	status->clock = gw_clock_source_name(daemon->clock.source);
+	status->clock_since_s = (gw_now(daemon).mono.ms - daemon->clock.since_ms) / 1000;
+	gw_show_time(gw_now(daemon).utc, status->time);
+	gw_show_time((struct gk_utc){ daemon->clock.highest_s }, status->highest_time);
+	gw_show_time(io_loop_now(daemon->loop).utc, status->machine_time);
+}
 
 static struct status gather_status(const struct gw_call *call)
 {
+	static const char *const storage_names[] = {
+		[GK_STORAGE_GOOD] = "good",
+		[GK_STORAGE_SCARCE] = "scarce",
+		[GK_STORAGE_NONE] = "none",
+	};
 	const struct gw_daemon *daemon = call->daemon;
 	struct status status = {
-		.uptime_s = (io_loop_now(daemon->loop).mono.ms - daemon->started.ms) / 1000,
+		.uptime_s = (gw_now(daemon).mono.ms - daemon->started.ms) / 1000,
 		.store_error = gw_outbox_error(&daemon->outbox),
+		.written = gw_store_written(daemon->store),
+		.storage = storage_names[daemon->storage],
 	};
 	struct gk_group_info info;
 	size_t at = 0;
 
+	gather_time(daemon, &status);
 	while (gk_kdc_group_next(daemon->kdc, &at, &info)) {
 		status.groups++;
 		status.members += info.members;
@@ -73,34 +149,60 @@ static void print_status_json(struct gw_call *call, const struct status *status)
 	io_json_text(&json, "version", GK_VERSION);
 	io_json_int(&json, "pid", getpid());
 	io_json_int(&json, "uptime_s", status->uptime_s);
-	io_json_text(&json, "interface", daemon->conf->interface);
-	io_json_text(&json, "listen", daemon->conf->listen);
+	io_json_text(&json, "interface", daemon->conf.interface);
+	io_json_text(&json, "listen", daemon->conf.listen);
 	io_json_bool(&json, "listening", daemon->coap != NULL);
 	io_json_int(&json, "groups", (int64_t)status->groups);
 	io_json_int(&json, "members", (int64_t)status->members);
 	io_json_bool(&json, "blind", daemon->segment.blind);
 	io_json_bool(&json, "store_ok", status->store_error == 0);
+	io_json_text(&json, "storage", status->storage);
+	io_json_int(&json, "written", (int64_t)status->written);
+	io_json_text(&json, "clock", status->clock);
+	io_json_int(&json, "clock_since_s", status->clock_since_s);
+	io_json_bool(&json, "synchronised", daemon->clock.synchronised);
+	io_json_text(&json, "time", status->time);
+	io_json_text(&json, "highest_time", status->highest_time);
+	io_json_text(&json, "machine_time", status->machine_time);
 	io_json_end(&json);
-	print_json(call, &json);
+	gw_call_print(call, &json);
+}
+
+static void print_clock(struct gw_call *call, const struct status *status)
+{
+	const struct gw_clock *clock = &call->daemon->clock;
+
+	fprintf(call->out, "clock      %s for %" PRId64 " s%s", status->clock,
+		status->clock_since_s, clock->synchronised ? " (synchronised)" : "");
+	if (clock->source != GW_CLOCK_MACHINE)
+		fprintf(call->out, "; the machine's says %s", status->machine_time);
+	fprintf(call->out, "\ntime       %s\nhighest    %s\n", status->time, status->highest_time);
+}
+
+static void print_status(struct gw_call *call, const struct status *status)
+{
+	const struct gw_daemon *daemon = call->daemon;
+
+	fprintf(call->out,
+		"version    %s\npid        %d\nuptime     %" PRId64 " s\n"
+		"interface  %s (%s)\nlisten     %s%s\ngroups     %zu\nmembers    %zu\nstore      "
+		"%s\nstorage    %s\nwritten    %" PRIu64 " bytes\n",
+		GK_VERSION, (int)getpid(), status->uptime_s, daemon->conf.interface,
+		daemon->segment.blind ? "down" : "up", daemon->conf.listen,
+		daemon->coap ? "" : " (not there yet)", status->groups, status->members,
+		status->store_error ? strerror(-status->store_error) : "ok", status->storage,
+		status->written);
+	print_clock(call, status);
 }
 
 static int show_status(struct gw_call *call)
 {
-	const struct gw_daemon *daemon = call->daemon;
 	struct status status = gather_status(call);
 
-	if (call->json) {
+	if (call->json)
 		print_status_json(call, &status);
-		return GW_DONE;
-	}
-	fprintf(call->out,
-		"version    %s\npid        %d\nuptime     %" PRId64 " s\n"
-		"interface  %s (%s)\nlisten     %s%s\ngroups     %zu\nmembers    %zu\nstore      "
-		"%s\n",
-		GK_VERSION, (int)getpid(), status.uptime_s, daemon->conf->interface,
-		daemon->segment.blind ? "down" : "up", daemon->conf->listen,
-		daemon->coap ? "" : " (not there yet)", status.groups, status.members,
-		status.store_error ? strerror(-status.store_error) : "ok");
+	else
+		print_status(call, &status);
 	return GW_DONE;
 }
 
@@ -119,7 +221,7 @@ static int print_groups_json(struct gw_call *call)
 	while (gk_kdc_group_next(call->daemon->kdc, &at, &info))
 		gw_show_group(&json, &info);
 	io_json_end(&json);
-	print_json(call, &json);
+	gw_call_print(call, &json);
 	return GW_DONE;
 }
 
@@ -158,20 +260,20 @@ static int show_groups(struct gw_call *call)
  * members
  */
 
-static bool find_group(const struct gw_call *call, const char *name, struct gk_group_info *info)
+int gw_call_find_group(struct gw_call *call, struct gk_group_info *info)
 {
 	size_t at = 0;
 
 	while (gk_kdc_group_next(call->daemon->kdc, &at, info)) {
-		if (gk_span_equal(info->name, gk_span_str(name)))
-			return true;
+		if (gk_span_equal(info->name, gk_span_str(call->words[0])))
+			return GW_DONE;
 	}
-	return false;
+	return gw_call_fail(call, GW_REFUSED, "%s: no such group", call->words[0]);
 }
 
 static struct gk_mono now_of(const struct gw_call *call)
 {
-	return io_loop_now(call->daemon->loop).mono;
+	return gw_now(call->daemon).mono;
 }
 
 static int print_members_json(struct gw_call *call)
@@ -185,7 +287,7 @@ static int print_members_json(struct gw_call *call)
 	while (gk_kdc_member_next(call->daemon->kdc, gk_span_str(call->words[0]), &at, &info))
 		gw_show_member(&json, &info, now_of(call));
 	io_json_end(&json);
-	print_json(call, &json);
+	gw_call_print(call, &json);
 	return GW_DONE;
 }
 
@@ -203,9 +305,10 @@ static int show_members(struct gw_call *call)
 {
 	struct gw_table table = { .out = NULL };
 	struct gk_group_info group;
+	int status = gw_call_find_group(call, &group);
 
-	if (!find_group(call, call->words[0], &group))
-		return gw_call_fail(call, GW_REFUSED, "%s: no such group", call->words[0]);
+	if (status)
+		return status;
 	if (call->json)
 		return print_members_json(call);
 	put_members(call, &table);
@@ -235,28 +338,8 @@ static int show_events(struct gw_call *call)
 }
 
 /*
- * rekey, evict
+ * rekey, reload
  */
-
-/* What changes something is reported only when it is on stable storage. */
-static int settle(struct gw_call *call)
-{
-	if (gw_serve_settle(call->daemon))
-		return GW_DONE;
-	return gw_call_fail(call, GW_REFUSED,
-			    "the store cannot be written (%s): not done yet, and lost if the "
-			    "daemon ends before it can",
-			    strerror(-gw_outbox_error(&call->daemon->outbox)));
-}
-
-static bool is_ready(struct gw_call *call, int *status)
-{
-	if (gw_serve_ready(call->daemon))
-		return true;
-	*status = gw_call_fail(call, GW_REFUSED, "the store cannot be written: %s",
-			       strerror(-gw_outbox_error(&call->daemon->outbox)));
-	return false;
-}
 
 static void report_rekey(struct gw_call *call, const struct gk_group_info *group)
 {
@@ -271,24 +354,25 @@ static void report_rekey(struct gw_call *call, const struct gk_group_info *group
 	io_json_text(&json, "group", call->words[0]);
 	io_json_int(&json, "num", group->num);
 	io_json_end(&json);
-	print_json(call, &json);
+	gw_call_print(call, &json);
 }
 
 static int rekey(struct gw_call *call)
 {
 	struct gk_group_info before, after;
-	int status;
+	int status = gw_call_ready(call);
 
-	if (!is_ready(call, &status))
-		return status;
-	if (!find_group(call, call->words[0], &before))
-		return gw_call_fail(call, GW_REFUSED, "%s: no such group", call->words[0]);
-	gw_serve_check(gk_kdc_rekey(call->daemon->kdc, gk_span_str(call->words[0]),
-				    io_loop_now(call->daemon->loop)));
-	status = settle(call);
+	if (!status)
+		status = gw_call_find_group(call, &before);
+	if (!status)
+		status = gw_call_conclude(call, gk_kdc_rekey(call->daemon->kdc,
+							     gk_span_str(call->words[0]),
+							     gw_now(call->daemon)));
+	if (!status)
+		status = gw_call_find_group(call, &after);
 	if (status)
 		return status;
-	if (!find_group(call, call->words[0], &after) || after.num == before.num)
+	if (after.num == before.num)
 		return gw_call_fail(call, GW_REFUSED,
 				    "%s: no new key could be made; the log says why",
 				    call->words[0]);
@@ -296,43 +380,32 @@ static int rekey(struct gw_call *call)
 	return GW_DONE;
 }
 
-static void report_evict(struct gw_call *call)
+static void report_reload(struct gw_call *call, const char *text)
 {
 	struct io_json json;
 
 	if (!call->json) {
-		fprintf(call->out, "%s: %s is removed, the others get a new key\n", call->words[0],
-			call->words[1]);
+		fprintf(call->out, "%s\n", text);
 		return;
 	}
 	io_json_init(&json);
 	io_json_object(&json, NULL);
-	io_json_text(&json, "group", call->words[0]);
-	io_json_text(&json, "node", call->words[1]);
+	io_json_text(&json, "message", text);
 	io_json_end(&json);
-	print_json(call, &json);
+	gw_call_print(call, &json);
 }
 
-static int evict(struct gw_call *call)
+/* It needs the store for some changes only, and says itself what it could not store. */
+static int reload(struct gw_call *call)
 {
-	struct gk_group_info group;
-	enum gk_err err;
-	int status;
+	char text[2 * GW_CONF_ERROR];
+	bool was_ready = gw_serve_ready(call->daemon);
 
-	if (!is_ready(call, &status))
-		return status;
-	if (!find_group(call, call->words[0], &group))
-		return gw_call_fail(call, GW_REFUSED, "%s: no such group", call->words[0]);
-	err = gk_kdc_evict(call->daemon->kdc, gk_span_str(call->words[0]),
-			   gk_span_str(call->words[1]), io_loop_now(call->daemon->loop));
-	if (err == GK_ERR_UNKNOWN)
-		return gw_call_fail(call, GW_REFUSED, "%s: no member %s", call->words[0],
-				    call->words[1]);
-	gw_serve_check(err);
-	status = settle(call);
-	if (!status)
-		report_evict(call);
-	return status;
+	if (!gw_reload(call->daemon, text, sizeof(text)) ||
+	    (was_ready && !gw_serve_ready(call->daemon)))
+		return gw_call_fail(call, GW_REFUSED, "%s", text);
+	report_reload(call, text);
+	return GW_DONE;
 }
 
 /*
@@ -345,8 +418,12 @@ static int (*const run[GW_CALLS])(struct gw_call *call) = {
 	[GW_CALL_MEMBERS] = show_members,
 	[GW_CALL_EVENTS] = show_events,
 	[GW_CALL_REKEY] = rekey,
-	[GW_CALL_EVICT] = evict,
+	[GW_CALL_EVICT] = gw_call_evict,
+	[GW_CALL_UNBAN] = gw_call_unban,
 	[GW_CALL_CLIENT_ADD] = gw_call_client_add,
+	[GW_CALL_CLIENT_LIST] = gw_call_client_list,
+	[GW_CALL_CLIENT_REVOKE] = gw_call_client_revoke,
+	[GW_CALL_RELOAD] = reload,
 };
 
 /* One word, which ends with a NUL in the copy. @return false: it is not fit to be read */
@@ -385,8 +462,7 @@ static int dispatch(struct gw_call *call)
 	call->count -= used;
 	memmove(call->words, call->words + used, call->count * sizeof(call->words[0]));
 	if (call->count < gw_usages[id].min || call->count > gw_usages[id].max)
-		return gw_call_fail(call, GW_USAGE, "usage: gatewayctl %s %s", gw_usages[id].name,
-				    gw_usages[id].arguments);
+		return gw_call_misused(call, id);
 	return run[id](call);
 }
 

@@ -9,6 +9,7 @@
 
 #include "gatewayd/daemon.h"
 #include "gatewayd/usage.h"
+#include "io/json.h"
 
 /** A call being answered. */
 struct gw_call {
@@ -34,8 +35,33 @@ int gw_calls_run(struct gw_call *call, struct gk_span request);
 int gw_call_fail(struct gw_call *call, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/** Say how a call is to be used. @return GW_USAGE */
+int gw_call_misused(struct gw_call *call, enum gw_call_id id);
+/** Find the group that the first word names. @return GW_DONE; else that there is none was said */
+GK_MUST_CHECK int gw_call_find_group(struct gw_call *call, struct gk_group_info *info);
+/** Print a JSON answer as one line, and free it. */
+void gw_call_print(struct gw_call *call, struct io_json *json);
+/**
+ * Before the KDC is told to change something: is the store fit for it?
+ * @return GW_DONE: yes; else why not was said
+ */
+GK_MUST_CHECK int gw_call_ready(struct gw_call *call);
+/**
+ * What became of a change, which is reported only when it is on stable storage.
+ * @param err  what the KDC made of it
+ * @return GW_DONE: report it; else why not was said
+ */
+GK_MUST_CHECK int gw_call_conclude(struct gw_call *call, enum gk_err err);
+
 /* client_add.c */
 
 int gw_call_client_add(struct gw_call *call);
+
+/* clients.c */
+
+int gw_call_evict(struct gw_call *call);
+int gw_call_unban(struct gw_call *call);
+int gw_call_client_list(struct gw_call *call);
+int gw_call_client_revoke(struct gw_call *call);
 
 #endif

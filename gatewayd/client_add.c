@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/calls.h"
+#include "gatewayd/show.h"
 #include "io/bundle.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/scope.h"
@@ -160,7 +161,7 @@ static bool choose_address(const struct gw_call *call, const struct order *order
 	struct gk_addr addr = order->kdc;
 
 	if (!order->has_kdc) {
-		if (!io_addr_parse(call->daemon->conf->listen, IO_ADDR_COAP_PORT, &addr))
+		if (!io_addr_parse(call->daemon->conf.listen, IO_ADDR_COAP_PORT, &addr))
 			return false;
 		addr.port = io_coap_port(call->daemon->coap);
 		if (memcmp(addr.ip, any, sizeof(any)) == 0 &&
@@ -199,11 +200,30 @@ static void print_bundle(struct gw_call *call, const struct io_bundle *bundle)
 
 	io_json_init(&json);
 	io_bundle_put(&json, NULL, bundle);
-	const char *text = io_json_finish(&json);
-	if (!text)
-		fatal("daemon", "out of memory");
-	fprintf(call->out, "%s\n", text);
-	io_json_free(&json);
+	gw_call_print(call, &json);
+}
+
+/* A token ends by the calendar, so there is none without one. */
+static int check_clock(struct gw_call *call)
+{
+	char time[GW_TIME_TEXT];
+
+	if (call->daemon->clock.source != GW_CLOCK_ESTIMATED)
+		return GW_DONE;
+	return gw_call_fail(call, GW_REFUSED,
+			    "client add: the clock of this machine is plainly wrong (%s); set it "
+			    "first",
+			    gw_show_time(io_loop_now(call->daemon->loop).utc, time));
+}
+
+/* What is not stored cannot be revoked, and is not handed out. */
+static int store_token(struct gw_call *call)
+{
+	if (gw_serve_settle(call->daemon))
+		return GW_DONE;
+	return gw_call_fail(call, GW_REFUSED,
+			    "client add: the store cannot be written (%s): there is no bundle",
+			    strerror(-gw_outbox_error(&call->daemon->outbox)));
 }
 
 static int issue(struct gw_call *call, const struct order *order, struct gk_client_bundle *made)
@@ -215,14 +235,11 @@ static int issue(struct gw_call *call, const struct order *order, struct gk_clie
 		.group_count = order->group_count,
 		.lifetime_s = order->lifetime_s,
 	};
-	enum gk_err err =
-		gk_kdc_issue(call->daemon->kdc, &spec, io_loop_now(call->daemon->loop), made);
+	enum gk_err err = gk_kdc_issue(call->daemon->kdc, &spec, gw_now(call->daemon), made);
 
 	if (err == GK_ERR_UNKNOWN)
 		return gw_call_fail(call, GW_REFUSED, "client add: no such group");
-	if (err)
-		return gw_call_fail(call, GW_REFUSED, "client add: %s", gk_strerror(err));
-	return GW_DONE;
+	return err ? gw_call_conclude(call, err) : store_token(call);
 }
 
 int gw_call_client_add(struct gw_call *call)
@@ -234,14 +251,19 @@ int gw_call_client_add(struct gw_call *call)
 
 	if (!call->daemon->coap)
 		return gw_call_fail(call, GW_REFUSED, "client add: %s is not there yet",
-				    call->daemon->conf->listen);
+				    call->daemon->conf.listen);
 	status = read_order(call, &order);
+	if (status)
+		return status;
+	status = gw_call_ready(call);
+	if (!status)
+		status = check_clock(call);
 	if (status)
 		return status;
 	if (!choose_address(call, &order, bundle.kdc))
 		return gw_call_fail(call, GW_REFUSED,
 				    "client add: %s has no address yet; give one with --kdc",
-				    call->daemon->conf->interface);
+				    call->daemon->conf.interface);
 	status = issue(call, &order, &made);
 	if (!status) {
 		fill_bundle(&order, &made, &bundle);

@@ -8,9 +8,16 @@
 #include "libgroupkey/buf.h"
 #include <errno.h>
 #include <libconfig.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MARK_DIR    "/var/lib/gatewayd"
+#define MARK_SUFFIX ".mark"
+
+// The store makes other files beside it, with up to 16 bytes more.
+#define MARK_NAME_MAX (NAME_MAX - 16)
 
 // Also keeps line numbers below 65536, where libconfig loses count.
 #define FILE_MAX 65535
@@ -407,6 +414,91 @@ static bool complete_group(const struct report *report, const config_setting_t *
 	       is_port_free(report, setting, rekey, &listen);
 }
 
+/* One component of a path, so that no two paths become one name. */
+static void put_component(FILE *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '-' || text[i] == '%')
+			fprintf(out, "%%%02x", (unsigned char)text[i]);
+		else
+			fputc(text[i], out);
+	}
+}
+
+/* "/etc/gatewayd/state" is "etc-gatewayd-state", however many '/' there are. */
+static void put_mark_name(FILE *out, const char *state_dir)
+{
+	const char *separator = "";
+
+	for (const char *at = state_dir; *at; at += strcspn(at, "/")) {
+		at += strspn(at, "/");
+		if (!*at)
+			break;
+		fputs(separator, out);
+		put_component(out, at, strcspn(at, "/"));
+		separator = "-";
+	}
+	fputs(MARK_SUFFIX, out);
+}
+
+static char *default_mark(const char *state_dir)
+{
+	char *path = NULL;
+	size_t len;
+	FILE *out = open_memstream(&path, &len);
+
+	if (!out)
+		return NULL;
+	fputs(MARK_DIR "/", out);
+	put_mark_name(out, state_dir);
+	if (fclose(out) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static bool is_name_possible(const char *path)
+{
+	return strlen(strrchr(path, '/') + 1) <= MARK_NAME_MAX;
+}
+
+static bool is_in_directory(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	while (len > 0 && directory[len - 1] == '/')
+		len--;
+	return strncmp(path, directory, len) == 0 && path[len] == '/';
+}
+
+static bool complete_mark(const struct report *report, const config_t *file, struct gw_conf *conf)
+{
+	const config_setting_t *root = config_root_setting(file);
+
+	conf->mark = default_mark(conf->state_dir);
+	if (!conf->mark)
+		return refuse_file(report, "out of memory");
+	if (!is_name_possible(conf->mark))
+		return refuse(report, root, "mark",
+			      "is missing; must be an absolute path: the name of 'state_dir' is "
+			      "too long to make one of");
+	if (is_in_directory(conf->mark, conf->state_dir))
+		return refuse(report, root, "mark",
+			      "is missing; must be an absolute path outside 'state_dir'");
+	return true;
+}
+
+// Who puts back a backup of the one must not put back the other with it.
+static bool check_mark(const struct report *report, const config_t *file, struct gw_conf *conf)
+{
+	if (!conf->mark)
+		return complete_mark(report, file, conf);
+	if (is_in_directory(conf->mark, conf->state_dir))
+		return refuse(report, config_lookup(file, "mark"), NULL,
+			      "must be outside 'state_dir': a backup would have both");
+	return true;
+}
+
 static bool complete(const struct report *report, const config_t *file, struct gw_conf *conf)
 {
 	const config_setting_t *groups = config_lookup(file, "groups");
@@ -416,6 +508,8 @@ static bool complete(const struct report *report, const config_t *file, struct g
 		conf->as_key_file = NULL;
 		return refuse_file(report, "out of memory");
 	}
+	if (!check_mark(report, file, conf))
+		return false;
 	for (size_t i = 0; i < conf->group_count; i++) {
 		if (!complete_group(report, config_setting_get_elem(groups, (unsigned)i), conf, i))
 			return false;
@@ -516,4 +610,53 @@ bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t si
 	if (file)
 		fclose(file);
 	return ok;
+}
+
+/*
+ * Refusing what is valid in itself
+ */
+
+/* libconfig calls "groups[1].mode" by "groups.[1].mode". */
+static void name_for_lookup(const char *option, char *name, size_t size)
+{
+	size_t len = 0;
+
+	for (const char *c = option; *c && len + 2 < size; c++) {
+		if (*c == '[')
+			name[len++] = '.';
+		name[len++] = *c;
+	}
+	name[len] = '\0';
+}
+
+/* @return 0: neither it nor what is around it is in the file */
+static unsigned find_line(const config_t *file, const char *option)
+{
+	char name[GW_CONF_ERROR];
+
+	name_for_lookup(option, name, sizeof(name));
+	for (;;) {
+		const config_setting_t *setting = config_lookup(file, name);
+		char *last = strrchr(name, '.');
+		if (setting)
+			return config_setting_source_line(setting);
+		if (!last)
+			return 0;
+		*last = '\0';
+	}
+}
+
+void gw_conf_refuse(const char *path, const char *option, const char *why, char *error, size_t size)
+{
+	unsigned line = 0;
+	config_t file;
+
+	config_init(&file);
+	if (config_read_file(&file, path))
+		line = find_line(&file, option);
+	config_destroy(&file);
+	if (line)
+		snprintf(error, size, "%s:%u: %s: %s", path, line, option, why);
+	else
+		snprintf(error, size, "%s: %s: %s", path, option, why);
 }

@@ -27,6 +27,7 @@ struct gw_conf {
 	uint32_t rekeying_bps;             /* which is so much */
 	char *listen;                      /* "[ADDRESS]:PORT" or "[ADDRESS%INTERFACE]:PORT" */
 	char *state_dir;
+	char *mark; /* path of the file; by default one of its own for each state_dir */
 	char *control;
 	int log_level; /* enum log_level of io/log.h */
 	int log_to_syslog;
@@ -52,6 +53,28 @@ GK_MUST_CHECK bool gw_conf_read(const char *path, struct gw_conf *conf, char *er
 /** As gw_conf_read(), from memory. @param file stands in messages */
 GK_MUST_CHECK bool gw_conf_parse(struct gk_span text, const char *file, struct gw_conf *conf,
 				 char *error, size_t size);
+/**
+ * Refuse an option of a file that is valid in itself, in the same form.
+ * @param option  as "groups[1].mode"; the line is its own, or that of what is around it
+ */
+void gw_conf_refuse(const char *path, const char *option, const char *why, char *error,
+		    size_t size);
+
+/**
+ * What differs between two configurations and cannot change while we run.
+ * @return the option's name, as "audience"; NULL: nothing
+ */
+const char *gw_conf_fixed(const struct gw_conf *now, const struct gw_conf *wanted);
+/** @return true if all options of two groups are the same */
+bool gw_conf_same_group(const struct gw_group_conf *a, const struct gw_group_conf *b);
+/** Find a group by name. @return NULL: none */
+const struct gw_group_conf *gw_conf_find_group(const struct gw_conf *conf, struct gk_span name);
+/**
+ * Put another configuration in place of one that is in effect. Texts of options that cannot change
+ * stay where they are, for those who borrow them.
+ * @param wanted  taken, and emptied; nothing is fixed between the two
+ */
+void gw_conf_replace(struct gw_conf *now, struct gw_conf *wanted);
 /** Print what is in effect, defaults included, in a form that gw_conf_read() takes. */
 void gw_conf_print(const struct gw_conf *conf, FILE *out);
 /** Free what the struct owns and empty it; an all-zero struct is allowed. */

@@ -3,11 +3,6 @@
 #include "gatewayd/conf.h"
 #include "gatewayd/conf_table.h"
 
-static const void *field_of(const void *base, const struct gw_option *option)
-{
-	return (const char *)base + option->offset;
-}
-
 static void print_text(const char *text, FILE *out)
 {
 	fputc('"', out);
@@ -49,7 +44,7 @@ static void print_groups(const struct gw_option *option, const struct gw_conf *c
 
 static void print_value(const struct gw_option *option, const void *base, unsigned depth, FILE *out)
 {
-	const void *from = field_of(base, option);
+	const void *from = gw_option_of(base, option);
 
 	switch (option->type) {
 	case GW_TEXT:
@@ -79,7 +74,7 @@ static void print_value(const struct gw_option *option, const void *base, unsign
 static void print_table(const struct gw_option *table, const void *base, unsigned depth, FILE *out)
 {
 	for (const struct gw_option *option = table; option->name; option++) {
-		if (option->type == GW_TEXT && !*(char *const *)field_of(base, option))
+		if (option->type == GW_TEXT && !*(char *const *)gw_option_of(base, option))
 			continue;
 		indent(depth, out);
 		fprintf(out, "%s = ", option->name);

@@ -42,6 +42,11 @@ static bool fits_path(const char *text)
 	return text[0] == '/';
 }
 
+const void *gw_option_of(const void *base, const struct gw_option *option)
+{
+	return (const char *)base + option->offset;
+}
+
 bool gw_conf_endpoint(const char *text, struct gk_addr *addr)
 {
 	char copy[IO_ADDR_TEXT];
@@ -160,6 +165,7 @@ const struct gw_option gw_group_options[] = {
 	{ "name", GW_TEXT, AT(name), 1, 64,
 	  "1 to 64 letters, digits, '.', '_' and '-', but not '.' or '..'", .fits = fits_segment,
 	  .required = true },
+	{ "active", GW_BOOL, AT(core.active), .number = true },
 	{ "mode", GW_WORD, AT(mode), .words = modes, .number = GK_MODE_GROUP },
 	{ "sign_alg", GW_WORD, AT(core.sign_alg), .words = sign_algs, .number = GK_ALG_ES256 },
 	{ "members_max", GW_INT, AT(core.members_max), 1, 60000, "members",
@@ -182,31 +188,36 @@ static const struct gw_option link_options[] = {
 
 static const struct gw_option as_options[] = {
 	// Its default depends on state_dir: see complete().
-	{ "key_file", GW_TEXT, AT(as_key_file), 1, 4095, "an absolute path", .fits = fits_path },
+	{ "key_file", GW_TEXT, AT(as_key_file), 1, 4095, "an absolute path", .fits = fits_path,
+	  .fixed = "as.key_file" },
 	{ "public_key_file", GW_TEXT, AT(as_public_key_file), 1, 4095, "an absolute path",
-	  .fits = fits_path },
+	  .fits = fits_path, .fixed = "as.public_key_file" },
 	{ "issuer", GW_TEXT, AT(as_issuer), 1, GK_AUDIENCE_MAX,
-	  "1 to 64 bytes of UTF-8 without control characters", .fits = NULL },
+	  "1 to 64 bytes of UTF-8 without control characters", .fixed = "as.issuer" },
 	{ 0 },
 };
 
 const struct gw_option gw_conf_options[] = {
 	{ "interface", GW_TEXT, AT(interface), 1, 15,
 	  "the name of a network interface, 1 to 15 bytes", .fits = fits_interface,
-	  .required = true },
+	  .required = true, .fixed = "interface" },
 	{ "link", GW_GROUP, .sub = link_options },
 	{ "listen", GW_TEXT, AT(listen), 1, IO_ADDR_TEXT - 1,
 	  "an IPv6 address and a port that is not 0, as in \"[::]:5683\"", .fits = fits_endpoint,
 	  .text = "[::]:5683" },
 	{ "state_dir", GW_TEXT, AT(state_dir), 1, 4000, "an absolute path", .fits = fits_path,
-	  .text = "/etc/gatewayd/state" },
+	  .text = "/etc/gatewayd/state", .fixed = "state_dir" },
+	// Its default depends on state_dir: see complete().
+	{ "mark", GW_TEXT, AT(mark), 1, 4095, "an absolute path", .fits = fits_path,
+	  .fixed = "mark" },
 	// unix(7): sun_path has 108 bytes.
 	{ "control", GW_TEXT, AT(control), 1, 107, "an absolute path of at most 107 bytes",
 	  .fits = fits_path, .text = "/run/gatewayd.sock" },
 	{ "log_level", GW_WORD, AT(log_level), .words = log_levels, .number = LOG_LEVEL_INFO },
 	{ "log", GW_WORD, AT(log_to_syslog), .words = log_sinks, .number = false },
 	{ "audience", GW_TEXT, AT(audience), 1, 64,
-	  "1 to 64 bytes of UTF-8 without control characters", .text = "gatewayd" },
+	  "1 to 64 bytes of UTF-8 without control characters", .text = "gatewayd",
+	  .fixed = "audience" },
 	{ "as", GW_GROUP, .sub = as_options },
 	{ "groups", GW_LIST, AT(groups), .sub = gw_group_options, .required = true },
 	{ 0 },

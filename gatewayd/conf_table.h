@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * The options of the configuration file as a table, from which it is read, checked and printed.
- * Only conf.c and conf_print.c use this.
+ * Only conf.c, conf_diff.c and conf_print.c use this.
  */
 #ifndef GW_CONF_TABLE_H
 #define GW_CONF_TABLE_H
@@ -37,10 +37,14 @@ struct gw_option {
 	const char *text; /* default of TEXT; NULL: none */
 	long number;      /* default of WORD, INT and BOOL */
 	bool required;
+	const char *fixed; /* the whole name of one that needs a restart; NULL: it needs none */
 };
 
 /** Parse an endpoint without regard to its zone, an interface that may come later. */
 bool gw_conf_endpoint(const char *text, struct gk_addr *addr);
+
+/** @return where an option is in the struct 'base' */
+const void *gw_option_of(const void *base, const struct gw_option *option);
 
 /** The options of a file; ends with one that has no name. Offsets are in struct gw_conf. */
 extern const struct gw_option gw_conf_options[];

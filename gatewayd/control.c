@@ -44,7 +44,7 @@ struct gw_control {
 
 static struct gk_mono now_of(const struct gw_control *control)
 {
-	return io_loop_now(control->daemon->loop).mono;
+	return gw_now(control->daemon).mono;
 }
 
 static void drop_reply(struct client *client)
@@ -377,6 +377,17 @@ static int bind_private(int fd, const struct sockaddr_un *address)
 	return err;
 }
 
+static int bind_and_listen(int fd, const struct sockaddr_un *address)
+{
+	int err = bind_private(fd, address);
+
+	if (!err && listen(fd, CLIENTS_MAX)) {
+		err = -errno;
+		unlink(address->sun_path);
+	}
+	return err;
+}
+
 static int open_socket(const struct sockaddr_un *address, int *out)
 {
 	int fd, err = remove_stale(address);
@@ -386,9 +397,7 @@ static int open_socket(const struct sockaddr_un *address, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	err = bind_private(fd, address);
-	if (!err && listen(fd, CLIENTS_MAX))
-		err = -errno;
+	err = bind_and_listen(fd, address);
 	if (err)
 		close(fd);
 	else
@@ -396,45 +405,80 @@ static int open_socket(const struct sockaddr_un *address, int *out)
 	return err;
 }
 
-static int make_control(struct gw_control **out, struct gw_daemon *daemon, const char *path)
+static void close_socket(struct gw_control *control)
 {
-	struct gw_control *control = calloc(1, sizeof(*control));
-	int err = 0;
-
-	if (!control)
-		return -ENOMEM;
-	control->daemon = daemon;
-	control->pause_ms = GK_NEVER;
-	control->address.sun_family = AF_UNIX;
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		control->clients[i].fd = -1;
-	if (strlen(path) >= sizeof(control->address.sun_path))
-		err = -ENAMETOOLONG;
-	else
-		strcpy(control->address.sun_path, path);
-	if (!err)
-		err = open_socket(&control->address, &control->fd);
-	if (err)
-		free(control);
-	else
-		*out = control;
-	return err;
+	if (control->fd < 0)
+		return;
+	io_loop_forget(control->daemon->loop, control->fd);
+	close(control->fd);
+	unlink(control->address.sun_path);
 }
 
-int gw_control_open(struct gw_control **control, struct gw_daemon *daemon, const char *path,
-		    char *error, size_t size)
+/* The old socket goes when the new one is there. */
+static int move_to(struct gw_control *control, const char *path)
 {
-	int err = make_control(control, daemon, path);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = -1, err;
 
-	if (!err) {
-		err = io_loop_watch(daemon->loop, (*control)->fd, EPOLLIN, take_client, *control);
-		if (err)
-			gw_control_close(*control);
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	err = open_socket(&address, &fd);
+	if (err)
+		return err;
+	err = io_loop_watch(control->daemon->loop, fd, EPOLLIN, take_client, control);
+	if (err) {
+		close(fd);
+		unlink(path);
+		return err;
 	}
+	close_socket(control);
+	control->fd = fd;
+	control->address = address;
+	control->pause_ms = GK_NEVER;
+	return 0;
+}
+
+int gw_control_move(struct gw_control *control, const char *path, char *error, size_t size)
+{
+	int err = move_to(control, path);
+
 	if (err == -EADDRINUSE)
 		snprintf(error, size, "%s: in use by another program, or no socket", path);
 	else if (err)
 		snprintf(error, size, "%s: %s", path, strerror(-err));
+	return err;
+}
+
+static struct gw_control *make_control(struct gw_daemon *daemon)
+{
+	struct gw_control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return NULL;
+	control->daemon = daemon;
+	control->fd = -1;
+	control->pause_ms = GK_NEVER;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		control->clients[i].fd = -1;
+	return control;
+}
+
+int gw_control_open(struct gw_control **out, struct gw_daemon *daemon, const char *path,
+		    char *error, size_t size)
+{
+	struct gw_control *control = make_control(daemon);
+	int err;
+
+	if (!control) {
+		snprintf(error, size, "%s: %s", path, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	err = gw_control_move(control, path, error, size);
+	if (err)
+		free(control);
+	else
+		*out = control;
 	return err;
 }
 
@@ -446,8 +490,6 @@ void gw_control_close(struct gw_control *control)
 		if (control->clients[i].fd >= 0)
 			drop_client(&control->clients[i]);
 	}
-	io_loop_forget(control->daemon->loop, control->fd);
-	close(control->fd);
-	unlink(control->address.sun_path);
+	close_socket(control);
 	free(control);
 }

@@ -30,6 +30,12 @@ struct gw_daemon;
  */
 GK_MUST_CHECK int gw_control_open(struct gw_control **control, struct gw_daemon *daemon,
 				  const char *path, char *error, size_t size);
+/**
+ * Go to another path, and remove the socket at the old one; clients stay.
+ * @return as gw_control_open(); then it is where it was
+ */
+GK_MUST_CHECK int gw_control_move(struct gw_control *control, const char *path, char *error,
+				  size_t size);
 /** Close, and remove the socket. NULL is allowed. */
 void gw_control_close(struct gw_control *control);
 

@@ -7,15 +7,20 @@
  *   listen.c     the address that requests come to
  *   multicast.c  the ports that messages to groups leave from
  *   serve.c      what goes to the KDC, and what it wants done
+ *   storage.c    the store: which one it is, and how much it can take
+ *   clock.c      what time it is; reserve.c: room on the flash
+ *   reload.c     another configuration, while we run
  *   control.c    the operator's socket; calls.c, show.c, client_add.c: what can be said there
  */
 #ifndef GW_DAEMON_H
 #define GW_DAEMON_H
 
+#include "gatewayd/clock.h"
 #include "gatewayd/conf.h"
 #include "gatewayd/multicast.h"
 #include "gatewayd/notes.h"
 #include "gatewayd/outbox.h"
+#include "gatewayd/reserve.h"
 #include "gatewayd/segment.h"
 #include "gatewayd/store.h"
 #include "io/coap.h"
@@ -26,10 +31,14 @@ struct gw_control;
 
 /** All of it. Only the files named above look inside. */
 struct gw_daemon {
-	const struct gw_conf *conf;
+	struct gw_conf conf; /* in effect */
 	const char *conf_path;
+	bool debug; /* -d: the log's level and place are not those of 'conf' */
 	struct io_loop *loop;
+	struct gw_clock clock;
 	struct gw_store *store;
+	struct gw_reserve reserve;
+	enum gk_storage storage; /* what the KDC was last told */
 	struct gk_kdc *kdc;
 	struct gw_notes notes;
 	struct gw_outbox outbox;
@@ -48,17 +57,45 @@ struct gw_daemon {
 
 /* daemon.c */
 
+/** How the daemon was started. */
+struct gw_start {
+	const char *conf_path; /* borrowed until gw_daemon_stop() */
+	bool debug;
+	enum gw_store_wish wish;
+};
+
 /**
  * Start: open everything, restore the state, resume what was interrupted. What fails is fatal.
- * @param conf, conf_path  borrowed until gw_daemon_stop()
+ * @param conf  the daemon's from now on; emptied
  */
-void gw_daemon_start(struct gw_daemon *daemon, const struct gw_conf *conf, const char *conf_path);
+void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struct gw_start *start);
+/** Have the KDC serve the groups of the configuration, those that it does not yet. */
+void gw_daemon_add_groups(struct gw_daemon *daemon);
 /** Wait for something to do, and do it. */
 void gw_daemon_turn(struct gw_daemon *daemon);
 /** Serve until SIGTERM or SIGINT. */
 void gw_daemon_run(struct gw_daemon *daemon);
 /** Close everything. */
 void gw_daemon_stop(struct gw_daemon *daemon);
+
+/* storage.c */
+
+/** Open store and mark, the clock and the reserve, and make the KDC from them. */
+void gw_storage_open(struct gw_daemon *daemon, enum gw_store_wish wish);
+/**
+ * At the start of each turn, before the KDC is given something to do: tell it how much the store
+ * can take, and what time it is if that was corrected. Not while the store refuses.
+ */
+void gw_storage_look(struct gw_daemon *daemon);
+/** When gw_storage_look() has something to find out by itself; ms GK_NEVER: nothing. */
+struct gk_mono gw_storage_next_expiry(const struct gw_daemon *daemon);
+/** Commit records, and the time; if there is no room, in that of the reserve. @return 0 or -errno
+ */
+int gw_storage_commit(struct gw_daemon *daemon, const struct gk_record *records, size_t count);
+/** Write down what is known of time, and close. */
+void gw_storage_close(struct gw_daemon *daemon);
+/** Both clocks as of the start of this turn, the calendar as far as it can be believed. */
+struct gk_now gw_now(const struct gw_daemon *daemon);
 
 /* serve.c */
 

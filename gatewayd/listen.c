@@ -16,41 +16,85 @@ static void read_coap(void *ctx, int fd, uint32_t events)
 	io_coap_read(daemon->coap);
 }
 
-/* The zone of an address that was checked already is all that can be wrong. */
-static int try_to_listen(struct gw_daemon *daemon)
+static int open_endpoint(struct gw_daemon *daemon, const struct gk_addr *addr,
+			 struct gw_listener *next)
 {
-	struct gk_addr addr;
-	int err;
+	int err = io_coap_open_beside(&next->coap, daemon->coap, addr, gw_serve_request,
+				      gw_serve_answer, daemon);
 
-	if (!io_addr_parse(daemon->conf->listen, IO_ADDR_COAP_PORT, &addr))
-		return -ENODEV;
-	err = io_coap_open(&daemon->coap, &addr, gw_serve_request, gw_serve_answer, daemon);
 	if (err)
 		return err;
-	err = io_loop_watch(daemon->loop, io_coap_fd(daemon->coap), EPOLLIN, read_coap, daemon);
-	if (err)
-		fatal("coap", "cannot be waited for: %s", strerror(-err));
-	daemon->listen_scope = addr.scope;
-	return 0;
+	err = io_loop_watch(daemon->loop, io_coap_fd(next->coap), EPOLLIN, read_coap, daemon);
+	if (err) {
+		io_coap_close(next->coap);
+		next->coap = NULL;
+	}
+	next->scope = addr->scope;
+	return err;
+}
+
+static bool is_to_come(int err)
+{
+	return err == -ENODEV || err == -EADDRNOTAVAIL;
+}
+
+/* The zone of an address that was checked already is all that can be wrong. */
+static int try_to_listen(struct gw_daemon *daemon, const char *listen, struct gw_listener *next)
+{
+	struct gk_addr addr;
+
+	if (!io_addr_parse(listen, IO_ADDR_COAP_PORT, &addr))
+		return -ENODEV;
+	return open_endpoint(daemon, &addr, next);
+}
+
+static void close_endpoint(struct gw_daemon *daemon, struct io_coap *coap)
+{
+	if (!coap)
+		return;
+	io_loop_forget(daemon->loop, io_coap_fd(coap));
+	io_coap_close(coap);
+}
+
+/* What we asked by way of it is asked again. */
+static void give_up_ours(struct gw_daemon *daemon)
+{
+	if (daemon->coap)
+		io_coap_give_up(daemon->coap);
+	close_endpoint(daemon, daemon->coap);
+	daemon->coap = NULL;
+}
+
+static void take_up(struct gw_daemon *daemon, const struct gw_listener *next)
+{
+	daemon->coap = next->coap;
+	daemon->listen_scope = next->scope;
+	daemon->listen_ms = next->coap ? GK_NEVER : gw_now(daemon).mono.ms + RETRY_MS;
+}
+
+static void tell_waiting(const char *listen)
+{
+	log_warnx("coap", "%s is not there yet; no node can reach us until it is", listen);
 }
 
 /* libcoap binds by itself, and leaves no place for IPV6_FREEBIND. */
 void gw_listen_open(struct gw_daemon *daemon)
 {
-	const char *listen = daemon->conf->listen;
+	const char *listen = daemon->conf.listen;
 	bool waiting = daemon->listen_ms != GK_NEVER;
-	int err = try_to_listen(daemon);
+	struct gw_listener next = { 0 };
+	int err = try_to_listen(daemon, listen, &next);
 
 	if (err == -ENOTSUP)
 		fatal("coap", "this libcoap keeps OSCORE messages for itself, or has no epoll; "
 			      "configure --install-deps builds one that fits");
-	if (err && err != -ENODEV && err != -EADDRNOTAVAIL)
+	if (err && !is_to_come(err))
 		fatal("coap", "%s: %s", listen, strerror(-err));
 	if (err && !waiting)
-		log_warnx("coap", "%s is not there yet; no node can reach us until it is", listen);
+		tell_waiting(listen);
 	if (!err && waiting)
 		log_info("coap", "%s is there", listen);
-	daemon->listen_ms = err ? io_loop_now(daemon->loop).mono.ms + RETRY_MS : GK_NEVER;
+	take_up(daemon, &next);
 }
 
 void gw_listen_check(struct gw_daemon *daemon)
@@ -58,14 +102,36 @@ void gw_listen_check(struct gw_daemon *daemon)
 	struct gk_addr addr;
 
 	if (!daemon->coap || daemon->listen_scope == 0 ||
-	    !io_addr_parse(daemon->conf->listen, IO_ADDR_COAP_PORT, &addr) ||
+	    !io_addr_parse(daemon->conf.listen, IO_ADDR_COAP_PORT, &addr) ||
 	    addr.scope == daemon->listen_scope)
 		return;
-	io_coap_give_up(daemon->coap);
-	io_loop_forget(daemon->loop, io_coap_fd(daemon->coap));
-	io_coap_close(daemon->coap);
-	daemon->coap = NULL;
+	give_up_ours(daemon);
 	gw_listen_open(daemon);
+}
+
+int gw_listen_prepare(struct gw_daemon *daemon, const char *listen, struct gw_listener *next)
+{
+	int err;
+
+	*next = (struct gw_listener){ .listen = listen };
+	err = try_to_listen(daemon, listen, next);
+	return is_to_come(err) ? 0 : err;
+}
+
+void gw_listen_cancel(struct gw_daemon *daemon, struct gw_listener *next)
+{
+	close_endpoint(daemon, next->coap);
+	next->coap = NULL;
+}
+
+void gw_listen_replace(struct gw_daemon *daemon, const struct gw_listener *next)
+{
+	if (daemon->coap)
+		io_coap_read(daemon->coap);
+	give_up_ours(daemon);
+	if (!next->coap)
+		tell_waiting(next->listen);
+	take_up(daemon, next);
 }
 
 struct gk_mono gw_listen_next_expiry(const struct gw_daemon *daemon)

@@ -9,17 +9,34 @@
 #include "io/log.h"
 #include "io/secret.h"
 #include "io/std.h"
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define EXIT_USAGE 2
 
 struct options {
 	const char *conf_path;
-	bool check, print, debug, version;
+	bool check, print, debug, version, adopt, fresh;
 };
+
+/* The long ones have capitals, which nobody can give as short ones. */
+static const struct option long_options[] = {
+	{ "version", no_argument, NULL, 'V' },
+	{ "adopt", no_argument, NULL, 'A' },
+	{ "fresh", no_argument, NULL, 'F' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool are_together(const struct options *options)
+{
+	if (options->adopt && options->fresh)
+		return false;
+	if (options->check && (options->adopt || options->fresh))
+		return false;
+	return options->check || !options->print;
+}
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
@@ -27,16 +44,13 @@ static bool read_options(int argc, char **argv, struct options *options)
 		char letter;
 		bool *flag;
 	} flags[] = {
-		{ 'n', &options->check },
-		{ 'v', &options->print },
-		{ 'd', &options->debug },
+		{ 'n', &options->check },   { 'v', &options->print }, { 'd', &options->debug },
+		{ 'V', &options->version }, { 'A', &options->adopt }, { 'F', &options->fresh },
 	};
 	int letter;
 
 	*options = (struct options){ .conf_path = GK_SYSCONFDIR "/gatewayd/gatewayd.conf" };
-	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-		return options->version = true;
-	while ((letter = getopt(argc, argv, "c:nvd")) != -1) {
+	while ((letter = getopt_long(argc, argv, "c:nvd", long_options, NULL)) != -1) {
 		if (letter == '?')
 			return false;
 		if (letter == 'c')
@@ -44,7 +58,9 @@ static bool read_options(int argc, char **argv, struct options *options)
 		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 			*flags[i].flag |= flags[i].letter == letter;
 	}
-	return optind == argc && (options->check || !options->print);
+	if (options->version)
+		return argc == 2;
+	return optind == argc && are_together(options);
 }
 
 static void open_log(const struct options *options, const struct gw_conf *conf)
@@ -55,17 +71,34 @@ static void open_log(const struct options *options, const struct gw_conf *conf)
 		log_open("gatewayd", (enum log_level)conf->log_level, conf->log_to_syslog);
 }
 
+static void serve(const struct options *options, struct gw_conf *conf)
+{
+	const struct gw_start start = {
+		.conf_path = options->conf_path,
+		.debug = options->debug,
+		.wish = options->adopt   ? GW_STORE_ADOPT
+			: options->fresh ? GW_STORE_FRESH
+					 : GW_STORE_AS_IS,
+	};
+	struct gw_daemon daemon;
+
+	open_log(options, conf);
+	io_secret_guard(); // before the first secret is read
+	gw_daemon_start(&daemon, conf, &start);
+	gw_daemon_run(&daemon);
+	gw_daemon_stop(&daemon);
+}
+
 int main(int argc, char **argv)
 {
 	char error[GW_CONF_ERROR];
-	struct gw_daemon daemon;
 	struct options options;
 	struct gw_conf conf;
 
 	if (!io_std_open())
 		return EXIT_FAILURE;
 	if (!read_options(argc, argv, &options)) {
-		fputs("usage: gatewayd [-d] [-c FILE]\n"
+		fputs("usage: gatewayd [-d] [--adopt | --fresh] [-c FILE]\n"
 		      "       gatewayd -n [-v] [-c FILE]\n"
 		      "       gatewayd --version\n",
 		      stderr);
@@ -81,13 +114,8 @@ int main(int argc, char **argv)
 	}
 	if (options.print)
 		gw_conf_print(&conf, stdout);
-	if (!options.check) {
-		open_log(&options, &conf);
-		io_secret_guard();
-		gw_daemon_start(&daemon, &conf, options.conf_path);
-		gw_daemon_run(&daemon);
-		gw_daemon_stop(&daemon);
-	}
+	if (!options.check)
+		serve(&options, &conf);
 	gw_conf_free(&conf);
 	return 0;
 }

@@ -3,7 +3,6 @@
 #include "gatewayd/multicast.h"
 #include "io/addr.h"
 #include "io/log.h"
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +50,24 @@ static void close_socket(struct gw_multicast *multicast, struct gw_sender *sende
 	io_loop_forget(multicast->loop, io_group_fd(sender->socket));
 	io_group_close(sender->socket);
 	sender->socket = NULL;
+}
+
+void gw_multicast_retain(struct gw_multicast *multicast, gw_multicast_find_fn *find,
+			 const void *ctx)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < multicast->count; i++) {
+		struct gw_sender sender = multicast->senders[i];
+		const struct gk_addr *group = find(ctx, sender.group.port);
+		if (!group) {
+			close_socket(multicast, &sender);
+			continue;
+		}
+		memcpy(sender.group.ip, group->ip, sizeof(sender.group.ip));
+		multicast->senders[kept++] = sender;
+	}
+	multicast->count = kept;
 }
 
 void gw_multicast_free(struct gw_multicast *multicast)
@@ -129,7 +146,8 @@ void gw_multicast_send(struct gw_multicast *multicast, int ifindex, const struct
 	struct gw_sender *sender = find_sender(multicast, group->port);
 	int err;
 
-	assert(sender);
+	if (!sender)
+		return;
 	err = prepare(multicast, sender, ifindex);
 	if (!err)
 		err = io_group_send_to(sender->socket, group, message);

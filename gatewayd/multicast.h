@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * Where messages to groups leave, and their confirmations arrive: a socket for each port of a
- * control group, on our interface, which may go and come back as another.
+ * control group, on our interface, which may go and come back as another. Control groups may come
+ * and go too.
  */
 #ifndef GW_MULTICAST_H
 #define GW_MULTICAST_H
@@ -30,13 +31,18 @@ void gw_multicast_init(struct gw_multicast *multicast, struct io_loop *loop,
 		       io_group_message_fn *handler, void *ctx);
 /** A control group is to be served. Groups with the same port share a socket. @return 0; -ENOMEM */
 GK_MUST_CHECK int gw_multicast_add(struct gw_multicast *multicast, const struct gk_addr *group);
+/** @return a control group with this port; NULL: there is none any more */
+typedef const struct gk_addr *gw_multicast_find_fn(const void *ctx, uint16_t port);
+/** Close the sockets of ports that no control group has any more. */
+void gw_multicast_retain(struct gw_multicast *multicast, gw_multicast_find_fn *find,
+			 const void *ctx);
 /** Close everything. */
 void gw_multicast_free(struct gw_multicast *multicast);
 
 /** The interface is there, by this index: open on it what is not open there yet. */
 void gw_multicast_move(struct gw_multicast *multicast, int ifindex);
 /**
- * Send to a control group that was added.
+ * Send to a control group that was added; to one that is gone nothing is sent.
  *
  * What fails is said in the log once, and once more when it works again. It is not tried again
  * here: a message to a group may get lost on its way as well, and the KDC makes up for it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/notes.h"
+#include "gatewayd/show.h"
 #include "io/json.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What is at once a nuisance and a hint; beyond that one a second. */
 #define BURST 10
@@ -36,6 +36,10 @@ static const struct kind {
 	[GK_NOTE_PRESENT] = { "present", "presence", "heard of again", log_info, 0 },
 	[GK_NOTE_TOKEN] = { "token", "token", "accepted", log_info, LIMIT(tokens) },
 	[GK_NOTE_REFUSED] = { "refused", "request", "refused", log_info, LIMIT(refused) },
+	[GK_NOTE_BANNED] = { "banned", "member", "banned", log_info, 0 },
+	[GK_NOTE_UNBANNED] = { "unbanned", "member", "may join again", log_info, 0 },
+	[GK_NOTE_REVOKED] = { "revoked", "token", "revoked", log_info, 0 },
+	[GK_NOTE_ENDED] = { "ended", "kdc", "ended", log_info, 0 },
 	[GK_NOTE_ERROR] = { "error", "kdc", "error", log_warnx, 0 },
 };
 
@@ -144,15 +148,6 @@ static void put_line(FILE *out, const struct gk_note *note, unsigned dropped)
 		fprintf(out, " (and %u more like it before)", dropped);
 }
 
-static void format_time(struct gk_utc utc, char text[static 32])
-{
-	time_t seconds = (time_t)utc.s;
-	struct tm tm;
-
-	gmtime_r(&seconds, &tm);
-	strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 static char *make_line(const struct gk_note *note, unsigned dropped)
 {
 	char *text = NULL;
@@ -247,15 +242,14 @@ void gw_notes_take(struct gw_notes *notes, const struct gk_note *note, struct gk
 	const struct kind *kind = &kinds[note->kind];
 	struct gw_told told = { 0 };
 	unsigned dropped;
-	char time[32];
+	char time[GW_TIME_TEXT];
 	char *line;
 
 	// Those that only members tell of have no place here.
 	if (!kind->event || !is_allowed(notes, kind, now.mono, &dropped))
 		return;
 	line = make_line(note, dropped);
-	format_time(now.utc, time);
-	told.json = make_json(note, time, dropped);
+	told.json = make_json(note, gw_show_time(now.utc, time), dropped);
 	if (!line || !told.json ||
 	    asprintf(&told.text, "%s %s: %s", time, kind->subsystem, line) < 0)
 		fatal("daemon", "out of memory");

@@ -76,6 +76,7 @@ static void drop_stores(struct gw_outbox *outbox)
 	}
 	outbox->stores_end = &outbox->stores;
 	outbox->store_count = 0;
+	outbox->urgent = false;
 }
 
 static struct gw_waiting *take_first(struct gw_outbox *outbox)
@@ -99,16 +100,24 @@ void gw_outbox_free(struct gw_outbox *outbox)
 		drop(item);
 }
 
-static void collect(struct gw_outbox *outbox)
+static void add_store(struct gw_outbox *outbox, struct gw_waiting *item, struct gk_mono now)
+{
+	if (!outbox->stores)
+		outbox->since_ms = now.ms;
+	outbox->urgent |= !item->event.record.may_wait;
+	*outbox->stores_end = item;
+	outbox->stores_end = &item->next;
+	outbox->store_count++;
+}
+
+static void collect(struct gw_outbox *outbox, struct gk_mono now)
 {
 	struct gk_event event;
 
 	while (outbox->outlets->take(outbox->ctx, &event)) {
 		struct gw_waiting *item = copy_event(&event);
 		if (event.kind == GK_EVENT_STORE) {
-			*outbox->stores_end = item;
-			outbox->stores_end = &item->next;
-			outbox->store_count++;
+			add_store(outbox, item, now);
 		} else {
 			*outbox->events_end = item;
 			outbox->events_end = &item->next;
@@ -142,13 +151,27 @@ static void tell(const struct gw_outbox *outbox, int err)
 		log_info("store", "can be written again, going on");
 }
 
+/* When the records that wait are to be committed. */
+static int64_t due_ms(const struct gw_outbox *outbox)
+{
+	if (outbox->error)
+		return outbox->retry_ms;
+	if (outbox->urgent)
+		return INT64_MIN;
+	return outbox->stores && !outbox->held ? outbox->since_ms + GW_OUTBOX_WAIT_MS : GK_NEVER;
+}
+
 static bool commit_stores(struct gw_outbox *outbox, struct gk_mono now)
 {
-	if (!outbox->stores)
+	int err;
+
+	if (now.ms < due_ms(outbox))
+		return outbox->error == 0;
+	err = commit(outbox);
+	if (err && !outbox->urgent) {
+		outbox->since_ms = now.ms;
 		return true;
-	if (outbox->error && now.ms < outbox->retry_ms)
-		return false;
-	int err = commit(outbox);
+	}
 	tell(outbox, err);
 	outbox->error = err;
 	outbox->retry_ms = now.ms + RETRY_MS;
@@ -162,7 +185,7 @@ bool gw_outbox_flush(struct gw_outbox *outbox, struct gk_mono now)
 {
 	struct gw_waiting *item;
 
-	collect(outbox);
+	collect(outbox, now);
 	if (!commit_stores(outbox, now))
 		return false;
 	while ((item = take_first(outbox))) {
@@ -172,6 +195,18 @@ bool gw_outbox_flush(struct gw_outbox *outbox, struct gk_mono now)
 	return true;
 }
 
+void gw_outbox_finish(struct gw_outbox *outbox, struct gk_mono now)
+{
+	collect(outbox, now);
+	outbox->urgent |= outbox->stores && !outbox->held;
+	gw_outbox_flush(outbox, now);
+}
+
+void gw_outbox_hold(struct gw_outbox *outbox, bool hold)
+{
+	outbox->held = hold;
+}
+
 int gw_outbox_error(const struct gw_outbox *outbox)
 {
 	return outbox->error;
@@ -179,5 +214,5 @@ int gw_outbox_error(const struct gw_outbox *outbox)
 
 struct gk_mono gw_outbox_next_expiry(const struct gw_outbox *outbox)
 {
-	return (struct gk_mono){ outbox->error ? outbox->retry_ms : GK_NEVER };
+	return (struct gk_mono){ due_ms(outbox) };
 }

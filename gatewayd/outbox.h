@@ -5,13 +5,18 @@
  * in their order, the messages, probes and notes (a number that enters a key or a nonce is on
  * stable storage before the first byte made with it leaves).
  *
- * When a commit fails, everything stays here as it is until one succeeds. The KDC's owner then
- * leaves the KDC alone, since what it would say next could only wait too.
+ * Records that may wait do so until another one is committed, or for GW_OUTBOX_WAIT_MS; nothing
+ * waits for them. When their commit fails, they wait for as long again.
+ *
+ * When another commit fails, everything stays here as it is until one succeeds. The KDC's owner
+ * then leaves the KDC alone, since what it would say next could only wait too.
  */
 #ifndef GW_OUTBOX_H
 #define GW_OUTBOX_H
 
 #include "libgroupkey/groupkey.h"
+
+#define GW_OUTBOX_WAIT_MS 60000
 
 /** Where events come from and go to. */
 struct gw_outlets {
@@ -32,7 +37,10 @@ struct gw_outbox {
 	struct gw_waiting *events, **events_end;
 	struct gw_waiting *stores, **stores_end;
 	size_t store_count;
-	int error; /* of the last commit: 0 or -errno */
+	bool urgent;      /* one of them may not wait */
+	bool held;        /* those that may wait do */
+	int64_t since_ms; /* since when the oldest waits */
+	int error;        /* of the last commit: 0 or -errno */
 	int64_t retry_ms;
 };
 
@@ -47,9 +55,13 @@ void gw_outbox_free(struct gw_outbox *outbox);
  *         fatal: what was taken must not be lost, and a restart goes on from the store.
  */
 bool gw_outbox_flush(struct gw_outbox *outbox, struct gk_mono now);
+/** At the end: as gw_outbox_flush(), and commit what may wait too. */
+void gw_outbox_finish(struct gw_outbox *outbox, struct gk_mono now);
+/** While nothing can be written, have what may wait do so for longer. */
+void gw_outbox_hold(struct gw_outbox *outbox, bool hold);
 /** @return 0, or -errno while the store refuses */
 int gw_outbox_error(const struct gw_outbox *outbox);
-/** @return when gw_outbox_flush() tries again; ms GK_NEVER: nothing waits */
+/** @return when gw_outbox_flush() has something to do again; ms GK_NEVER: nothing waits */
 struct gk_mono gw_outbox_next_expiry(const struct gw_outbox *outbox);
 
 #endif

@@ -67,7 +67,7 @@ static struct gw_answer *take_answer(struct gw_daemon *daemon)
 static void feed_answer(struct gw_daemon *daemon, const struct gw_answer *answer)
 {
 	struct gk_span message = gk_span(answer->bytes, answer->len);
-	struct gk_now now = io_loop_now(daemon->loop);
+	struct gk_now now = gw_now(daemon);
 
 	gw_serve_check(answer->sent ? gk_kdc_answer(daemon->kdc, answer->id, message, now)
 				    : gk_kdc_unsent(daemon->kdc, answer->id, now));
@@ -104,9 +104,7 @@ static bool take(void *ctx, struct gk_event *event)
 
 static int commit(void *ctx, const struct gk_record *records, size_t count)
 {
-	struct gw_daemon *daemon = ctx;
-
-	return gw_store_commit(daemon->store, records, count);
+	return gw_storage_commit(ctx, records, count);
 }
 
 /* One that was kept back until the store took what it depends on is too late, and asked again. */
@@ -126,7 +124,7 @@ static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
 
 	if (daemon->coap && gw_segment_route(&daemon->segment, &peer))
 		err = io_coap_request(daemon->coap, event->id, &peer, event->bytes,
-				      event->timeout_ms, io_loop_now(daemon->loop));
+				      event->timeout_ms, gw_now(daemon));
 	if (err == 0)
 		return;
 	log_debug("coap", "%s: not sent: %s", io_addr_format(&peer, text), strerror(-err));
@@ -145,7 +143,7 @@ static void probe(struct gw_daemon *daemon, const struct gk_event *event)
 
 static void note(struct gw_daemon *daemon, const struct gk_event *event)
 {
-	gw_notes_take(&daemon->notes, &event->note, io_loop_now(daemon->loop));
+	gw_notes_take(&daemon->notes, &event->note, gw_now(daemon));
 }
 
 static void perform(void *ctx, const struct gk_event *event)
@@ -168,7 +166,7 @@ const struct gw_outlets gw_serve_outlets = { take, commit, perform };
  */
 static void excuse_everybody(struct gw_daemon *daemon)
 {
-	struct gk_now now = io_loop_now(daemon->loop);
+	struct gk_now now = gw_now(daemon);
 
 	gw_serve_check(gk_kdc_blind(daemon->kdc, true, now));
 	gw_serve_check(gk_kdc_blind(daemon->kdc, daemon->segment.blind, now));
@@ -178,7 +176,7 @@ bool gw_serve_settle(struct gw_daemon *daemon)
 {
 	for (;;) {
 		bool was_ready = gw_serve_ready(daemon);
-		if (!gw_outbox_flush(&daemon->outbox, io_loop_now(daemon->loop).mono))
+		if (!gw_outbox_flush(&daemon->outbox, gw_now(daemon).mono))
 			return false;
 		if (was_ready && !daemon->answers)
 			return true;
@@ -190,7 +188,7 @@ bool gw_serve_settle(struct gw_daemon *daemon)
 
 void gw_serve_expire(struct gw_daemon *daemon)
 {
-	struct gk_now now = io_loop_now(daemon->loop);
+	struct gk_now now = gw_now(daemon);
 
 	if (gw_serve_ready(daemon) && gk_kdc_next_expiry(daemon->kdc).ms <= now.mono.ms)
 		gw_serve_check(gk_kdc_expire(daemon->kdc, now));
@@ -222,7 +220,7 @@ static bool is_elsewhere(const struct gw_daemon *daemon, const struct gk_addr *p
 static void receive(struct gw_daemon *daemon, struct gk_exchange exchange, struct gk_span message)
 {
 	exchange.peer.scope = 0;
-	gw_serve_check(gk_kdc_receive(daemon->kdc, &exchange, message, io_loop_now(daemon->loop)));
+	gw_serve_check(gk_kdc_receive(daemon->kdc, &exchange, message, gw_now(daemon)));
 }
 
 /* libcoap sends the answer on return, so what it depends on is committed here. */
@@ -240,7 +238,7 @@ void gw_serve_request(void *ctx, const struct gk_exchange *exchange, struct gk_s
 		receive(daemon, *exchange, message);
 		daemon->exchange = exchange->id;
 		daemon->reply = reply;
-		done = gw_outbox_flush(&daemon->outbox, io_loop_now(daemon->loop).mono);
+		done = gw_outbox_flush(&daemon->outbox, gw_now(daemon).mono);
 		daemon->reply = NULL;
 	}
 	if (!done)
@@ -259,7 +257,7 @@ void gw_serve_confirmation(void *ctx, const struct gk_exchange *exchange, struct
 
 	(void)exchange;
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_confirmed(daemon->kdc, message, io_loop_now(daemon->loop)));
+		gw_serve_check(gk_kdc_confirmed(daemon->kdc, message, gw_now(daemon)));
 }
 
 static void tell_blind(void *ctx, bool blind)
@@ -271,7 +269,7 @@ static void tell_blind(void *ctx, bool blind)
 		gw_multicast_move(&daemon->multicast, daemon->segment.ifindex);
 	}
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_blind(daemon->kdc, blind, io_loop_now(daemon->loop)));
+		gw_serve_check(gk_kdc_blind(daemon->kdc, blind, gw_now(daemon)));
 }
 
 static void tell_neighbour(void *ctx, const struct gk_addr *addr, enum gk_reach reach)
@@ -279,7 +277,7 @@ static void tell_neighbour(void *ctx, const struct gk_addr *addr, enum gk_reach 
 	struct gw_daemon *daemon = ctx;
 
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_reach(daemon->kdc, addr, reach, io_loop_now(daemon->loop)));
+		gw_serve_check(gk_kdc_reach(daemon->kdc, addr, reach, gw_now(daemon)));
 }
 
 static void read_segment(void *ctx, int fd, uint32_t events)
@@ -287,7 +285,7 @@ static void read_segment(void *ctx, int fd, uint32_t events)
 	struct gw_daemon *daemon = ctx;
 
 	(void)fd, (void)events;
-	gw_segment_read(&daemon->segment, io_loop_now(daemon->loop).mono);
+	gw_segment_read(&daemon->segment, gw_now(daemon).mono);
 }
 
 static void watch_segment(void *ctx, int from_fd, int to_fd)

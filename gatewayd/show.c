@@ -5,8 +5,11 @@
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/numbers.h"
+#include "libgroupkey/scope.h"
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * Words
@@ -21,6 +24,7 @@ static const char *const presence_names[] = {
 	[GK_PRESENT] = "present",
 	[GK_SUSPECT] = "suspect",
 	[GK_ABSENT] = "absent",
+	[GK_BANNED] = "banned",
 };
 
 static const char *const delivery_names[] = {
@@ -50,6 +54,24 @@ static const char *const mode_names[] = {
 static const char *alg_name(int sign_alg)
 {
 	return sign_alg == GK_ALG_EDDSA ? "EdDSA" : "ES256";
+}
+
+static const char *client_state(const struct gk_client_info *info)
+{
+	if (info->revoked)
+		return "revoked";
+	return info->known ? "known" : "issued";
+}
+
+const char *gw_show_time(struct gk_utc utc, char text[static GW_TIME_TEXT])
+{
+	static const int64_t end_of_9999 = INT64_C(253402300799);
+	time_t seconds = (time_t)(utc.s > end_of_9999 ? end_of_9999 : utc.s < 0 ? 0 : utc.s);
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, GW_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return text;
 }
 
 static int64_t seconds_since(int64_t mono_ms, struct gk_mono now)
@@ -91,6 +113,7 @@ void gw_show_group(struct io_json *json, const struct gk_group_info *info)
 	io_json_text(json, "scheme", scheme_names[info->scheme]);
 	io_json_text(json, "mode", mode_names[info->mode]);
 	io_json_text(json, "sign_alg", alg_name(info->sign_alg));
+	io_json_bool(json, "active", info->active);
 	put_rekeying(json, &info->rekeying);
 	io_json_int(json, "confirmations_refused", (int64_t)info->confirmations_refused);
 	io_json_int(json, "num", info->num);
@@ -114,21 +137,72 @@ static void put_roles(struct io_json *json, uint32_t bits)
 	io_json_end(json);
 }
 
-void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now)
+static void put_membership(struct io_json *json, const struct gk_member_info *info,
+			   struct gk_mono now)
 {
 	char address[IO_ADDR_TEXT];
 
+	io_json_text(json, "delivery", delivery_names[info->delivery]);
+	io_json_bool(json, "in_tree", info->in_tree);
+	io_json_int(json, "num", info->num);
+	io_json_text(json, "address", io_addr_format(&info->address, address));
+	io_json_int(json, "last_seen_s", seconds_since(info->last_seen_ms, now));
+}
+
+/* The same names for one who is no member, so that programs need not ask which there are. */
+static void put_no_membership(struct io_json *json)
+{
+	io_json_text(json, "delivery", NULL);
+	io_json_bool(json, "in_tree", false);
+	io_json_text(json, "num", NULL);
+	io_json_text(json, "address", NULL);
+	io_json_text(json, "last_seen_s", NULL);
+}
+
+void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now)
+{
 	io_json_object(json, NULL);
 	io_json_span(json, "name", info->name);
 	io_json_span(json, "node", info->node);
 	io_json_hex(json, "sender_id", info->sender_id);
 	put_roles(json, info->roles);
 	io_json_text(json, "state", presence_names[info->presence]);
-	io_json_text(json, "delivery", delivery_names[info->delivery]);
-	io_json_bool(json, "in_tree", info->in_tree);
-	io_json_int(json, "num", info->num);
-	io_json_text(json, "address", io_addr_format(&info->address, address));
-	io_json_int(json, "last_seen_s", seconds_since(info->last_seen_ms, now));
+	if (info->presence == GK_BANNED)
+		put_no_membership(json);
+	else
+		put_membership(json, info, now);
+	io_json_end(json);
+}
+
+static void put_scope(struct io_json *json, struct gk_span scope)
+{
+	struct gk_scope entry;
+	size_t at = 0;
+
+	io_json_array(json, "groups");
+	while (gk_scope_next(scope, &at, &entry)) {
+		io_json_object(json, NULL);
+		io_json_span(json, "group", entry.group);
+		put_roles(json, entry.roles);
+		io_json_end(json);
+	}
+	io_json_end(json);
+}
+
+void gw_show_client(struct io_json *json, const struct gk_client_info *info)
+{
+	char time[GW_TIME_TEXT];
+
+	io_json_object(json, NULL);
+	io_json_span(json, "name", info->name);
+	io_json_hex(json, "id", gk_id_span(&info->id));
+	if (info->scope.len > 0)
+		put_scope(json, info->scope);
+	else
+		io_json_text(json, "groups", NULL);
+	put_size(json, "member_of", info->groups);
+	io_json_text(json, "expires", gw_show_time(info->exp, time));
+	io_json_text(json, "state", client_state(info));
 	io_json_end(json);
 }
 
@@ -195,8 +269,8 @@ void gw_show_group_row(struct gw_table *table, const struct gk_group_info *info)
 	char name[CELL_MAX], num[NUMBER_MAX], gid[CELL_MAX], count[6][NUMBER_MAX];
 
 	if (!info) {
-		ROW(table, "NAME", "NUM", "GID", "SCHEME", "MEMBERS", "IN-TREE", "CONFIRMED",
-		    "PRESUMED", "UNICAST", "PARKED", "SIGN-ALG");
+		ROW(table, "NAME", "ACTIVE", "NUM", "GID", "SCHEME", "MEMBERS", "IN-TREE",
+		    "CONFIRMED", "PRESUMED", "UNICAST", "PARKED", "SIGN-ALG");
 		return;
 	}
 	format_name(info->name, name);
@@ -205,8 +279,8 @@ void gw_show_group_row(struct gw_table *table, const struct gk_group_info *info)
 	format_numbers((const uint64_t[]){ info->members, info->in_tree, info->confirmed,
 					   info->presumed, info->unicast, info->parked },
 		       6, count);
-	ROW(table, name, num, gid, scheme_names[info->scheme], count[0], count[1], count[2],
-	    count[3], count[4], count[5], alg_name(info->sign_alg));
+	ROW(table, name, info->active ? "yes" : "no", num, gid, scheme_names[info->scheme],
+	    count[0], count[1], count[2], count[3], count[4], count[5], alg_name(info->sign_alg));
 }
 
 void gw_show_rekeying_row(struct gw_table *table, const struct gk_group_info *info)
@@ -245,9 +319,62 @@ void gw_show_member_row(struct gw_table *table, const struct gk_member_info *inf
 	format_name(info->node, node);
 	format_hex(info->sender_id, sid);
 	format_roles(info->roles, role);
+	if (info->presence == GK_BANNED) {
+		ROW(table, name, node, sid, role, presence_names[GK_BANNED], "-", "-", "-", "-",
+		    "-");
+		return;
+	}
 	snprintf(num, sizeof(num), "%" PRId64, info->num);
 	snprintf(seen, sizeof(seen), "%" PRId64 "s", seconds_since(info->last_seen_ms, now));
 	ROW(table, name, node, sid, role, presence_names[info->presence],
 	    delivery_names[info->delivery], info->in_tree ? "yes" : "no", num, seen,
 	    io_addr_format(&info->address, address));
+}
+
+/* Adds to a cell that begins as "" and stays as it is when nothing more fits. */
+static void add_to_cell(char *cell, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add_to_cell(char *cell, size_t size, const char *format, ...)
+{
+	size_t len = strlen(cell);
+	va_list args;
+
+	va_start(args, format);
+	if (vsnprintf(cell + len, size - len, format, args) >= (int)(size - len))
+		cell[len] = '\0';
+	va_end(args);
+}
+
+/* Eight groups with the longest of names. */
+#define SCOPE_CELL_MAX 1024
+
+static void format_scope(struct gk_span scope, char text[static SCOPE_CELL_MAX])
+{
+	char group[CELL_MAX], role[CELL_MAX];
+	struct gk_scope entry;
+	size_t at = 0;
+
+	text[0] = '\0';
+	while (gk_scope_next(scope, &at, &entry)) {
+		format_name(entry.group, group);
+		format_roles(entry.roles, role);
+		add_to_cell(text, SCOPE_CELL_MAX, "%s%s=%s", text[0] ? " " : "", group, role);
+	}
+}
+
+void gw_show_client_row(struct gw_table *table, const struct gk_client_info *info)
+{
+	char name[CELL_MAX], id[CELL_MAX], member_of[NUMBER_MAX], time[GW_TIME_TEXT];
+	char scope[SCOPE_CELL_MAX];
+
+	if (!info) {
+		ROW(table, "NAME", "ID", "STATE", "EXPIRES", "MEMBER-OF", "GROUPS");
+		return;
+	}
+	format_name(info->name, name);
+	format_hex(gk_id_span(&info->id), id);
+	format_scope(info->scope, scope);
+	snprintf(member_of, sizeof(member_of), "%zu", info->groups);
+	ROW(table, name, id, client_state(info), gw_show_time(info->exp, time), member_of, scope);
 }

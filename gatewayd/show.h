@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * Groups and members as gatewayctl shows them: objects in JSON for programs, rows of a table for
- * people. gatewayctl(8) says what each name means.
+ * Groups, members and clients as gatewayctl shows them: objects in JSON for programs, rows of a
+ * table for people. gatewayctl(8) says what each name means. No keys are among it.
  */
 #ifndef GW_SHOW_H
 #define GW_SHOW_H
@@ -11,14 +11,20 @@
 #include "libgroupkey/groupkey.h"
 #include <stdio.h>
 
+#define GW_TIME_TEXT 21
+
+/** A time as "2026-11-22T08:00:00Z"; what is later than 9999 as its end. @return text */
+const char *gw_show_time(struct gk_utc utc, char text[static GW_TIME_TEXT]);
+
 /* as objects, or elements of an array */
 
 void gw_show_group(struct io_json *json, const struct gk_group_info *info);
 void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now);
+void gw_show_client(struct io_json *json, const struct gk_client_info *info);
 
 /* as rows */
 
-#define GW_TABLE_COLUMNS 11
+#define GW_TABLE_COLUMNS 12
 
 /** A table begins all zero. Rows are given twice, since ten thousand of them are not to be kept:
  * once to be measured, and once more to be printed. */
@@ -34,5 +40,6 @@ void gw_show_group_row(struct gw_table *table, const struct gk_group_info *info)
 void gw_show_rekeying_row(struct gw_table *table, const struct gk_group_info *info);
 void gw_show_member_row(struct gw_table *table, const struct gk_member_info *info,
 			struct gk_mono now);
+void gw_show_client_row(struct gw_table *table, const struct gk_client_info *info);
 
 #endif

@@ -3,21 +3,16 @@
 #include "gatewayd/store_file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-/* A file in the making has a name that nobody reads: no journal, which could outlive it. */
-static const char create_sql[] = "PRAGMA journal_mode=OFF;"
-				 "PRAGMA synchronous=FULL;"
-				 "BEGIN;" GW_STORE_SCHEMA ";"
-				 "PRAGMA application_id=" GW_STORE_APPLICATION_ID ";"
-				 "PRAGMA user_version=" GW_STORE_VERSION ";"
-				 "COMMIT;";
+#define OLD_NAMES_MAX 1000 /* files of one name that were moved away, and nobody looks after */
 
 /*
  * Messages
@@ -35,52 +30,37 @@ int gw_store_fail(const struct gw_store_report *report, int err, const char *for
 	return err;
 }
 
-static const struct {
-	int code;
-	int err;
-} codes[] = {
-	{ SQLITE_OK, 0 },
-	{ SQLITE_FULL, -ENOSPC },
-	{ SQLITE_READONLY, -EROFS },
-	{ SQLITE_NOMEM, -ENOMEM },
-	{ SQLITE_BUSY, -EBUSY },
-	{ SQLITE_LOCKED, -EBUSY },
-	{ SQLITE_CORRUPT, -EUCLEAN },
-	{ SQLITE_NOTADB, -EUCLEAN },
-	{ SQLITE_PERM, -EACCES },
-	{ SQLITE_CANTOPEN, -EACCES },
-	{ SQLITE_TOOBIG, -E2BIG },
-};
-
-int gw_store_err(int code)
+void gw_store_say_more(const struct gw_store_report *report, const char *format, ...)
 {
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		if (codes[i].code == (code & 0xff))
-			return codes[i].err;
-	}
-	return -EIO;
-}
+	size_t len = strnlen(report->error, report->size);
+	va_list args;
 
-int gw_store_fail_sqlite(const struct gw_store_report *report, sqlite3 *db, int code)
-{
-	int err = gw_store_err(code);
-
-	if (err == -EBUSY)
-		return gw_store_fail(report, err, "in use by another gatewayd");
-	return gw_store_fail(report, err, "%s%s", db ? sqlite3_errmsg(db) : sqlite3_errstr(code),
-			     err == -EUCLEAN ? GW_STORE_WAY_OUT : "");
+	va_start(args, format);
+	vsnprintf(report->error + len, report->size - len, format, args);
+	va_end(args);
 }
 
 static int fail_errno(const struct gw_store_report *report, const char *what)
 {
-	int err = -errno;
+	int err = errno == EDQUOT ? -ENOSPC : -errno;
 
-	return gw_store_fail(report, err, "%s: %s", what, strerror(-err));
+	return gw_store_fail(report, err, "%s: %s", what, strerror(errno));
 }
 
 /*
  * The directory
  */
+
+int gw_store_file_check_path(const struct gw_store_report *report)
+{
+	const char *path = report->path;
+
+	if (path[0] != '/' || path[strlen(path) - 1] == '/')
+		return gw_store_fail(report, -EINVAL, "not the absolute path of a file");
+	if (strlen(path) >= PATH_MAX)
+		return gw_store_fail(report, -ENAMETOOLONG, "longer than a path can be");
+	return 0;
+}
 
 static int sync_dir(const char *dir)
 {
@@ -104,114 +84,125 @@ static void put_parent(const char *path, char *dir)
 		strcpy(dir, "/");
 }
 
-static int make_dir(const struct gw_store_report *report, const char *dir)
+// Names that were made or changed there are on stable storage then.
+static int sync_parent(const char *path)
 {
-	char parent[PATH_MAX];
+	char dir[GW_STORE_PATH];
 
-	if (mkdir(dir, 0700) != 0)
-		return errno == EEXIST ? 0 : fail_errno(report, "cannot make its directory");
-	put_parent(dir, parent);
-	return sync_dir(parent) == 0 ? 0 : fail_errno(report, "cannot sync the parent directory");
+	put_parent(path, dir);
+	return sync_dir(dir);
 }
 
-/*
- * Make the directory if need be, and lock it: what is done in it before SQLite has its own lock is
- * done by one process at a time. Sets *fd, to be closed by the caller.
- */
-static int enter_dir(const struct gw_store_report *report, const char *dir, int *fd)
+static int make_dir(const struct gw_store_report *report, const char *dir)
 {
+	if (mkdir(dir, 0700) != 0)
+		return errno == EEXIST ? 0 : fail_errno(report, "cannot make its directory");
+	if (sync_parent(dir) != 0)
+		return fail_errno(report, "cannot sync the parent directory");
+	return 0;
+}
+
+// That nobody else can put a file of theirs in the place of ours.
+static int check_dir(const struct gw_store_report *report, const char *dir, const struct stat *st)
+{
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		return gw_store_fail(report, -EPERM, "its directory belongs to another user: %s",
+				     dir);
+	if (st->st_mode & 022)
+		return gw_store_fail(report, -EPERM,
+				     "others may write to its directory: chmod go-w %s", dir);
+	return 0;
+}
+
+static bool is_same(int fd, const struct stat *st)
+{
+	struct stat other;
+
+	return fd >= 0 && fstat(fd, &other) == 0 && other.st_dev == st->st_dev &&
+	       other.st_ino == st->st_ino;
+}
+
+int gw_store_dir_enter(const struct gw_store_report *report, int locked, int *dir)
+{
+	char path[GW_STORE_PATH];
 	struct stat st;
-	int err = make_dir(report, dir);
+
+	put_parent(report->path, path);
+	int err = make_dir(report, path);
 	if (err)
 		return err;
-
-	int opened = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (opened < 0)
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
 		return fail_errno(report, "cannot open its directory");
-	if (fstat(opened, &st) != 0)
+	if (fstat(fd, &st) != 0)
 		err = fail_errno(report, "cannot look at its directory");
-	else if (st.st_uid != geteuid() && st.st_uid != 0)
-		err = gw_store_fail(report, -EPERM, "its directory belongs to another user: %s",
-				    dir);
-	else if (st.st_mode & 022)
-		err = gw_store_fail(report, -EPERM,
-				    "others may write to its directory: chmod go-w %s", dir);
-	else if (flock(opened, LOCK_EX | LOCK_NB) != 0)
+	else
+		err = check_dir(report, path, &st);
+	if (!err && !is_same(locked, &st) && flock(fd, LOCK_EX | LOCK_NB) != 0)
 		err = gw_store_fail(report, -EBUSY, "in use by another gatewayd that is starting");
 	if (err)
-		close(opened);
+		close(fd);
 	else
-		*fd = opened;
+		*dir = fd;
 	return err;
+}
+
+void gw_store_dir_leave(int dir)
+{
+	if (dir >= 0)
+		close(dir);
+}
+
+bool gw_store_file_in_memory(const struct gw_store_report *report)
+{
+	char dir[GW_STORE_PATH];
+	struct statfs st;
+
+	put_parent(report->path, dir);
+	return statfs(dir, &st) == 0 && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
 }
 
 /*
  * The file
  */
 
-static int write_schema(const struct gw_store_report *report, const char *path)
+static bool exists(const char *path)
 {
-	sqlite3 *db = NULL;
-	int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
-	int err = 0;
+	struct stat st;
 
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(db, create_sql, NULL, NULL, NULL);
-	if (code != SQLITE_OK)
-		err = gw_store_fail_sqlite(report, db, code);
-	if (sqlite3_close(db) != SQLITE_OK && !err)
-		err = gw_store_fail(report, -EIO, "cannot be made");
-	return err;
+	return lstat(path, &st) == 0;
+}
+
+static void put_journal(const char *path, char *journal)
+{
+	snprintf(journal, GW_STORE_PATH, "%s-journal", path);
 }
 
 /*
- * Under another name first: a store that was begun and not finished must not look like one that
- * lost its content. The mode is right from the first byte.
+ * A journal without its file says that one was here. An empty one does nothing to a new file, any
+ * other would be played into it.
  */
-static int create_file(const struct gw_store_report *report, int dir)
-{
-	char made[PATH_MAX + 4];
-
-	snprintf(made, sizeof(made), "%s.new", report->path);
-	if (unlink(made) != 0 && errno != ENOENT)
-		return fail_errno(report, "cannot be made anew");
-	int fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail_errno(report, "cannot be made");
-
-	int err = write_schema(report, made);
-	if (!err && (fsync(fd) != 0 || rename(made, report->path) != 0 || fsync(dir) != 0))
-		err = fail_errno(report, "cannot be made");
-	close(fd);
-	if (err)
-		unlink(made);
-	return err;
-}
-
-// A journal without its store says that one was here: beginning anew needs the operator's word.
 static int check_journal(const struct gw_store_report *report)
 {
-	char journal[PATH_MAX + 8];
+	char journal[GW_STORE_PATH];
 	struct stat st;
 
-	snprintf(journal, sizeof(journal), "%s-journal", report->path);
-	if (lstat(journal, &st) == 0)
-		return gw_store_fail(report, -EUCLEAN,
-				     "missing, but %s is here; move that away too to begin anew",
-				     journal);
-	return 0;
+	put_journal(report->path, journal);
+	if (lstat(journal, &st) != 0)
+		return 0;
+	return gw_store_fail(report, st.st_size == 0 ? -ENOENT : -EUCLEAN,
+			     "missing, but %s is here", journal);
 }
 
-static int check_file(const struct gw_store_report *report, int dir)
+int gw_store_file_look(const struct gw_store_report *report, bool *there)
 {
 	struct stat st;
 
-	if (lstat(report->path, &st) != 0) {
-		if (errno != ENOENT)
-			return fail_errno(report, "cannot look at it");
-		int err = check_journal(report);
-		return err ? err : create_file(report, dir);
-	}
+	*there = lstat(report->path, &st) == 0;
+	if (!*there && errno != ENOENT)
+		return fail_errno(report, "cannot look at it");
+	if (!*there)
+		return check_journal(report);
 	if (!S_ISREG(st.st_mode))
 		return gw_store_fail(report, -EUCLEAN, "not a file");
 	if (st.st_uid != geteuid())
@@ -220,29 +211,107 @@ static int check_file(const struct gw_store_report *report, int dir)
 		return gw_store_fail(report, -EPERM, "others may read or write it: chmod 600");
 	// SQLite takes an empty file for an empty database, and ours is never made so.
 	if (st.st_size == 0)
-		return gw_store_fail(report, -EUCLEAN, "damaged: the file is empty%s",
-				     GW_STORE_WAY_OUT);
+		return gw_store_fail(report, -EUCLEAN, "damaged: the file is empty");
 	return 0;
 }
 
-int gw_store_enter(const struct gw_store_report *report, int *dir)
+int gw_store_file_check_size(const struct gw_store_report *report, int64_t size)
 {
-	char path[PATH_MAX];
-	int fd = -1;
+	struct stat st;
 
-	if (report->path[0] != '/' || report->path[strlen(report->path) - 1] == '/')
-		return gw_store_fail(report, -EINVAL, "not the absolute path of a file");
-	if (strlen(report->path) >= sizeof(path))
-		return gw_store_fail(report, -ENAMETOOLONG, "longer than a path can be");
-	put_parent(report->path, path);
+	if (lstat(report->path, &st) != 0)
+		return fail_errno(report, "cannot look at it");
+	if (st.st_size != size)
+		return gw_store_fail(report, -EUCLEAN, "damaged, its length should be %lld",
+				     (long long)size);
+	return 0;
+}
 
-	int err = enter_dir(report, path, &fd);
+int gw_store_file_begin(const struct gw_store_report *report, char *made, int *fd)
+{
+	snprintf(made, GW_STORE_PATH, "%s.new", report->path);
+	if (unlink(made) != 0 && errno != ENOENT)
+		return fail_errno(report, "cannot be made anew");
+	*fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return *fd < 0 ? fail_errno(report, "cannot be made") : 0;
+}
+
+int gw_store_file_finish(const struct gw_store_report *report, const char *made, int fd,
+			 const char *name)
+{
+	int err = 0;
+
+	if (fsync(fd) != 0 || rename(made, name) != 0 || sync_parent(name) != 0)
+		err = fail_errno(report, "cannot be made");
+	close(fd);
 	if (err)
-		return err;
-	err = check_file(report, fd);
-	if (err)
-		close(fd);
-	else
-		*dir = fd;
+		unlink(made);
+	return err;
+}
+
+void gw_store_file_drop(const char *made, int fd)
+{
+	close(fd);
+	unlink(made);
+}
+
+/*
+ * Moving away
+ */
+
+// Free of a journal too: one that belongs to another file would be played into this one.
+static bool put_old_name(const char *path, char *name)
+{
+	char journal[GW_STORE_PATH];
+
+	for (int i = 0; i < OLD_NAMES_MAX; i++) {
+		snprintf(name, GW_STORE_PATH, i == 0 ? "%s.old" : "%s.old.%d", path, i);
+		snprintf(journal, sizeof(journal), "%.*s-journal", PATH_MAX + 16, name);
+		if (!exists(name) && !exists(journal))
+			return true;
+	}
+	errno = EEXIST;
+	return false;
+}
+
+static int move(const char *from, const char *to)
+{
+	return rename(from, to) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+// The file before its journal: without that it would look whole, and be half a transaction.
+int gw_store_file_move_away(const struct gw_store_report *report)
+{
+	char to[GW_STORE_PATH], journal[GW_STORE_PATH], journal_to[GW_STORE_PATH];
+
+	if (!put_old_name(report->path, to))
+		return fail_errno(report, "cannot be moved away");
+	put_journal(report->path, journal);
+	snprintf(journal_to, sizeof(journal_to), "%.*s-journal", PATH_MAX + 16, to);
+	if (move(report->path, to) != 0 || sync_parent(to) != 0 || move(journal, journal_to) != 0 ||
+	    sync_parent(to) != 0)
+		return fail_errno(report, "cannot be moved away");
+	return 0;
+}
+
+void gw_store_file_fresh_name(const struct gw_store_report *report, char *name)
+{
+	snprintf(name, GW_STORE_PATH, "%s.fresh", report->path);
+}
+
+int gw_store_file_take_fresh(const struct gw_store_report *report)
+{
+	char fresh[GW_STORE_PATH];
+
+	gw_store_file_fresh_name(report, fresh);
+	if (!exists(fresh))
+		return 0;
+	// It was put back meanwhile.
+	if (exists(report->path))
+		return unlink(fresh) == 0 ? 0 : fail_errno(report, "cannot be begun anew");
+	// A journal that stayed.
+	int err = gw_store_file_move_away(report);
+	if (!err && (rename(fresh, report->path) != 0 || sync_parent(report->path) != 0))
+		err = fail_errno(report, "cannot be begun anew");
 	return err;
 }

@@ -10,12 +10,19 @@ const struct gw_usage gw_usages[GW_CALLS] = {
 	[GW_CALL_MEMBERS] = { "members", "GROUP", "the members of a group", 1, 1 },
 	[GW_CALL_EVENTS] = { "events", "[--follow]", "what happened lately, and what will", 0, 1 },
 	[GW_CALL_REKEY] = { "rekey", "GROUP", "make a new group key now", 1, 1 },
-	[GW_CALL_EVICT] = { "evict", "GROUP NODE", "remove a member, by node or client name", 2,
-			    2 },
+	[GW_CALL_EVICT] = { "evict", "GROUP NODE [--ban]",
+			    "remove a member, by node or client name, or keep it out for good", 2,
+			    3 },
+	[GW_CALL_UNBAN] = { "unban", "GROUP NODE", "let one that is kept out join again", 2, 2 },
 	[GW_CALL_CLIENT_ADD] = { "client add",
 				 "NAME --group GROUP --roles ROLE[,ROLE] [--group ...]\n"
 				 "             [--expires 365d] [--kdc [ADDRESS]:PORT] [-o FILE]",
 				 "make what a node is provisioned with", 1, GW_WORDS_MAX },
+	[GW_CALL_CLIENT_LIST] = { "client list", "", "whose tokens are valid, and whose revoked", 0,
+				  0 },
+	[GW_CALL_CLIENT_REVOKE] = { "client revoke", "NAME", "refuse all tokens of a client", 1,
+				    1 },
+	[GW_CALL_RELOAD] = { "reload", "", "put the configuration file into effect", 0, 0 },
 };
 
 static size_t count_words(const char *name)

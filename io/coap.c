@@ -450,6 +450,19 @@ static int claim_port(struct gk_addr *listen)
 	return 0;
 }
 
+/* Does the port that was claimed for 'old' seem taken to who claims it for 'listen'? */
+static bool is_claimed_by(const struct io_coap *old, const struct gk_addr *listen)
+{
+	const struct sockaddr_in6 address = io_addr_to_sockaddr(listen);
+	const struct in6_addr *theirs = &address.sin6_addr, *ours;
+
+	if (!old || io_coap_port(old) != listen->port)
+		return false;
+	ours = &old->local.addr.sin6.sin6_addr;
+	return IN6_IS_ADDR_UNSPECIFIED(ours) || IN6_ARE_ADDR_EQUAL(ours, theirs) ||
+	       (IN6_IS_ADDR_UNSPECIFIED(theirs) && IN6_IS_ADDR_LOOPBACK(ours));
+}
+
 static int set_up_context(struct io_coap *coap, const struct gk_addr *listen)
 {
 	coap_context_set_max_idle_sessions(coap->context, IDLE_SESSIONS_MAX);
@@ -477,13 +490,14 @@ static int set_up_context(struct io_coap *coap, const struct gk_addr *listen)
 	return coap_context_get_coap_fd(coap->context) < 0 ? -ENOTSUP : 0;
 }
 
-static int open_endpoint(struct io_coap **out, const struct gk_addr *listen,
-			 io_coap_request_fn *handler, io_coap_answer_fn *answer, void *ctx)
+static int open_endpoint(struct io_coap **out, const struct io_coap *old,
+			 const struct gk_addr *listen, io_coap_request_fn *handler,
+			 io_coap_answer_fn *answer, void *ctx)
 {
 	struct gk_env env = io_env();
 	struct gk_addr address = *listen;
 	struct io_coap *coap;
-	int err = claim_port(&address);
+	int err = is_claimed_by(old, listen) ? 0 : claim_port(&address);
 
 	if (err < 0)
 		return err;
@@ -545,7 +559,7 @@ static bool swallows_oscore(void)
 	bool heard = false, sent;
 	struct io_coap *coap;
 
-	if (open_endpoint(&coap, &loopback, note_request, NULL, &heard) < 0)
+	if (open_endpoint(&coap, NULL, &loopback, note_request, NULL, &heard) < 0)
 		return false;
 
 	sent = send_oscore(coap);
@@ -555,15 +569,22 @@ static bool swallows_oscore(void)
 	return sent && !heard;
 }
 
-int io_coap_open(struct io_coap **out, const struct gk_addr *listen, io_coap_request_fn *handler,
-		 io_coap_answer_fn *answer, void *ctx)
+int io_coap_open_beside(struct io_coap **out, const struct io_coap *old,
+			const struct gk_addr *listen, io_coap_request_fn *handler,
+			io_coap_answer_fn *answer, void *ctx)
 {
 	coap_startup();
 	coap_set_log_level((coap_log_t)0); // nothing but 'emergency'
 
 	if (swallows_oscore())
 		return -ENOTSUP;
-	return open_endpoint(out, listen, handler, answer, ctx);
+	return open_endpoint(out, old, listen, handler, answer, ctx);
+}
+
+int io_coap_open(struct io_coap **out, const struct gk_addr *listen, io_coap_request_fn *handler,
+		 io_coap_answer_fn *answer, void *ctx)
+{
+	return io_coap_open_beside(out, NULL, listen, handler, answer, ctx);
 }
 
 void io_coap_give_up(struct io_coap *coap)

@@ -54,6 +54,13 @@ typedef void io_coap_answer_fn(void *ctx, uint64_t id, bool sent, struct gk_span
  */
 int io_coap_open(struct io_coap **coap, const struct gk_addr *listen, io_coap_request_fn *handler,
 		 io_coap_answer_fn *answer, void *ctx);
+/**
+ * As io_coap_open(), while 'old' is open, which is about to be closed: its port may be the same.
+ * @param old  NULL: none
+ */
+int io_coap_open_beside(struct io_coap **coap, const struct io_coap *old,
+			const struct gk_addr *listen, io_coap_request_fn *handler,
+			io_coap_answer_fn *answer, void *ctx);
 /** Close; requests under way are forgotten without a call. NULL is allowed. Not in a callback. */
 void io_coap_close(struct io_coap *coap);
 

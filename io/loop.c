@@ -28,6 +28,8 @@ struct io_loop {
 	bool forgotten; // some watch has fd -1
 	io_signal_fn *signal;
 	void *signal_ctx;
+	io_wake_fn *wake;
+	void *wake_ctx;
 	struct gk_now now;
 };
 
@@ -212,6 +214,12 @@ int io_loop_signals(struct io_loop *loop, const int *signos, io_signal_fn *handl
 	return 0;
 }
 
+void io_loop_on_wake(struct io_loop *loop, io_wake_fn *wake, void *ctx)
+{
+	loop->wake = wake;
+	loop->wake_ctx = ctx;
+}
+
 struct gk_now io_loop_now(const struct io_loop *loop)
 {
 	return loop->now;
@@ -254,6 +262,8 @@ int io_loop_turn(struct io_loop *loop, struct gk_mono deadline)
 	int count = wait_for_events(loop, deadline, events);
 
 	loop->now = io_now();
+	if (loop->wake)
+		loop->wake(loop->wake_ctx);
 
 	for (int i = 0; i < count; i++) {
 		const struct watch *watch = events[i].data.ptr;

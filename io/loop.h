@@ -39,6 +39,11 @@ void io_loop_forget(struct io_loop *loop, int fd);
  */
 int io_loop_signals(struct io_loop *loop, const int *signos, io_signal_fn *handler, void *ctx);
 
+/** Called in each turn when its waiting is over, before what is ready is. */
+typedef void io_wake_fn(void *ctx);
+/** Set that call; NULL: none. */
+void io_loop_on_wake(struct io_loop *loop, io_wake_fn *wake, void *ctx);
+
 /** Both clocks as of the start of this turn: when its waiting was over. */
 struct gk_now io_loop_now(const struct io_loop *loop);
 /**

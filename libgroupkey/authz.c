@@ -17,6 +17,7 @@
 #define OSC_SALT_LEN          8
 #define OSC_MS_LEN            32
 #define GROUPS_PER_CLIENT_MAX 8
+#define CTI_LEN               8
 #define SCOPE_ROOM            (GROUPS_PER_CLIENT_MAX * (GK_GROUP_NAME_MAX + 8) + 4)
 
 /* RFC 9203 4.3 with no salt in the token: the empty string, encoded as the others are. */
@@ -83,6 +84,14 @@ static enum gk_err derive(struct gk_client *client, const struct gk_cwt *cwt, st
 							 .recipient_id = gk_id_span(id2) });
 }
 
+/* What a token says nothing of stays. */
+static struct gk_utc newest_iat(const struct gk_client *client, const struct gk_cwt *cwt)
+{
+	struct gk_utc shown = { client ? client->iat.s : 0 };
+
+	return cwt->iat.s > shown.s ? cwt->iat : shown;
+}
+
 static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
 			      const struct gk_cwt *cwt)
 {
@@ -91,6 +100,7 @@ static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
 	if (err)
 		return err;
 	client->exp = cwt->exp;
+	client->iat = newest_iat(gk_client_find(kdc, cwt->osc_id), cwt);
 	client->name_len =
 		(uint8_t)(cwt->subject.len < GK_NAME_MAX ? cwt->subject.len : GK_NAME_MAX);
 	if (client->name_len)
@@ -116,7 +126,7 @@ static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
 			     post[POST_ID1].string, &id2);
 	if (err)
 		return err;
-	client->assoc.ctx.seq_limit = GK_SEQ_BLOCK;
+	client->assoc.ctx.seq_limit = 0; /* none is reserved yet */
 	client->assoc.synchronised = true;
 	return gk_client_link(kdc, client);
 }
@@ -246,6 +256,7 @@ static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
 		return;
 	}
 	client->exp = cwt->exp;
+	client->iat = newest_iat(client, cwt);
 	gk_client_arm_expiry(call->kdc, client, call->now);
 	gk_record_client(call->kdc, client);
 	gk_answer(call, GK_COAP_CREATED);
@@ -261,6 +272,34 @@ static bool read_post(struct gk_call *call, struct gk_cbor_item *post)
 	/* The plain form (Content-Format 61) has no place for nonce1, which this profile needs. */
 	return format == GK_CF_ACE &&
 	       gk_cbor_read_map(call->msg.payload, post_fields, POST_COUNT, post) == GK_OK;
+}
+
+/* A token that its AS has made, and that is not good any more. @return why, or NULL */
+static const char *void_because(const struct gk_kdc *kdc, const struct gk_cwt *cwt)
+{
+	struct gk_span id = cwt->has_osc ? cwt->osc_id : cwt->kid;
+	const struct gk_client *client = gk_client_find(kdc, id);
+
+	if (gk_ledger_is_revoked(kdc, id))
+		return "token of a client whose tokens are revoked";
+	if (client && cwt->iat.s && cwt->iat.s < client->iat.s)
+		return "token superseded by a newer one"; /* A 5.10.1 */
+	return NULL;
+}
+
+static void take(struct gk_call *call, const struct gk_cwt *cwt, const struct gk_cbor_item *post)
+{
+	const char *reason = void_because(call->kdc, cwt);
+
+	if (cwt->exp.s == GK_NEVER)
+		refuse(call, GK_COAP_BAD_REQUEST,
+		       "tokens with exi instead of exp are not supported");
+	else if (reason)
+		refuse(call, GK_COAP_UNAUTHORIZED, reason);
+	else if (call->client)
+		take_update(call, cwt);
+	else
+		take_first(call, cwt, post);
 }
 
 void gk_authz_post(struct gk_call *call)
@@ -279,13 +318,8 @@ void gk_authz_post(struct gk_call *call)
 	fault = gk_cwt_read(&issuer, post[POST_TOKEN].string, call->now.utc, &scratch, &cwt);
 	if (fault)
 		refuse(call, (uint8_t)fault, "token refused");
-	else if (cwt.exp.s == GK_NEVER)
-		refuse(call, GK_COAP_BAD_REQUEST,
-		       "tokens with exi instead of exp are not supported");
-	else if (call->client)
-		take_update(call, &cwt);
 	else
-		take_first(call, &cwt, post);
+		take(call, &cwt, post);
 	gk_wipe(claims, sizeof(claims));
 }
 
@@ -327,15 +361,47 @@ static enum gk_err draw_secrets(struct gk_kdc *kdc, struct gk_client_bundle *bun
 	return err ? err : gk_random(&kdc->env, nonce, GK_AEAD_NONCE_MAX);
 }
 
+/* A counter, which outlives the store in its mark. */
+static struct gk_span next_cti(const struct gk_kdc *kdc, uint8_t bytes[static CTI_LEN])
+{
+	struct gk_buf buf = gk_buf(bytes, CTI_LEN);
+
+	for (int shift = 56; shift >= 0; shift -= 8)
+		gk_buf_byte(&buf, (uint8_t)((kdc->high_cti + 1) >> shift));
+	return gk_buf_span(&buf);
+}
+
+static enum gk_err remember(struct gk_kdc *kdc, const struct gk_client_spec *spec,
+			    const struct gk_client_bundle *bundle, struct gk_span scope,
+			    struct gk_now now)
+{
+	struct gk_issued issued = { .cti = kdc->high_cti + 1,
+				    .name_len = (uint8_t)spec->name.len,
+				    .exp = bundle->exp };
+	enum gk_err err =
+		gk_id_set(&issued.client, gk_span(bundle->osc_id, sizeof(bundle->osc_id)));
+
+	memcpy(issued.name, spec->name.data, spec->name.len);
+	return err ? err : gk_ledger_issue(kdc, &issued, scope, now);
+}
+
+static enum gk_err check_room(const struct gk_kdc *kdc)
+{
+	return kdc->storage != GK_STORAGE_GOOD || kdc->high_cti >= INT64_MAX ? GK_ERR_NO_SPACE
+									     : GK_OK;
+}
+
 enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec, struct gk_now now,
 			 struct gk_client_bundle *out)
 {
-	uint8_t scope_bytes[SCOPE_ROOM], nonce[GK_AEAD_NONCE_MAX];
+	uint8_t scope_bytes[SCOPE_ROOM], nonce[GK_AEAD_NONCE_MAX], cti_bytes[CTI_LEN];
 	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
 	struct gk_client_bundle bundle = { .token_len = 0 };
 	struct gk_buf token = gk_buf(bundle.token, sizeof(bundle.token));
 	enum gk_err err = check_spec(kdc, spec);
 
+	if (!err)
+		err = check_room(kdc);
 	if (!err)
 		err = draw_secrets(kdc, &bundle, nonce);
 	if (err)
@@ -348,11 +414,14 @@ enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec, 
 						  .scope = gk_buf_span(&scope),
 						  .iat = now.utc,
 						  .exp = bundle.exp,
+						  .cti = next_cti(kdc, cti_bytes),
 						  .osc_id = gk_span(bundle.osc_id, 8),
 						  .ms = gk_span(bundle.ms, OSC_MS_LEN),
 						  .salt = gk_span(bundle.salt, OSC_SALT_LEN) },
 			   gk_span(kdc->as_key, sizeof(kdc->as_key)), gk_span(nonce, sizeof(nonce)),
 			   &token);
+	if (!err)
+		err = remember(kdc, spec, &bundle, gk_buf_span(&scope), now);
 	if (!err) {
 		bundle.token_len = token.len;
 		*out = bundle;

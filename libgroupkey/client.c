@@ -220,9 +220,23 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 	client->scope = candidate->scope;
 	candidate->scope = scope;
 	client->exp = candidate->exp;
+	client->iat = candidate->iat;
 	client->name_len = candidate->name_len;
 	memcpy(client->name, candidate->name, sizeof(client->name));
 	gk_client_drop_body(kdc, client);
+}
+
+/* Tokens may be revoked, and newer ones be put to use, between the post and the first request. */
+uint8_t gk_client_refusal(const struct gk_kdc *kdc, const struct gk_client *candidate)
+{
+	struct gk_span id = gk_id_span(&candidate->id);
+	const struct gk_client *known = gk_client_find(kdc, id);
+
+	if (gk_ledger_is_revoked(kdc, id) || (known && candidate->iat.s < known->iat.s))
+		return GK_COAP_UNAUTHORIZED;
+	if (kdc->storage == GK_STORAGE_NONE || (kdc->storage == GK_STORAGE_SCARCE && !known))
+		return GK_COAP_UNAVAILABLE;
+	return 0;
 }
 
 /* Membership belongs to the token's holder: a new association is no leave (design D6). */

@@ -11,6 +11,7 @@ enum {
 	CLAIM_AUD,
 	CLAIM_EXP,
 	CLAIM_NBF,
+	CLAIM_IAT,
 	CLAIM_CTI,
 	CLAIM_CNF,
 	CLAIM_SCOPE,
@@ -27,6 +28,7 @@ static const struct gk_cbor_field claim_fields[CLAIM_COUNT] = {
 	// compares with nothing, must not decide how long a key is good.
 	[CLAIM_EXP] = { GK_CLAIM_EXP, GK_CBOR_INT, false },
 	[CLAIM_NBF] = { GK_CLAIM_NBF, GK_CBOR_INT, false },
+	[CLAIM_IAT] = { GK_CLAIM_IAT, GK_CBOR_INT, false },
 	[CLAIM_CTI] = { GK_CLAIM_CTI, GK_CBOR_BYTES, false },
 	[CLAIM_CNF] = { GK_CLAIM_CNF, GK_CBOR_MAP, false },
 	// A may have it as text, which is no scope of ours.
@@ -300,6 +302,7 @@ static enum gk_cwt_fault read_claims(struct reading *r, struct gk_span claims)
 	if (gk_cbor_read_map(claims, claim_fields, CLAIM_COUNT, r->claims) != GK_OK)
 		return GK_CWT_UNPARSABLE;
 	r->cwt.subject = r->claims[CLAIM_SUB].string;
+	r->cwt.iat.s = r->claims[CLAIM_IAT].number;
 	r->cwt.cti = r->claims[CLAIM_CTI].string;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -351,7 +354,7 @@ static void put_osc(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 
 static void put_claims(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 {
-	gk_put_map(buf, 5 + (spec->issuer.len > 0) + (spec->subject.len > 0));
+	gk_put_map(buf, 5 + (spec->issuer.len > 0) + (spec->subject.len > 0) + (spec->cti.len > 0));
 	put_text_claim(buf, GK_CLAIM_ISS, spec->issuer);
 	put_text_claim(buf, GK_CLAIM_SUB, spec->subject);
 	put_text_claim(buf, GK_CLAIM_AUD, spec->audience);
@@ -359,6 +362,10 @@ static void put_claims(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 	gk_put_int(buf, spec->exp.s);
 	gk_put_uint(buf, GK_CLAIM_IAT);
 	gk_put_int(buf, spec->iat.s);
+	if (spec->cti.len > 0) {
+		gk_put_uint(buf, GK_CLAIM_CTI);
+		gk_put_bytes(buf, spec->cti);
+	}
 	gk_put_uint(buf, GK_CLAIM_CNF);
 	gk_put_map(buf, 1);
 	gk_put_uint(buf, GK_CNF_OSC);

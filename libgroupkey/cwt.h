@@ -32,6 +32,7 @@ struct gk_cwt {
 	struct gk_span scope;   /* content of the scope byte string, checked */
 	struct gk_utc exp;      /* GK_NEVER: no exp, then 'exi_s' is there */
 	int64_t exi_s;         /* lifetime from first sight (A 5.10.3), 1..GK_EXI_MAX; -1: absent */
+	struct gk_utc iat;     /* 0: absent */
 	struct gk_span cti;    /* may be empty, but not with 'exi' */
 	bool has_osc;          /* cnf with an osc object; else 'kid' */
 	struct gk_span kid;    /* cnf {3: kid}: update of access rights (O 4.1) */
@@ -71,6 +72,7 @@ struct gk_cwt_spec {
 	struct gk_span issuer, audience, subject; /* issuer and subject may be empty */
 	struct gk_span scope;                     /* content of the scope byte string */
 	struct gk_utc iat, exp;
+	struct gk_span cti; /* may be empty */
 	struct gk_span osc_id, ms, salt;
 };
 /**

@@ -168,6 +168,12 @@ static bool may_send(struct gk_kdc *kdc, struct gk_now now)
 	return false;
 }
 
+/* If nothing can be stored, it may well be that there is no Partial IV left. */
+static int64_t pause_ms(const struct gk_kdc *kdc)
+{
+	return kdc->storage == GK_STORAGE_NONE ? GK_PUT_OFF_MS : BACKOFF_MS;
+}
+
 void gk_delivery_pump(struct gk_group *group, struct gk_now now)
 {
 	while (group->queue_head && group->flying < group->config.in_flight &&
@@ -179,7 +185,8 @@ void gk_delivery_pump(struct gk_group *group, struct gk_now now)
 			group->flying++;
 		} else {
 			set_delivery(node, GK_NODE_WAITING, now);
-			gk_timer_set(&group->kdc->timers, &node->retry, now.mono.ms + BACKOFF_MS);
+			gk_timer_set(&group->kdc->timers, &node->retry,
+				     now.mono.ms + pause_ms(group->kdc));
 		}
 	}
 }
@@ -281,6 +288,7 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 		node->num = num;
 	if (node->num == group->num) {
 		gk_delivery_settle(node, now);
+		gk_record_node_num(node);
 		gk_kdc_note_delivered(node, GK_VIA_UNICAST);
 	} else if (success) {
 		enqueue(node, now); /* confirmed an older version; the newest is next */
@@ -312,7 +320,6 @@ void gk_delivery_settle(struct gk_node *node, struct gk_now now)
 	node->num = node->group->num;
 	node->attempts = 0;
 	set_delivery(node, GK_NODE_SETTLED, now);
-	gk_record_node(node);
 	gk_cast_settle(node->group);
 	gk_delivery_pump(node->group, now);
 }
@@ -321,6 +328,7 @@ void gk_delivery_confirmed(struct gk_node *node, enum gk_via via, struct gk_now 
 {
 	node->group->stats.confirmed += via == GK_VIA_MULTICAST;
 	gk_delivery_settle(node, now);
+	gk_record_node_num(node);
 	gk_kdc_note_delivered(node, via);
 }
 

@@ -12,16 +12,29 @@
 
 /* sending under an association */
 
-/* Sequence numbers are stored ahead of their use (RFC 8613 B.1.1). */
-static void reserve_sequence(struct gk_kdc *kdc, struct gk_client *client)
+static uint64_t block_after(uint64_t seq)
 {
-	struct gk_oscore *ctx = &client->assoc.ctx;
+	uint64_t end = GK_OSCORE_PIV_MAX + 1;
 
-	if (ctx->seq < ctx->seq_limit || ctx->seq_limit > GK_OSCORE_PIV_MAX)
-		return;
-	ctx->seq_limit += GK_SEQ_BLOCK;
-	if (!client->candidate)
-		gk_record_client(kdc, client);
+	return seq < end - GK_SEQ_BLOCK ? seq + GK_SEQ_BLOCK : end;
+}
+
+/*
+ * Sequence numbers are stored ahead of their use (RFC 8613 B.1.1), with one ceiling for all
+ * associations.
+ *
+ * @return false: there is none left, and no more can be had now
+ */
+static bool reserve_sequence(struct gk_kdc *kdc, struct gk_oscore *ctx)
+{
+	if (ctx->seq >= kdc->seq_limit) {
+		if (kdc->storage == GK_STORAGE_NONE)
+			return false;
+		kdc->seq_limit = block_after(ctx->seq);
+		gk_record_kdc(kdc);
+	}
+	ctx->seq_limit = kdc->seq_limit;
+	return ctx->seq < ctx->seq_limit;
 }
 
 static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
@@ -54,8 +67,8 @@ static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
 		request = gk_alloc(&kdc->env, sizeof(*request));
 	if (!request)
 		return NULL;
-	reserve_sequence(kdc, client);
-	if (gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref)) {
+	if (!reserve_sequence(kdc, &client->assoc.ctx) ||
+	    gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref)) {
 		gk_free(&kdc->env, request, sizeof(*request));
 		return NULL;
 	}
@@ -252,14 +265,16 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 
 /* receiving under an association */
 
-/* Errors of OSCORE itself go unprotected (RFC 8613 section 8.2), with Max-Age 0. */
+/* Errors of OSCORE itself go unprotected (RFC 8613 section 8.2), with Max-Age 0; one that is ours
+ * says when to come again. */
 static void reply_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange, uint8_t code)
 {
 	uint8_t bytes[8];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap_writer w = gk_coap_begin(&buf, code);
+	bool full = code == GK_COAP_UNAVAILABLE && kdc->storage != GK_STORAGE_GOOD;
 
-	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, 0);
+	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, full ? GK_STORAGE_MAX_AGE_S : 0);
 	gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&buf));
 }
 
@@ -272,9 +287,8 @@ static void reply_protected(struct gk_kdc *kdc, struct gk_client *client,
 	uint8_t bytes[REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
-	if (own_piv)
-		reserve_sequence(kdc, client);
-	if (gk_oscore_protect_response(&client->assoc.ctx, ref, answer, own_piv, &buf) ||
+	if ((own_piv && !reserve_sequence(kdc, &client->assoc.ctx)) ||
+	    gk_oscore_protect_response(&client->assoc.ctx, ref, answer, own_piv, &buf) ||
 	    gk_kept_set(&kdc->env, &client->assoc.kept, exchange, request, gk_buf_span(&buf),
 			now)) {
 		reply_plain(kdc, exchange, GK_COAP_UNAVAILABLE);
@@ -369,9 +383,14 @@ static void accept(struct gk_kdc *kdc, struct gk_client *client, const struct gk
 {
 	uint64_t piv = gk_span_uint(gk_id_span(&ref->piv));
 	struct gk_coap inner;
+	uint8_t refusal;
 
 	if (gk_coap_parse(plain, &inner)) {
 		reply_plain(kdc, exchange, GK_COAP_BAD_REQUEST);
+		return;
+	}
+	if (client->candidate && (refusal = gk_client_refusal(kdc, client)) != 0) {
+		reply_plain(kdc, exchange, refusal);
 		return;
 	}
 	if (client->candidate)

@@ -62,6 +62,17 @@ static void free_stale_set(struct gk_group *group, struct gk_stale_set *set)
 	*set = (struct gk_stale_set){ 0 };
 }
 
+static void clear_timers(struct gk_group *group)
+{
+	struct gk_timers *timers = &group->kdc->timers;
+
+	gk_timer_clear(timers, &group->rekey);
+	gk_timer_clear(timers, &group->period);
+	gk_timer_clear(timers, &group->cast);
+	gk_timer_clear(timers, &group->confirm);
+	gk_timer_clear(timers, &group->beacon);
+}
+
 void gk_group_free(struct gk_group *group)
 {
 	struct gk_kdc *kdc = group->kdc;
@@ -80,10 +91,7 @@ void gk_group_free(struct gk_group *group)
 	gk_blob_wipe(&kdc->env, &group->sealed);
 	gk_keytree_wipe(&group->tree);
 	gk_free(&kdc->env, group->by_slot, group->slot_cap * sizeof(struct gk_node *));
-	gk_timer_clear(&kdc->timers, &group->rekey);
-	gk_timer_clear(&kdc->timers, &group->period);
-	gk_timer_clear(&kdc->timers, &group->confirm);
-	gk_timer_clear(&kdc->timers, &group->beacon);
+	clear_timers(group);
 	gk_kdc_release_timers(kdc, GROUP_TIMERS);
 	gk_free(&kdc->env, group, sizeof(*group));
 }
@@ -100,6 +108,13 @@ struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name)
 			return group;
 	}
 	return NULL;
+}
+
+struct gk_group *gk_group_find_served(const struct gk_kdc *kdc, struct gk_span name)
+{
+	struct gk_group *group = gk_group_find(kdc, name);
+
+	return group && group->served ? group : NULL;
 }
 
 /* Gid = a random prefix for the group, then num: never twice, and unique among the KDC's groups
@@ -233,6 +248,15 @@ static bool prefix_taken(const struct gk_group *group)
 	return false;
 }
 
+/* The present material is made now. */
+static void set_made(struct gk_group *group, struct gk_now now)
+{
+	group->made = now.utc;
+	group->made_ms = now.mono.ms;
+	group->inherited = false;
+	gk_mark_num(group->kdc, group->num);
+}
+
 enum gk_err gk_group_create(struct gk_group *group, struct gk_now now)
 {
 	const struct gk_env *env = &group->kdc->env;
@@ -245,9 +269,12 @@ enum gk_err gk_group_create(struct gk_group *group, struct gk_now now)
 		err = gk_random(env, group->ms, sizeof(group->ms));
 	if (!err)
 		err = gk_random(env, group->tree.group.base_iv, sizeof(group->tree.group.base_iv));
-	group->made = now.utc;
-	group->made_ms = now.mono.ms;
-	return err;
+	if (err)
+		return err;
+	group->num = group->kdc->first_num;
+	gk_group_stale_now(group)->num = group->num;
+	set_made(group, now);
+	return GK_OK;
 }
 
 void gk_group_arm_period(struct gk_group *group)
@@ -256,28 +283,49 @@ void gk_group_arm_period(struct gk_group *group)
 		     group->made_ms + 1000 * (int64_t)group->config.period_s);
 }
 
-/* Restarts do not put a rekeying off. If the clock went back meanwhile, the material counts as new.
- */
-void gk_group_resume(struct gk_group *group, struct gk_now now)
+/* Restarts do not put a rekeying off. If the clock went back meanwhile, the material counts as new
+ * when it was restored. */
+static void take_age(struct gk_group *group, struct gk_now now)
 {
 	int64_t age_s = now.utc.s - group->made.s;
 	int64_t end_s = 2 * (int64_t)group->config.period_s;
 
 	age_s = age_s < 0 ? 0 : age_s > end_s ? end_s : age_s;
 	group->made_ms = now.mono.ms - 1000 * age_s;
+	if (group->made_ms > group->resumed_ms)
+		group->made_ms = group->resumed_ms;
 	gk_group_arm_period(group);
+}
+
+void gk_group_resume(struct gk_group *group, struct gk_now now)
+{
+	group->resumed_ms = now.mono.ms;
+	if (group->inherited)
+		take_age(group, now);
+	else
+		gk_group_arm_period(group);
+}
+
+/* What was made in this life has an exact age, and what is wrong is the date of its making. */
+void gk_group_correct_age(struct gk_group *group, struct gk_now now)
+{
+	if (group->inherited)
+		take_age(group, now);
+	else
+		group->made.s = now.utc.s - (now.mono.ms - group->made_ms) / 1000;
 }
 
 enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now)
 {
 	struct gk_kdc *kdc = group->kdc;
 	uint8_t fresh[GK_MS_LEN + sizeof(group->secret)];
-	enum gk_err err = gk_random(&kdc->env, fresh, sizeof(fresh));
+	enum gk_err err;
 
-	if (err)
-		return err;
 	if (group->num + 2 >= UINT32_MAX)
 		return GK_ERR_SEQUENCE;
+	err = gk_random(&kdc->env, fresh, sizeof(fresh));
+	if (err)
+		return err;
 	memcpy(group->ms, fresh, sizeof(group->ms));
 	memcpy(group->secret, fresh + sizeof(group->ms), sizeof(group->secret));
 	gk_wipe(fresh, sizeof(fresh));
@@ -288,8 +336,7 @@ enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now)
 		group->num++;
 		begin_stale_set(group);
 	} while (group->stale[group->stale_count - 2].count > GK_STALE_TOLD_MAX);
-	group->made = now.utc;
-	group->made_ms = now.mono.ms;
+	set_made(group, now);
 	group->used = group->count > 0;
 	group->rekey_pending = false;
 	group->joiner = NULL;
@@ -491,6 +538,20 @@ static void send_notice(struct gk_node *node, struct gk_now now)
 		gk_client_notify(node->group->kdc, node, gk_buf_span(&buf), now);
 }
 
+/* Its end as a member, stored before it is told of. */
+static void put_out(struct gk_node *node, enum gk_note_kind kind, const char *reason,
+		    struct gk_now now)
+{
+	struct gk_kdc *kdc = node->group->kdc;
+
+	gk_record_node_gone(node);
+	gk_kdc_note(kdc, kind, node, reason);
+	if (kind == GK_NOTE_EVICTED)
+		send_notice(node, now);
+	unlink_node(node);
+	gk_node_free(node);
+}
+
 void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
 		     struct gk_now now)
 {
@@ -504,11 +565,59 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 	gk_delivery_forget(node, now);
 	gk_group_schedule_rekey(group, now);
 	gk_record_group(group); /* first: a crash must not forget the rekeying that is due */
-	gk_record_node_gone(node);
-	gk_kdc_note(group->kdc, kind, node, reason); /* what is told of is stored */
-	if (kind == GK_NOTE_EVICTED)
-		send_notice(node, now);
-	unlink_node(node);
-	gk_node_free(node);
+	put_out(node, kind, reason, now);
 	gk_delivery_pump(group, now);
+}
+
+/* the end of a group */
+
+void gk_group_dissolve(struct gk_group *group, const char *reason, struct gk_now now)
+{
+	group->joiner = NULL;
+	while (group->count) {
+		struct gk_node *node = group->nodes[group->count - 1];
+
+		gk_mgt_leave(node);
+		gk_delivery_forget(node, now);
+		put_out(node, GK_NOTE_EVICTED, reason, now);
+	}
+}
+
+static void forget_keys(struct gk_group *group)
+{
+	gk_mgt_clear(group);
+	gk_cast_drop(group);
+	gk_blob_wipe(&group->kdc->env, &group->sealed);
+	gk_wipe(group->ms, sizeof(group->ms));
+	gk_wipe(group->secret, sizeof(group->secret));
+	gk_wipe(group->tree.group.base_iv, sizeof(group->tree.group.base_iv));
+}
+
+/* It stays linked: requests under way know it, and its prefix is not given to another. */
+void gk_group_end(struct gk_group *group)
+{
+	forget_keys(group);
+	clear_timers(group);
+	gk_group_trim_stale(group, 1);
+	gk_group_stale_now(group)->count = 0;
+	group->served = group->used = group->rekey_pending = group->inherited = false;
+	group->confirming = false;
+	group->ended = true;
+	group->stats = (struct gk_rekeying_stats){ 0 };
+	group->confirmations_refused = 0;
+	gk_record_group(group);
+}
+
+enum gk_err gk_group_revive(struct gk_group *group, struct gk_now now)
+{
+	uint8_t *base_iv = group->tree.group.base_iv;
+	enum gk_err err = gk_random(&group->kdc->env, base_iv, sizeof(group->tree.group.base_iv));
+
+	if (!err)
+		err = gk_group_renew(group, now);
+	if (err)
+		return err;
+	gk_wipe(group->secret, sizeof(group->secret)); /* there is no tree yet */
+	group->ended = false;
+	return GK_OK;
 }

@@ -178,6 +178,13 @@ enum gk_table {
 	GK_TABLE_MEMBER = 4, /* by group name, 0, node name */
 	GK_TABLE_TREE = 5,   /* by group name, 0, level, index: an administrative key */
 	GK_TABLE_CAST = 6,   /* by group name, 0, part: the newest rekeying message */
+	GK_TABLE_ISSUED = 7, /* by cti: a token that this KDC issued */
+	/* Lasting ones, few and small: they have to outlive a store that is restored from a backup,
+	 * and are therefore kept in a second place too (docs/state.md). No secrets. */
+	GK_TABLE_LASTING = 16, /* from here on */
+	GK_TABLE_MARK = 16,    /* one record: the highest num and cti ever used */
+	GK_TABLE_BAN = 17,     /* by group name, 0, client id */
+	GK_TABLE_REVOKED = 18, /* by client id: until when its tokens are refused */
 };
 
 /** A record to write (or, with an empty value, to delete) under its key. Contains secrets. */
@@ -185,6 +192,9 @@ struct gk_record {
 	enum gk_table table;
 	struct gk_span key;
 	struct gk_span value;
+	/* It may wait for the commit of another one, and later events need not wait for it: to lose
+	 * it costs a message that is sent again. The order of records stays. */
+	bool may_wait;
 };
 
 /** How group material, or a message, reached a member. */
@@ -217,6 +227,11 @@ enum gk_note_kind {
 	GK_NOTE_MESSAGE = 14,   /* M: a verified group message; 'message' holds it */
 	GK_NOTE_ERROR = 15,     /* K M: something an operator should look at */
 	GK_NOTE_RESPONSE = 16,  /* M: a verified answer of another member; 'message' holds it */
+	GK_NOTE_CHECKED = 17,   /* M: gk_member_check() was answered; 'num' is the KDC's */
+	GK_NOTE_BANNED = 18,    /* K: a client was banned from a group */
+	GK_NOTE_UNBANNED = 19,  /* K: ... and may join it again */
+	GK_NOTE_REVOKED = 20,   /* K: a client's tokens were revoked */
+	GK_NOTE_ENDED = 21,     /* K: a group was deleted */
 };
 
 /** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
@@ -317,6 +332,7 @@ struct gk_rekey_config {
 struct gk_group_config {
 	struct gk_span name; /* 1..64 bytes that work as one Uri-Path segment */
 	enum gk_mode mode;
+	bool active; /* false: nobody joins or gets a new Sender ID, until it is active again */
 	/* -7 ES256, -8 EdDSA. In a pairwise-only group: of the KDC's messages to the group in the
 	 * scheme "tree"; and credentials are P-256 keys with ES256, X25519 keys with EdDSA */
 	int sign_alg;
@@ -351,16 +367,69 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct
 						struct gk_now now);
 
 /**
- * Serve a group: the restored one of that name with a new configuration, or a new one with num 0.
- * A restored group in which a departure was not yet followed by a rekeying is rekeyed at once,
- * and every member's delivery is taken up again.
+ * Serve a group: the restored one of that name with a new configuration, or a new one. Its num is
+ * 0; after gk_kdc_disown(), now or in an earlier life, it is above all nums that were known then,
+ * since it may be the old store that does not know the group. A restored group in which a departure
+ * was not yet followed by a rekeying is rekeyed at once, and every member's delivery is taken up
+ * again.
  * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg in this build),
  *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served),
  *         GK_ERR_FORBIDDEN (another mode or sign_alg than the one its members joined with),
- *         GK_ERR_MALFORMED (the store is damaged: administrative keys are missing)
+ *         GK_ERR_MALFORMED (the store is damaged: administrative keys are missing),
+ *         GK_ERR_NO_SPACE (it takes storing something, and the storage is GK_STORAGE_NONE)
  */
 GK_API GK_MUST_CHECK enum gk_err
 gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);
+
+/**
+ * The restored state is old: a backup, whose keys nodes evicted since may know. All associations,
+ * memberships and trees in it end, without a word to anybody. Every group goes on with new
+ * material, a new Gid prefix and a num above the highest one that is known to have been used, by
+ * 'jump' more. Keys of the KDC, issued tokens, bans and revocations stay. Between gk_kdc_restore()
+ * and gk_kdc_add_group(); the lasting records restored are to be the newest ones that there are.
+ * @param jump  0, or more than there may have been rekeyings that nobody knows of
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_SEQUENCE (num has come to its end)
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_disown(struct gk_kdc *kdc, uint32_t jump,
+					       struct gk_now now);
+
+/**
+ * Change a group that is served: everything but name, mode and sign_alg at any time; these two
+ * while it has no members. Its members notice nothing but what the change is about. With another
+ * scheme or another control_group, messages to the group reach those who join (again) from then on;
+ * the others are told by messages of their own.
+ * @return as gk_kdc_add_group(); GK_ERR_UNKNOWN: not served
+ */
+GK_API GK_MUST_CHECK enum gk_err
+gk_kdc_change_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);
+/** @return what gk_kdc_change_group() would, and change nothing. Also of a group that would be new.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc,
+						    const struct gk_group_config *config);
+/**
+ * End a group, served or only restored: its members get an eviction notice, and it is forgotten but
+ * for its num and Gid prefix, above which a later group of that name goes on.
+ * @return GK_OK, GK_ERR_UNKNOWN, GK_ERR_NO_MEMORY, GK_ERR_NO_SPACE (GK_STORAGE_NONE)
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_remove_group(struct gk_kdc *kdc, struct gk_span name,
+						     struct gk_now now);
+/** Walk the groups that were restored with something to lose and are not served. 'at' starts as 0.
+ */
+GK_API bool gk_kdc_unserved_next(const struct gk_kdc *kdc, size_t *at, struct gk_span *name);
+/** Exchange what the KDC was made with that may change: the limit for rekeying. */
+GK_API void gk_kdc_set_rekeying_bps(struct gk_kdc *kdc, uint32_t bps, struct gk_now now);
+
+/** What the store can take. The levels of docs/state.md section 7. */
+enum gk_storage {
+	GK_STORAGE_GOOD = 0,
+	GK_STORAGE_SCARCE = 1, /* no new clients and members: 5.03 */
+	GK_STORAGE_NONE = 2,   /* nothing: what would have to be stored is put off, or 5.03 */
+};
+/** How much the store can take from now on. GOOD at first. */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_storage(struct gk_kdc *kdc, enum gk_storage storage,
+						struct gk_now now);
+/** The calendar was corrected: look again at what ends by it. Elapsed time goes on as ever. */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_clock(struct gk_kdc *kdc, struct gk_now now);
 
 /**
  * A request arrived. There is exactly one GK_EVENT_REPLY for it, unless it is to be met with
@@ -408,7 +477,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now
 /** Take the next event. @return false when there is none */
 GK_API bool gk_kdc_event(struct gk_kdc *kdc, struct gk_event *event);
 
-/* the operator's calls: the same paths that the network uses */
+/* the operator's calls: the same paths that the network uses. While the storage is GK_STORAGE_NONE
+ * those that would change something return GK_ERR_NO_SPACE and change nothing. */
 
 /** Make new material for a group now. @return GK_ERR_UNKNOWN: no such group */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_rekey(struct gk_kdc *kdc, struct gk_span group,
@@ -419,6 +489,24 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_rekey(struct gk_kdc *kdc, struct gk_span
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_evict(struct gk_kdc *kdc, struct gk_span group,
 					      struct gk_span node, struct gk_now now);
+
+/**
+ * As gk_kdc_evict(), and its client does not get in again, with any token for the same OSCORE input
+ * material, until gk_kdc_unban(). By client name also a client that is no member now.
+ * @return GK_ERR_UNKNOWN; GK_ERR_STATE: banned already
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_ban(struct gk_kdc *kdc, struct gk_span group,
+					    struct gk_span node, struct gk_now now);
+/** Lift a ban, by client name, or the node name at the time. @return GK_ERR_UNKNOWN */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_unban(struct gk_kdc *kdc, struct gk_span group,
+					      struct gk_span node, struct gk_now now);
+/**
+ * Refuse all tokens of a client, those that were issued to that name and those that it uses now:
+ * it is evicted from all its groups and its association ends.
+ * @return GK_ERR_UNKNOWN: nobody of that name has a token that is still valid
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_revoke(struct gk_kdc *kdc, struct gk_span name,
+					       struct gk_now now);
 
 /** A client to be provisioned. */
 struct gk_client_spec {
@@ -436,10 +524,10 @@ struct gk_client_bundle {
 	struct gk_utc exp;
 };
 /**
- * Issue a token as the group's own AS. Nothing is remembered: a client exists once its token
- * comes back.
+ * Issue a token as the group's own AS. It is remembered until it ends, for the list of clients and
+ * for gk_kdc_revoke(); the client takes part once its token comes back.
  * @return GK_ERR_RANGE (names, count, lifetime), GK_ERR_UNKNOWN (a group that is not served),
- *         GK_ERR_ENTROPY
+ *         GK_ERR_ENTROPY, GK_ERR_NO_SPACE (storage is not GK_STORAGE_GOOD), GK_ERR_NO_MEMORY
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec,
 					      struct gk_now now, struct gk_client_bundle *bundle);
@@ -449,6 +537,10 @@ enum gk_presence {
 	GK_PRESENT = 0,
 	GK_SUSPECT = 1,
 	GK_ABSENT = 2,
+	/* No member: named so that the ban can be seen and lifted. Of a member's facts only 'name'
+	 * and 'node' (at the time; empty: it was none) are known; 'num' is -1 and 'delivery'
+	 * GK_DELIVERY_PARKED, since nothing is sent to it. */
+	GK_BANNED = 3,
 };
 /** How far a member is with the newest material. */
 enum gk_delivery {
@@ -472,6 +564,7 @@ struct gk_group_info {
 	struct gk_span name;
 	enum gk_mode mode;
 	int sign_alg;
+	bool active;
 	int64_t num;
 	struct gk_id gid;
 	size_t members, confirmed, unicast, parked;
@@ -493,9 +586,22 @@ struct gk_member_info {
 };
 /** Walk the groups. 'at' starts as 0. Spans last until the next call that changes the KDC. */
 GK_API bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_info *info);
-/** Walk the members of a group. 'at' starts as 0. */
+/** Walk the members of a group, then those banned from it. 'at' starts as 0. */
 GK_API bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span group, size_t *at,
 			       struct gk_member_info *info);
+
+/** A client: one that has a token which is still valid, or had one that is revoked. */
+struct gk_client_info {
+	struct gk_span name;
+	struct gk_id id;      /* of its OSCORE input material */
+	struct gk_span scope; /* of its token, encoded; empty: not known any more */
+	struct gk_utc exp;
+	size_t groups; /* that it is a member of now */
+	bool known;    /* its token has come back */
+	bool revoked;
+};
+/** Walk the clients. 'at' starts as 0. */
+GK_API bool gk_kdc_client_next(const struct gk_kdc *kdc, size_t *at, struct gk_client_info *info);
 
 /* the member */
 
@@ -543,6 +649,13 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_join(struct gk_member *member, struct
  * @return GK_ERR_UNKNOWN: neither in it nor joining
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_leave(struct gk_member *member, struct gk_span group,
+						 struct gk_now now);
+/**
+ * Ask the KDC now which version of the keys is the newest, and catch up if ours is older; done by
+ * itself once an hour (policy 1, R 4.3.1). GK_NOTE_CHECKED tells that the answer has come.
+ * @return GK_ERR_UNKNOWN: not in it
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_check(struct gk_member *member, struct gk_span group,
 						 struct gk_now now);
 /** Ask the KDC for a new Sender ID (Key Renewal, R 4.8.2); done by itself when numbers run out. */
 GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struct gk_span group,

@@ -105,6 +105,15 @@ static void refuse_error(const struct join *join, uint8_t code, unsigned error, 
 
 /* checks; each returns true to go on, or has put the refusal into the reply */
 
+/* Before all that is wrong with the request itself (P 6.2). */
+static bool check_active(struct join *join)
+{
+	if (join->group->config.active)
+		return true;
+	refuse_error(join, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_INACTIVE, "the group is inactive");
+	return false;
+}
+
 static bool check_form(struct join *join)
 {
 	struct gk_span payload = join->call->msg.payload;
@@ -459,6 +468,8 @@ static void settle(struct join *join, struct gk_node *node, enum gk_note_kind ki
 
 	group->used = true;
 	gk_record_group(group); /* first: a crash must not give the node's number out again */
+	node->num = group->num;
+	gk_record_node(node);
 	gk_delivery_settle(node, join->call->now);
 	gk_kdc_note(group->kdc, kind, node, NULL);
 }
@@ -603,7 +614,7 @@ static void join_again(struct join *join)
 }
 
 static bool (*const checks[])(struct join *) = {
-	check_form,        check_roles,    check_mode,       check_get_creds,
+	check_active,      check_form,     check_roles,      check_mode,     check_get_creds,
 	check_control_uri, check_presence, check_credential, check_evidence,
 };
 

@@ -50,6 +50,7 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	if (!kdc)
 		return GK_ERR_NO_MEMORY;
 	kdc->env = *env;
+	kdc->high_num = -1;
 	gk_queue_init(&kdc->queue, &kdc->env);
 	gk_timers_init(&kdc->timers, &kdc->env);
 	gk_timer_init(&kdc->candidate_timer, GK_TIMER_CANDIDATES, kdc);
@@ -106,6 +107,7 @@ void gk_kdc_free(struct gk_kdc *kdc)
 	free_linked(kdc, &kdc->clients_by_id, drop_client);
 	free_linked(kdc, &kdc->requests, drop_request);
 	gk_client_drop_notices(kdc);
+	gk_ledger_wipe(kdc);
 	gk_hash_wipe(&kdc->associations_by_kid);
 	gk_hash_wipe(&kdc->nodes_by_ip);
 	gk_queue_wipe(&kdc->queue);
@@ -190,8 +192,15 @@ static enum gk_err need_cred(struct gk_kdc *kdc, const struct gk_key_pair *key,
 	return err ? err : gk_blob_set(&kdc->env, cred, gk_buf_span(&buf));
 }
 
-/* Make what is missing of keys and credentials for a group. */
-static enum gk_err need_keys(struct gk_kdc *kdc, const struct gk_group_config *config)
+bool gk_kdc_has_keys(const struct gk_kdc *kdc, const struct gk_group_config *config)
+{
+	size_t i = key_slot(config->sign_alg);
+
+	return kdc->sign_key[i].pub.crv &&
+	       (config->mode != GK_MODE_PAIRWISE || kdc->dh_key[i].pub.crv);
+}
+
+enum gk_err gk_kdc_need_keys(struct gk_kdc *kdc, const struct gk_group_config *config)
 {
 	size_t i = key_slot(config->sign_alg);
 	enum gk_err err = need_key(kdc, gk_sign_curve(config->sign_alg), &kdc->sign_key[i]);
@@ -202,157 +211,6 @@ static enum gk_err need_keys(struct gk_kdc *kdc, const struct gk_group_config *c
 		return err;
 	err = need_key(kdc, gk_dh_curve(config->sign_alg), &kdc->dh_key[i]);
 	return err ? err : need_cred(kdc, &kdc->dh_key[i], gk_ccs_put_dh, &kdc->dh_cred[i]);
-}
-
-/* groups */
-
-void gk_group_defaults(struct gk_group_config *config)
-{
-	*config = (struct gk_group_config){
-		.sign_alg = GK_ALG_ES256,
-		.rekey_on_join = true,
-		.period_s = 86400,
-		.coalesce_ms = 500,
-		.in_flight = 8,
-		.stale_sets = 3,
-		.members_max = 10000,
-		.rekey = { .scheme = GK_TREE,
-			   .confirm = GK_CONFIRM_AUTO,
-			   .repeat = 2,
-			   .repeat_ms = 1000,
-			   .control_group = { .ip = { 0xff, 0x03, [15] = 0xfd }, .port = 5686 },
-			   .beacon_max_s = 3600 },
-		.presence = { .check_interval_s = 300,
-			      .probes = 3,
-			      .probe_wait_s = 5,
-			      .grace_s = 60,
-			      .evict = true },
-	};
-}
-
-#define YEAR_S 31536000u
-
-struct bounds {
-	uint32_t value, min, max;
-};
-
-static bool in_range(const struct bounds *bounds, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (bounds[i].value < bounds[i].min || bounds[i].value > bounds[i].max)
-			return false;
-	}
-	return true;
-}
-
-static bool tree_in_range(const struct gk_rekey_config *c)
-{
-	const struct bounds bounds[] = {
-		{ c->confirm, GK_CONFIRM_AUTO, GK_CONFIRM_NONE },
-		{ c->repeat, 1, 10 },
-		{ c->repeat_ms, 100, 60000 },
-		{ c->control_group.port, 1, UINT16_MAX },
-		{ c->control_group.ip[0], 0xff, 0xff },
-		{ c->beacon_min_s, 0, c->beacon_max_s },
-		{ c->beacon_max_s, 1, YEAR_S / 32 },
-	};
-
-	return in_range(bounds, sizeof(bounds) / sizeof(bounds[0]));
-}
-
-static bool config_in_range(const struct gk_group_config *c)
-{
-	const struct bounds bounds[] = {
-		{ c->mode, GK_MODE_GROUP, GK_MODE_PAIRWISE },
-		{ c->period_s, 10, YEAR_S },
-		{ c->coalesce_ms, 0, 3600000 },
-		{ c->in_flight, 1, GK_REQUESTS_MAX / 2 },
-		{ c->stale_sets, 2, GK_STALE_SETS_MAX },
-		{ c->members_max, 1, 60000 },
-		{ c->rekey.scheme, GK_POINT_TO_POINT, GK_TREE },
-		{ c->presence.check_interval_s, 1, YEAR_S },
-		{ c->presence.probes, 1, 100 },
-		{ c->presence.probe_wait_s, 1, 3600 },
-		{ c->presence.grace_s, 0, YEAR_S },
-	};
-
-	return in_range(bounds, sizeof(bounds) / sizeof(bounds[0])) &&
-	       (c->rekey.scheme == GK_POINT_TO_POINT || tree_in_range(&c->rekey)) &&
-	       c->name.len >= 1 && c->name.len <= GK_GROUP_NAME_MAX;
-}
-
-static void serve(struct gk_group *group, const struct gk_group_config *config)
-{
-	group->config = *config;
-	group->config.name = gk_group_name(group);
-	gk_group_trim_stale(group, config->stale_sets);
-	group->served = true;
-}
-
-/* Go on where a restart or a crash interrupted. */
-static void resume(struct gk_group *group, struct gk_now now)
-{
-	bool cast;
-
-	if (group->config.rekey.scheme == GK_POINT_TO_POINT)
-		gk_mgt_clear(group);
-	cast = gk_cast_resume(group, now);
-	gk_group_resume(group, now);
-	for (size_t i = 0; i < group->count; i++)
-		gk_presence_excuse(group->nodes[i], now);
-	if (group->rekey_pending)
-		gk_group_rekey(group, now, "departure before the restart");
-	else if (group->period.at_ms <= now.mono.ms)
-		gk_group_rekey(group, now, "scheduled");
-	else
-		gk_delivery_begin(group, cast, now);
-	gk_cast_pump(group, now);
-}
-
-static enum gk_err serve_new(struct gk_kdc *kdc, const struct gk_group_config *config,
-			     struct gk_now now)
-{
-	struct gk_group *group;
-	enum gk_err err = gk_group_new(kdc, config->name, &group);
-
-	if (err)
-		return err;
-	err = gk_group_create(group, now);
-	if (err) {
-		gk_group_free(group);
-		return err;
-	}
-	serve(group, config);
-	gk_group_arm_period(group);
-	gk_record_group(group);
-	return gk_queue_err(&kdc->queue);
-}
-
-enum gk_err gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config,
-			     struct gk_now now)
-{
-	struct gk_group *group;
-	enum gk_err err;
-
-	if (!config_in_range(config))
-		return GK_ERR_RANGE;
-	group = gk_group_find(kdc, config->name);
-	if (group && group->served)
-		return GK_ERR_STATE;
-	if (group && group->count &&
-	    (group->config.sign_alg != config->sign_alg || group->config.mode != config->mode))
-		return GK_ERR_FORBIDDEN;
-	err = need_keys(kdc, config);
-	if (err)
-		return err;
-	if (!group)
-		return serve_new(kdc, config, now);
-	err = gk_mgt_restored(group);
-	if (err)
-		return err;
-	serve(group, config);
-	resume(group, now);
-	return gk_queue_err(&kdc->queue);
 }
 
 enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct gk_record *record, struct gk_now now)
@@ -426,7 +284,9 @@ enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr, enum gk
 	return gk_queue_err(&kdc->queue);
 }
 
-/* Back from blindness everybody has a whole interval to be heard of, and what was given up to send
+/* what is known of the world */
+
+/* Who could not be heard has a whole interval to be heard of, and what was given up to send
  * meanwhile is sent again. */
 static void come_back(struct gk_group *group, struct gk_now now)
 {
@@ -438,14 +298,58 @@ static void come_back(struct gk_group *group, struct gk_now now)
 		gk_cast_again(group, now);
 }
 
+static void all_come_back(struct gk_kdc *kdc, struct gk_now now)
+{
+	for (struct gk_group *group = kdc->groups; group; group = group->next)
+		come_back(group, now);
+}
+
 enum gk_err gk_kdc_blind(struct gk_kdc *kdc, bool blind, struct gk_now now)
 {
 	bool recovered = kdc->blind && !blind;
 
 	kdc->blind = blind;
-	for (struct gk_group *group = kdc->groups; recovered && group; group = group->next)
-		come_back(group, now);
+	if (recovered)
+		all_come_back(kdc, now);
 	return gk_queue_err(&kdc->queue);
+}
+
+/* Whose request was answered 5.03, without protection perhaps, said something all the same. */
+enum gk_err gk_kdc_storage(struct gk_kdc *kdc, enum gk_storage storage, struct gk_now now)
+{
+	bool recovered = kdc->storage == GK_STORAGE_NONE && storage != GK_STORAGE_NONE;
+
+	kdc->storage = storage;
+	if (recovered)
+		all_come_back(kdc, now);
+	return gk_queue_err(&kdc->queue);
+}
+
+enum gk_err gk_kdc_clock(struct gk_kdc *kdc, struct gk_now now)
+{
+	for (size_t i = 0; i < kdc->clients_by_id.size; i++) {
+		struct gk_link *link = kdc->clients_by_id.buckets[i];
+
+		for (; link; link = link->next)
+			gk_client_arm_expiry(kdc, GK_OWNER(link, struct gk_client, by_id), now);
+	}
+	for (struct gk_group *group = kdc->groups; group; group = group->next) {
+		if (group->served)
+			gk_group_correct_age(group, now);
+	}
+	return gk_queue_err(&kdc->queue);
+}
+
+void gk_kdc_set_rekeying_bps(struct gk_kdc *kdc, uint32_t bps, struct gk_now now)
+{
+	struct gk_budget budget;
+
+	gk_budget_init(&budget, bps, now.mono.ms);
+	if (budget.bytes_per_s == kdc->budget.bytes_per_s)
+		return; /* a full account is not to be had by asking for the same again */
+	kdc->budget = budget;
+	if (kdc->budget_timer.slot)
+		gk_timer_set(&kdc->timers, &kdc->budget_timer, now.mono.ms);
 }
 
 /* what is due */
@@ -537,26 +441,38 @@ struct gk_mono gk_kdc_next_expiry(const struct gk_kdc *kdc)
 	return gk_timers_next(&kdc->timers);
 }
 
+/* What changes stored state has to wait while nothing can be stored. That a member is removed for
+ * its absence, which is the end of a long story, presence.c puts off itself. */
+static const struct due {
+	void (*act)(struct gk_kdc *kdc, void *owner, struct gk_now now);
+	bool stores;
+} dues[] = {
+	[GK_TIMER_CLIENT_EXPIRY] = { due_client, true },
+	[GK_TIMER_CLIENT_FORGET] = { due_forget, false },
+	[GK_TIMER_REKEY] = { due_rekey, true },
+	[GK_TIMER_PERIOD] = { due_period, true },
+	[GK_TIMER_RETRY] = { due_retry, false },
+	[GK_TIMER_CHECK] = { due_check, false },
+	[GK_TIMER_CANDIDATES] = { due_candidates, false },
+	[GK_TIMER_NOTICES] = { due_notices, false },
+	[GK_TIMER_CAST] = { due_cast, false },
+	[GK_TIMER_CONFIRM] = { due_confirm, false },
+	[GK_TIMER_BEACON] = { due_beacon, false },
+	[GK_TIMER_BUDGET] = { due_budget, false },
+};
+
 enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now now)
 {
-	static void (*const due[])(struct gk_kdc *, void *, struct gk_now) = {
-		[GK_TIMER_CLIENT_EXPIRY] = due_client,
-		[GK_TIMER_CLIENT_FORGET] = due_forget,
-		[GK_TIMER_REKEY] = due_rekey,
-		[GK_TIMER_PERIOD] = due_period,
-		[GK_TIMER_RETRY] = due_retry,
-		[GK_TIMER_CHECK] = due_check,
-		[GK_TIMER_CANDIDATES] = due_candidates,
-		[GK_TIMER_NOTICES] = due_notices,
-		[GK_TIMER_CAST] = due_cast,
-		[GK_TIMER_CONFIRM] = due_confirm,
-		[GK_TIMER_BEACON] = due_beacon,
-		[GK_TIMER_BUDGET] = due_budget,
-	};
 	struct gk_timer *timer;
 
-	while ((timer = gk_timers_due(&kdc->timers, now.mono)) != NULL)
-		due[timer->kind](kdc, timer->owner, now);
+	while ((timer = gk_timers_due(&kdc->timers, now.mono)) != NULL) {
+		const struct due *due = &dues[timer->kind];
+
+		if (due->stores && kdc->storage == GK_STORAGE_NONE)
+			gk_timer_set(&kdc->timers, timer, now.mono.ms + GK_PUT_OFF_MS);
+		else
+			due->act(kdc, timer->owner, now);
+	}
 	return gk_queue_err(&kdc->queue);
 }
 
@@ -607,19 +523,14 @@ void gk_kdc_note_group(struct gk_kdc *kdc, enum gk_note_kind kind, const struct 
 
 /* the operator */
 
-static struct gk_group *served_group(const struct gk_kdc *kdc, struct gk_span name)
-{
-	struct gk_group *group = gk_group_find(kdc, name);
-
-	return group && group->served ? group : NULL;
-}
-
 enum gk_err gk_kdc_rekey(struct gk_kdc *kdc, struct gk_span name, struct gk_now now)
 {
-	struct gk_group *group = served_group(kdc, name);
+	struct gk_group *group = gk_group_find_served(kdc, name);
 
 	if (!group)
 		return GK_ERR_UNKNOWN;
+	if (kdc->storage == GK_STORAGE_NONE)
+		return GK_ERR_NO_SPACE;
 	gk_group_rekey(group, now, "operator");
 	return gk_queue_err(&kdc->queue);
 }
@@ -627,97 +538,13 @@ enum gk_err gk_kdc_rekey(struct gk_kdc *kdc, struct gk_span name, struct gk_now 
 enum gk_err gk_kdc_evict(struct gk_kdc *kdc, struct gk_span name, struct gk_span member,
 			 struct gk_now now)
 {
-	struct gk_group *group = served_group(kdc, name);
+	struct gk_group *group = gk_group_find_served(kdc, name);
 	struct gk_node *node = group ? gk_group_node_named(group, member) : NULL;
 
 	if (!node)
 		return GK_ERR_UNKNOWN;
+	if (kdc->storage == GK_STORAGE_NONE)
+		return GK_ERR_NO_SPACE;
 	gk_group_remove(node, GK_NOTE_EVICTED, "operator", now);
 	return gk_queue_err(&kdc->queue);
-}
-
-static enum gk_delivery delivery_of(const struct gk_node *node)
-{
-	if (node->num == node->group->num)
-		return GK_DELIVERY_CONFIRMED;
-	if (node->delivery == GK_NODE_CAST)
-		return GK_DELIVERY_MULTICAST;
-	return node->delivery == GK_NODE_PARKED ? GK_DELIVERY_PARKED : GK_DELIVERY_UNICAST;
-}
-
-static void count_deliveries(const struct gk_group *group, struct gk_group_info *info)
-{
-	for (size_t i = 0; i < group->count; i++) {
-		enum gk_delivery delivery = delivery_of(group->nodes[i]);
-
-		info->confirmed += delivery == GK_DELIVERY_CONFIRMED;
-		info->unicast += delivery == GK_DELIVERY_UNICAST;
-		info->parked += delivery == GK_DELIVERY_PARKED;
-		info->presumed += delivery == GK_DELIVERY_MULTICAST;
-		info->in_tree += group->nodes[i]->in_tree;
-	}
-}
-
-static struct gk_rekeying_info rekeying_of(const struct gk_group *group)
-{
-	const struct gk_rekeying_stats *stats = &group->stats;
-
-	return (struct gk_rekeying_info){
-		.num = group->num,
-		.members = stats->members,
-		.confirmed = stats->confirmed,
-		.unicast = stats->unicast,
-		.parked = stats->parked,
-		.bytes = stats->bytes,
-		.datagrams = stats->datagrams,
-		.duration_ms = stats->ended_ms < 0 ? -1 : stats->ended_ms - stats->began_ms,
-	};
-}
-
-bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_info *info)
-{
-	const struct gk_group *group = kdc->groups;
-
-	for (size_t i = 0; group && (i < *at || !group->served); group = group->next)
-		i += group->served;
-	if (!group)
-		return false;
-	(*at)++;
-	*info = (struct gk_group_info){
-		.name = gk_group_name(group),
-		.mode = group->config.mode,
-		.sign_alg = group->config.sign_alg,
-		.num = group->num,
-		.gid = gk_group_gid(group),
-		.members = group->count,
-		.scheme = group->config.rekey.scheme,
-		.rekeying = rekeying_of(group),
-		.confirmations_refused = group->confirmations_refused,
-	};
-	count_deliveries(group, info);
-	return true;
-}
-
-bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span name, size_t *at,
-			struct gk_member_info *info)
-{
-	const struct gk_group *group = served_group(kdc, name);
-	const struct gk_node *node;
-
-	if (!group || *at >= group->count)
-		return false;
-	node = group->nodes[(*at)++];
-	*info = (struct gk_member_info){
-		.name = gk_span(node->client->name, node->client->name_len),
-		.node = gk_node_name(node),
-		.sender_id = gk_id_span(&node->sid),
-		.roles = node->roles,
-		.presence = node->presence,
-		.delivery = delivery_of(node),
-		.in_tree = node->in_tree,
-		.num = node->num,
-		.address = node->address,
-		.last_seen_ms = node->last_seen_ms,
-	};
-	return true;
 }

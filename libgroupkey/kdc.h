@@ -4,6 +4,8 @@
  * The KDC from inside: its structures, and what its files offer each other.
  *
  *   kdc.c       the object, the public calls, what arrives and what is due
+ *   kdc_group.c groups come, change and go by configuration
+ *   walk.c      what the operator sees
  *   client.c    clients: tokens, associations
  *   exchange.c  protected exchanges with them, in both directions
  *   authz.c     /authz-info: tokens in, and tokens issued
@@ -16,6 +18,8 @@
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
  *   presence.c  who is still there
  *   record.c    records of the store, out and in
+ *   ledger.c    what the operator said of clients: tokens issued, revocations, bans
+ *   disown.c    what is left of a store that is too old
  */
 #ifndef GK_KDC_H
 #define GK_KDC_H
@@ -34,15 +38,18 @@
 #include "scope.h"
 #include "timer.h"
 
-#define GK_NAME_MAX          32     /* a client's name */
-#define GK_NONCE_LEN         8      /* N_S, N_KDC, N1, N2: RECOMMENDED length (P 5.3, 6.3; O 4.1) */
-#define GK_CNONCE_MAX        32     /* accepted from clients */
-#define GK_URI_PATH_MAX      96     /* of a control_uri */
-#define GK_MS_LEN            16     /* Master Secret: as strong as AES-CCM-16-64-128 */
-#define GK_SEQ_BLOCK         64     /* Partial IVs reserved at once: one write to flash per block */
-#define GK_CANDIDATES_MAX    1024   /* token posts that wait for a first protected request */
-#define GK_CANDIDATES_PER_ID 4      /* ... of one client from one address */
-#define GK_CANDIDATE_MS      120000 /* ... and for how long */
+#define GK_NAME_MAX          32    /* a client's name */
+#define GK_NONCE_LEN         8     /* N_S, N_KDC, N1, N2: RECOMMENDED length (P 5.3, 6.3; O 4.1) */
+#define GK_CNONCE_MAX        32    /* accepted from clients */
+#define GK_URI_PATH_MAX      96    /* of a control_uri */
+#define GK_MS_LEN            16    /* Master Secret: as strong as AES-CCM-16-64-128 */
+#define GK_SEQ_BLOCK         1024  /* Partial IVs reserved at once, for all associations together */
+#define GK_LEDGER_MAX        10000 /* tokens issued and still valid; bans; revocations */
+#define GK_PUT_OFF_MS        10000 /* what cannot be stored is tried again after this */
+#define GK_STORAGE_MAX_AGE_S 30    /* Max-Age of a 5.03 for want of storage */
+#define GK_CANDIDATES_MAX    1024  /* token posts that wait for a first protected request */
+#define GK_CANDIDATES_PER_ID 4     /* ... of one client from one address */
+#define GK_CANDIDATE_MS      120000     /* ... and for how long */
 #define GK_BODY_BYTES_MAX    (2u << 20) /* answers kept for their blocks, all clients together */
 #define GK_REQUESTS_MAX      128 /* requests of our own under way at once, all groups together */
 #define GK_STALE_SETS_MAX    16
@@ -83,6 +90,7 @@ struct gk_client {
 	uint8_t name[GK_NAME_MAX];
 	struct gk_blob scope; /* of the token, checked */
 	struct gk_utc exp;
+	struct gk_utc iat; /* of the newest token: older ones are superseded; 0: it did not say */
 	struct gk_association assoc;
 	uint64_t generation; /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
@@ -176,6 +184,7 @@ struct gk_group {
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint8_t name_len;
 	bool served; /* configured; a restored group that is not is kept and not shown */
+	bool ended;  /* deleted: only name, num and Gid prefix are left */
 	int64_t num;
 	bool used;          /* someone was given the present material */
 	bool rekey_pending; /* someone is gone who knows the present material */
@@ -183,6 +192,8 @@ struct gk_group {
 	uint8_t ms[GK_MS_LEN];
 	struct gk_utc made; /* when the material was made, for the store */
 	int64_t made_ms;    /* and by the clock that never jumps */
+	bool inherited;     /* from an earlier life: made_ms is only as good as the calendar ... */
+	int64_t resumed_ms; /* ... and not later than this */
 	uint64_t next_node;
 	struct gk_stale_set stale[GK_STALE_SETS_MAX];
 	size_t stale_count; /* the last one is that of 'num' */
@@ -256,6 +267,36 @@ enum gk_kdc_timer {
 	GK_TIMER_BUDGET,
 };
 
+/** A token that we issued, until its end. */
+struct gk_issued {
+	struct gk_issued *next;
+	uint64_t cti;
+	struct gk_id client;
+	uint8_t name_len;
+	uint8_t name[GK_NAME_MAX];
+	struct gk_blob scope;
+	struct gk_utc exp;
+};
+
+/** Tokens of this client are refused until then. */
+struct gk_revoked {
+	struct gk_revoked *next;
+	struct gk_id client;
+	uint8_t name_len;
+	uint8_t name[GK_NAME_MAX];
+	struct gk_utc until; /* the end of the longest token that is known */
+};
+
+/** This client is kept out of this group. The group need not exist (yet, or any more). */
+struct gk_ban {
+	struct gk_ban *next;
+	uint8_t group_len, name_len, node_len;
+	uint8_t group[GK_GROUP_NAME_MAX];
+	struct gk_id client;
+	uint8_t name[GK_NAME_MAX];
+	char node[24]; /* its node name at the time; empty: it was no member */
+};
+
 struct gk_kdc {
 	struct gk_env env;
 	struct gk_queue queue;
@@ -278,6 +319,14 @@ struct gk_kdc {
 	size_t request_count;
 	size_t body_bytes; /* of all answers that are kept for their blocks */
 	size_t timers_wanted;
+	enum gk_storage storage;
+	uint64_t seq_limit; /* Partial IVs below may have been used, by any association; stored */
+	int64_t high_num;   /* the highest num that any group ever had; -1: none */
+	int64_t first_num;  /* of a new group: 0, or one above all that a lost state may have had */
+	uint64_t high_cti;  /* the highest that was ever issued */
+	struct gk_issued *issued;
+	struct gk_revoked *revoked;
+	struct gk_ban *bans;
 	const struct gk_group *pumped; /* the group that was first to use the budget last time */
 	bool blind;
 };
@@ -312,6 +361,12 @@ struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg);
 /** Its key for key agreement in a pairwise-only group, and the credential of that. */
 const struct gk_key_pair *gk_kdc_dh_key(const struct gk_kdc *kdc, int sign_alg);
 struct gk_span gk_kdc_dh_cred(const struct gk_kdc *kdc, int sign_alg);
+/** @return true if the keys are made that a group of this configuration needs */
+bool gk_kdc_has_keys(const struct gk_kdc *kdc, const struct gk_group_config *config);
+/** Make what is missing of them, and of their credentials. @return GK_ERR_UNSUPPORTED,
+ *  GK_ERR_ENTROPY, GK_ERR_NO_MEMORY */
+GK_MUST_CHECK enum gk_err gk_kdc_need_keys(struct gk_kdc *kdc,
+					   const struct gk_group_config *config);
 /** Make sure that 'count' more timers can be set, until gk_kdc_release_timers(). */
 GK_MUST_CHECK enum gk_err gk_kdc_reserve_timers(struct gk_kdc *kdc, size_t count);
 void gk_kdc_release_timers(struct gk_kdc *kdc, size_t count);
@@ -329,6 +384,8 @@ GK_MUST_CHECK enum gk_err gk_client_link(struct gk_kdc *kdc, struct gk_client *c
 /** Take a candidate in; the oldest ones beyond the bounds go. */
 void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
 			     const struct gk_addr *from, struct gk_now now);
+/** @return 0, or why a candidate cannot become a client, now or ever: the code to answer with */
+uint8_t gk_client_refusal(const struct gk_kdc *kdc, const struct gk_client *candidate);
 /** The first verified request of a candidate. @return the client it now is, or renews; NULL: no
  *  memory, it stays a candidate */
 struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candidate,
@@ -384,6 +441,8 @@ void gk_resource_serve(struct gk_call *call);
 GK_MUST_CHECK enum gk_err gk_answer_reserve(struct gk_call *call, size_t size);
 /** Answers. */
 void gk_answer(struct gk_call *call, uint8_t code);
+/** 5.03, and when to come again: there is no storage for this now. */
+void gk_answer_full(struct gk_call *call);
 void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 		    struct gk_span payload);
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error);
@@ -408,11 +467,23 @@ GK_MUST_CHECK enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name,
 GK_MUST_CHECK enum gk_err gk_group_create(struct gk_group *group, struct gk_now now);
 /** Set the timer of the next scheduled rekeying. */
 void gk_group_arm_period(struct gk_group *group);
-/** Set the age of restored material, and the timer. */
+/** Set the timer; and the age before, if the material is inherited. */
 void gk_group_resume(struct gk_group *group, struct gk_now now);
+/** Remove all members, without a rekeying. gk_group_end() has to follow. */
+void gk_group_dissolve(struct gk_group *group, const char *reason, struct gk_now now);
+/** All that is left of a group that ends: name, num, Gid prefix. Stores that; its nodes are gone.
+ */
+void gk_group_end(struct gk_group *group);
+/** Such a group begins anew, with the next num; gk_record_group() has to follow.
+ *  @return GK_ERR_ENTROPY, GK_ERR_SEQUENCE: it has not */
+GK_MUST_CHECK enum gk_err gk_group_revive(struct gk_group *group, struct gk_now now);
+/** The age of inherited material, by a calendar that was corrected. */
+void gk_group_correct_age(struct gk_group *group, struct gk_now now);
 /** Unlink, wipe, free, with its nodes. */
 void gk_group_free(struct gk_group *group);
 struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name);
+/** ... that is served. */
+struct gk_group *gk_group_find_served(const struct gk_kdc *kdc, struct gk_span name);
 struct gk_span gk_group_name(const struct gk_group *group);
 struct gk_id gk_group_gid(const struct gk_group *group);
 /** Seconds for which the present material is still valid, and until when. */
@@ -519,6 +590,8 @@ void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence);
 void gk_mgt_enter(struct gk_node *node);
 /** Take it out; the keys that it knew end with the next rekeying. */
 void gk_mgt_leave(struct gk_node *node);
+/** @return true if gk_mgt_clear() has something to do */
+bool gk_mgt_in_use(const struct gk_group *group);
 /** All out, and nothing of the tree stays in the store: the group is point-to-point from now on. */
 void gk_mgt_clear(struct gk_group *group);
 /** A restored member takes its slot. @return GK_ERR_RANGE, GK_ERR_DUPLICATE, GK_ERR_NO_MEMORY */
@@ -552,7 +625,7 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 			  struct gk_now now);
 /** The message never left: the same again a little later. */
 void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now);
-/** The node has the present material by another way. */
+/** The node has the present material by another way. The caller stores that. */
 void gk_delivery_settle(struct gk_node *node, struct gk_now now);
 /** It said that it has the present material, which it got this way. */
 void gk_delivery_confirmed(struct gk_node *node, enum gk_via via, struct gk_now now);
@@ -604,11 +677,42 @@ void gk_presence_unsent(struct gk_node *node, struct gk_now now);
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
 /** Take back all suspicion: it may have been our own fault. */
 void gk_presence_excuse(struct gk_node *node, struct gk_now now);
+/** The policy has changed: its clocks run by the new one. */
+void gk_presence_retime(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
 
+/* ledger.c */
+/** @return true if this client's tokens are revoked */
+bool gk_ledger_is_revoked(const struct gk_kdc *kdc, struct gk_span client);
+/** @return true if it is kept out of the group */
+bool gk_ledger_is_banned(const struct gk_kdc *kdc, struct gk_span group,
+			 const struct gk_id *client);
+/** Walk those banned from a group. */
+const struct gk_ban *gk_ledger_next_ban(const struct gk_group *group, const struct gk_ban *after);
+/** Remember a token that is being issued, and store it. @return GK_ERR_NO_MEMORY,
+ *  GK_ERR_NO_SPACE: GK_LEDGER_MAX */
+GK_MUST_CHECK enum gk_err gk_ledger_issue(struct gk_kdc *kdc, const struct gk_issued *issued,
+					  struct gk_span scope, struct gk_now now);
+/** Take in what was restored; the ledger's now. @return GK_ERR_DUPLICATE: not taken */
+GK_MUST_CHECK enum gk_err gk_ledger_restore_issued(struct gk_kdc *kdc, struct gk_issued *issued);
+GK_MUST_CHECK enum gk_err gk_ledger_restore_revoked(struct gk_kdc *kdc, struct gk_revoked *revoked);
+GK_MUST_CHECK enum gk_err gk_ledger_restore_ban(struct gk_kdc *kdc, struct gk_ban *ban);
+void gk_ledger_wipe(struct gk_kdc *kdc);
+
+/* disown.c */
+/** The mark moves up to a num that is about to be used; stored before it is. */
+void gk_mark_num(struct gk_kdc *kdc, int64_t num);
+
 /* record.c */
 void gk_record_kdc(struct gk_kdc *kdc);
+void gk_record_mark(struct gk_kdc *kdc);
+void gk_record_issued(struct gk_kdc *kdc, const struct gk_issued *issued);
+void gk_record_issued_gone(struct gk_kdc *kdc, const struct gk_issued *issued);
+void gk_record_revoked(struct gk_kdc *kdc, const struct gk_revoked *revoked);
+void gk_record_revoked_gone(struct gk_kdc *kdc, const struct gk_revoked *revoked);
+void gk_record_ban(struct gk_kdc *kdc, const struct gk_ban *ban);
+void gk_record_ban_gone(struct gk_kdc *kdc, const struct gk_ban *ban);
 void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client);
 void gk_record_client_gone(struct gk_kdc *kdc, const struct gk_client *client);
 void gk_record_group(struct gk_group *group);
@@ -617,6 +721,8 @@ void gk_record_tree(struct gk_group *group, struct gk_tree_name name);
 /** The newest rekeying message in place of an older one that had 'before' parts. */
 void gk_record_cast(struct gk_group *group, const struct gk_cast *cast, size_t before);
 void gk_record_node(const struct gk_node *node);
+/** ... of which only the version that the member has is new: it may wait. */
+void gk_record_node_num(const struct gk_node *node);
 void gk_record_node_gone(const struct gk_node *node);
 GK_MUST_CHECK enum gk_err gk_record_restore(struct gk_kdc *kdc, const struct gk_record *record,
 					    struct gk_now now);

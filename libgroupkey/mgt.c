@@ -82,9 +82,14 @@ static void end_keys(struct gk_group *group)
 	gk_keytree_done(&group->tree, &rekeying);
 }
 
+bool gk_mgt_in_use(const struct gk_group *group)
+{
+	return gk_keytree_members(&group->tree) || group->tree.left_count || group->cast_parts;
+}
+
 void gk_mgt_clear(struct gk_group *group)
 {
-	if (!gk_keytree_members(&group->tree) && !group->tree.left_count && !group->cast_parts)
+	if (!gk_mgt_in_use(group))
 		return;
 	for (size_t i = 0; i < group->count; i++) {
 		if (!group->nodes[i]->in_tree)

@@ -134,10 +134,25 @@ static void check_suspect(struct gk_node *node, struct gk_now now)
 
 static void check_absent(struct gk_node *node, struct gk_now now)
 {
-	if (policy(node)->evict)
+	bool storable = node->group->kdc->storage != GK_STORAGE_NONE;
+
+	if (policy(node)->evict && storable)
 		gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
+	else if (policy(node)->evict)
+		wake_in(node, now, GK_PUT_OFF_MS);
 	else if (send_probe(node, now)) /* it may be back, and have nothing to say */
 		wake_in(node, now, interval_ms(node));
+}
+
+/* What is being asked just now goes on to be waited for as before. */
+void gk_presence_retime(struct gk_node *node, struct gk_now now)
+{
+	int64_t left_ms = node->last_seen_ms + interval_ms(node) - now.mono.ms;
+
+	if (node->presence == GK_PRESENT && !node->kernel_asked)
+		wake_in(node, now, left_ms > 0 ? left_ms : 0);
+	else if (node->presence == GK_ABSENT)
+		wake_in(node, now, 1000 * (int64_t)policy(node)->grace_s);
 }
 
 void gk_presence_due(struct gk_node *node, struct gk_now now)

@@ -32,6 +32,15 @@ void gk_answer(struct gk_call *call, uint8_t code)
 	gk_answer_with(call, code, CF_NONE, (struct gk_span){ NULL, 0 });
 }
 
+void gk_answer_full(struct gk_call *call)
+{
+	struct gk_coap_writer w;
+
+	gk_buf_truncate(&call->reply, 0);
+	w = gk_coap_begin(&call->reply, GK_COAP_UNAVAILABLE);
+	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, GK_STORAGE_MAX_AGE_S);
+}
+
 /* Concise problem details {0: {0: error-id}} (R 4.1.2, RFC 9290). */
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error)
 {
@@ -137,6 +146,16 @@ static void get_num(struct gk_call *call)
 		gk_delivery_shown(call->node, shown, true, call->now);
 
 	gk_put_int(&buf, call->group->num);
+	gk_answer_with(call, GK_COAP_CONTENT, GK_CF_CBOR, gk_buf_span(&buf));
+}
+
+/* P 8.2 */
+static void get_active(struct gk_call *call)
+{
+	uint8_t bytes[1];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_bool(&buf, call->group->config.active);
 	gk_answer_with(call, GK_COAP_CONTENT, GK_CF_CBOR, gk_buf_span(&buf));
 }
 
@@ -265,6 +284,10 @@ static void post_node(struct gk_call *call)
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_id sid;
 
+	if (!call->group->config.active) {
+		gk_answer_error(call, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_INACTIVE);
+		return;
+	}
 	if (!node->has_sid) {
 		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_ROLES);
 		return;
@@ -308,22 +331,41 @@ enum who {
 	OWNER,              /* the member that the path names */
 };
 
+/* What a request leaves in the store. */
+enum stores {
+	NOTHING,
+	CHANGE,
+	MEMBER_TOO, /* a change; of an outsider, a new member */
+	TOKEN,      /* inside an association. Outside it is stored when it is first used */
+};
+
+/* ... and for how long that can be done: up to which storage, by others and by a member (or where
+ * there is no group, a client). */
+static const enum gk_storage worst[][2] = {
+	[NOTHING] = { GK_STORAGE_NONE, GK_STORAGE_NONE },
+	[CHANGE] = { GK_STORAGE_SCARCE, GK_STORAGE_SCARCE },
+	[MEMBER_TOO] = { GK_STORAGE_GOOD, GK_STORAGE_SCARCE },
+	[TOKEN] = { GK_STORAGE_NONE, GK_STORAGE_SCARCE },
+};
+
 static const struct resource {
 	const char *path; /* '*': any one segment */
 	uint8_t method;
 	enum who who;
+	enum stores stores;
 	void (*serve)(struct gk_call *call);
 } resources[] = {
-	{ "authz-info", GK_COAP_POST, ANYONE, gk_authz_post },
-	{ "ace-group/*", GK_COAP_POST, GRANTED, gk_join_post },
-	{ "ace-group/*", GK_COAP_GET, MEMBER, get_group },
-	{ "ace-group/*/creds", GK_COAP_GET, MEMBER_OR_VERIFIER, get_creds },
-	{ "ace-group/*/kdc-cred", GK_COAP_GET, MEMBER, get_kdc_cred },
-	{ "ace-group/*/num", GK_COAP_GET, MEMBER, get_num },
-	{ "ace-group/*/stale-sids", GK_COAP_FETCH, MEMBER, fetch_stale_sids },
-	{ "ace-group/*/nodes/*", GK_COAP_GET, OWNER, get_node },
-	{ "ace-group/*/nodes/*", GK_COAP_POST, OWNER, post_node },
-	{ "ace-group/*/nodes/*", GK_COAP_DELETE, OWNER, delete_node },
+	{ "authz-info", GK_COAP_POST, ANYONE, TOKEN, gk_authz_post },
+	{ "ace-group/*", GK_COAP_POST, GRANTED, MEMBER_TOO, gk_join_post },
+	{ "ace-group/*", GK_COAP_GET, MEMBER, NOTHING, get_group },
+	{ "ace-group/*/active", GK_COAP_GET, MEMBER, NOTHING, get_active },
+	{ "ace-group/*/creds", GK_COAP_GET, MEMBER_OR_VERIFIER, NOTHING, get_creds },
+	{ "ace-group/*/kdc-cred", GK_COAP_GET, MEMBER, NOTHING, get_kdc_cred },
+	{ "ace-group/*/num", GK_COAP_GET, MEMBER, NOTHING, get_num },
+	{ "ace-group/*/stale-sids", GK_COAP_FETCH, MEMBER, NOTHING, fetch_stale_sids },
+	{ "ace-group/*/nodes/*", GK_COAP_GET, OWNER, NOTHING, get_node },
+	{ "ace-group/*/nodes/*", GK_COAP_POST, OWNER, CHANGE, post_node },
+	{ "ace-group/*/nodes/*", GK_COAP_DELETE, OWNER, CHANGE, delete_node },
 };
 
 #define RESOURCES (sizeof(resources) / sizeof(resources[0]))
@@ -388,9 +430,33 @@ static uint32_t granted_roles(const struct gk_call *call)
 	return gk_scope_roles(gk_blob_span(&call->client->scope), call->path[GROUP_SEGMENT]);
 }
 
+/* A banned client learns no more than one whose token does not name the group. */
+static bool is_banned(const struct gk_call *call)
+{
+	return call->group && call->client &&
+	       gk_ledger_is_banned(call->kdc, gk_group_name(call->group), &call->client->id);
+}
+
+static void note_banned(const struct gk_call *call)
+{
+	const struct gk_client *client = call->client;
+
+	gk_queue_note(&call->kdc->queue,
+		      &(struct gk_note){ .kind = GK_NOTE_REFUSED,
+					 .group = gk_group_name(call->group),
+					 .name = gk_span(client->name, client->name_len),
+					 .num = call->group->num,
+					 .reason = "banned from the group" });
+}
+
 /* @return true if 'who' is not the caller; the refusal is then in the reply */
 static bool refuse(struct gk_call *call, enum who who, uint32_t roles)
 {
+	if ((who == GRANTED || !call->node) && is_banned(call)) {
+		note_banned(call);
+		gk_answer(call, GK_COAP_FORBIDDEN);
+		return true;
+	}
 	if (who == MEMBER_OR_VERIFIER && !call->node && roles & GK_ROLE_VERIFIER)
 		return false;
 	if (who >= MEMBER && !call->node) {
@@ -402,6 +468,13 @@ static bool refuse(struct gk_call *call, enum who who, uint32_t roles)
 		return true;
 	}
 	return false;
+}
+
+static bool is_storable(const struct gk_call *call, const struct resource *resource)
+{
+	bool inside = call->group ? call->node != NULL : call->client != NULL;
+
+	return call->kdc->storage <= worst[resource->stores][inside];
 }
 
 /* R 4.1.2; outsiders cannot tell a group that does not exist from one that is not theirs. */
@@ -419,7 +492,11 @@ static void check_and_serve(struct gk_call *call)
 		gk_answer(call, GK_COAP_NOT_FOUND);
 	else if (resource->method != call->msg.code)
 		gk_answer(call, GK_COAP_NOT_ALLOWED);
-	else if (!refuse(call, resource->who, roles))
+	else if (refuse(call, resource->who, roles))
+		return;
+	else if (!is_storable(call, resource))
+		gk_answer_full(call);
+	else
 		resource->serve(call);
 }
 

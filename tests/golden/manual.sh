@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026 the gatewayd authors
 #
-# What README.md and groupkey(3) say is what there is. The page's prototypes and examples are cut
-# out and compiled with nothing but groupkey.h in sight, then run by manual_shell.c; the
-# configuration in README.md is given to 'gatewayd -n'.
+# What README.md, groupkey(3) and gatewayctl(8) say is what there is. The page's prototypes and
+# examples are cut out and compiled with nothing but groupkey.h in sight, then run by
+# manual_shell.c; the configuration in README.md is given to 'gatewayd -n'; the calls of gatewayctl
+# and the names in its JSON are looked up in its page.
 #
 # GATEWAYD  the program [$GK_BUILD/gatewayd]
 # CC        the compiler, with what it takes to link with $GK_BUILD/libgroupkey.a [cc]
@@ -19,6 +20,7 @@ top=$(cd ../.. && pwd) || exit 1
 build=${GK_BUILD:-$top/build}
 gatewayd=${GATEWAYD:-$build/gatewayd}
 page=$top/docs/groupkey.3
+calls_page=$top/docs/gatewayctl.8
 readme=$top/README.md
 header=$top/libgroupkey/groupkey.h
 : "${CC:=cc}" "${CORE_LIBS:=-lcbor -lwolfssl}"
@@ -100,7 +102,7 @@ names_are_in_the_page() {
 		echo "# $name) is not in $page"
 		status=1
 	done <"$tmp/names"
-	grep -oE '\bGK_(ERR|EVENT|NOTE)_[A-Z_]+ =' "$header" | sed 's/ =//; /GK_EVENT_NONE/d' \
+	grep -oE '\bGK_(ERR|EVENT|NOTE|STORAGE)_[A-Z_]+ =' "$header" | sed 's/ =//; /GK_EVENT_NONE/d' \
 		>"$tmp/names"
 	[ "$(wc -l <"$tmp/names")" -gt 20 ] || return 1
 	while read -r name; do
@@ -159,8 +161,38 @@ readme_calls_are_known() {
 	return $status
 }
 
+# 'gatewayctl --help' has each call on a line that is indented by two.
+calls_are_in_their_page() {
+	"$build/gatewayctl" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\).*/\1/p' >"$tmp/calls"
+	[ "$(wc -l <"$tmp/calls")" -gt 9 ] || return 1
+	status=0
+	while read -r call; do
+		grep -qE "^\.It Cm $call( (Ar|Op) .*)?$|^\.Cm $call Ar" "$calls_page" && continue
+		echo "# $call is not in $calls_page"
+		status=1
+	done <"$tmp/calls"
+	return $status
+}
+
+# The names of members and the words for events, as the sources have them.
+json_names_are_in_their_page() {
+	sed -n '/^\.Ss JSON/,/^\.Ss/p' "$calls_page" >"$tmp/page"
+	for source in calls clients show notes; do
+		grep -oE '(json,|= {) "[a-z_]+"' "$top/gatewayd/$source.c"
+	done | sed 's/.*"\(.*\)"/\1/' | sort -u >"$tmp/names"
+	[ "$(wc -l <"$tmp/names")" -gt 40 ] || return 1
+	status=0
+	while read -r name; do
+		grep -qE "(^|[ (])$name( |,|\$)" "$tmp/page" && continue
+		echo "# $name is not in $calls_page"
+		status=1
+	done <"$tmp/names"
+	return $status
+}
+
 checks="prototypes_are_those_of_the_header names_are_in_the_page examples_compile examples_link
-	readme_configuration_passes readme_calls_are_known"
+	readme_configuration_passes readme_calls_are_known calls_are_in_their_page
+	json_names_are_in_their_page"
 for check in $checks; do
 	$check
 	result $? "$check"
@@ -172,5 +204,5 @@ else
 	echo "not ok $((count + 1)) - examples run"
 	failures=$((failures + 1))
 fi
-echo "1..$((count + 5))"
+echo "1..$((count + 8))"
 [ $failures -eq 0 ]

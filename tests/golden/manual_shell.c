@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 /*
  * The shell that the examples of groupkey(3) do not show: one KDC and two nodes in one process, a
- * store in memory, and a network that loses nothing. tests/golden/manual.sh links it with the
- * examples as they stand in the page.
+ * store in memory with a second place, and a network that loses nothing. tests/golden/manual.sh
+ * links it with the examples as they stand in the page.
  */
 #include <groupkey.h>
 
@@ -31,6 +31,7 @@ void kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange, struct 
 void kdc_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message);
 void kdc_confirmed(struct gk_kdc *kdc, struct gk_span message);
 void kdc_expire(struct gk_kdc *kdc);
+void kdc_stop(struct gk_kdc *kdc);
 
 /* and what they call */
 
@@ -40,6 +41,7 @@ void shell_reply(struct gk_member *member, const struct gk_event *event);
 void shell_multicast(struct gk_member *member, struct gk_span bytes);
 void shell_confirm(const struct gk_event *event);
 void shell_listen(struct gk_member *member, const struct gk_addr *control_group);
+bool store_is_old(void);
 bool store_first(struct gk_record *record);
 bool store_next(struct gk_record *record);
 void store_put(const struct gk_record *record);
@@ -67,14 +69,21 @@ struct row {
 	struct bytes key, value;
 };
 
+struct place {
+	struct row rows[STORE_MAX];
+	size_t count;
+	uint64_t commits;
+};
+
 static struct gk_kdc *kdc;
 static struct gk_member *nodes[NODES];
 static bool listens[NODES]; /* to the KDC's messages to the group */
 static struct gk_now now = { { 1000 }, { 1800000000 } };
 static struct packet queue[QUEUE_MAX], outbox[QUEUE_MAX];
 static size_t queued, outbox_count;
-static struct row store[STORE_MAX], pending[STORE_MAX];
-static size_t stored, pending_count, store_at;
+static struct place store, mark /* the second place */, backup;
+static struct row pending[STORE_MAX];
+static size_t pending_count, store_at;
 static uint64_t last_exchange;
 static size_t asker[1024]; /* which node an exchange with the KDC is with, by its id */
 static uint64_t asked[1024];
@@ -229,19 +238,19 @@ static bool is_at(const struct row *row, const struct row *other)
 	       memcmp(row->key.data, other->key.data, row->key.len) == 0;
 }
 
-static void apply(const struct row *row)
+static void apply(struct place *place, const struct row *row)
 {
 	size_t i = 0;
 
-	while (i < stored && !is_at(&store[i], row))
+	while (i < place->count && !is_at(&place->rows[i], row))
 		i++;
 	if (i == STORE_MAX)
 		abort();
 	if (row->value.len) {
-		store[i] = *row;
-		stored += i == stored;
-	} else if (i < stored) {
-		store[i] = store[--stored];
+		place->rows[i] = *row;
+		place->count += i == place->count;
+	} else if (i < place->count) {
+		place->rows[i] = place->rows[--place->count];
 	}
 }
 
@@ -255,10 +264,33 @@ void store_put(const struct gk_record *record)
 
 bool store_commit(void)
 {
-	for (size_t i = 0; i < pending_count; i++)
-		apply(&pending[i]);
+	for (size_t i = 0; i < pending_count; i++) {
+		apply(&store, &pending[i]);
+		if (pending[i].table >= GK_TABLE_LASTING)
+			apply(&mark, &pending[i]);
+	}
 	pending_count = 0;
+	store.commits = ++mark.commits;
 	return true;
+}
+
+bool store_is_old(void)
+{
+	return store.commits < mark.commits;
+}
+
+static void take_lasting(void)
+{
+	size_t i = 0;
+
+	while (i < store.count) {
+		if (store.rows[i].table >= GK_TABLE_LASTING)
+			store.rows[i] = store.rows[--store.count];
+		else
+			i++;
+	}
+	for (i = 0; i < mark.count; i++)
+		apply(&store, &mark.rows[i]);
 }
 
 static int compare(const void *a, const void *b)
@@ -268,19 +300,23 @@ static int compare(const void *a, const void *b)
 
 bool store_first(struct gk_record *record)
 {
-	qsort(store, stored, sizeof(store[0]), compare);
+	if (store_is_old())
+		take_lasting();
+	qsort(store.rows, store.count, sizeof(store.rows[0]), compare);
 	store_at = 0;
 	return store_next(record);
 }
 
 bool store_next(struct gk_record *record)
 {
-	const struct row *row = &store[store_at];
+	const struct row *row = &store.rows[store_at];
 
-	if (store_at == stored)
+	if (store_at == store.count)
 		return false;
 	store_at++;
-	*record = (struct gk_record){ row->table, span(&row->key), span(&row->value) };
+	*record = (struct gk_record){ .table = row->table,
+				      .key = span(&row->key),
+				      .value = span(&row->value) };
 	return true;
 }
 
@@ -342,6 +378,7 @@ static void start_node(size_t i)
 			    { (const uint8_t *)name, strlen(name) }, &lights, &roles, 1, 3600 },
 		    now, &bundle))
 		abort();
+	kdc_expire(kdc); /* what is remembered of the token is stored before it is used */
 	nodes[i] = node_start(&env, &(struct gk_member_config){
 					    .token = { bundle.token, bundle.token_len },
 					    .osc_id = { bundle.osc_id, sizeof(bundle.osc_id) },
@@ -373,28 +410,85 @@ static void result(bool ok, const char *name)
 	failures += !ok;
 }
 
+/* The process ends without notice: what waited for a commit is lost. */
+static bool crash_and_start(void)
+{
+	pending_count = 0;
+	gk_kdc_free(kdc);
+	kdc = kdc_start(&env, as_key_span);
+	return kdc != NULL;
+}
+
 /* A KDC that is made anew from its store knows its members, and they notice nothing. */
 static bool survives_restart(void)
 {
 	int64_t num = info_of(0).num;
 
-	gk_kdc_free(kdc);
-	kdc = kdc_start(&env, as_key_span);
-	if (!kdc || gk_kdc_rekey(kdc, lights, now))
+	if (!crash_and_start() || gk_kdc_rekey(kdc, lights, now))
 		return false;
 	kdc_expire(kdc);
 	play();
 	return info_of(0).num == num + 1 && info_of(1).num == num + 1;
 }
 
-/* The rekeying after the restart: nobody got a message of its own. */
-static bool all_confirmed_a_multicast(void)
+static struct gk_group_info group_info(void)
 {
 	struct gk_group_info info;
 	size_t at = 0;
 
-	return gk_kdc_group_next(kdc, &at, &info) && info.in_tree == NODES &&
-	       info.rekeying.confirmed == NODES && info.rekeying.unicast == 0;
+	if (!gk_kdc_group_next(kdc, &at, &info))
+		abort();
+	return info;
+}
+
+/* The rekeying after the restart: nobody got a message of its own. */
+static bool all_confirmed_a_multicast(void)
+{
+	struct gk_group_info info = group_info();
+
+	return info.in_tree == NODES && info.rekeying.confirmed == NODES &&
+	       info.rekeying.unicast == 0;
+}
+
+/* That the members have confirmed it was no reason to commit. */
+static bool what_could_wait_is_known_after_the_end(void)
+{
+	if (!pending_count)
+		return false;
+	kdc_stop(kdc);
+	kdc = kdc_start(&env, as_key_span);
+	return kdc && group_info().confirmed == NODES;
+}
+
+/* A node is put out after the backup was made, which still knows it. */
+static bool a_backup_brings_nobody_back(void)
+{
+	static const struct gk_span name = { (const uint8_t *)"node1", 5 };
+	int64_t num;
+
+	backup = store;
+	if (gk_kdc_ban(kdc, lights, name, now))
+		return false;
+	kdc_expire(kdc);
+	play();
+	num = group_info().num;
+	if (info_of(0).num != num || info_of(1).joined)
+		return false;
+	store = backup;
+	return crash_and_start() && !store_is_old() && group_info().members == 0 &&
+	       group_info().num > num;
+}
+
+/* The node that was not put out is told when it asks, and comes back; the other one is refused. */
+static bool only_who_was_not_put_out_comes_back(void)
+{
+	if (gk_member_check(nodes[0], lights, now) || gk_member_join(nodes[1], lights, 6, now))
+		return false;
+	for (size_t i = 0; i < NODES; i++)
+		node_expire(nodes[i]);
+	play();
+	return info_of(0).joined && info_of(0).num == group_info().num && !info_of(1).joined &&
+	       group_info().members == 1;
 }
 
 /* @param argv  how many tests were counted before ours */
@@ -417,6 +511,9 @@ int main(int argc, char **argv)
 	       "what_one_says_the_other_reads");
 	result(survives_restart(), "the_kdc_goes_on_from_its_store");
 	result(all_confirmed_a_multicast(), "one_message_to_the_group_rekeys_all");
+	result(what_could_wait_is_known_after_the_end(), "what_could_wait_is_written_at_the_end");
+	result(a_backup_brings_nobody_back(), "a_backup_brings_nobody_back");
+	result(only_who_was_not_put_out_comes_back(), "only_who_was_not_put_out_comes_back");
 	for (size_t i = 0; i < NODES; i++)
 		gk_member_free(nodes[i]);
 	gk_kdc_free(kdc);

@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * A deterministic 'struct gk_env': random bytes from a seed and a counter, so that no two calls
- * give the same ones and each run gives the same, and both calls able to fail when told to.
+ * give the same ones and each run gives the same, and both calls able to fail when told to. What
+ * may become a key is noted for tests/secrets.sh.
  */
 #ifndef TEST_ENV_H
 #define TEST_ENV_H

@@ -109,6 +109,8 @@ struct pair {
 	size_t record_count, record_cap;
 	struct pair_record *undo; /* what the STOREs of the KDC's present call took the place of */
 	size_t undo_count, undo_cap;
+	/* transactions so far: calls that left STOREs behind, and those that could not wait */
+	size_t batches, urgent_batches;
 	size_t probes; /* PROBE events */
 	struct gk_addr probed;
 	/* false: lost */

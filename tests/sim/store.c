@@ -91,8 +91,9 @@ enum gk_err store_restore(struct world *w)
 
 	for (size_t i = 0; !err && i < w->record_count; i++) {
 		const struct record *r = &w->records[i];
-		struct gk_record record = { r->table, gk_span(r->bytes, r->key_len),
-					    gk_span(r->bytes + r->key_len, r->value_len) };
+		struct gk_record record = { .table = r->table,
+					    .key = gk_span(r->bytes, r->key_len),
+					    .value = gk_span(r->bytes + r->key_len, r->value_len) };
 
 		err = gk_kdc_restore(w->kdc, &record, w->now);
 	}

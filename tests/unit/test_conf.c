@@ -86,6 +86,7 @@ static void assert_same_settings(const struct gk_group_config *got,
 				 const struct gk_group_config *want)
 {
 	assert_int_equal(got->mode, want->mode);
+	assert_int_equal(got->active, want->active);
 	assert_int_equal(got->sign_alg, want->sign_alg);
 	assert_int_equal(got->rekey_on_join, want->rekey_on_join);
 	assert_int_equal(got->period_s, want->period_s);
@@ -279,6 +280,7 @@ static void defaults_of_the_daemon_are_as_documented(void **state)
 	assert_int_equal(conf.share_percent, 25);
 	assert_string_equal(conf.listen, "[::]:5683");
 	assert_string_equal(conf.state_dir, "/etc/gatewayd/state");
+	assert_string_equal(conf.mark, "/var/lib/gatewayd/etc-gatewayd-state.mark");
 	assert_string_equal(conf.control, "/run/gatewayd.sock");
 	assert_int_equal(conf.log_level, LOG_LEVEL_INFO);
 	assert_false(conf.log_to_syslog);
@@ -301,10 +303,78 @@ static void the_key_of_the_as_is_in_the_directory_of_the_state(void **state)
 	gw_conf_free(&conf);
 }
 
+static void every_directory_has_a_mark_of_its_own(void **state)
+{
+	static const struct {
+		const char *state_dir, *name;
+	} rows[] = {
+		{ "/s", "s" },          { "/a/b", "a-b" },
+		{ "//a//b///", "a-b" }, // the same directory
+		{ "/a-b", "a%2db" },    { "/a/-b", "a-%2db" },
+		{ "/a-/b", "a%2d-b" },  { "/a%2db", "a%252db" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gw_conf conf;
+		char text[256], want[256];
+		snprintf(text, sizeof(text), SMALLEST "state_dir = \"%s\";", rows[i].state_dir);
+		snprintf(want, sizeof(want), "/var/lib/gatewayd/%s.mark", rows[i].name);
+		must_parse(text, &conf);
+		assert_string_equal(conf.mark, want);
+		gw_conf_free(&conf);
+	}
+}
+
+// 255 bytes, of which ".mark" has five, and 16 are for what the store makes beside it.
+static void the_mark_has_a_name_that_files_can_have(void **state)
+{
+	char text[512], name[235];
+	struct gw_conf conf;
+	(void)state;
+	memset(name, 'n', sizeof(name));
+	snprintf(text, sizeof(text), SMALLEST "state_dir = \"/%.234s\";", name);
+	must_parse(text, &conf);
+	gw_conf_free(&conf);
+	snprintf(text, sizeof(text), SMALLEST "state_dir = \"/%.235s\";", name);
+	must_fail(text, "x:1: mark: is missing; must be an absolute path");
+	strcat(text, "mark = \"/m\";");
+	must_parse(text, &conf);
+	gw_conf_free(&conf);
+}
+
+static void the_mark_is_not_where_the_state_is(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *why; // NULL: allowed
+	} rows[] = {
+		{ "state_dir = \"/s\"; mark = \"/s/mark\";", "mark: must be outside" },
+		{ "state_dir = \"/s/\"; mark = \"/s/a/mark\";", "mark: must be outside" },
+		{ "state_dir = \"/s\"; mark = \"/state/mark\";", NULL },
+		{ "state_dir = \"/s/t\"; mark = \"/s/mark\";", NULL },
+		{ "state_dir = \"/var/lib\";", "mark: is missing; must be" },
+		{ "state_dir = \"/var/lib/gatewayd\";", "mark: is missing; must be" },
+		{ "state_dir = \"/var/lib/gatewayd/state\";", NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gw_conf conf;
+		char text[256];
+		snprintf(text, sizeof(text), SMALLEST "%s", rows[i].text);
+		if (rows[i].why) {
+			must_fail(text, rows[i].why);
+			continue;
+		}
+		must_parse(text, &conf);
+		gw_conf_free(&conf);
+	}
+}
+
 static void every_option_reaches_its_field(void **state)
 {
 	static const struct gk_group_config want = {
 		.mode = GK_MODE_PAIRWISE,
+		.active = false,
 		.sign_alg = GK_ALG_ES256,
 		.rekey_on_join = false,
 		.period_s = 101,
@@ -325,9 +395,11 @@ static void every_option_reaches_its_field(void **state)
 	(void)state;
 	must_parse("interface = \"i\"; link = { rate_kbps = 115; share_percent = 16; }; listen = "
 		   "\"[::1]:1\"; state_dir = \"/s\"; "
-		   "control = \"/c\"; log_level = \"debug\"; log = \"syslog\"; audience = \"a\"; "
+		   "mark = \"/m\"; control = \"/c\"; log_level = \"debug\"; log = \"syslog\"; "
+		   "audience = \"a\"; "
 		   "as = { key_file = \"/k\"; public_key_file = \"/p\"; issuer = \"n\"; }; "
 		   "groups = ( { name = \"x\"; }, { name = \"g\"; mode = \"pairwise\"; "
+		   "active = false; "
 		   "sign_alg = \"ES256\"; "
 		   "members_max = 105; rekey = { scheme = \"point-to-point\"; confirm = \"none\"; "
 		   "repeat = 3; repeat_ms = 111; address = \"[ff15::1]:112\"; "
@@ -341,6 +413,7 @@ static void every_option_reaches_its_field(void **state)
 	assert_int_equal(conf.share_percent, 16);
 	assert_string_equal(conf.listen, "[::1]:1");
 	assert_string_equal(conf.state_dir, "/s");
+	assert_string_equal(conf.mark, "/m");
 	assert_string_equal(conf.control, "/c");
 	assert_int_equal(conf.log_level, LOG_LEVEL_DEBUG);
 	assert_true(conf.log_to_syslog);
@@ -434,7 +507,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 38);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 40);
 }
 
 // Every number of a table at its smallest or at its largest.
@@ -659,6 +732,161 @@ static void files_that_cannot_be_read_are_named(void **state)
 	rmdir(dir);
 }
 
+/*
+ * Two configurations
+ */
+
+static const char *fixed_between(const char *now, const char *wanted)
+{
+	struct gw_conf a, b;
+	const char *option;
+
+	must_parse(now, &a);
+	must_parse(wanted, &b);
+	option = gw_conf_fixed(&a, &b);
+	gw_conf_free(&a);
+	gw_conf_free(&b);
+	return option;
+}
+
+static void what_needs_a_restart_is_named(void **state)
+{
+	static const char base[] = "groups = ( { name = \"a\"; } ); ";
+	static const struct {
+		const char *now, *wanted;
+		const char *option; // NULL: it can change
+	} rows[] = {
+		{ "interface = \"i\";", "interface = \"i\";", NULL },
+		{ "interface = \"i\";", "interface = \"j\";", "interface" },
+		{ "state_dir = \"/a\"; mark = \"/m\";", "state_dir = \"/b\"; mark = \"/m\";",
+		  "state_dir" },
+		{ "mark = \"/m\";", "mark = \"/n\";", "mark" },
+		{ "mark = \"/m\";", "", "mark" },
+		{ "", "mark = \"/var/lib/gatewayd/etc-gatewayd-state.mark\";", NULL },
+		{ "audience = \"a\";", "audience = \"b\";", "audience" },
+		{ "as = { key_file = \"/a\"; };", "as = { key_file = \"/b\"; };", "as.key_file" },
+		{ "", "as = { public_key_file = \"/b\"; };", "as.public_key_file" },
+		{ "as = { public_key_file = \"/b\"; };", "", "as.public_key_file" },
+		{ "as = { issuer = \"a\"; };", "as = { issuer = \"b\"; };", "as.issuer" },
+		{ "as = { issuer = \"a\"; };", "as = { issuer = \"a\"; };", NULL },
+		{ "",
+		  "listen = \"[::1]:7\"; control = \"/c\"; log = \"syslog\"; "
+		  "log_level = \"debug\"; link = { rate_kbps = 20; };",
+		  NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char now[256], wanted[256];
+		const char *interface = i < 2 ? "" : "interface = \"i\"; ";
+		snprintf(now, sizeof(now), "%s%s%s", base, interface, rows[i].now);
+		snprintf(wanted, sizeof(wanted), "%s%s%s", base, interface, rows[i].wanted);
+		const char *option = fixed_between(now, wanted);
+		if (rows[i].option)
+			assert_string_equal(option ? option : "none", rows[i].option);
+		else
+			assert_null(option);
+	}
+}
+
+// Each option of a group, at another value, makes another group.
+static void groups_differ_in_any_option(void **state)
+{
+	static const char *const options[] = {
+		"active = false;",
+		"mode = \"pairwise\";",
+		"members_max = 1;",
+		"rekey = { scheme = \"point-to-point\"; };",
+		"rekey = { address = \"[ff02::1]:7\"; };",
+		"rekey = { confirm = \"all\"; };",
+		"rekey = { stale_sets = 4; };",
+		"presence = { evict = false; };",
+		"presence = { grace_s = 61; };",
+	};
+	struct gw_conf plain, again;
+	(void)state;
+	must_parse(SMALLEST, &plain);
+	must_parse(SMALLEST, &again);
+	assert_true(gw_conf_same_group(&plain.groups[0], &again.groups[0]));
+	gw_conf_free(&again);
+	for (size_t i = 0; i < COUNT(options); i++) {
+		struct gw_conf other;
+		char text[256];
+		snprintf(text, sizeof(text),
+			 "interface = \"i\"; groups = ( { name = \"lights\"; %s } );", options[i]);
+		must_parse(text, &other);
+		if (gw_conf_same_group(&plain.groups[0], &other.groups[0]))
+			fail_msg("the same: %s", options[i]);
+		gw_conf_free(&other);
+	}
+	gw_conf_free(&plain);
+}
+
+static void groups_are_found_by_their_whole_name(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	must_parse("interface = \"i\"; groups = ( { name = \"a\"; }, { name = \"ab\"; } );", &conf);
+	assert_ptr_equal(gw_conf_find_group(&conf, gk_span_str("ab")), &conf.groups[1]);
+	assert_ptr_equal(gw_conf_find_group(&conf, gk_span_str("a")), &conf.groups[0]);
+	assert_null(gw_conf_find_group(&conf, gk_span_str("abc")));
+	assert_null(gw_conf_find_group(&conf, gk_span_str("")));
+	gw_conf_free(&conf);
+}
+
+static void texts_that_cannot_change_stay_where_they_are(void **state)
+{
+	static const struct gw_conf zero = { 0 };
+	struct gw_conf now, wanted;
+	(void)state;
+	must_parse(SMALLEST "as = { issuer = \"n\"; };", &now);
+	must_parse(SMALLEST "as = { issuer = \"n\"; }; listen = \"[::1]:7\"; log_level = \"warn\";",
+		   &wanted);
+	const char *interface = now.interface, *audience = now.audience, *issuer = now.as_issuer;
+	const struct gw_group_conf *groups = wanted.groups;
+	gw_conf_replace(&now, &wanted);
+	assert_ptr_equal(now.interface, interface);
+	assert_ptr_equal(now.audience, audience);
+	assert_ptr_equal(now.as_issuer, issuer);
+	assert_string_equal(now.listen, "[::1]:7");
+	assert_int_equal(now.log_level, LOG_LEVEL_WARN);
+	assert_ptr_equal(now.groups, groups);
+	assert_memory_equal(&wanted, &zero, sizeof(zero));
+	gw_conf_free(&now);
+}
+
+static void what_is_refused_later_has_its_line_too(void **state)
+{
+	static const char text[] = "audience = \"a\";\n"
+				   "as = {\n issuer = \"i\"; };\n"
+				   "groups = (\n { name = \"a\"; },\n {\n name = \"b\";\n"
+				   " mode = \"pairwise\"; } );\n";
+	static const struct {
+		const char *option, *where;
+	} rows[] = {
+		{ "audience", ":1: audience: no" },
+		{ "as.issuer", ":3: as.issuer: no" },
+		{ "as.key_file", ":2: as.key_file: no" }, // what is around it
+		{ "groups[1].mode", ":8: groups[1].mode: no" },
+		{ "groups[0].mode", ":5: groups[0].mode: no" },
+		{ "mark", ": mark: no" }, // nowhere
+	};
+	char path[] = "/tmp/test_conf.XXXXXX";
+	int fd = mkstemp(path);
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char want[256];
+		snprintf(want, sizeof(want), "%s%s", path, rows[i].where);
+		gw_conf_refuse(path, rows[i].option, "no", error, sizeof(error));
+		assert_string_equal(error, want);
+	}
+	unlink(path);
+	gw_conf_refuse(path, "audience", "no", error, sizeof(error));
+	assert_non_null(strstr(error, ": audience: no"));
+}
+
 static void freeing_empties_and_may_be_done_twice(void **state)
 {
 	struct gw_conf conf, zero = { 0 };
@@ -681,6 +909,9 @@ int main(void)
 		cmocka_unit_test(beacons_become_rarer_and_not_more_frequent),
 		cmocka_unit_test(defaults_of_the_daemon_are_as_documented),
 		cmocka_unit_test(the_key_of_the_as_is_in_the_directory_of_the_state),
+		cmocka_unit_test(every_directory_has_a_mark_of_its_own),
+		cmocka_unit_test(the_mark_has_a_name_that_files_can_have),
+		cmocka_unit_test(the_mark_is_not_where_the_state_is),
 		cmocka_unit_test(every_option_reaches_its_field),
 		cmocka_unit_test(eddsa_is_there_if_the_build_has_it),
 		cmocka_unit_test(every_option_refuses_values_of_other_types),
@@ -696,6 +927,11 @@ int main(void)
 		cmocka_unit_test(lines_are_counted_to_the_end),
 		cmocka_unit_test(messages_are_cut_to_the_room_there_is),
 		cmocka_unit_test(files_that_cannot_be_read_are_named),
+		cmocka_unit_test(what_needs_a_restart_is_named),
+		cmocka_unit_test(groups_differ_in_any_option),
+		cmocka_unit_test(groups_are_found_by_their_whole_name),
+		cmocka_unit_test(texts_that_cannot_change_stay_where_they_are),
+		cmocka_unit_test(what_is_refused_later_has_its_line_too),
 		cmocka_unit_test(freeing_empties_and_may_be_done_twice),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,13 +34,31 @@
 
 static char dir[] = "/tmp/test_control.XXXXXX";
 static char socket_path[64];
-static struct gw_conf conf;
 static struct gw_daemon gw;
+
+static void begin(void)
+{
+	static const struct gw_start as_is = { .conf_path = "" };
+	char text[512], error[GW_CONF_ERROR];
+	struct gw_conf conf;
+
+	snprintf(text, sizeof(text),
+		 "interface = \"lo\"; state_dir = \"%s/state\"; mark = \"%s/mark\"; "
+		 "control = \"%s\";"
+		 "groups = ( { name = \"lights\"; }, { name = \"meters\"; } );",
+		 dir, dir, socket_path);
+	if (!gw_conf_parse(gk_span_str(text), "conf", &conf, error, sizeof(error)))
+		fail_msg("%s", error);
+	// Any port: other tests and daemons have theirs.
+	free(conf.listen);
+	conf.listen = strdup("[::1]:0");
+	gw_daemon_start(&gw, &conf, &as_is);
+}
 
 static int start(void **state)
 {
 	(void)state;
-	gw_daemon_start(&gw, &conf, "");
+	begin();
 	return 0;
 }
 
@@ -59,29 +77,17 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static int set_up_all(void **state)
 {
-	char text[512], error[GW_CONF_ERROR];
-
 	(void)state;
 	alarm(HANGS_S);
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(socket_path, sizeof(socket_path), "%s/socket", dir);
-	snprintf(text, sizeof(text),
-		 "interface = \"lo\"; state_dir = \"%s/state\"; control = \"%s\";"
-		 "groups = ( { name = \"lights\"; }, { name = \"meters\"; } );",
-		 dir, socket_path);
-	if (!gw_conf_parse(gk_span_str(text), "conf", &conf, error, sizeof(error)))
-		return -1;
-	// Any port: other tests and daemons have theirs.
-	free(conf.listen);
-	conf.listen = strdup("[::1]:0");
 	return 0;
 }
 
 static int tear_down_all(void **state)
 {
 	(void)state;
-	gw_conf_free(&conf);
 	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -194,9 +200,9 @@ static void each_call_answers(void **state)
 		{ "status", "0\nversion    ", "\ninterface  lo (up)\n" },
 		{ "status --json", "0\n{\"version\":\"",
 		  ",\"groups\":2,\"members\":0,\"blind\":false,"
-		  "\"store_ok\":true}\n" },
+		  "\"store_ok\":true,\"storage\":\"good\"," },
 		{ "--json status", "0\n{", "" },
-		{ "groups", "0\nNAME    NUM  GID ", "\nmeters  0    " },
+		{ "groups", "0\nNAME    ACTIVE  NUM  GID ", "\nmeters  yes     0    " },
 		{ "groups", "0\nNAME ", "\n\nREKEYING  NUM  " },
 		{ "groups --json", "0\n[{\"name\":\"", "\"name\":\"lights\",\"scheme\":\"tree\"," },
 		{ "groups --json", "0\n[{\"name\":\"", "\"name\":\"meters\",\"scheme\":\"tree\"," },
@@ -210,6 +216,8 @@ static void each_call_answers(void **state)
 		{ "rekey nope", "1\nnope: no such group\n", "" },
 		{ "evict lights n1", "1\nlights: no member n1\n", "" },
 		{ "evict nope n1", "1\nnope: no such group\n", "" },
+		{ "client list", "0\nNAME  ID ", "" },
+		{ "client list --json", "0\n[]\n", "" },
 		{ "events --json", "0\n{\"time\":\"",
 		  ",\"event\":\"rekeyed\",\"group\":\"lights\"," },
 	};
@@ -224,8 +232,13 @@ static void each_call_answers(void **state)
 
 static void every_json_answer_is_one_line(void **state)
 {
-	static const char *const calls[] = { "status", "groups", "members lights", "rekey lights",
-					     "client add a --group lights --roles requester" };
+	static const char *const calls[] = { "status",
+					     "groups",
+					     "members lights",
+					     "rekey lights",
+					     "client add a --group lights --roles requester",
+					     "client list",
+					     "client revoke a" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -262,7 +275,17 @@ static void what_is_no_call_is_refused_and_changes_nothing(void **state)
 		ROW("status\0now", "usage: gatewayctl status"),
 		ROW("events\0lights", "--follow"),
 		ROW("client", "usage:"),
-		ROW("client\0list", "usage:"),
+		ROW("client\0lost", "usage:"),
+		ROW("client\0list\0lamp1", "usage: gatewayctl client list"),
+		ROW("client\0revoke", "usage: gatewayctl client revoke NAME"),
+		ROW("client\0revoke\0a\0b", "usage: gatewayctl client revoke NAME"),
+		ROW("evict\0lights", "usage: gatewayctl evict GROUP NODE [--ban]"),
+		ROW("evict\0lights\0--ban", "usage: gatewayctl evict GROUP NODE [--ban]"),
+		ROW("evict\0lights\0n1\0n2", "usage: gatewayctl evict GROUP NODE [--ban]"),
+		ROW("evict\0lights\0n1\0--bann", "usage: gatewayctl evict GROUP NODE [--ban]"),
+		ROW("unban\0lights", "usage: gatewayctl unban GROUP NODE"),
+		ROW("unban\0lights\0n1\0n2", "usage: gatewayctl unban GROUP NODE"),
+		ROW("reload\0now", "usage: gatewayctl reload"),
 		ROW("--json", "usage:"),
 	};
 
@@ -607,7 +630,7 @@ static void the_socket_is_private_whatever_the_umask(void **state)
 	(void)state;
 	gw_daemon_stop(&gw);
 	mode_t old = umask(0);
-	gw_daemon_start(&gw, &conf, "");
+	begin();
 	umask(old);
 	assert_int_equal(stat(socket_path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
@@ -625,7 +648,7 @@ static void a_socket_is_removed_at_the_end_and_replaced_after_a_crash(void **sta
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
 	assert_int_equal(access(socket_path, F_OK), 0);
-	gw_daemon_start(&gw, &conf, "");
+	begin();
 	assert_begins(ask("status"), "0\n");
 }
 
@@ -676,7 +699,7 @@ static void what_was_reported_is_there_after_a_restart(void **state)
 	ask("rekey lights");
 	num = num_of("lights");
 	gw_daemon_stop(&gw);
-	gw_daemon_start(&gw, &conf, "");
+	begin();
 	assert_int_equal(num_of("lights"), num);
 }
 
@@ -690,7 +713,7 @@ static int start_apart(char *text, size_t size)
 	pid_t child = fork();
 	if (child == 0) {
 		dup2(out[1], STDERR_FILENO);
-		gw_daemon_start(&gw, &conf, "");
+		begin();
 		_exit(0);
 	}
 	close(out[1]);
@@ -720,7 +743,7 @@ static void a_key_that_went_missing_is_not_made_anew(void **state)
 	assert_contains(text, "as.key: a link to a file that is not there");
 	unlink(key);
 	assert_int_equal(rename(kept, key), 0);
-	gw_daemon_start(&gw, &conf, "");
+	begin();
 }
 
 /* Files may not grow: what a full disk is to SQLite. */
@@ -798,6 +821,11 @@ static void while_the_store_refuses_nothing_is_done_or_told(void **state)
 	assert_string_equal(request_text(), "5.03");
 	assert_begins(ask("rekey meters"), "1\nthe store cannot be written: ");
 	assert_begins(ask("evict lights n1"), "1\nthe store cannot be written: ");
+	assert_begins(ask("evict lights n1 --ban"), "1\nthe store cannot be written: ");
+	assert_begins(ask("unban lights n1"), "1\nthe store cannot be written: ");
+	assert_begins(ask("client revoke n1"), "1\nthe store cannot be written: ");
+	assert_begins(ask("client add n1 --group lights --roles monitor"),
+		      "1\nthe store cannot be written: ");
 	assert_contains(ask("status --json"), "\"store_ok\":false");
 	assert_int_equal(num_of("meters"), 0);
 
@@ -809,7 +837,7 @@ static void while_the_store_refuses_nothing_is_done_or_told(void **state)
 	assert_string_equal(request_text(), "4.00");
 	assert_contains(ask("status --json"), "\"store_ok\":true");
 	gw_daemon_stop(&gw);
-	gw_daemon_start(&gw, &conf, "");
+	begin();
 	assert_int_equal(num_of("lights"), num + 1);
 }
 
@@ -872,7 +900,13 @@ static void gatewayctl_ends_with_the_status_of_its_call(void **state)
 		{ "status -s socket --json", 0, "{\"version\"", "" },
 		{ "-s socket members nope", 1, "", "nope: no such group\n" },
 		{ "-s socket members", 2, "", "usage: gatewayctl members GROUP" },
+		{ "-s socket client list", 0, "NAME ", "" },
+		{ "-s socket evict --ban lights n1", 1, "", "lights: no member or client n1\n" },
+		{ "-s socket unban lights n1", 1, "", "lights: n1 is not banned\n" },
+		{ "-s socket client revoke n1", 1, "", "n1: no client with a token" },
 		{ "-s socket bogus", 2, "", "usage: gatewayctl [-s SOCKET]" },
+		{ "-s socket client", 2, "", "usage: gatewayctl [-s SOCKET]" },
+		{ "-s socket -o file client list", 2, "", "usage: gatewayctl [-s SOCKET]" },
 		{ "-s socket", 2, "", "usage: gatewayctl [-s SOCKET]" },
 		{ "-s socket -o file status", 2, "", "usage: gatewayctl [-s SOCKET]" },
 		{ "-s socket events ''", 2, "", "a request is 1 to 64 words" },

@@ -15,11 +15,15 @@
 #include <net/if.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -28,7 +32,6 @@
 
 static char dir[] = "/tmp/test_daemon.XXXXXX";
 static bool has_wire;
-static struct gw_conf conf;
 static struct gw_daemon gw;
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -39,21 +42,24 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static int set_up(void **state)
 {
+	static const struct gw_start start = { .conf_path = "" };
 	char text[512], error[GW_CONF_ERROR];
+	struct gw_conf conf;
 
 	(void)state;
 	if (!has_wire)
 		return 0;
 	snprintf(text, sizeof(text),
-		 "interface = \"near0\"; state_dir = \"%s/state\"; control = \"%s/socket\"; "
+		 "interface = \"near0\"; state_dir = \"%s/state\"; mark = \"%s/mark\"; "
+		 "control = \"%s/socket\"; "
 		 "groups = ( { name = \"a\"; }, "
 		 "{ name = \"b\"; rekey = { address = \"[ff02::b]:5687\"; }; }, "
 		 "{ name = \"c\"; rekey = { scheme = \"point-to-point\"; "
 		 "address = \"[ff02::c]:5688\"; }; } );",
-		 dir, dir);
+		 dir, dir, dir);
 	if (!gw_conf_parse(gk_span_str(text), "conf", &conf, error, sizeof(error)))
 		return -1;
-	gw_daemon_start(&gw, &conf, "");
+	gw_daemon_start(&gw, &conf, &start);
 	return 0;
 }
 
@@ -63,7 +69,6 @@ static int tear_down(void **state)
 	if (!has_wire)
 		return 0;
 	gw_daemon_stop(&gw);
-	gw_conf_free(&conf);
 	return 0;
 }
 
@@ -91,7 +96,7 @@ static void take_message(void *ctx, const struct gk_exchange *exchange, struct g
 
 static struct io_group *join(size_t group, struct heard *heard)
 {
-	struct gk_addr address = conf.groups[group].core.rekey.control_group;
+	struct gk_addr address = gw.conf.groups[group].core.rekey.control_group;
 	struct io_group *member;
 
 	*heard = (struct heard){ .count = 0 };
@@ -105,7 +110,7 @@ static void say_to(size_t group)
 {
 	static const uint8_t post[] = { GK_COAP_POST, 0xff, 0x80 };
 	const struct gk_event event = { .kind = GK_EVENT_MULTICAST,
-					.peer = conf.groups[group].core.rekey.control_group,
+					.peer = gw.conf.groups[group].core.rekey.control_group,
 					.bytes = gk_span(post, sizeof(post)) };
 
 	gw_serve_outlets.perform(&gw, &event);
@@ -134,7 +139,7 @@ static void messages_to_groups_leave_by_our_interface_from_their_port(void **sta
 		assert_int_equal(heard.code, GK_COAP_POST);
 		assert_int_equal(heard.exchange.token_len, 0);
 		assert_int_equal(heard.exchange.peer.port,
-				 conf.groups[group].core.rekey.control_group.port);
+				 gw.conf.groups[group].core.rekey.control_group.port);
 		io_group_close(member);
 	}
 }
@@ -162,6 +167,118 @@ static void ports_of_trees_are_open_from_the_start(void **state)
 	assert_false(is_open(5688));
 }
 
+/*
+ * The program
+ */
+
+/* Run gatewayd with these words, separated by spaces. @return its process */
+static pid_t run(const char *words)
+{
+	char program[256], copy[512], *argv[16] = { program };
+	size_t count = 1;
+	pid_t child;
+
+	snprintf(program, sizeof(program), "%s/gatewayd", getenv("GK_BUILD"));
+	snprintf(copy, sizeof(copy), "%s", words);
+	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
+		argv[count++] = word;
+	child = fork();
+	if (child == 0) {
+		if (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))
+			_exit(126);
+		execv(program, argv);
+		_exit(127);
+	}
+	return child;
+}
+
+static int status_of(pid_t child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static const char *conf_file(void)
+{
+	static char path[64];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	out = fopen(path, "w");
+	fprintf(out,
+		"interface = \"lo\"; state_dir = \"%s/state\"; mark = \"%s/mark\"; "
+		"control = \"%s/program\"; listen = \"[::1]:5999\"; "
+		"groups = ( { name = \"a\"; } );",
+		dir, dir, dir);
+	fclose(out);
+	return path;
+}
+
+static void need_program(void)
+{
+	if (!has_wire || !getenv("GK_BUILD"))
+		skip();
+}
+
+static void options_that_do_not_go_together_are_refused(void **state)
+{
+	static const struct {
+		const char *words;
+		int status;
+	} rows[] = {
+		{ "--version", 0 },        { "--version -n", 2 },
+		{ "-n -c %s", 0 },         { "-n --adopt -c %s", 2 },
+		{ "--fresh -n -c %s", 2 }, { "--adopt --fresh -c %s", 2 },
+		{ "-v -c %s", 2 },         { "-A -c %s", 2 },
+		{ "-c %s more", 2 },       { "--bogus", 2 },
+	};
+
+	(void)state;
+	need_program();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char words[128];
+		snprintf(words, sizeof(words), rows[i].words, conf_file());
+		int status = status_of(run(words));
+		if (status != rows[i].status)
+			fail_msg("%s: %d", words, status);
+	}
+}
+
+static void wait_for(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	while (access(path, F_OK) != 0)
+		nanosleep(&pause, NULL);
+}
+
+/* It is up, so it has read its keys. */
+static void a_daemon_makes_no_core_dumps(void **state)
+{
+	static const char *const wishes[] = { "", "--adopt ", "--fresh " };
+
+	(void)state;
+	need_program();
+	for (size_t i = 0; i < 3; i++) {
+		char words[128], path[64], text[4096];
+		snprintf(words, sizeof(words), "%s-c %s", wishes[i], conf_file());
+		pid_t child = run(words);
+		snprintf(path, sizeof(path), "%s/program", dir);
+		wait_for(path);
+		snprintf(path, sizeof(path), "/proc/%d/limits", (int)child);
+		FILE *in = fopen(path, "r");
+		text[fread(text, 1, sizeof(text) - 1, in)] = '\0';
+		fclose(in);
+		kill(child, SIGTERM);
+		assert_int_equal(status_of(child), 0);
+		const char *core = strstr(text, "Max core file size");
+		assert_non_null(core);
+		assert_memory_equal(core + 18, "        0                    0 ", 31);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +287,8 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(ports_of_trees_are_open_from_the_start, set_up,
 						tear_down),
+		cmocka_unit_test(options_that_do_not_go_together_are_refused),
+		cmocka_unit_test(a_daemon_makes_no_core_dumps),
 	};
 	int failures;
 

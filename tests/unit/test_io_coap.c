@@ -943,6 +943,84 @@ static void taken_or_foreign_addresses_are_errors(void **state)
 	assert_null(coap);
 }
 
+static bool is_reached(struct world *w, const struct gk_addr *whom)
+{
+	size_t before = w->b->answer_count;
+
+	ask(w->b, before + 1, whom, hex_span("01"), 1000);
+	run(w, &w->b->answer_count, before + 1, 2000);
+	return w->b->answers[before].message.len > 0;
+}
+
+// An endpoint on 'listen' in the place of w->a, opened while that is there.
+static void replace_a(struct world *w, const struct gk_addr *listen)
+{
+	struct end *new = calloc(1, sizeof(*new));
+
+	assert_non_null(new);
+	new->addr = w->a->addr;
+	new->loop = w->loop;
+	new->reply = hex_span("45");
+	assert_int_equal(
+		io_coap_open_beside(&new->coap, w->a->coap, listen, on_request, on_answer, new), 0);
+	assert_int_equal(io_coap_port(new->coap), w->a->addr.port);
+	assert_int_equal(io_loop_watch(w->loop, io_coap_fd(new->coap), EPOLLIN, on_ready, new), 0);
+	close_end(w->a);
+	w->a = new;
+}
+
+static void one_that_is_about_to_close_is_no_obstacle(void **state)
+{
+	struct world *w = *state;
+	const struct gk_addr whom = w->a->addr;
+	const struct gk_addr one = { .ip = { [15] = 1 }, .port = whom.port };
+	const struct gk_addr any = { .port = whom.port };
+	const struct gk_addr *const order[] = { &one, &any, &any, &one };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		replace_a(w, order[i]);
+		assert_true(is_reached(w, &whom));
+	}
+}
+
+static void others_on_the_port_are_obstacles_all_the_same(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr port_of_b = w->b->addr, any = { .port = w->b->addr.port };
+	struct io_coap *coap = NULL;
+
+	// Another port than that of 'a', which is to close.
+	assert_int_equal(
+		io_coap_open_beside(&coap, w->a->coap, &port_of_b, on_request, on_answer, NULL),
+		-EADDRINUSE);
+	assert_int_equal(io_coap_open_beside(&coap, w->a->coap, &any, on_request, on_answer, NULL),
+			 -EADDRINUSE);
+	assert_null(coap);
+}
+
+static void the_same_port_of_another_address_has_to_be_free(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr left;
+	struct io_coap *old, *theirs, *coap = NULL;
+
+	if (!in_namespace || !netns_veth("left2", "right2") || !netns_link_local("left2", &left)) {
+		print_message("the_same_port_of_another_address_has_to_be_free: skipped\n");
+		return;
+	}
+	assert_int_equal(io_coap_open(&theirs, &left, on_request, on_answer, NULL), 0);
+	left.port = io_coap_port(theirs);
+	struct gk_addr one = { .ip = { [15] = 1 }, .port = left.port };
+	assert_int_equal(io_coap_open(&old, &one, on_request, on_answer, NULL), 0);
+	assert_int_equal(io_coap_open_beside(&coap, old, &left, on_request, on_answer, NULL),
+			 -EADDRINUSE);
+	io_coap_close(theirs);
+	assert_int_equal(io_coap_open_beside(&coap, old, &left, on_request, on_answer, NULL), 0);
+	io_coap_close(coap);
+	io_coap_close(old);
+	(void)w;
+}
+
 static void a_group_on_the_same_port_is_no_obstacle(void **state)
 {
 	struct sockaddr_in6 group = { .sin6_family = AF_INET6, .sin6_port = htons(45683) };
@@ -1043,6 +1121,9 @@ int main(void)
 		IN_A_WORLD(what_is_given_up_was_never_sent),
 		IN_A_WORLD(idle_means_no_expiry),
 		IN_A_WORLD(taken_or_foreign_addresses_are_errors),
+		IN_A_WORLD(one_that_is_about_to_close_is_no_obstacle),
+		IN_A_WORLD(others_on_the_port_are_obstacles_all_the_same),
+		IN_A_WORLD(the_same_port_of_another_address_has_to_be_free),
 		IN_A_WORLD(a_group_on_the_same_port_is_no_obstacle),
 		IN_A_WORLD(any_address_works_as_well),
 		IN_A_WORLD(link_local_peers_keep_their_scope),

@@ -201,21 +201,23 @@ static void fatal_ends_with_status_1(void **state)
 }
 
 // A /dev/log of our own, in a mount namespace. Status 77: not permitted here.
-static void say_to_syslog(int fd)
+static int open_dev_log(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
 	int log = socket(AF_UNIX, SOCK_DGRAM, 0);
-	char line[256];
 
 	if (log < 0 || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/dev", "tmpfs", 0, NULL) < 0 ||
 	    bind(log, (struct sockaddr *)&address, sizeof(address)) < 0)
 		_exit(77);
+	return log;
+}
 
-	log_open("gatewayd", LOG_LEVEL_INFO, true);
-	log_warnx("rekey", "100%% of %s", "them\n");
-	log_debug("rekey", "not this");
+static void copy_dev_log(int log, int fd)
+{
+	char line[256];
+
 	for (;;) {
 		ssize_t len = recv(log, line, sizeof(line), MSG_DONTWAIT);
 		if (len <= 0)
@@ -225,21 +227,71 @@ static void say_to_syslog(int fd)
 	}
 }
 
+static void say_to_syslog(int fd)
+{
+	int log = open_dev_log();
+
+	log_open("gatewayd", LOG_LEVEL_INFO, true);
+	log_warnx("rekey", "100%% of %s", "them\n");
+	log_debug("rekey", "not this");
+	copy_dev_log(log, fd);
+}
+
+// @return false: not permitted here
+static bool listen_to_syslog(void (*say)(int fd), const char *test)
+{
+	int status = listen_to(say);
+
+	if (status == 77) {
+		print_message("%s: no mount namespace, skipped\n", test);
+		return false;
+	}
+	assert_int_equal(status, 0);
+	return true;
+}
+
 static void syslog_gets_facility_and_tag(void **state)
 {
 	(void)state;
-	int status = listen_to(say_to_syslog);
-
-	if (status == 77) {
-		print_message("syslog_gets_facility_and_tag: no mount namespace, skipped\n");
+	if (!listen_to_syslog(say_to_syslog, __func__))
 		skip();
-	}
-	assert_int_equal(status, 0);
 	// <28>: facility daemon (3 << 3), severity warning (4)
 	assert_int_equal(strncmp(heard, "<28>", 4), 0);
 	assert_non_null(strstr(heard, " gatewayd["));
 	assert_non_null(strstr(heard, "]: rekey: 100% of them?"));
 	assert_null(strstr(heard, "not this"));
+}
+
+static void say_here_and_there(int fd)
+{
+	int log = open_dev_log();
+
+	log_open("gatewayd", LOG_LEVEL_INFO, false);
+	log_info("test", "first");
+	log_open("gatewayd", LOG_LEVEL_WARN, true);
+	log_info("test", "second");
+	log_warnx("test", "third");
+	copy_dev_log(log, fd);
+	log_open("gatewayd", LOG_LEVEL_DEBUG, false);
+	log_debug("test", "fourth");
+	log_open("gatewayd", LOG_LEVEL_INFO, true);
+	log_info("test", "fifth");
+	copy_dev_log(log, fd);
+}
+
+// Each line once, and where it belongs: those for syslog begin with the priority.
+static void the_place_can_change_at_any_time(void **state)
+{
+	(void)state;
+	if (!listen_to_syslog(say_here_and_there, __func__))
+		skip();
+	assert_non_null(strstr(heard, "info test: first\n"));
+	assert_null(strstr(heard, "second"));
+	assert_non_null(strstr(heard, "]: test: third\n"));
+	assert_non_null(strstr(heard, "debug test: fourth\n"));
+	assert_non_null(strstr(heard, "]: test: fifth\n"));
+	assert_null(strstr(strstr(heard, "third") + 1, "third"));
+	assert_null(strstr(strstr(heard, "fifth") + 1, "fifth"));
 }
 
 static void levels_have_names(void **state)
@@ -312,6 +364,7 @@ int main(void)
 		cmocka_unit_test(long_lines_are_cut_and_show_it),
 		cmocka_unit_test(fatal_ends_with_status_1),
 		cmocka_unit_test(syslog_gets_facility_and_tag),
+		cmocka_unit_test(the_place_can_change_at_any_time),
 		cmocka_unit_test(levels_have_names),
 		cmocka_unit_test(a_limit_lets_a_burst_through_and_then_one_a_second),
 	};

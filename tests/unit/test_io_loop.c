@@ -249,6 +249,43 @@ static void what_is_waited_for_can_change(void **state)
 	close_pipe(&p);
 }
 
+struct waking {
+	struct io_loop *loop;
+	const struct pipe *pipe;
+	int64_t was_ms;
+	int calls;
+};
+
+static void on_wake(void *ctx)
+{
+	struct waking *waking = ctx;
+
+	waking->calls++;
+	assert_int_equal(waking->pipe->calls, 0); // what is ready comes behind,
+	assert_true(io_loop_now(waking->loop).mono.ms > waking->was_ms); // and the clocks before
+}
+
+static void a_turn_says_when_its_waiting_is_over(void **state)
+{
+	struct io_loop *loop = *state;
+	struct pipe p;
+	struct waking waking = { .loop = loop, .pipe = &p };
+
+	open_pipe(loop, &p);
+	waking.was_ms = io_loop_now(loop).mono.ms;
+	io_loop_on_wake(loop, on_wake, &waking);
+	assert_int_equal(io_loop_turn(loop, in_ms(5)), 0);
+	assert_int_equal(waking.calls, 1); // also when nothing is ready
+	fill(&p);
+	assert_int_equal(io_loop_turn(loop, in_ms(1000)), 0);
+	assert_int_equal(waking.calls, 2);
+	assert_int_equal(p.calls, 1);
+	io_loop_on_wake(loop, NULL, NULL);
+	assert_int_equal(io_loop_turn(loop, in_ms(1000)), 0);
+	assert_int_equal(waking.calls, 2);
+	close_pipe(&p);
+}
+
 static void many_at_once_all_get_their_turn(void **state)
 {
 	struct io_loop *loop = *state;
@@ -343,6 +380,7 @@ int main(void)
 		WITH_LOOP(a_reused_number_is_another_descriptor),
 		WITH_LOOP(watching_twice_and_unknown_ones_are_errors),
 		WITH_LOOP(what_is_waited_for_can_change),
+		WITH_LOOP(a_turn_says_when_its_waiting_is_over),
 		WITH_LOOP(many_at_once_all_get_their_turn),
 		WITH_LOOP(signals_are_delivered_in_the_turn),
 		WITH_LOOP(both_clocks_are_those_of_the_turn),

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -181,6 +184,54 @@ static void what_is_no_file_is_refused_at_once(void **state)
 	assert_non_null(strstr(error, "not a regular file"));
 }
 
+/* @return the text of a file in /proc, static */
+static const char *read_proc(const char *name)
+{
+	static char text[8192];
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	return text;
+}
+
+static int guard_and_look(void)
+{
+	const char *limit;
+
+	io_secret_guard();
+	if (prctl(PR_GET_DUMPABLE) != 0)
+		return 1;
+	limit = strstr(read_proc("/proc/self/limits"), "Max core file size");
+	if (!limit || strncmp(limit + 18, "        0                    0 ", 31) != 0)
+		return 2;
+	return umask(077) == 077 ? 0 : 3;
+}
+
+/* In a process of its own, since this cannot be taken back. */
+static void a_guarded_process_leaves_no_core_and_opens_nothing_to_others(void **state)
+{
+	struct rlimit limit = { .rlim_cur = 0 };
+	int status;
+	pid_t child;
+
+	(void)state;
+	getrlimit(RLIMIT_CORE, &limit);
+	if (limit.rlim_max == 0)
+		print_message("no core dumps here to begin with\n");
+	child = fork();
+	if (child == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_CORE, &limit);
+		umask(0);
+		_exit(guard_and_look());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, remove_files)
 
 int main(void)
@@ -193,6 +244,7 @@ int main(void)
 		TEST(only_one_line_of_hex_digits_is_a_key),
 		TEST(a_key_that_others_can_touch_is_refused),
 		TEST(what_is_no_file_is_refused_at_once),
+		TEST(a_guarded_process_leaves_no_core_and_opens_nothing_to_others),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -58,6 +58,7 @@ static uint8_t ask_num(struct pair_raw *raw)
 struct claims {
 	const char *audience;
 	int64_t exp;             /* seconds from now; -1: no claim */
+	int64_t iat;             /* 0: no claim */
 	const char *scope, *cnf; /* hex; "": no claim */
 	const char *key;
 };
@@ -70,7 +71,8 @@ static void put_token(struct gk_buf *buf, const struct pair *p, const struct cla
 	uint8_t bytes[400];
 	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
 
-	gk_put_map(&plain, 2 + (claims->exp != -1) + (scope[0] != 0) + (cnf[0] != 0));
+	gk_put_map(&plain,
+		   2 + (claims->exp != -1) + (claims->iat != 0) + (scope[0] != 0) + (cnf[0] != 0));
 	gk_put_int(&plain, GK_CLAIM_SUB);
 	gk_put_text(&plain, gk_span_str("crafted"));
 	gk_put_int(&plain, GK_CLAIM_AUD);
@@ -78,6 +80,10 @@ static void put_token(struct gk_buf *buf, const struct pair *p, const struct cla
 	if (claims->exp != -1) {
 		gk_put_int(&plain, GK_CLAIM_EXP);
 		gk_put_int(&plain, p->now.utc.s + (claims->exp ? claims->exp : 3600));
+	}
+	if (claims->iat) {
+		gk_put_int(&plain, GK_CLAIM_IAT);
+		gk_put_int(&plain, claims->iat);
 	}
 	if (cnf[0]) {
 		gk_put_int(&plain, GK_CLAIM_CNF);
@@ -177,6 +183,7 @@ static void a_bad_token_is_refused_with_the_codes_of_rfc_9200(void **state)
 		uint8_t code;
 
 		pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+		pair_drain_kdc(p, GK_OK); // it is issued
 		pair_digest(p, before);
 		code = post_claims(&raw, &rows[i].claims);
 		pair_digest(p, after);
@@ -213,6 +220,7 @@ static void a_malformed_post_is_bad_request_and_changes_nothing(void **state)
 	struct pair_raw raw;
 
 	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_drain_kdc(p, GK_OK); // it is issued
 	pair_digest(p, before);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		uint8_t code =
@@ -367,8 +375,9 @@ static void candidates_are_dropped_when_they_are_many_or_old(void **state)
 
 /* update of access rights (O 4.1) */
 
-static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_span kid, int64_t exp)
+static uint8_t post_update_of(struct pair_raw *raw, struct gk_span kid, const struct claims *others)
 {
+	struct claims claims = *others;
 	uint8_t cnf_bytes[32], token_bytes[512], bytes[600];
 	struct gk_buf cnf = gk_buf(cnf_bytes, sizeof(cnf_bytes));
 	struct gk_buf token = gk_buf(token_bytes, sizeof(token_bytes));
@@ -377,13 +386,17 @@ static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_sp
 	gk_put_map(&cnf, 1);
 	gk_put_int(&cnf, GK_CNF_KID);
 	gk_put_bytes(&cnf, kid);
-	put_token(
-		&token, raw->p,
-		&(struct claims){ .scope = scope, .cnf = hex_text(gk_buf_span(&cnf)), .exp = exp });
+	claims.cnf = hex_text(gk_buf_span(&cnf));
+	put_token(&token, raw->p, &claims);
 	gk_put_map(&payload, 1);
 	gk_put_int(&payload, GK_ACE_ACCESS_TOKEN);
 	gk_put_bytes(&payload, gk_buf_span(&token));
 	return pair_raw_ask(raw, GK_COAP_POST, "authz-info", GK_CF_ACE, gk_buf_span(&payload));
+}
+
+static uint8_t post_update(struct pair_raw *raw, const char *scope, struct gk_span kid, int64_t exp)
+{
+	return post_update_of(raw, kid, &(struct claims){ .scope = scope, .exp = exp });
 }
 
 static void an_update_changes_rights_and_keeps_the_association(void **state)
@@ -462,7 +475,188 @@ static void an_update_for_another_client_is_unauthorised_and_changes_nothing(voi
 	assert_memory_equal(before, after, sizeof(before));
 }
 
+static void an_update_that_cannot_be_stored_is_put_off(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+	for (enum gk_storage storage = GK_STORAGE_NONE; storage != GK_STORAGE_GOOD; storage--) {
+		pair_drain_kdc(p, gk_kdc_storage(p->kdc, storage, p->now));
+		assert_int_equal(post_update(&raw, LIGHTS_6, gk_span(raw.bundle.osc_id, 8), 600),
+				 storage == GK_STORAGE_NONE ? GK_COAP_UNAVAILABLE
+							    : GK_COAP_CREATED);
+		assert_int_equal(p->kdc->nodes_by_ip.count, 1);
+	}
+}
+
+/* newer tokens supersede older ones (A 5.10.1) */
+
+#define NOON 1760000000
+
+/* A first token of the client with an iat, whose association is then used. */
+static uint8_t post_and_use(struct pair_raw *raw, int64_t iat)
+{
+	uint8_t bytes[96];
+	struct gk_buf cnf = gk_buf(bytes, sizeof(bytes));
+	uint8_t code;
+
+	gk_put_map(&cnf, 1);
+	gk_put_int(&cnf, GK_CNF_OSC);
+	gk_put_map(&cnf, 3);
+	gk_put_int(&cnf, GK_OSC_ID);
+	gk_put_bytes(&cnf, gk_span(raw->bundle.osc_id, 8));
+	gk_put_int(&cnf, GK_OSC_MS);
+	gk_put_bytes(&cnf, gk_span(raw->bundle.ms, 32));
+	gk_put_int(&cnf, GK_OSC_SALT);
+	gk_put_bytes(&cnf, gk_span(raw->bundle.salt, 8));
+	code = post_claims(raw, &(struct claims){ .iat = iat, .cnf = hex_text(gk_buf_span(&cnf)) });
+	if (code != GK_COAP_CREATED)
+		return code;
+	pair_raw_derive(raw);
+	return ask_num(raw) == GK_COAP_FORBIDDEN && raw->is_protected ? GK_COAP_CREATED : 0;
+}
+
+static void a_token_older_than_one_that_was_used_is_refused(void **state)
+{
+	static const struct {
+		int64_t iat;
+		uint8_t code;
+	} rows[] = {
+		{ NOON, GK_COAP_CREATED },
+		{ NOON, GK_COAP_CREATED }, // the same again
+		{ NOON - 1, GK_COAP_UNAUTHORIZED },
+		{ -1, GK_COAP_UNAUTHORIZED },
+		{ 0, GK_COAP_CREATED }, // it does not say
+		{ NOON - 1, GK_COAP_UNAUTHORIZED },
+		{ NOON + 1, GK_COAP_CREATED },
+		{ NOON, GK_COAP_UNAUTHORIZED },
+	};
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t code = post_and_use(&raw, rows[i].iat);
+
+		if (code != rows[i].code)
+			fail_msg("row %zu: %x", i, code);
+	}
+	pair_restart(p);
+	assert_int_equal(post_and_use(&raw, NOON), GK_COAP_UNAUTHORIZED);
+	assert_int_equal(post_and_use(&raw, NOON + 1), GK_COAP_CREATED);
+}
+
+static void an_update_supersedes_too(void **state)
+{
+	struct pair *p = *state;
+	struct gk_span kid;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	kid = gk_span(raw.bundle.osc_id, 8);
+	pair_raw_post(&raw); // with the time of its issue
+	ask_num(&raw);
+	assert_int_equal(post_update_of(&raw, kid, &(struct claims){ .iat = p->now.utc.s - 1 }),
+			 GK_COAP_UNAUTHORIZED);
+	assert_int_equal(post_update_of(&raw, kid, &(struct claims){ .iat = p->now.utc.s + 5 }),
+			 GK_COAP_CREATED);
+	assert_int_equal(post_update_of(&raw, kid, &(struct claims){ .iat = p->now.utc.s + 4 }),
+			 GK_COAP_UNAUTHORIZED);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
+	pair_restart(p);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
+}
+
 /* issuing */
+
+static enum gk_err issue_one(struct pair *p, struct gk_client_bundle *bundle)
+{
+	struct gk_span group = gk_span_str(PAIR_LIGHTS);
+	enum gk_err err = gk_kdc_issue(p->kdc,
+				       &(struct gk_client_spec){ .name = gk_span_str("one"),
+								 .groups = &group,
+								 .roles = &both,
+								 .group_count = 1,
+								 .lifetime_s = 3600 },
+				       p->now, bundle);
+
+	pair_drain_kdc(p, err);
+	return err;
+}
+
+static uint64_t cti_of(const struct pair *p, const struct gk_client_bundle *bundle)
+{
+	struct gk_cwt_issuer issuer = { .key = gk_span(pair_as_key, 16),
+					.audience = gk_span_str("gatewayd") };
+	uint8_t bytes[GK_TOKEN_MAX];
+	struct gk_buf scratch = gk_buf(bytes, sizeof(bytes));
+	struct gk_cwt cwt;
+
+	assert_int_equal(gk_cwt_read(&issuer, gk_span(bundle->token, bundle->token_len), p->now.utc,
+				     &scratch, &cwt),
+			 GK_CWT_FINE);
+	assert_int_equal(cwt.cti.len, 8);
+	assert_int_equal(cwt.iat.s, p->now.utc.s);
+	return gk_span_uint(cwt.cti);
+}
+
+static const struct pair_record *find_issued(const struct pair *p, uint64_t cti)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		const struct pair_record *r = &p->records[i];
+
+		if (r->table == GK_TABLE_ISSUED && gk_span_uint(gk_span(r->key, r->key_len)) == cti)
+			return r;
+	}
+	return NULL;
+}
+
+/* Lose the list, as if it were that of a backup. */
+static void forget_issued(struct pair *p)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		if (p->records[i].table == GK_TABLE_ISSUED)
+			p->records[i].table = (enum gk_table)0;
+	}
+}
+
+static void every_token_that_is_issued_has_the_next_cti(void **state)
+{
+	struct pair *p = *state;
+	struct gk_client_bundle bundle;
+
+	for (uint64_t cti = 1; cti <= 9; cti++) {
+		assert_int_equal(issue_one(p, &bundle), GK_OK);
+		assert_int_equal(cti_of(p, &bundle), cti);
+		assert_non_null(find_issued(p, cti));
+		if (cti % 3 == 2)
+			pair_restart(p);
+		if (cti == 6) { // the mark alone knows
+			forget_issued(p);
+			pair_restart(p);
+		}
+	}
+}
+
+static void nothing_is_issued_without_room_to_remember_it(void **state)
+{
+	struct pair *p = *state;
+	uint8_t before[GK_HASH_LEN], after[GK_HASH_LEN];
+	struct gk_client_bundle bundle;
+
+	for (enum gk_storage storage = GK_STORAGE_NONE; storage != GK_STORAGE_GOOD; storage--) {
+		pair_drain_kdc(p, gk_kdc_storage(p->kdc, storage, p->now));
+		pair_digest(p, before);
+		assert_int_equal(issue_one(p, &bundle), GK_ERR_NO_SPACE);
+		pair_digest(p, after);
+		assert_memory_equal(before, after, sizeof(before));
+	}
+	pair_drain_kdc(p, gk_kdc_storage(p->kdc, GK_STORAGE_GOOD, p->now));
+	assert_int_equal(issue_one(p, &bundle), GK_OK);
+	assert_int_equal(cti_of(p, &bundle), 1);
+}
 
 static void a_client_that_does_not_fit_is_not_issued(void **state)
 {
@@ -530,6 +724,11 @@ int main(void)
 		RULE(an_update_changes_rights_and_keeps_the_association),
 		RULE(a_membership_ends_with_the_rights_that_it_needs),
 		RULE(an_update_for_another_client_is_unauthorised_and_changes_nothing),
+		RULE(an_update_that_cannot_be_stored_is_put_off),
+		RULE(a_token_older_than_one_that_was_used_is_refused),
+		RULE(an_update_supersedes_too),
+		RULE(every_token_that_is_issued_has_the_next_cti),
+		RULE(nothing_is_issued_without_room_to_remember_it),
 		RULE(a_client_that_does_not_fit_is_not_issued),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);

@@ -797,11 +797,12 @@ static enum gk_err serve_restored(struct pair *p, const struct gk_group_config *
 	enum gk_err err;
 
 	assert_int_equal(gk_kdc_new(&env, &of, &kdc), GK_OK);
-	for (enum gk_table table = GK_TABLE_KDC; table <= GK_TABLE_CAST; table++) {
+	for (enum gk_table table = GK_TABLE_KDC; table <= GK_TABLE_REVOKED; table++) {
 		for (size_t i = 0; i < p->record_count; i++) {
 			const struct pair_record *r = &p->records[i];
-			struct gk_record record = { table, gk_span(r->key, r->key_len),
-						    gk_span(r->value, r->value_len) };
+			struct gk_record record = { .table = table,
+						    .key = gk_span(r->key, r->key_len),
+						    .value = gk_span(r->value, r->value_len) };
 
 			if (r->table == table)
 				assert_int_equal(gk_kdc_restore(kdc, &record, p->now), GK_OK);

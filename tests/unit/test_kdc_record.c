@@ -308,33 +308,52 @@ static void everything_about_a_member_is_restored(void **state)
 	assert_int_equal(is.address.port, was.address.port);
 }
 
-static void one_write_reserves_many_sequence_numbers(void **state)
+/* @return true if the record of the table is another than it was the last time */
+static bool has_changed(const struct pair *p, enum gk_table table, uint8_t was[GK_HASH_LEN])
+{
+	uint8_t is[GK_HASH_LEN] = { 0 };
+	bool changed;
+
+	for (size_t i = 0; i < p->record_count; i++) {
+		const struct pair_record *r = &p->records[i];
+
+		if (r->table == table)
+			assert_int_equal(gk_sha256(gk_span(r->value, r->value_len), is), GK_OK);
+	}
+	changed = memcmp(was, is, sizeof(is)) != 0;
+	memcpy(was, is, sizeof(is));
+	return changed;
+}
+
+static void one_write_reserves_sequence_numbers_for_all(void **state)
 {
 	struct pair *p = *state;
 	size_t before, writes = 0;
-	uint8_t was[GK_HASH_LEN], is[GK_HASH_LEN];
+	uint8_t kdc[GK_HASH_LEN], client[GK_HASH_LEN];
 
 	pair_join_all(p, 1);
 	pair_advance(p, 1000);
 	before = pair_count(p, PAIR_REQUEST, PAIR_KDC, 0);
-	for (int i = 0; i < 200; i++) {
-		const struct pair_record *r = NULL;
-
-		for (size_t k = 0; k < p->record_count; k++) {
-			if (p->records[k].table == GK_TABLE_CLIENT)
-				r = &p->records[k];
-		}
-		assert_int_equal(gk_sha256(gk_span(r->value, r->value_len), is), GK_OK);
-		writes += i && memcmp(was, is, sizeof(is)) != 0;
-		memcpy(was, is, sizeof(is));
+	(void)has_changed(p, GK_TABLE_KDC, kdc);
+	(void)has_changed(p, GK_TABLE_CLIENT, client);
+	for (int i = 0; i < 1100; i++) {
 		pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
 		pair_run(p);
+		writes += has_changed(p, GK_TABLE_KDC, kdc);
+		assert_false(has_changed(p, GK_TABLE_CLIENT, client));
 	}
-	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, 0), before + 200);
-	assert_int_equal(writes, 3);
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, 0), before + 1100);
+	assert_int_equal(writes, 2);
 }
 
 /* damaged records */
+
+static struct gk_record record_as(const struct pair_record *r)
+{
+	return (struct gk_record){ .table = r->table,
+				   .key = gk_span(r->key, r->key_len),
+				   .value = gk_span(r->value, r->value_len) };
+}
 
 static struct gk_kdc *new_kdc(struct test_env *t, struct gk_env *env)
 {
@@ -359,14 +378,15 @@ static enum gk_err restore_as(struct pair *p, size_t which, struct gk_span key,
 	struct gk_now later = { { p->now.mono.ms + 400000 }, { p->now.utc.s + 400 } };
 	struct gk_event event;
 
-	for (enum gk_table table = GK_TABLE_KDC; !err && table <= GK_TABLE_CAST; table++) {
+	for (enum gk_table table = GK_TABLE_KDC; !err && table <= GK_TABLE_REVOKED; table++) {
 		for (size_t i = 0; !err && i < p->record_count; i++) {
 			const struct pair_record *r = &p->records[i];
-			struct gk_record record = { table, gk_span(r->key, r->key_len),
-						    gk_span(r->value, r->value_len) };
+			struct gk_record record = record_as(r);
 
 			if (i == which)
-				record = (struct gk_record){ table, key, value };
+				record = (struct gk_record){ .table = table,
+							     .key = key,
+							     .value = value };
 			if (r->table == table && record.key.len)
 				err = gk_kdc_restore(kdc, &record, p->now);
 		}
@@ -392,12 +412,20 @@ static enum gk_err restore_with(struct pair *p, size_t which, struct gk_span val
 	return restore_as(p, which, gk_span(r->key, r->key_len), value);
 }
 
+/* One member, one that is banned, and a client that is revoked. */
+static void open_ledger(struct pair *p)
+{
+	pair_join_all(p, 3);
+	pair_drain_kdc(p,
+		       gk_kdc_ban(p->kdc, gk_span_str(PAIR_LIGHTS), gk_span_str("node1"), p->now));
+	pair_drain_kdc(p, gk_kdc_revoke(p->kdc, gk_span_str("node2"), p->now));
+}
+
 static void a_record_cut_at_any_byte_is_an_error(void **state)
 {
 	struct pair *p = *state;
 
-	pair_join_all(p, 2);
-	evict(p, "node1");
+	open_ledger(p);
 	for (size_t i = 0; i < p->record_count; i++) {
 		const struct pair_record *r = &p->records[i];
 
@@ -423,7 +451,7 @@ static void a_record_with_any_byte_changed_does_no_harm(void **state)
 	struct pair *p = *state;
 	size_t refused = 0;
 
-	pair_join_all(p, 2);
+	open_ledger(p);
 	for (size_t i = 0; i < p->record_count; i++) {
 		const struct pair_record *r = &p->records[i];
 		uint8_t *copy = malloc(r->value_len);
@@ -451,17 +479,16 @@ static void a_record_that_fits_no_other_is_an_error(void **state)
 	pair_join_all(p, 2);
 	for (size_t i = 0; i < p->record_count; i++) {
 		const struct pair_record *r = &p->records[i];
-		struct gk_record record = { r->table, gk_span(r->key, r->key_len),
-					    gk_span(r->value, r->value_len) };
+		struct gk_record record = record_as(r);
 
-		if (r->table >= GK_TABLE_MEMBER) // neither group nor client is there
+		if (r->table >= GK_TABLE_MEMBER &&
+		    r->table <= GK_TABLE_CAST) // neither group nor client is there
 			assert_int_equal(gk_kdc_restore(kdc, &record, p->now), GK_ERR_UNKNOWN);
 	}
 	for (enum gk_table table = GK_TABLE_CLIENT; table <= GK_TABLE_CAST; table++) {
 		for (size_t i = 0; i < p->record_count; i++) {
 			const struct pair_record *r = &p->records[i];
-			struct gk_record record = { r->table, gk_span(r->key, r->key_len),
-						    gk_span(r->value, r->value_len) };
+			struct gk_record record = record_as(r);
 
 			if (r->table != table)
 				continue;
@@ -541,7 +568,7 @@ static void a_version_that_the_group_has_not_had_is_refused(void **state)
 		struct gk_buf value = gk_buf(bytes, sizeof(bytes));
 
 		gk_put_array(&value, 3);
-		gk_put_uint(&value, 2);
+		gk_put_uint(&value, 3);
 		gk_put_int(&value, pair_num(p) + more);
 		gk_put_bytes(&value, gk_span("sixteen bytes...", 16));
 		assert_int_equal(restore_with(p, (size_t)(r - p->records), gk_buf_span(&value)),
@@ -623,6 +650,460 @@ static void a_message_that_is_not_what_its_record_says_is_refused(void **state)
 	assert_true(parts > 1);
 }
 
+/* earlier forms, as programs of their time wrote them: one member of PAIR_LIGHTS, two rekeyings */
+
+struct stored {
+	enum gk_table table;
+	const char *key, *value;
+};
+
+static const struct stored form1[] = {
+	{ GK_TABLE_KDC, "6b6463",
+	  "83015820b49e7811015d3348764082b6f2c094e77b05545d3bbeeb9ac06ba121ad6d506f40" },
+	{ GK_TABLE_CLIENT, "cce522a59f735d97",
+	  "8e01456e6f6465304a8182666c6967687473061a690f05000a43ab48f4422b9af44050aae874"
+	  "7d8efcaf063c9e018ea14f28cb50ab64d2972a7fc2627c9002f4c77cf0454dcd2ab79f019920"
+	  "5affd79514541840488a090a03db16f4e9" },
+	{ GK_TABLE_GROUP, "6c6967687473",
+	  "8a0102f5f442340b50353ffe4826015f5ee505091eb1a85b601a68e778010183820080820180"
+	  "82028026" },
+	{ GK_TABLE_MEMBER, "6c6967687473000000000000000001",
+	  "8e0148cce522a59f735d970106f541005858a202656e6f64653008a101a50102032620012158"
+	  "20244a92a75807a8b046b45bc071ba2da009fd5a52309df052f989a43a5559cee8225820c4f7"
+	  "a613f00058cc0a5cd27704cc005b1bab2fe963c607ba38f83cfa40e03f1b48549d0e38e8af4a"
+	  "0ff550fd00000000000000000000000000001019163300556163652d67726f75702f6c696768"
+	  "74732f6e6f646502" },
+};
+
+static const struct stored first_group = /* at the very first: without sign_alg */
+	{ GK_TABLE_GROUP, "6c6967687473",
+	  "890102f5f442340b50353ffe4826015f5ee505091eb1a85b601a68e778010183820080820180"
+	  "820280" };
+
+static const struct stored form2[] = {
+	{ GK_TABLE_KDC, "6b6463",
+	  "85025820b49e7811015d3348764082b6f2c094e77b05545d3bbeeb9ac06ba121ad6d506f4040"
+	  "40" },
+	{ GK_TABLE_CLIENT, "22abf4756f2ee60a",
+	  "8e02456e6f6465304a8182666c6967687473061a690f05000a43d12df1422b9af4405043d62a"
+	  "edb60a4f897233c23f0200815a50686ec394e9e85bb8e6556fb8f2537e014da4ee92dae5af84"
+	  "d63cd8d278c8184048b0958953ce1608cf" },
+	{ GK_TABLE_GROUP, "6c6967687473",
+	  "8e0203f5f442340b50435ab6bb1b2693fc05cd0d26ee4b67761a68e778010183820180820280"
+	  "820380264dcce522a59f735d973703a3d3aa018000" },
+	{ GK_TABLE_MEMBER, "6c6967687473000000000000000001",
+	  "90024822abf4756f2ee60a0106f541005858a202656e6f64653008a101a50102032620012158"
+	  "20244a92a75807a8b046b45bc071ba2da009fd5a52309df052f989a43a5559cee8225820c4f7"
+	  "a613f00058cc0a5cd27704cc005b1bab2fe963c607ba38f83cfa40e03f1b48549d0e38e8af4a"
+	  "0ff550fd00000000000000000000000000001019163300556163652d67726f75702f6c696768"
+	  "74732f6e6f646503f500" },
+	{ GK_TABLE_TREE, "6c696768747300010000", "830203500eb27f92ea79acf1e8f8b6df8f90cc25" },
+	{ GK_TABLE_TREE, "6c696768747300000000", "83020150d8bc1c2dd362a710db778517c7ce0f31" },
+	{ GK_TABLE_CAST, "6c6967687473000000",
+	  "83020358ac02b96163652d67726f7570066c6967687473120105ff8358488a00020300001901"
+	  "f4018040583ad71fbfa41ad4eb0343ea4aea611742421525156f2ea577d1df995fefad41306f"
+	  "b8cbc64f060d406a913643f45de862d9e80788ada9f7a9f9f85a58401b0ff765380d17ab1e63"
+	  "6ca04564a8ac156b95a9ddaf8307fd8406c42d170832fe20655410e34b5d75a14f1472345a89"
+	  "2f5d1442607e80d26ec26c2bd796a4244861e117e29cab55bc" },
+};
+
+static enum gk_err restore_stored(struct gk_kdc *kdc, const struct stored *stored)
+{
+	struct gk_record record = { .table = stored->table,
+				    .key = hex_span(stored->key),
+				    .value = hex_span(stored->value) };
+
+	return gk_kdc_restore(kdc, &record, (struct gk_now){ { 1006000 }, { 1760000006 } });
+}
+
+/* @return how many STOREs there are of a table; all events are taken */
+static size_t count_stores(struct gk_kdc *kdc, enum gk_table table)
+{
+	struct gk_event event;
+	size_t count = 0;
+
+	while (gk_kdc_event(kdc, &event))
+		count += event.kind == GK_EVENT_STORE && event.record.table == table;
+	return count;
+}
+
+static struct gk_client *only_client(const struct gk_kdc *kdc)
+{
+	for (size_t i = 0; i < kdc->clients_by_id.size; i++) {
+		if (kdc->clients_by_id.buckets[i])
+			return GK_OWNER(kdc->clients_by_id.buckets[i], struct gk_client, by_id);
+	}
+	fail_msg("no client");
+	return NULL;
+}
+
+/* It goes on as if nothing had happened: with its member, and its next version. */
+static void goes_on(struct gk_kdc *kdc, const struct gk_group_config *config, int64_t num,
+		    uint64_t limit)
+{
+	struct gk_now now = { { 1006000 }, { 1760000006 } };
+	struct gk_span name = gk_span_str(PAIR_LIGHTS);
+	struct gk_member_info member;
+	struct gk_group_info group;
+	size_t at = 0;
+
+	assert_int_equal(gk_kdc_add_group(kdc, config, now), GK_OK);
+	assert_true(gk_kdc_group_next(kdc, &at, &group));
+	assert_int_equal(group.num, num);
+	assert_int_equal(kdc->high_num, num);
+	at = 0;
+	assert_true(gk_kdc_member_next(kdc, name, &at, &member));
+	assert_true(gk_span_equal(member.name, gk_span_str("node0")));
+	assert_int_equal(member.num, num);
+	assert_int_equal(kdc->seq_limit, limit);
+	assert_int_equal(only_client(kdc)->assoc.ctx.seq, limit);
+	assert_true(count_stores(kdc, GK_TABLE_KDC) > 0); // the limit moves to its new place
+	assert_int_equal(gk_kdc_rekey(kdc, name, now), GK_OK);
+	assert_int_equal(kdc->groups->num, num + 1);
+	assert_int_equal(kdc->high_num, num + 1);
+	assert_int_equal(count_stores(kdc, GK_TABLE_MARK), 1);
+	assert_int_equal(gk_kdc_evict(kdc, name, gk_span_str("node0"), now), GK_OK);
+	assert_int_equal(kdc->seq_limit, limit + GK_SEQ_BLOCK);
+}
+
+static void a_store_of_form_1_goes_on(void **state)
+{
+	struct gk_group_config config = pair_config(PAIR_LIGHTS);
+
+	(void)state;
+	for (int very_first = 0; very_first < 2; very_first++) {
+		struct test_env t;
+		struct gk_env env;
+		struct gk_kdc *kdc = new_kdc(&t, &env);
+
+		for (size_t i = 0; i < ROWS(form1); i++) {
+			bool other = very_first && form1[i].table == GK_TABLE_GROUP;
+
+			assert_int_equal(restore_stored(kdc, other ? &first_group : &form1[i]),
+					 GK_OK);
+		}
+		goes_on(kdc, &config, 2, 64);
+		gk_kdc_free(kdc);
+		assert_int_equal(t.blocks, 0);
+	}
+}
+
+/* Nothing in the KDC's record says which algorithm the group has, so its members have to. */
+static void the_algorithm_of_the_very_first_groups_is_that_of_their_members(void **state)
+{
+	struct gk_group_config config = pair_config(PAIR_LIGHTS);
+	struct test_env t;
+	struct gk_env env;
+	struct gk_kdc *kdc = new_kdc(&t, &env);
+
+	(void)state;
+	for (size_t i = 1; i < ROWS(form1); i++) // without the KDC's
+		assert_int_equal(restore_stored(kdc, form1[i].table == GK_TABLE_GROUP ? &first_group
+										      : &form1[i]),
+				 GK_OK);
+	config.sign_alg = GK_ALG_EDDSA;
+	assert_int_equal(gk_kdc_add_group(kdc, &config, (struct gk_now){ 0 }), GK_ERR_FORBIDDEN);
+	config.sign_alg = GK_ALG_ES256;
+	assert_int_equal(gk_kdc_add_group(kdc, &config, (struct gk_now){ 0 }), GK_OK);
+	gk_kdc_free(kdc);
+	assert_int_equal(t.blocks, 0);
+}
+
+static void a_store_of_form_2_goes_on(void **state)
+{
+	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
+	struct test_env t;
+	struct gk_env env;
+	struct gk_kdc *kdc = new_kdc(&t, &env);
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(form2); i++)
+		assert_int_equal(restore_stored(kdc, &form2[i]), GK_OK);
+	goes_on(kdc, &config, 3, 64);
+	gk_kdc_free(kdc);
+	assert_int_equal(t.blocks, 0);
+}
+
+static void a_record_of_no_form_that_there_was_is_refused(void **state)
+{
+	static const char *const values[] = {
+		"830008", "8304", "8300", "83f6", "8118ff", "a0", "", // what is no number, too
+	};
+	struct test_env t;
+	struct gk_env env;
+	struct gk_kdc *kdc = new_kdc(&t, &env);
+
+	(void)state;
+	for (enum gk_table table = 0; table <= GK_TABLE_REVOKED + 1; table++) {
+		for (size_t i = 0; i < ROWS(values); i++) {
+			struct stored stored = { table, "6d61726b00000000", values[i] };
+
+			if (restore_stored(kdc, &stored) == GK_OK)
+				fail_msg("table %d, row %zu", table, i);
+		}
+	}
+	gk_kdc_free(kdc);
+	assert_int_equal(t.blocks, 0);
+}
+
+/* the same with members that live on: what is stored now, as it would have been in form 2 */
+
+static void copy_items(struct gk_cbor *c, struct gk_buf *buf, size_t count)
+{
+	while (count--)
+		gk_buf_add(buf, gk_cbor_item(c, GK_CBOR_ANY).encoded);
+}
+
+static size_t old_count(enum gk_table table)
+{
+	return table == GK_TABLE_KDC ? 5 : table == GK_TABLE_MEMBER ? 16 : 14;
+}
+
+static void age_record(struct pair_record *r, uint64_t limit)
+{
+	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
+	uint8_t bytes[2048];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	bool client = r->table == GK_TABLE_CLIENT;
+
+	(void)gk_cbor_array(&c);
+	(void)gk_cbor_uint(&c, 3);
+	gk_put_array(&buf, old_count(r->table));
+	gk_put_uint(&buf, 2);
+	copy_items(&c, &buf, client ? 11 : old_count(r->table) - 1);
+	if (client) {
+		gk_put_uint(&buf, limit);
+		copy_items(&c, &buf, 1);
+	}
+	assert_int_equal(c.err, GK_OK);
+	assert_false(buf.overflow);
+	free(r->value);
+	r->value = malloc(buf.len);
+	assert_non_null(r->value);
+	memcpy(r->value, buf.data, buf.len);
+	r->value_len = buf.len;
+}
+
+/* @return the highest limit of an association */
+static uint64_t age_store(struct pair *p)
+{
+	uint64_t limit = p->kdc->seq_limit;
+
+	for (size_t i = 0; i < p->record_count; i++) {
+		struct pair_record *r = &p->records[i];
+
+		if (r->table <= GK_TABLE_MEMBER)
+			age_record(r, r->table == GK_TABLE_CLIENT ? limit += GK_SEQ_BLOCK : 0);
+		else // there was none of the others
+			r->table = (enum gk_table)0;
+	}
+	return limit;
+}
+
+static void begins_at(const struct pair *p, uint64_t seq)
+{
+	for (size_t i = 0; i < p->kdc->clients_by_id.size; i++) {
+		const struct gk_link *link = p->kdc->clients_by_id.buckets[i];
+
+		for (; link; link = link->next) {
+			const struct gk_client *client = GK_OWNER(link, struct gk_client, by_id);
+
+			assert_true(client->assoc.ctx.seq >= seq);
+		}
+	}
+}
+
+static void sequence_numbers_go_on_behind_all_that_were_reserved(void **state)
+{
+	struct pair *p = *state;
+	uint64_t limit;
+
+	pair_join_all(p, 4);
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	pair_run(p);
+	limit = age_store(p);
+	pair_restart(p);
+	assert_int_equal(p->kdc->seq_limit, limit);
+	pair_drain_kdc(p, GK_OK);
+	for (size_t last = 3; last > 1; last--) { // those that told of the highest limits go
+		char name[16];
+
+		pair_restart(p);
+		begins_at(p, limit);
+		pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+		pair_run(p);
+		assert_true(pair_agree(p, 0, last));
+		snprintf(name, sizeof(name), "node%zu", last);
+		pair_drain_kdc(p, gk_kdc_revoke(p->kdc, gk_span_str(name), p->now));
+		p->node[last].cut = true;
+		pair_advance(p, 1000);
+	}
+	pair_restart(p);
+	begins_at(p, limit);
+	assert_true(pair_agree(p, 0, 1));
+}
+
+static void the_limit_is_known_before_the_associations(void **state)
+{
+	struct test_env t;
+	struct gk_env env;
+	struct gk_kdc *kdc = new_kdc(&t, &env);
+
+	(void)state;
+	assert_int_equal(restore_stored(kdc, &form2[1]), GK_OK);
+	assert_int_equal(restore_stored(kdc, &form2[0]), GK_ERR_STATE);
+	gk_kdc_free(kdc);
+	assert_int_equal(t.blocks, 0);
+}
+
+/* records that say little */
+
+static void a_version_that_was_confirmed_may_wait_to_be_stored(void **state)
+{
+	struct pair *p = *state;
+	struct gk_event event;
+	uint8_t value[512];
+	size_t len;
+
+	pair_join_all(p, 1);
+	gk_record_node(p->kdc->groups->nodes[0]);
+	gk_record_node_num(p->kdc->groups->nodes[0]);
+	assert_true(gk_kdc_event(p->kdc, &event));
+	assert_false(event.record.may_wait);
+	memcpy(value, event.record.value.data, len = event.record.value.len);
+	assert_true(gk_kdc_event(p->kdc, &event));
+	assert_true(event.record.may_wait);
+	assert_int_equal(event.record.table, GK_TABLE_MEMBER);
+	assert_true(gk_span_equal(event.record.value, gk_span(value, len)));
+}
+
+static void nothing_belongs_to_a_group_that_has_ended(void **state)
+{
+	struct pair *p = *state;
+	struct test_env t;
+	struct gk_env env;
+	struct gk_kdc *kdc = new_kdc(&t, &env);
+	struct gk_span name;
+	size_t refused = 0, at = 0;
+
+	pair_join_all(p, 2);
+	p->kdc->groups->ended = true;
+	gk_record_group(p->kdc->groups);
+	pair_drain_kdc(p, GK_OK);
+	for (enum gk_table table = GK_TABLE_KDC; table <= GK_TABLE_CAST; table++) {
+		for (size_t i = 0; i < p->record_count; i++) {
+			struct gk_record record = record_as(&p->records[i]);
+
+			if (record.table == table)
+				refused += gk_kdc_restore(kdc, &record, p->now) == GK_ERR_UNKNOWN;
+		}
+	}
+	assert_int_equal(refused, 2 + 3 + 1); // members, keys, a message
+	assert_true(kdc->groups->ended);
+	assert_int_equal(kdc->groups->num, p->kdc->groups->num);
+	assert_memory_equal(kdc->groups->gid_prefix, p->kdc->groups->gid_prefix, 2);
+	assert_int_equal(kdc->high_num, p->kdc->groups->num);
+	assert_false(gk_kdc_unserved_next(kdc, &at, &name));
+	gk_kdc_free(kdc);
+	assert_int_equal(t.blocks, 0);
+	p->kdc->groups->ended = false;
+	gk_record_group(p->kdc->groups);
+	pair_drain_kdc(p, GK_OK);
+}
+
+/* lasting records, and tokens issued */
+
+#define CTI_7   "0000000000000007"
+#define SCOPE_6 "4a8182666c696768747306" /* [["lights", 6]] */
+#define LIGHTS  "6c6967687473"
+
+static void a_record_of_the_ledger_is_what_it_has_to_be(void **state)
+{
+	static const struct {
+		enum gk_table table;
+		const char *key, *value;
+		enum gk_err err;
+	} rows[] = {
+		{ GK_TABLE_MARK, "6d61726b", "8403050700", GK_OK },
+		{ GK_TABLE_MARK, "6d61726b", "8403200000", GK_OK }, // none yet
+		{ GK_TABLE_MARK, "6d61726b", "8403210000", GK_ERR_RANGE },
+		{ GK_TABLE_MARK, "6d61726b", "84031affffffff1b7fffffffffffffff00", GK_OK },
+		{ GK_TABLE_MARK, "6d61726b", "84031b00000001000000000000", GK_ERR_RANGE },
+		{ GK_TABLE_MARK, "6d61726b", "8403001b800000000000000000", GK_ERR_RANGE },
+		{ GK_TABLE_MARK, "6d61726b", "8403002000", GK_ERR_TYPE },
+		{ GK_TABLE_MARK, "6d61726b00", "8403050700", GK_ERR_RANGE },
+		{ GK_TABLE_MARK, "6d61726b", "8402050700", GK_ERR_UNSUPPORTED },
+		{ GK_TABLE_MARK, "6d61726b", "820305", GK_ERR_TYPE },
+		{ GK_TABLE_ISSUED, CTI_7, "850341aa416e" SCOPE_6 "05", GK_OK },
+		{ GK_TABLE_ISSUED, CTI_7, "850341aa40" SCOPE_6 "05", GK_OK },
+		{ GK_TABLE_ISSUED, "07", "850341aa416e" SCOPE_6 "05", GK_ERR_RANGE },
+		{ GK_TABLE_ISSUED, CTI_7 "00", "850341aa416e" SCOPE_6 "05", GK_ERR_RANGE },
+		{ GK_TABLE_ISSUED, "0000000000000000", "850341aa416e" SCOPE_6 "05", GK_ERR_RANGE },
+		{ GK_TABLE_ISSUED, "8000000000000000", "850341aa416e" SCOPE_6 "05", GK_ERR_RANGE },
+		{ GK_TABLE_ISSUED, CTI_7, "850341aa416e" SCOPE_6 "20", GK_ERR_TYPE },
+		{ GK_TABLE_ISSUED, CTI_7, "850349aaaaaaaaaaaaaaaaaa416e" SCOPE_6 "05",
+		  GK_ERR_RANGE },
+		{ GK_TABLE_ISSUED, CTI_7, "850341aa416e41ff05", GK_ERR_MALFORMED },
+		{ GK_TABLE_ISSUED, CTI_7, "840341aa416e" SCOPE_6, GK_ERR_TYPE },
+		{ GK_TABLE_BAN, LIGHTS "00aa", "8303416e426e31", GK_OK },
+		{ GK_TABLE_BAN, LIGHTS "00aabbccddeeff0011", "83034040", GK_OK },
+		{ GK_TABLE_BAN, LIGHTS "00", "83034040", GK_OK }, // an empty id is one
+		{ GK_TABLE_BAN, LIGHTS, "8303416e426e31", GK_ERR_RANGE },
+		{ GK_TABLE_BAN, "00aa", "8303416e426e31", GK_ERR_RANGE },
+		{ GK_TABLE_BAN, "", "8303416e426e31", GK_ERR_RANGE },
+		{ GK_TABLE_BAN, LIGHTS "00aabbccddeeff001122", "83034040", GK_ERR_RANGE },
+		{ GK_TABLE_BAN, LIGHTS "00aa", "8303616e426e31", GK_ERR_TYPE },
+		{ GK_TABLE_BAN, LIGHTS "00aa",
+		  "8303416e5819aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", GK_ERR_RANGE },
+		{ GK_TABLE_REVOKED, "aa", "8303416e05", GK_OK },
+		{ GK_TABLE_REVOKED, "", "8303416e05", GK_OK },
+		{ GK_TABLE_REVOKED, "aabbccddeeff001122", "8303416e05", GK_ERR_RANGE },
+		{ GK_TABLE_REVOKED, "aa", "8303416e20", GK_ERR_TYPE },
+		{ GK_TABLE_REVOKED, "aa",
+		  "83035821aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa05",
+		  GK_ERR_RANGE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct stored stored = { rows[i].table, rows[i].key, rows[i].value };
+		struct test_env t;
+		struct gk_env env;
+		struct gk_kdc *kdc = new_kdc(&t, &env);
+		enum gk_err err = restore_stored(kdc, &stored);
+
+		if (err != rows[i].err)
+			fail_msg("row %zu: %d, not %d", i, err, rows[i].err);
+		if (!err && stored.table != GK_TABLE_MARK)
+			assert_int_equal(restore_stored(kdc, &stored), GK_ERR_DUPLICATE);
+		gk_kdc_free(kdc);
+		assert_int_equal(t.blocks, 0);
+	}
+}
+
+static void the_mark_never_goes_back(void **state)
+{
+	static const struct stored high = { GK_TABLE_MARK, "6d61726b", "8403090704" };
+	static const struct stored low = { GK_TABLE_MARK, "6d61726b", "8403020302" };
+	static const struct stored issued = { GK_TABLE_ISSUED, "0000000000000012",
+					      "850341aa416e" SCOPE_6 "05" };
+	struct test_env t;
+	struct gk_env env;
+	struct gk_kdc *kdc = new_kdc(&t, &env);
+
+	(void)state;
+	assert_int_equal(kdc->high_num, -1);
+	assert_int_equal(restore_stored(kdc, &high), GK_OK);
+	assert_int_equal(restore_stored(kdc, &low), GK_OK);
+	assert_int_equal(kdc->high_num, 9);
+	assert_int_equal(kdc->high_cti, 7);
+	assert_int_equal(kdc->first_num, 4);
+	assert_int_equal(restore_stored(kdc, &issued), GK_OK);
+	assert_int_equal(kdc->high_cti, 0x12);
+	gk_kdc_free(kdc);
+	assert_int_equal(t.blocks, 0);
+}
+
 int main(void)
 {
 #define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -636,7 +1117,17 @@ int main(void)
 		RULE(a_departure_before_a_restart_is_followed_by_a_rekeying),
 		RULE(an_interrupted_delivery_goes_on_after_a_restart),
 		RULE(everything_about_a_member_is_restored),
-		RULE(one_write_reserves_many_sequence_numbers),
+		RULE(one_write_reserves_sequence_numbers_for_all),
+		RULE(a_store_of_form_1_goes_on),
+		RULE(the_algorithm_of_the_very_first_groups_is_that_of_their_members),
+		RULE(a_store_of_form_2_goes_on),
+		RULE(a_record_of_no_form_that_there_was_is_refused),
+		RULE(sequence_numbers_go_on_behind_all_that_were_reserved),
+		RULE(the_limit_is_known_before_the_associations),
+		RULE(a_version_that_was_confirmed_may_wait_to_be_stored),
+		IN_TREE(nothing_belongs_to_a_group_that_has_ended),
+		RULE(a_record_of_the_ledger_is_what_it_has_to_be),
+		RULE(the_mark_never_goes_back),
 		RULE(a_record_cut_at_any_byte_is_an_error),
 		RULE(a_record_with_any_byte_changed_does_no_harm),
 		RULE(a_record_that_fits_no_other_is_an_error),

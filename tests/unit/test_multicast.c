@@ -321,6 +321,54 @@ static void confirmations_are_read_whenever_they_come(void **state)
 	}
 }
 
+/* Control groups that are left. */
+static const struct gk_addr *find_site(const void *ctx, uint16_t port)
+{
+	assert_ptr_equal(ctx, &site);
+	return port == site.port ? &site : NULL;
+}
+
+static const struct gk_addr *find_mesh(const void *ctx, uint16_t port)
+{
+	(void)ctx;
+	return port == mesh.port ? &mesh : NULL;
+}
+
+static void sockets_without_a_group_are_closed(void **state)
+{
+	(void)state;
+	gw_multicast_move(&multicast, 4);
+	assert_done("open 5686%4;open 7%4;");
+	gw_multicast_retain(&multicast, find_site, &site);
+	assert_done("close 5686%4;");
+	send_to(&mesh, 4);
+	assert_done(""); // what is still said to it is lost, as it can be on its way
+	send_to(&site, 4);
+	assert_done("key to ff05:7 by 7%4;");
+	assert_int_equal(gw_multicast_add(&multicast, &mesh), 0);
+	gw_multicast_move(&multicast, 4);
+	assert_done("open 5686%4;");
+	gw_multicast_retain(&multicast, find_mesh, NULL);
+	assert_done("close 7%4;");
+}
+
+static void fail_to_move(void)
+{
+	open_result = -EADDRINUSE;
+	gw_multicast_move(&multicast, 5);
+}
+
+static void a_socket_is_named_after_a_group_that_is_there(void **state)
+{
+	(void)state;
+	gw_multicast_move(&multicast, 4);
+	gw_multicast_retain(&multicast, find_mesh, NULL);
+	assert_done("open 5686%4;open 7%4;close 7%4;");
+	const char *text = log_of(fail_to_move);
+	assert_non_null(strstr(text, "[ff03::1]:5686: nothing can be sent there"));
+	assert_null(strstr(text, "[ff02::1]"));
+}
+
 static void at_the_end_all_is_closed(void **state)
 {
 	(void)state;
@@ -349,6 +397,8 @@ int main(void)
 		TEST(a_socket_that_opens_is_no_news),
 		TEST(a_port_that_is_taken_is_said_at_once),
 		TEST(confirmations_are_read_whenever_they_come),
+		TEST(sockets_without_a_group_are_closed),
+		TEST(a_socket_is_named_after_a_group_that_is_there),
 		TEST(at_the_end_all_is_closed),
 	};
 

@@ -116,6 +116,23 @@ static void each_kind_has_its_line_and_its_object(void **state)
 		  "request: group lights num 5: client lamp1 refused: full",
 		  "\"event\":\"refused\",\"group\":\"lights\",\"name\":\"lamp1\",\"num\":5,"
 		  "\"gid\":\"bdbd00000005\",\"reason\":\"full\"" },
+		// what the operator said of clients and groups
+		{ GK_NOTE_BANNED, "lights", "n3", "lamp1", 5, GK_VIA_NONE, NULL,
+		  "member: group lights num 5: n3 (lamp1) banned",
+		  "\"event\":\"banned\"," MEMBER IDS },
+		{ GK_NOTE_BANNED, "lights", "", "lamp1", -1, GK_VIA_NONE, NULL,
+		  "member: group lights: client lamp1 banned",
+		  "\"event\":\"banned\",\"group\":\"lights\",\"name\":\"lamp1\","
+		  "\"gid\":\"bdbd00000005\"" },
+		{ GK_NOTE_UNBANNED, "lights", "", "lamp1", 5, GK_VIA_NONE, NULL,
+		  "member: group lights num 5: client lamp1 may join again",
+		  "\"event\":\"unbanned\",\"group\":\"lights\",\"name\":\"lamp1\",\"num\":5,"
+		  "\"gid\":\"bdbd00000005\"" },
+		{ GK_NOTE_REVOKED, "", "", "lamp1", -1, GK_VIA_NONE, NULL,
+		  "token: client lamp1 revoked", "\"event\":\"revoked\",\"name\":\"lamp1\"" },
+		{ GK_NOTE_ENDED, "lights", "", "", 5, GK_VIA_NONE, NULL,
+		  "kdc: group lights num 5: ended",
+		  "\"event\":\"ended\",\"group\":\"lights\",\"num\":5,\"gid\":\"bdbd00000005\"" },
 		{ GK_NOTE_ERROR, "lights", "", "", 5, GK_VIA_NONE, "trying again",
 		  "kdc: group lights num 5: error: trying again",
 		  "\"event\":\"error\",\"group\":\"lights\",\"num\":5,\"gid\":\"bdbd00000005\","
@@ -222,7 +239,8 @@ static void the_newest_are_kept_in_their_order(void **state)
 
 static void notes_of_members_are_not_ours(void **state)
 {
-	static const int kinds[] = { 0, GK_NOTE_RECOVERED, GK_NOTE_MESSAGE };
+	static const int kinds[] = { 0, GK_NOTE_RECOVERED, GK_NOTE_MESSAGE, GK_NOTE_RESPONSE,
+				     GK_NOTE_CHECKED };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

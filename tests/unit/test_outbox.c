@@ -14,8 +14,8 @@
 
 /*
  * A KDC that says what a script says, and a world that writes down what is done: a capital is an
- * event that is to be stored, a letter a request to be sent, a digit a message to a group. "[..]"
- * is a commit in the log.
+ * event that is to be stored (from W on, one that may wait), a letter a request to be sent, a digit
+ * a message to a group. "[..]" is a commit in the log, "(..)" one that fails.
  */
 struct world {
 	const char *script;
@@ -45,6 +45,7 @@ static bool take(void *ctx, struct gk_event *event)
 		event->kind = GK_EVENT_STORE;
 		event->record.table = GK_TABLE_GROUP;
 		event->record.key = gk_span(&world->scratch, 1);
+		event->record.may_wait = letter >= 'W';
 	} else {
 		event->bytes = gk_span(&world->scratch, 1);
 		if (letter <= '9')
@@ -202,6 +203,109 @@ static void what_waits_at_the_end_is_dropped(void **state)
 	assert_string_equal(setup->world.log, "");
 }
 
+static void what_may_wait_holds_up_nothing(void **state)
+{
+	struct setup *setup = *state;
+
+	say(setup, "aWb");
+	assert_true(flush(setup, 500));
+	assert_string_equal(setup->world.log, "ab");
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, 500 + GW_OUTBOX_WAIT_MS);
+	assert_int_equal(gw_outbox_error(&setup->outbox), 0);
+}
+
+static void what_may_wait_goes_along_with_the_next_commit_in_its_place(void **state)
+{
+	struct setup *setup = *state;
+
+	say(setup, "Wa");
+	assert_true(flush(setup, 0));
+	say(setup, "XbAcY");
+	assert_true(flush(setup, 1000));
+	assert_string_equal(setup->world.log, "a[WXAY]bc");
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, GK_NEVER);
+	say(setup, "Z");
+	assert_true(flush(setup, 2000));
+	assert_string_equal(setup->world.log, "a[WXAY]bc"); // urgency does not stay
+}
+
+static void the_oldest_waits_for_a_minute_at_most(void **state)
+{
+	struct setup *setup = *state;
+
+	say(setup, "W");
+	assert_true(flush(setup, 1000));
+	say(setup, "X");
+	assert_true(flush(setup, 50000));
+	say(setup, "");
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, 1000 + GW_OUTBOX_WAIT_MS);
+	assert_true(flush(setup, 1000 + GW_OUTBOX_WAIT_MS - 1));
+	assert_string_equal(setup->world.log, "");
+	assert_true(flush(setup, 1000 + GW_OUTBOX_WAIT_MS));
+	assert_string_equal(setup->world.log, "[WX]");
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, GK_NEVER);
+
+	// And the next begins anew.
+	say(setup, "Y");
+	assert_true(flush(setup, 100000));
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, 100000 + GW_OUTBOX_WAIT_MS);
+}
+
+static void nothing_waits_for_what_may_wait_and_cannot_be_written(void **state)
+{
+	struct setup *setup = *state;
+
+	setup->world.commit_result = -EIO;
+	say(setup, "W");
+	assert_true(flush(setup, 0));
+	say(setup, "a");
+	assert_true(flush(setup, GW_OUTBOX_WAIT_MS));
+	assert_string_equal(setup->world.log, "(W)a");
+	assert_int_equal(gw_outbox_error(&setup->outbox), 0);
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, 2 * GW_OUTBOX_WAIT_MS);
+
+	// What must not wait does, and takes it along.
+	say(setup, "Ab");
+	assert_false(flush(setup, GW_OUTBOX_WAIT_MS + 1));
+	assert_string_equal(setup->world.log, "(W)a(WA)");
+	assert_int_equal(gw_outbox_error(&setup->outbox), -EIO);
+	setup->world.commit_result = 0;
+	assert_true(flush(setup, GW_OUTBOX_WAIT_MS + 1001));
+	assert_string_equal(setup->world.log, "(W)a(WA)[WA]b");
+}
+
+static void what_may_wait_is_held_while_nothing_can_be_written(void **state)
+{
+	struct setup *setup = *state;
+
+	gw_outbox_hold(&setup->outbox, true);
+	say(setup, "Wa");
+	assert_true(flush(setup, 0));
+	assert_true(flush(setup, 10 * GW_OUTBOX_WAIT_MS));
+	assert_int_equal(gw_outbox_next_expiry(&setup->outbox).ms, GK_NEVER);
+	gw_outbox_finish(&setup->outbox, (struct gk_mono){ 10 * GW_OUTBOX_WAIT_MS });
+	assert_string_equal(setup->world.log, "a");
+	gw_outbox_hold(&setup->outbox, false);
+	assert_true(flush(setup, 10 * GW_OUTBOX_WAIT_MS));
+	assert_string_equal(setup->world.log, "a[W]");
+}
+
+static void at_the_end_what_may_wait_is_written(void **state)
+{
+	struct setup *setup = *state;
+
+	say(setup, "W");
+	assert_true(flush(setup, 0));
+	say(setup, "aX");
+	gw_outbox_finish(&setup->outbox, (struct gk_mono){ 10 });
+	assert_string_equal(setup->world.log, "[WX]a");
+	gw_outbox_finish(&setup->outbox, (struct gk_mono){ 20 });
+	assert_string_equal(setup->world.log, "[WX]a");
+	say(setup, "Y");
+	gw_outbox_finish(&setup->outbox, (struct gk_mono){ 30 });
+	assert_string_equal(setup->world.log, "[WX]a[Y]");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -213,6 +317,12 @@ int main(void)
 		TEST(a_failed_commit_is_tried_once_a_second),
 		TEST(what_waited_is_stored_and_sent_in_order),
 		TEST(what_waits_at_the_end_is_dropped),
+		TEST(what_may_wait_holds_up_nothing),
+		TEST(what_may_wait_goes_along_with_the_next_commit_in_its_place),
+		TEST(the_oldest_waits_for_a_minute_at_most),
+		TEST(nothing_waits_for_what_may_wait_and_cannot_be_written),
+		TEST(what_may_wait_is_held_while_nothing_can_be_written),
+		TEST(at_the_end_what_may_wait_is_written),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -3,6 +3,7 @@
 #include "gatewayd/show.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/numbers.h"
+#include "libgroupkey/scope.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@ static struct gk_group_info group_info(void)
 	return (struct gk_group_info){
 		.name = gk_span_str("lights"),
 		.sign_alg = GK_ALG_ES256,
+		.active = true,
 		.num = 13,
 		.gid = { 6, { 0xbd, 0xbd, 0, 0, 0, 0x0d } },
 		.members = 21,
@@ -59,6 +61,42 @@ static struct gk_member_info member_info(void)
 	};
 }
 
+/* As the KDC tells of one who is banned, but with a member's leftovers. */
+static struct gk_member_info banned_info(void)
+{
+	struct gk_member_info info = member_info();
+
+	info.presence = GK_BANNED;
+	info.sender_id = gk_span(NULL, 0);
+	info.roles = 0;
+	return info;
+}
+
+/* A scope of two groups. @return static */
+static struct gk_span scope_of_two(void)
+{
+	static uint8_t bytes[64];
+	struct gk_buf scope = gk_buf(bytes, sizeof(bytes));
+
+	gk_buf_add(&scope, gk_span_str("\x82"));
+	gk_scope_put(&scope, gk_span_str("lights"), GK_ROLE_REQUESTER | GK_ROLE_RESPONDER);
+	gk_scope_put(&scope, gk_span_str("meters"), GK_ROLE_MONITOR);
+	assert_false(scope.overflow);
+	return gk_buf_span(&scope);
+}
+
+static struct gk_client_info client_info(void)
+{
+	return (struct gk_client_info){
+		.name = gk_span_str("lamp1"),
+		.id = { 8, { 0xc0, 1, 2, 3, 4, 5, 6, 7 } },
+		.scope = scope_of_two(),
+		.exp = { 1795284000 },
+		.groups = 1,
+		.known = true,
+	};
+}
+
 static void assert_json(struct io_json *json, const char *want)
 {
 	assert_string_equal(io_json_finish(json), want);
@@ -89,6 +127,18 @@ static void assert_member(const struct gk_member_info *info, const char *part)
 	io_json_free(&json);
 }
 
+static void assert_client(const struct gk_client_info *info, const char *part)
+{
+	struct io_json json;
+
+	io_json_init(&json);
+	gw_show_client(&json, info);
+	const char *text = io_json_finish(&json);
+	if (!text || !strstr(text, part))
+		fail_msg("%s is not in %s", part, text);
+	io_json_free(&json);
+}
+
 /* Each number is another, so that none can stand for its neighbour. */
 static void a_group_is_an_object(void **state)
 {
@@ -100,7 +150,8 @@ static void a_group_is_an_object(void **state)
 	gw_show_group(&json, &info);
 	assert_json(&json,
 		    "{\"name\":\"lights\",\"scheme\":\"tree\",\"mode\":\"group\","
-		    "\"sign_alg\":\"ES256\",\"rekeying\":{\"num\":12,\"members\":19,\"confirmed\":"
+		    "\"sign_alg\":\"ES256\",\"active\":true,\"rekeying\":{\"num\":12,\"members\":"
+		    "19,\"confirmed\":"
 		    "11,\"unicast\":6,"
 		    "\"parked\":2,\"bytes\":4321,\"datagrams\":8,\"duration_ms\":1250},"
 		    "\"confirmations_refused\":7,\"num\":13,\"gid\":\"bdbd0000000d\","
@@ -130,6 +181,15 @@ static void schemes_modes_and_algorithms_have_the_names_of_the_configuration(voi
 	assert_group(&info, "\"mode\":\"pairwise\"");
 	info.sign_alg = GK_ALG_EDDSA;
 	assert_group(&info, "\"sign_alg\":\"EdDSA\"");
+}
+
+static void a_group_that_is_inactive_says_so(void **state)
+{
+	struct gk_group_info info = group_info();
+
+	(void)state;
+	info.active = false;
+	assert_group(&info, "\"active\":false,");
 }
 
 static void a_member_is_an_object(void **state)
@@ -173,6 +233,88 @@ static void each_state_of_a_member_has_its_word(void **state)
 	}
 }
 
+static void one_who_is_banned_has_nothing_of_a_member(void **state)
+{
+	struct gk_member_info info = banned_info();
+	struct io_json json;
+
+	(void)state;
+	io_json_init(&json);
+	gw_show_member(&json, &info, now);
+	assert_json(&json, "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"\","
+			   "\"roles\":[],\"state\":\"banned\",\"delivery\":null,"
+			   "\"in_tree\":false,\"num\":null,\"address\":null,"
+			   "\"last_seen_s\":null}");
+}
+
+static void a_client_is_an_object(void **state)
+{
+	struct gk_client_info info = client_info();
+	struct io_json json;
+
+	(void)state;
+	io_json_init(&json);
+	gw_show_client(&json, &info);
+	assert_json(&json, "{\"name\":\"lamp1\",\"id\":\"c001020304050607\",\"groups\":["
+			   "{\"group\":\"lights\",\"roles\":[\"requester\",\"responder\"]},"
+			   "{\"group\":\"meters\",\"roles\":[\"monitor\"]}],\"member_of\":1,"
+			   "\"expires\":\"2026-11-21T18:00:00Z\",\"state\":\"known\"}");
+}
+
+static void what_is_not_known_of_a_client_is_null(void **state)
+{
+	struct gk_client_info info = client_info();
+
+	(void)state;
+	info.scope = gk_span(NULL, 0);
+	assert_client(&info, "\"groups\":null,");
+	info.scope = gk_span_str("\x80"); // known to be none
+	assert_client(&info, "\"groups\":[],");
+}
+
+static void each_state_of_a_client_has_its_word(void **state)
+{
+	static const struct {
+		bool known, revoked;
+		const char *part;
+	} rows[] = {
+		{ false, false, "\"state\":\"issued\"" },
+		{ true, false, "\"state\":\"known\"" },
+		{ false, true, "\"state\":\"revoked\"" },
+		{ true, true, "\"state\":\"revoked\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gk_client_info info = client_info();
+		info.known = rows[i].known;
+		info.revoked = rows[i].revoked;
+		assert_client(&info, rows[i].part);
+	}
+}
+
+static void times_are_text_of_one_length(void **state)
+{
+	static const struct {
+		int64_t s;
+		const char *text;
+	} rows[] = {
+		{ 0, "1970-01-01T00:00:00Z" },
+		{ 1795284000, "2026-11-21T18:00:00Z" },
+		{ INT64_C(2147483648), "2038-01-19T03:14:08Z" },
+		{ INT64_C(253402300799), "9999-12-31T23:59:59Z" },
+		{ INT64_C(253402300800), "9999-12-31T23:59:59Z" },
+		{ INT64_MAX, "9999-12-31T23:59:59Z" },
+		{ -1, "1970-01-01T00:00:00Z" },
+		{ INT64_MIN, "1970-01-01T00:00:00Z" },
+	};
+	char text[GW_TIME_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_string_equal(gw_show_time((struct gk_utc){ rows[i].s }, text), rows[i].text);
+}
+
 /*
  * Tables
  */
@@ -210,6 +352,7 @@ static void put_groups(struct gw_table *table)
 	info.name = gk_span_str("m");
 	info.scheme = GK_POINT_TO_POINT;
 	info.in_tree = 0;
+	info.active = false;
 	gw_show_group_row(table, &info);
 }
 
@@ -217,12 +360,12 @@ static void groups_are_a_table(void **state)
 {
 	(void)state;
 	assert_table(put_groups,
-		     "NAME    NUM  GID           SCHEME          MEMBERS  IN-TREE  CONFIRMED  "
-		     "PRESUMED  UNICAST  PARKED  SIGN-ALG\n"
-		     "lights  13   bdbd0000000d  tree            21       20       5          "
-		     "9         4        3       ES256\n"
-		     "m       13   bdbd0000000d  point-to-point  21       0        5          "
-		     "9         4        3       ES256\n");
+		     "NAME    ACTIVE  NUM  GID           SCHEME          MEMBERS  IN-TREE  "
+		     "CONFIRMED  PRESUMED  UNICAST  PARKED  SIGN-ALG\n"
+		     "lights  yes     13   bdbd0000000d  tree            21       20       "
+		     "5          9         4        3       ES256\n"
+		     "m       no      13   bdbd0000000d  point-to-point  21       0        "
+		     "5          9         4        3       ES256\n");
 }
 
 static void put_rekeyings(struct gw_table *table)
@@ -258,6 +401,10 @@ static void put_members(struct gw_table *table)
 	info.roles = GK_ROLE_MONITOR;
 	info.in_tree = false;
 	gw_show_member_row(table, &info, now);
+	info = banned_info();
+	gw_show_member_row(table, &info, now);
+	info.node = gk_span(NULL, 0); // was no member then
+	gw_show_member_row(table, &info, now);
 }
 
 static void members_are_a_table(void **state)
@@ -270,7 +417,66 @@ static void members_are_a_table(void **state)
 		"lamp1            n3    0a   requester,responder  suspect  multicast  yes      "
 		"13   2s    [fd00::3]:5683\n"
 		"(not printable)  n3    -    monitor              suspect  multicast  no       "
-		"13   2s    [fd00::3]:5683\n");
+		"13   2s    [fd00::3]:5683\n"
+		"lamp1            n3    -    -                    banned   -          -        "
+		"-    -     -\n"
+		"lamp1            -     -    -                    banned   -          -        "
+		"-    -     -\n");
+}
+
+static void put_clients(struct gw_table *table)
+{
+	struct gk_client_info info = client_info();
+
+	gw_show_client_row(table, NULL);
+	gw_show_client_row(table, &info);
+	info.name = gk_span_str("a\nb");
+	info.revoked = true;
+	info.groups = 0;
+	info.scope = gk_span(NULL, 0);
+	gw_show_client_row(table, &info);
+}
+
+static void clients_are_a_table(void **state)
+{
+	(void)state;
+	assert_table(put_clients, "NAME             ID                STATE    EXPIRES            "
+				  "   MEMBER-OF  GROUPS\n"
+				  "lamp1            c001020304050607  known    2026-11-21T18:00:00Z"
+				  "  1          lights=requester,responder meters=monitor\n"
+				  "(not printable)  c001020304050607  revoked  2026-11-21T18:00:00Z"
+				  "  0          -\n");
+}
+
+/* Another AS may put more groups into a token than a line can show. */
+static void put_client_of_many(struct gw_table *table)
+{
+	static uint8_t bytes[4096];
+	struct gk_client_info info = client_info();
+	struct gk_buf scope = gk_buf(bytes, sizeof(bytes));
+
+	gk_buf_add(&scope, gk_span_str("\x98\x20"));
+	for (int i = 0; i < 32; i++)
+		gk_scope_put(&scope,
+			     gk_span_str("0123456789012345678901234567890123456789"
+					 "012345678901234567890123"),
+			     GK_ROLE_REQUESTER | GK_ROLE_RESPONDER);
+	info.scope = gk_buf_span(&scope);
+	gw_show_client_row(table, &info);
+}
+
+static void what_does_not_fit_into_a_row_is_left_out_whole(void **state)
+{
+	char *text = tabulate(put_client_of_many);
+	size_t len = strlen(text), groups = 0;
+
+	(void)state;
+	for (const char *at = text; (at = strchr(at, '=')); at++)
+		groups++;
+	assert_true(groups >= 8 && groups < 32);
+	assert_true(len < 1200);
+	assert_string_equal(text + len - 21, "=requester,responder\n");
+	free(text);
 }
 
 int main(void)
@@ -279,11 +485,19 @@ int main(void)
 		cmocka_unit_test(a_group_is_an_object),
 		cmocka_unit_test(a_rekeying_under_way_has_no_duration),
 		cmocka_unit_test(schemes_modes_and_algorithms_have_the_names_of_the_configuration),
+		cmocka_unit_test(a_group_that_is_inactive_says_so),
 		cmocka_unit_test(a_member_is_an_object),
 		cmocka_unit_test(each_state_of_a_member_has_its_word),
+		cmocka_unit_test(one_who_is_banned_has_nothing_of_a_member),
+		cmocka_unit_test(a_client_is_an_object),
+		cmocka_unit_test(what_is_not_known_of_a_client_is_null),
+		cmocka_unit_test(each_state_of_a_client_has_its_word),
+		cmocka_unit_test(times_are_text_of_one_length),
 		cmocka_unit_test(groups_are_a_table),
 		cmocka_unit_test(their_newest_rekeyings_are_another),
 		cmocka_unit_test(members_are_a_table),
+		cmocka_unit_test(clients_are_a_table),
+		cmocka_unit_test(what_does_not_fit_into_a_row_is_left_out_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

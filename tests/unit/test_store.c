@@ -36,25 +36,30 @@ static struct {
 	sqlite3_vfs *real;
 	enum plan plan;
 	int at;
-	int code;
+	int code, system_errno;
 	int count;
 	bool read_only;
-	char log[4096]; /* "w" write, "t" truncate, "s" sync, "d" delete; in capitals for a journal
-			 */
+	uint64_t written;
+	char log[4096];   /* "w" write, "t" truncate, "s" sync, "d" delete; in capitals for a
+			     journal */
+	char files[4096]; /* "m" for the mark and its journal, "s" for others */
 } disk;
 
 struct shim_file {
 	sqlite3_file base;
-	bool journal;
+	bool journal, mark;
 	sqlite3_file *real;
 };
 
 static void reset_disk(void)
 {
 	disk.plan = PASS;
+	disk.system_errno = 0;
 	disk.count = 0;
 	disk.read_only = false;
-	disk.log[0] = '\0';
+	disk.written = 0;
+	memset(disk.log, 0, sizeof(disk.log));
+	memset(disk.files, 0, sizeof(disk.files));
 }
 
 static void plan_failure(enum plan plan, int at, int code)
@@ -65,18 +70,21 @@ static void plan_failure(enum plan plan, int at, int code)
 	disk.code = code;
 }
 
-static int operation(char what, bool journal)
+static int operation(char what, bool journal, bool mark)
 {
 	size_t len = strlen(disk.log);
 
 	if (len + 1 < sizeof(disk.log)) {
 		disk.log[len] = journal ? (char)(what - 32) : what;
-		disk.log[len + 1] = '\0';
+		disk.files[len] = mark ? 'm' : 's';
 	}
 	disk.count++;
 	bool fails = (disk.plan == FAIL_ONCE && disk.count == disk.at) ||
 		     (disk.plan == FAIL_AFTER && disk.count >= disk.at);
-	return fails ? disk.code : SQLITE_OK;
+	if (!fails)
+		return SQLITE_OK;
+	errno = disk.system_errno; // what xGetLastError looks at
+	return disk.code;
 }
 
 static sqlite3_file *real_of(sqlite3_file *file)
@@ -84,9 +92,10 @@ static sqlite3_file *real_of(sqlite3_file *file)
 	return ((struct shim_file *)file)->real;
 }
 
-static bool is_journal(sqlite3_file *file)
+static int operate(sqlite3_file *file, char what)
 {
-	return ((struct shim_file *)file)->journal;
+	const struct shim_file *shim = (struct shim_file *)file;
+	return operation(what, shim->journal, shim->mark);
 }
 
 static int shim_close(sqlite3_file *file)
@@ -101,20 +110,22 @@ static int shim_read(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
 
 static int shim_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
 {
-	int code = operation('w', is_journal(file));
+	int code = operate(file, 'w');
+	disk.written += code ? 0 : (uint64_t)len;
 	return code ? code : real_of(file)->pMethods->xWrite(real_of(file), bytes, len, at);
 }
 
 static int shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
-	int code = operation('t', is_journal(file));
+	int code = operate(file, 't');
 	return code ? code : real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 
+// No test here cuts the power: what a process that dies has written is there.
 static int shim_sync(sqlite3_file *file, int flags)
 {
-	int code = operation('s', is_journal(file));
-	return code ? code : real_of(file)->pMethods->xSync(real_of(file), flags);
+	(void)flags;
+	return operate(file, 's');
 }
 
 static int shim_size(sqlite3_file *file, sqlite3_int64 *size)
@@ -179,6 +190,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	}
 	shim->real = (sqlite3_file *)(shim + 1);
 	shim->journal = flags & SQLITE_OPEN_MAIN_JOURNAL;
+	shim->mark = name && strstr(name, ".mark");
 	int code = disk.real->xOpen(disk.real, name, shim->real, flags, got);
 	shim->base.pMethods = shim->real->pMethods ? &shim_methods : NULL;
 	return code;
@@ -187,7 +199,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 static int shim_delete(sqlite3_vfs *vfs, const char *name, int sync)
 {
 	(void)vfs;
-	int code = operation('d', strstr(name, "-journal") != NULL);
+	int code = operation('d', strstr(name, "-journal") != NULL, strstr(name, ".mark") != NULL);
 	return code ? code : disk.real->xDelete(disk.real, name, sync);
 }
 
@@ -208,7 +220,8 @@ static void install_shim(void)
  * A directory for each test
  */
 
-static char top[64], dir[128], path[192];
+static char top[64], dir[128], path[192], mark[192];
+static const struct gw_store_place place = { path, mark };
 static char error[GW_STORE_ERROR];
 
 static int set_up(void **state)
@@ -219,6 +232,7 @@ static int set_up(void **state)
 		return -1;
 	snprintf(dir, sizeof(dir), "%s/state", top);
 	snprintf(path, sizeof(path), "%s/state.db", dir);
+	snprintf(mark, sizeof(mark), "%s/lib/state.mark", top);
 	memset(error, 0, sizeof(error));
 	reset_disk();
 	umask(0);
@@ -240,14 +254,36 @@ static int tear_down(void **state)
 	return nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+static int open_as_is(struct gw_store **store)
+{
+	enum gw_store_found found;
+	return gw_store_open(&place, GW_STORE_AS_IS, store, &found, error, sizeof(error));
+}
+
 static struct gw_store *open_store(void)
 {
 	struct gw_store *store = NULL;
-	int err = gw_store_open(path, &store, error, sizeof(error));
+	enum gw_store_found found;
+	int err = gw_store_open(&place, GW_STORE_AS_IS, &store, &found, error, sizeof(error));
 
 	if (err)
 		fail_msg("cannot open: %d %s", err, error);
+	if (found != GW_STORE_NEW && found != GW_STORE_CURRENT)
+		fail_msg("found %d", found);
 	return store;
+}
+
+// As if there never had been one.
+static void forget_store(void)
+{
+	char journal[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *name = i == 0 ? path : mark;
+		unlink(name);
+		snprintf(journal, sizeof(journal), "%s-journal", name);
+		unlink(journal);
+	}
 }
 
 // That it is refused with this error, that the message names the file, and says 'word'.
@@ -256,7 +292,7 @@ static void assert_refused(int expected, const char *word)
 	struct gw_store *store = (struct gw_store *)&store;
 
 	error[0] = '\0';
-	assert_int_equal(gw_store_open(path, &store, error, sizeof(error)), expected);
+	assert_int_equal(open_as_is(&store), expected);
 	assert_ptr_equal(store, &store);
 	if (strncmp(error, path, strlen(path)) != 0 || !strstr(error, word))
 		fail_msg("\"%s\" names no \"%s\"", error, word);
@@ -264,7 +300,7 @@ static void assert_refused(int expected, const char *word)
 
 static struct gk_record record(enum gk_table table, const char *key, const char *value)
 {
-	return (struct gk_record){ table, gk_span_str(key), gk_span_str(value) };
+	return (struct gk_record){ table, gk_span_str(key), gk_span_str(value), false };
 }
 
 static int append_record(void *ctx, const struct gk_record *got)
@@ -304,8 +340,8 @@ static int compare_record(void *ctx, const struct gk_record *got)
 	return 0;
 }
 
-#define BEFORE "1 =kdc;3 lights=num 1;4 lights/a=present;"
-#define AFTER  "1 =kdc;3 lights=num 2;4 lights/b=present;"
+#define BEFORE "1 =kdc;3 lights=num 1;4 lights/a=present;16 =at 1;"
+#define AFTER  "1 =kdc;3 lights=num 2;4 lights/b=present;16 =at 2;17 lights/a=banned;"
 
 static void fill(struct gw_store *store)
 {
@@ -314,9 +350,11 @@ static void fill(struct gw_store *store)
 		record(GK_TABLE_KDC, "", "kdc"),
 		record(GK_TABLE_GROUP, "lights", "num 1"),
 		record(GK_TABLE_MEMBER, "lights/b", ""),
+		record(GK_TABLE_BAN, "lights/a", ""),
+		record(GK_TABLE_MARK, "", "at 1"),
 	};
 
-	assert_int_equal(gw_store_commit(store, records, 4), 0);
+	assert_int_equal(gw_store_commit(store, records, 6), 0);
 	assert_string_equal(content(store), BEFORE);
 }
 
@@ -327,9 +365,11 @@ static int change(struct gw_store *store)
 		record(GK_TABLE_GROUP, "lights", "num 2"),
 		record(GK_TABLE_MEMBER, "lights/a", ""),
 		record(GK_TABLE_MEMBER, "lights/b", "present"),
+		record(GK_TABLE_MARK, "", "at 2"),
+		record(GK_TABLE_BAN, "lights/a", "banned"),
 	};
 
-	return gw_store_commit(store, records, 3);
+	return gw_store_commit(store, records, 5);
 }
 
 static void make_store(void)
@@ -380,6 +420,35 @@ static void write_file(const char *name, const char *text, size_t len, mode_t mo
 	close(fd);
 }
 
+static int count_rows(const char *sql)
+{
+	char attach[256];
+	sqlite3_stmt *row;
+	sqlite3 *db;
+
+	snprintf(attach, sizeof(attach), "ATTACH '%s' AS mark", mark);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, attach, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+	int count = sqlite3_column_int(row, 0);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	return count;
+}
+
+// It has the store's lasting records, what the store says of itself, and nothing else.
+static void assert_mark_follows(void)
+{
+	assert_int_equal(
+		count_rows("SELECT count(*) FROM (SELECT * FROM main.record WHERE kind = 0 "
+			   "OR kind >= 16 EXCEPT SELECT * FROM mark.record)"),
+		0);
+	assert_int_equal(count_rows("SELECT count(*) FROM (SELECT * FROM mark.record EXCEPT "
+				    "SELECT * FROM main.record)"),
+			 0);
+}
+
 static int mode_of(const char *name)
 {
 	struct stat st;
@@ -406,13 +475,13 @@ static void trees_and_their_messages_come_after_members_and_in_order(void **stat
 {
 	static const uint8_t cast[1400] = { 0x58, [1399] = 0xff };
 	const struct gk_record records[] = {
-		{ GK_TABLE_CAST, KEYED("g\0\0\1"), gk_span(cast, sizeof(cast)) },
-		{ GK_TABLE_CAST, KEYED("g\0\0\0"), gk_span_str("first part") },
-		{ GK_TABLE_TREE, KEYED("g\0\1\0\0"), gk_span_str("above") },
-		{ GK_TABLE_TREE, KEYED("g\0\0\1\0"), gk_span_str("leaf 256") },
-		{ GK_TABLE_TREE, KEYED("g\0\0\0\xff"), gk_span_str("leaf 255") },
-		{ GK_TABLE_TREE, KEYED("g-\0\0\0\0"), gk_span_str("of another group") },
-		{ GK_TABLE_MEMBER, KEYED("z\0z"), gk_span_str("member") },
+		{ GK_TABLE_CAST, KEYED("g\0\0\1"), gk_span(cast, sizeof(cast)), false },
+		{ GK_TABLE_CAST, KEYED("g\0\0\0"), gk_span_str("first part"), false },
+		{ GK_TABLE_TREE, KEYED("g\0\1\0\0"), gk_span_str("above"), false },
+		{ GK_TABLE_TREE, KEYED("g\0\0\1\0"), gk_span_str("leaf 256"), false },
+		{ GK_TABLE_TREE, KEYED("g\0\0\0\xff"), gk_span_str("leaf 255"), false },
+		{ GK_TABLE_TREE, KEYED("g-\0\0\0\0"), gk_span_str("of another group"), false },
+		{ GK_TABLE_MEMBER, KEYED("z\0z"), gk_span_str("member"), false },
 	};
 	static const size_t order[] = { 6, 4, 3, 2, 5, 1, 0 };
 	struct listing listing = { records, order, 0 };
@@ -478,7 +547,7 @@ static void no_bytes_are_a_key_too(void **state)
 {
 	(void)state;
 	struct gw_store *store = open_store();
-	struct gk_record nameless = { GK_TABLE_KDC, gk_span(NULL, 0), gk_span_str("kdc") };
+	struct gk_record nameless = { GK_TABLE_KDC, gk_span(NULL, 0), gk_span_str("kdc"), false };
 	assert_int_equal(gw_store_commit(store, &nameless, 1), 0);
 	assert_string_equal(content(store), "1 =kdc;");
 	nameless.value.len = 0;
@@ -494,7 +563,7 @@ static void keys_and_values_are_any_bytes(void **state)
 	for (size_t i = 0; i < sizeof(large); i++)
 		large[i] = (uint8_t)(i * 7);
 	struct gk_record want = { GK_TABLE_MEMBER, gk_span("g\0n", 3),
-				  gk_span(large, sizeof(large)) };
+				  gk_span(large, sizeof(large)), false };
 
 	struct gw_store *store = open_store();
 	assert_int_equal(gw_store_commit(store, &want, 1), 0);
@@ -530,18 +599,18 @@ static void a_record_that_is_not_ours_is_damage(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char sql[128], text[512] = "";
+		char sql[128];
 		make_store();
 		snprintf(sql, sizeof(sql), "INSERT INTO record VALUES(%s, checksum_of(%s))",
 			 rows[i], rows[i]);
 		run_sql(sql);
 
-		struct gw_store *store = open_store();
-		int err = gw_store_load(store, append_record, text);
+		struct gw_store *store = NULL;
+		int err = open_as_is(&store);
 		gw_store_close(store);
 		if (err != -EUCLEAN)
 			fail_msg("%s: got %d, want %d", rows[i], err, -EUCLEAN);
-		unlink(path);
+		forget_store();
 	}
 }
 
@@ -563,17 +632,17 @@ static void what_turned_over_on_the_disk_is_damage(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char sql[160], text[512] = "";
+		char sql[160];
 		make_store();
 		snprintf(sql, sizeof(sql), "UPDATE record SET %s", rows[i].change);
 		run_sql(sql);
 
-		struct gw_store *store = open_store();
-		int err = gw_store_load(store, append_record, text);
+		struct gw_store *store = NULL;
+		int err = open_as_is(&store);
 		gw_store_close(store);
 		if (err != rows[i].err)
 			fail_msg("%s: got %d, want %d", rows[i].change, err, rows[i].err);
-		unlink(path);
+		forget_store();
 	}
 }
 
@@ -607,6 +676,19 @@ static void files_are_private_whatever_the_umask(void **state)
 	gw_store_close(store);
 }
 
+static const char *skip_commit(const char *log, char file)
+{
+	const char *at = log + strspn(log, "WS");
+
+	assert_true(at > log + 2 && at[-1] == 'S');
+	assert_true(strspn(at, "w") > 0);
+	at += strspn(at, "w");
+	assert_memory_equal(at, "sTS", 3);
+	for (const char *each = log; each < at + 3; each++)
+		assert_int_equal(disk.files[each - disk.log], file);
+	return at + 3;
+}
+
 static void a_commit_ends_with_the_sync_of_an_empty_journal(void **state)
 {
 	(void)state;
@@ -614,12 +696,33 @@ static void a_commit_ends_with_the_sync_of_an_empty_journal(void **state)
 	fill(store);
 	reset_disk();
 	assert_int_equal(change(store), 0);
-	// journal written and synced, database written and synced, journal truncated and synced
-	const char *log = disk.log + strspn(disk.log, "WS");
-	assert_true(log > disk.log + 2 && log[-1] == 'S');
-	assert_true(strspn(log, "w") > 0);
-	assert_string_equal(log + strspn(log, "w"), "sTS");
+	// journal written and synced, database written and synced, journal truncated and synced;
+	// first the store, then the mark
+	const char *log = skip_commit(disk.log, 's');
+	assert_string_equal(skip_commit(log, 'm'), "");
 	gw_store_close(store);
+}
+
+#define BATCH 1000
+
+// However much it is, it is cut in two by no power cut.
+static void a_thousand_records_are_one_transaction(void **state)
+{
+	static struct gk_record records[BATCH];
+	static char keys[BATCH][16];
+	(void)state;
+	for (size_t i = 0; i < BATCH; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "lights/%zu", i);
+		records[i] = record(i % 2 ? GK_TABLE_MEMBER : GK_TABLE_BAN, keys[i], "value");
+	}
+	struct gw_store *store = open_store();
+	reset_disk();
+	assert_int_equal(gw_store_commit(store, records, BATCH), 0);
+	const char *log = skip_commit(disk.log, 's');
+	assert_string_equal(skip_commit(log, 'm'), "");
+	gw_store_close(store);
+	assert_int_equal(count_rows("SELECT count(*) FROM main.record"), BATCH + 1);
+	assert_mark_follows();
 }
 
 static bool file_holds(const char *name, const char *text)
@@ -633,21 +736,55 @@ static bool file_holds(const char *name, const char *text)
 	return memmem(bytes, (size_t)len, text, strlen(text)) != NULL;
 }
 
+// How many of the files of both hold the text.
+static int files_that_hold(const char *text)
+{
+	static const char *const suffixes[] = { "", "-journal" };
+	char name[256];
+	int count = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "%s%s", i < 2 ? path : mark, suffixes[i % 2]);
+		assert_int_equal(mode_of(name), 0600);
+		count += file_holds(name, text);
+	}
+	return count;
+}
+
 static void an_old_key_is_nowhere_once_it_is_replaced(void **state)
 {
-	struct gk_record old[] = { record(GK_TABLE_GROUP, "lights", "secret-of-yesterday"),
-				   record(GK_TABLE_CLIENT, "c", "secret-of-a-client") };
+	struct gk_record old[] = {
+		record(GK_TABLE_GROUP, "lights", "secret-of-yesterday-of-32-bytes."),
+		record(GK_TABLE_CLIENT, "c", "secret-of-a-client"),
+		record(GK_TABLE_BAN, "c", "secret-of-the-mark"),
+	};
 	struct gk_record new[] = { record(GK_TABLE_GROUP, "lights", "today"),
-				   record(GK_TABLE_CLIENT, "c", "") };
-	char journal[256];
+				   record(GK_TABLE_CLIENT, "c", ""),
+				   record(GK_TABLE_BAN, "c", "") };
 	(void)state;
 	struct gw_store *store = open_store();
-	assert_int_equal(gw_store_commit(store, old, 2), 0);
-	assert_true(file_holds(path, "secret-of-"));
-	assert_int_equal(gw_store_commit(store, new, 2), 0);
-	assert_false(file_holds(path, "secret-of-"));
-	snprintf(journal, sizeof(journal), "%s-journal", path);
-	assert_false(file_holds(journal, "secret-of-"));
+	assert_int_equal(gw_store_commit(store, old, 3), 0);
+	assert_int_equal(files_that_hold("secret-of-yesterday-of-32-bytes."), 1);
+	assert_int_equal(files_that_hold("secret-of-the-mark"), 2);
+	assert_int_equal(gw_store_commit(store, new, 3), 0);
+	assert_int_equal(files_that_hold("secret-of-"), 0);
+	gw_store_close(store);
+}
+
+static void what_is_written_is_counted(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	assert_int_equal(gw_store_written(store), disk.written);
+	disk.written = 0;
+	uint64_t before = gw_store_written(store);
+	fill(store);
+	assert_true(disk.written > 0);
+	assert_int_equal(gw_store_written(store) - before, disk.written);
+	gw_store_close(store);
+	store = open_store();
+	before = disk.written;
+	assert_true(gw_store_written(store) < before);
 	gw_store_close(store);
 }
 
@@ -673,12 +810,15 @@ static bool fail_and_retry(enum plan plan, int at, int code, int expected)
 	int err = change(store);
 	bool hit = disk.count >= at;
 	bool journal_was_cut = strchr(disk.log, 'T') && disk.log[at - 1] == 'S';
+	bool of_mark = disk.files[at - 1] == 'm';
 	reset_disk();
 	if (err != (hit ? expected : 0))
 		fail_msg("operation %d failing with %d gave %d", at, code, err);
 
-	// The very last sync: nobody can know.
-	if (!journal_was_cut)
+	// The very last sync: nobody can know. And the store goes before the mark.
+	if (of_mark)
+		assert_content(store, AFTER, at, code);
+	else if (!journal_was_cut)
 		assert_content(store, hit ? BEFORE : AFTER, at, code);
 	assert_int_equal(change(store), 0);
 	assert_content(store, AFTER, at, code);
@@ -686,7 +826,8 @@ static bool fail_and_retry(enum plan plan, int at, int code, int expected)
 	store = open_store();
 	assert_content(store, AFTER, at, code);
 	gw_store_close(store);
-	unlink(path);
+	assert_mark_follows();
+	forget_store();
 	return hit;
 }
 
@@ -698,20 +839,74 @@ static void failed_commit_changes_nothing_and_can_be_retried(void **state)
 		{ SQLITE_FULL, -ENOSPC },
 		{ SQLITE_IOERR_WRITE, -EIO },
 	};
-	char journal[256];
 	(void)state;
-	snprintf(journal, sizeof(journal), "%s-journal", path);
 	for (size_t i = 0; i < 2; i++) {
 		for (enum plan plan = FAIL_ONCE; plan <= FAIL_AFTER; plan++) {
 			int at = 1;
-			while (fail_and_retry(plan, at, rows[i].code, rows[i].expected)) {
-				unlink(journal);
+			while (fail_and_retry(plan, at, rows[i].code, rows[i].expected))
 				at++;
-			}
-			unlink(journal);
-			assert_true(at > 8);
+			assert_true(at > 16);
 		}
 	}
+}
+
+// The caller tries the same again, and more may have come to it; whatever it is, the mark follows.
+static void what_the_mark_missed_comes_with_the_next_commit(void **state)
+{
+	(void)state;
+	struct gw_store *store = open_store();
+	fill(store);
+	reset_disk();
+	assert_int_equal(change(store), 0);
+	int at = 1 + (int)strcspn(disk.files, "m");
+	fill(store);
+	plan_failure(FAIL_ONCE, at, SQLITE_FULL);
+	assert_int_equal(change(store), -ENOSPC);
+	reset_disk();
+	struct gk_record other = record(GK_TABLE_GROUP, "doors", "num 1");
+	assert_int_equal(gw_store_commit(store, &other, 1), 0);
+	gw_store_close(store);
+	assert_mark_follows();
+	assert_int_equal(count_rows("SELECT count(*) FROM mark.record WHERE kind = 17"), 1);
+}
+
+// Of both files, and of whichever call the system refused.
+static void what_the_system_said_is_what_is_reported(void **state)
+{
+	static const struct {
+		int code, system_errno, expected;
+	} rows[] = {
+		{ SQLITE_IOERR_FSYNC, ENOSPC, -ENOSPC },
+		{ SQLITE_IOERR_WRITE, EDQUOT, -ENOSPC },
+		{ SQLITE_CANTOPEN, ENOSPC, -ENOSPC },
+		{ SQLITE_IOERR_TRUNCATE, EROFS, -EROFS },
+		{ SQLITE_CANTOPEN, EROFS, -EROFS },
+		{ SQLITE_IOERR_WRITE, EIO, -EIO },
+		{ SQLITE_CANTOPEN, EACCES, -EACCES },
+		{ SQLITE_READONLY, 0, -EROFS },
+		{ SQLITE_NOMEM, 0, -ENOMEM },
+		{ SQLITE_CORRUPT, ENOSPC, -EUCLEAN },
+	};
+	(void)state;
+	struct gw_store *store = open_store();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		// The first of the store's operations, and the first of the mark's.
+		fill(store);
+		reset_disk();
+		assert_int_equal(change(store), 0);
+		int at[] = { 1, 1 + (int)strcspn(disk.files, "m") };
+		for (size_t j = 0; j < 2; j++) {
+			fill(store);
+			plan_failure(FAIL_ONCE, at[j], rows[i].code);
+			disk.system_errno = rows[i].system_errno;
+			int err = change(store);
+			reset_disk();
+			if (err != rows[i].expected)
+				fail_msg("row %zu, operation %d: got %d", i, at[j], err);
+			assert_int_equal(change(store), 0);
+		}
+	}
+	gw_store_close(store);
 }
 
 static void a_record_that_is_too_large_takes_its_batch_with_it(void **state)
@@ -737,7 +932,7 @@ static int die_in_commit(int at)
 	assert_true(child >= 0);
 	if (child == 0) {
 		struct gw_store *store = NULL;
-		if (gw_store_open(path, &store, error, sizeof(error)))
+		if (open_as_is(&store))
 			_exit(2);
 		plan_failure(FAIL_AFTER, at, SQLITE_IOERR);
 		_exit(change(store) == 0 ? 0 : 1);
@@ -763,32 +958,163 @@ static void killed_commit_is_there_whole_or_not_at_all(void **state)
 			fail_msg("killed at operation %d: got %s", at, got);
 		fill(store);
 		gw_store_close(store);
+		assert_mark_follows();
 	}
 }
 
-static void creation_that_fails_leaves_no_store(void **state)
+static void no_store(void)
 {
+	forget_store();
+}
+
+static void a_first_store(void)
+{
+	static char bytes[1 << 16];
+	int fd = open(GK_TOP "/tests/data/store/v1-first.db", O_RDONLY);
+	ssize_t len = read(fd, bytes, sizeof(bytes));
+
+	close(fd);
+	assert_true(len > 0);
+	forget_store();
+	mkdir(dir, 0700);
+	write_file(path, bytes, (size_t)len, 0600);
+}
+
+// As a power cut between the two commits leaves it.
+static void a_store_ahead(void)
+{
+	forget_store();
+	make_store();
+	struct gw_store *store = open_store();
+	reset_disk();
+	assert_int_equal(change(store), 0);
+	int at = 1 + (int)strcspn(disk.files, "m");
+	gw_store_close(store);
+	forget_store();
+	make_store();
+	assert_int_equal(die_in_commit(at), 1);
+	assert_int_equal(count_rows("SELECT count(*) FROM mark.record WHERE kind = 17"), 0);
+	assert_int_equal(count_rows("SELECT count(*) FROM main.record WHERE kind = 17"), 1);
+}
+
+// A start in which the disk fails at operation 'at'. @return false: it had fewer operations
+static bool fail_start(int at, int code, int expected)
+{
+	struct gw_store *store = NULL;
 	char made[256];
-	(void)state;
-	int at = 1;
-	for (;; at++) {
-		struct gw_store *store = NULL;
-		plan_failure(FAIL_ONCE, at, SQLITE_FULL);
-		int err = gw_store_open(path, &store, error, sizeof(error));
-		bool hit = disk.count >= at;
-		reset_disk();
-		if (!hit)
-			gw_store_close(store);
-		if (!hit)
-			break;
-		assert_int_equal(err, -ENOSPC);
-		snprintf(made, sizeof(made), "%s.new", path);
+
+	plan_failure(FAIL_ONCE, at, code);
+	int err = open_as_is(&store);
+	bool hit = disk.count >= at;
+	reset_disk();
+	gw_store_close(store);
+	if (err != (hit ? expected : 0))
+		fail_msg("operation %d failing with %d gave %d: %s", at, code, err, error);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(made, sizeof(made), "%s.new", i == 0 ? path : mark);
 		assert_int_equal(mode_of(made), -1);
-		// The next start finds nothing, or an empty store that is whole.
-		gw_store_close(open_store());
-		unlink(path);
 	}
-	assert_true(at > 3);
+	return hit;
+}
+
+// What comes next finds what there was, or what was to be made, whole.
+static void a_start_that_fails_can_be_repeated(void **state)
+{
+	static const struct {
+		void (*prepare)(void);
+		int least; /* operations */
+	} rows[] = {
+		{ no_store, 12 },
+		{ a_first_store, 12 },
+		{ a_store_ahead, 6 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int at = 0;
+		bool hit;
+		do {
+			rows[i].prepare();
+			hit = fail_start(++at, SQLITE_FULL, -ENOSPC);
+			gw_store_close(open_store());
+			assert_mark_follows();
+		} while (hit);
+		assert_true(at > rows[i].least);
+	}
+}
+
+static int open_as(enum gw_store_wish wish, struct gw_store **store, enum gw_store_found *found)
+{
+	*store = NULL;
+	return gw_store_open(&place, wish, store, found, error, sizeof(error));
+}
+
+// Damaged, and no mark: what is begun then is never taken for a new store, or the one before.
+static void a_beginning_that_fails_can_be_repeated(void **state)
+{
+	struct gw_store *store;
+	enum gw_store_found found;
+	bool hit = true;
+	(void)state;
+	for (int at = 1; hit; at++) {
+		make_store();
+		assert_int_equal(truncate(path, 100), 0);
+		assert_int_equal(unlink(mark), 0);
+		strcat(strcpy(error, mark), "-journal");
+		unlink(error);
+		plan_failure(FAIL_ONCE, at, SQLITE_FULL);
+		int err = open_as(GW_STORE_FRESH, &store, &found);
+		hit = disk.count >= at;
+		reset_disk();
+		gw_store_close(store);
+		assert_int_equal(err, hit ? -ENOSPC : 0);
+		err = open_as(GW_STORE_AS_IS, &store, &found);
+		gw_store_close(store);
+		if (err != -EUCLEAN && (err || found != GW_STORE_BEGUN_BLIND))
+			fail_msg("operation %d: %d, found %d", at, err, found);
+		assert_int_equal(open_as(GW_STORE_FRESH, &store, &found), 0);
+		assert_int_equal(found, GW_STORE_BEGUN_BLIND);
+		assert_string_equal(content(store), "");
+		fill(store);
+		gw_store_close(store);
+		gw_store_close(open_store());
+		assert_mark_follows();
+		assert_true(hit || at > 6);
+		forget_store();
+	}
+}
+
+// Until it has succeeded, the store is refused as before; and it can be tried again at once.
+static void an_adoption_that_fails_can_be_repeated(void **state)
+{
+	struct gw_store *store;
+	enum gw_store_found found;
+	bool hit = true;
+	(void)state;
+	for (int at = 1; hit; at++) {
+		bool again = at % 2;
+		make_store();
+		assert_int_equal(truncate(mark, 100), 0);
+		assert_int_equal(open_as(GW_STORE_ADOPT, &store, &found), 0);
+		assert_int_equal(found, GW_STORE_ADOPTED);
+		plan_failure(FAIL_ONCE, at, SQLITE_FULL);
+		int err = change(store);
+		hit = disk.count >= at;
+		reset_disk();
+		assert_int_equal(err, hit ? -ENOSPC : 0);
+		if (again)
+			assert_int_equal(change(store), 0);
+		gw_store_close(store);
+		err = open_as(GW_STORE_AS_IS, &store, &found);
+		if (!hit || again)
+			assert_string_equal(content(store), AFTER);
+		gw_store_close(store);
+		if (err != -ESTALE && (err || found != GW_STORE_CURRENT))
+			fail_msg("operation %d: %d, found %d", at, err, found);
+		if (!err)
+			assert_mark_follows();
+		assert_true(hit || at > 12);
+		forget_store();
+	}
 }
 
 /*
@@ -804,7 +1130,7 @@ static void a_second_daemon_is_refused(void **state)
 	assert_true(child >= 0);
 	if (child == 0) {
 		struct gw_store *second = NULL;
-		int err = gw_store_open(path, &second, error, sizeof(error));
+		int err = open_as_is(&second);
 		_exit(err == -EBUSY && !second && strstr(error, "in use") ? 0 : 1);
 	}
 	int status;
@@ -849,14 +1175,18 @@ static void a_foreign_database_is_refused_and_left_alone(void **state)
 	run_sql("INSERT INTO t VALUES(2)");
 }
 
-static void another_version_is_refused(void **state)
+static void a_later_version_is_refused(void **state)
 {
 	(void)state;
 	make_store();
-	run_sql("PRAGMA user_version=3");
-	assert_refused(-EPROTO, "user_version 3, not 2; move it away to begin anew");
-	run_sql("PRAGMA user_version=1");
-	assert_refused(-EPROTO, "user_version 1, not 2; move it away to begin anew");
+	run_sql("PRAGMA user_version=4");
+	assert_refused(-EPROTO, "later version of gatewayd: user_version 4, and this one knows 3");
+	assert_refused(-EPROTO, "--fresh");
+	run_sql("PRAGMA user_version=0");
+	assert_refused(-EUCLEAN, "not our tables");
+	// What it says of itself came with version 3.
+	run_sql("PRAGMA user_version=2");
+	assert_refused(-EUCLEAN, "which it is");
 }
 
 static void tables_that_are_not_ours_are_refused(void **state)
@@ -875,7 +1205,7 @@ static void text_in_the_place_of_the_store_is_refused(void **state)
 	memset(text, 'x', sizeof(text));
 	mkdir(dir, 0700);
 	write_file(path, text, sizeof(text), 0600);
-	assert_refused(-EUCLEAN, "move it away");
+	assert_refused(-EUCLEAN, "--fresh");
 }
 
 static void an_empty_file_is_damage(void **state)
@@ -894,8 +1224,26 @@ static void a_file_cut_short_is_damage(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	for (off_t size = st.st_size - 1; size > 0; size -= 511) {
 		assert_int_equal(truncate(path, size), 0);
-		assert_refused(-EUCLEAN, "move it away");
+		assert_refused(-EUCLEAN, "--fresh");
 	}
+}
+
+static void a_file_cut_where_no_record_is_is_damage_too(void **state)
+{
+	static const uint8_t large[20000] = { 1 };
+	struct gk_record record = { GK_TABLE_GROUP, gk_span_str("g"), gk_span(large, 20000),
+				    false };
+	struct stat st;
+	(void)state;
+	struct gw_store *store = open_store();
+	assert_int_equal(gw_store_commit(store, &record, 1), 0);
+	record.value.len = 0;
+	assert_int_equal(gw_store_commit(store, &record, 1), 0);
+	gw_store_close(store);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 20000);
+	assert_int_equal(truncate(path, st.st_size - 1), 0);
+	assert_refused(-EUCLEAN, "length");
 }
 
 static void a_page_of_garbage_is_damage(void **state)
@@ -909,14 +1257,27 @@ static void a_page_of_garbage_is_damage(void **state)
 	assert_refused(-EUCLEAN, "damaged");
 }
 
+// It says that a store was here; with the mark, which says more, see test_store_mark.c.
 static void a_journal_without_its_store_is_refused(void **state)
+{
+	char journal[256];
+	(void)state;
+	make_store();
+	forget_store();
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	write_file(journal, "", 0, 0600);
+	assert_refused(-EUCLEAN, journal);
+	assert_int_equal(mode_of(path), -1);
+}
+
+static void a_journal_that_is_not_empty_is_played_into_no_other_store(void **state)
 {
 	char journal[256];
 	(void)state;
 	make_store();
 	assert_int_equal(unlink(path), 0);
 	snprintf(journal, sizeof(journal), "%s-journal", path);
-	write_file(journal, "", 0, 0600);
+	write_file(journal, "pages", 5, 0600);
 	assert_refused(-EUCLEAN, journal);
 	assert_int_equal(mode_of(path), -1);
 }
@@ -1001,9 +1362,16 @@ static void a_path_that_names_no_file_is_refused(void **state)
 	endless[0] = '/';
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct gw_store *store = NULL;
-		int err = gw_store_open(rows[i].path, &store, error, sizeof(error));
-		if (err != rows[i].err || store)
-			fail_msg("row %zu: got %d, want %d", i, err, rows[i].err);
+		enum gw_store_found found;
+		for (size_t j = 0; j < 2; j++) {
+			const struct gw_store_place bad = { j == 0 ? rows[i].path : path,
+							    j == 0 ? mark : rows[i].path };
+			int err = gw_store_open(&bad, GW_STORE_AS_IS, &store, &found, error,
+						sizeof(error));
+			if (err != rows[i].err || store)
+				fail_msg("row %zu: got %d, want %d", i, err, rows[i].err);
+			assert_memory_equal(error, rows[i].path, strnlen(rows[i].path, 100));
+		}
 	}
 }
 
@@ -1031,22 +1399,30 @@ int main(void)
 		TEST(a_store_is_empty_until_it_has_a_record),
 		TEST(files_are_private_whatever_the_umask),
 		TEST(a_commit_ends_with_the_sync_of_an_empty_journal),
+		TEST(a_thousand_records_are_one_transaction),
 		TEST(an_old_key_is_nowhere_once_it_is_replaced),
+		TEST(what_is_written_is_counted),
 		TEST(failed_commit_changes_nothing_and_can_be_retried),
+		TEST(what_the_mark_missed_comes_with_the_next_commit),
+		TEST(what_the_system_said_is_what_is_reported),
 		TEST(a_record_that_is_too_large_takes_its_batch_with_it),
 		TEST(killed_commit_is_there_whole_or_not_at_all),
-		TEST(creation_that_fails_leaves_no_store),
+		TEST(a_start_that_fails_can_be_repeated),
+		TEST(a_beginning_that_fails_can_be_repeated),
+		TEST(an_adoption_that_fails_can_be_repeated),
 		TEST(a_second_daemon_is_refused),
 		TEST(nobody_enters_while_another_starts),
 		TEST(what_an_unfinished_start_left_is_made_anew),
 		TEST(a_foreign_database_is_refused_and_left_alone),
-		TEST(another_version_is_refused),
+		TEST(a_later_version_is_refused),
 		TEST(tables_that_are_not_ours_are_refused),
 		TEST(text_in_the_place_of_the_store_is_refused),
 		TEST(an_empty_file_is_damage),
 		TEST(a_file_cut_short_is_damage),
+		TEST(a_file_cut_where_no_record_is_is_damage_too),
 		TEST(a_page_of_garbage_is_damage),
 		TEST(a_journal_without_its_store_is_refused),
+		TEST(a_journal_that_is_not_empty_is_played_into_no_other_store),
 		TEST(a_store_that_others_may_read_is_refused),
 		TEST(a_directory_that_others_may_write_is_refused),
 		TEST(what_belongs_to_another_user_is_refused),

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * The configuration is read again while we run: validated as a whole, then swapped, or refused and
+ * nothing changes (docs/state.md section 8).
+ */
+#ifndef GW_RELOAD_H
+#define GW_RELOAD_H
+
+#include "gatewayd/daemon.h"
+
+/**
+ * Read the file of 'daemon->conf_path', and put it into effect.
+ * @param text  gets one line that says what was done, or what is wrong, with file, line and option
+ * @return true: it is in effect
+ */
+bool gw_reload(struct gw_daemon *daemon, char *text, size_t size);
+
+#endif

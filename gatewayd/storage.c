@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/daemon.h"
+#include "io/log.h"
+#include "io/secret.h"
+#include "libgroupkey/buf.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AS_KEY_LEN     16
+#define PUBLIC_KEY_MAX 512
+#define KEPT_KEYS_MAX  100
+#define CLOCK_LOOK_MS  60000 /* while it is not the machine's calendar that is believed */
+
+// More rekeyings than a group can have had that nobody knows of: with one a minute, two years.
+#define NUM_JUMP 1048576
+
+static char *path_in_state_dir(const struct gw_conf *conf, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", conf->state_dir, name) < 0)
+		fatal("daemon", "out of memory");
+	return path;
+}
+
+/*
+ * Time
+ */
+
+static bool is_synchronised(void)
+{
+	struct timex timex = { .modes = 0 }; // look, and change nothing
+	int state = adjtimex(&timex);
+
+	return state >= 0 && state != TIME_ERROR && !(timex.status & STA_UNSYNC);
+}
+
+static struct gw_clock_reading read_clocks(const struct gw_daemon *daemon)
+{
+	struct gk_now now = io_loop_now(daemon->loop);
+
+	return (struct gw_clock_reading){ now.mono, now.utc, is_synchronised() };
+}
+
+struct gk_now gw_now(const struct gw_daemon *daemon)
+{
+	struct gk_now now = io_loop_now(daemon->loop);
+
+	now.utc = gw_clock_utc(&daemon->clock, now.mono);
+	return now;
+}
+
+static void tell_time(const struct gw_daemon *daemon)
+{
+	static const char *const why[] = {
+		[GW_CLOCK_MACHINE] = "by the machine's calendar",
+		[GW_CLOCK_ESTIMATED] = "estimated from the highest one known, since the machine's "
+				       "calendar is wrong; no tokens are issued until it is right",
+		[GW_CLOCK_HELD] = "by elapsed time, since the machine's calendar has jumped",
+	};
+	time_t utc = (time_t)gw_now(daemon).utc.s;
+	struct tm tm = { 0 };
+	char text[32] = "";
+
+	if (gmtime_r(&utc, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (daemon->clock.source == GW_CLOCK_MACHINE)
+		log_info("clock", "it is %s %s", text, why[daemon->clock.source]);
+	else
+		log_warnx("clock", "it is %s, %s", text, why[daemon->clock.source]);
+}
+
+static void start_clock(struct gw_daemon *daemon, bool trust)
+{
+	const struct gw_clock_reading reading = read_clocks(daemon);
+
+	gw_clock_init(&daemon->clock, &reading, gw_store_time(daemon->store).utc_s, trust);
+	if (daemon->clock.source != GW_CLOCK_MACHINE)
+		tell_time(daemon);
+}
+
+static void look_at_clock(struct gw_daemon *daemon)
+{
+	const struct gw_clock_reading reading = read_clocks(daemon);
+	enum gw_clock_source source = daemon->clock.source;
+	bool corrected = gw_clock_read(&daemon->clock, &reading);
+
+	if (corrected || source != daemon->clock.source)
+		tell_time(daemon);
+	if (corrected)
+		gw_serve_check(gk_kdc_clock(daemon->kdc, gw_now(daemon)));
+}
+
+/*
+ * Room
+ */
+
+static void tell_level(const struct gw_daemon *daemon)
+{
+	static const char *const worse[] = {
+		[GK_STORAGE_SCARCE] = "full; new clients and members get 5.03 until there is room",
+		[GK_STORAGE_NONE] =
+			"full, or read-only; what has to be written gets 5.03 or is put "
+			"off until it can be",
+	};
+	const char *dir = daemon->conf.state_dir;
+
+	if (daemon->storage == GK_STORAGE_GOOD)
+		log_info("store", "%s: there is room again, going on", dir);
+	else
+		log_warnx("store", "%s: %s", dir, worse[daemon->storage]);
+}
+
+static void look_at_room(struct gw_daemon *daemon)
+{
+	struct gk_now now = gw_now(daemon);
+	enum gk_storage before = daemon->storage;
+	enum gk_storage storage = gw_reserve_look(&daemon->reserve, now.mono);
+
+	if (storage == before)
+		return;
+	daemon->storage = storage;
+	tell_level(daemon);
+	gw_outbox_hold(&daemon->outbox, daemon->storage == GK_STORAGE_NONE);
+	gw_serve_check(gk_kdc_storage(daemon->kdc, daemon->storage, now));
+	if (before == GK_STORAGE_NONE)
+		gw_daemon_add_groups(daemon);
+}
+
+void gw_storage_look(struct gw_daemon *daemon)
+{
+	if (!gw_serve_ready(daemon))
+		return;
+	look_at_clock(daemon);
+	look_at_room(daemon);
+}
+
+struct gk_mono gw_storage_next_expiry(const struct gw_daemon *daemon)
+{
+	struct gk_mono next = { GK_NEVER };
+
+	if (!gw_serve_ready(daemon))
+		return next;
+	if (daemon->clock.source != GW_CLOCK_MACHINE)
+		next.ms = gw_now(daemon).mono.ms + CLOCK_LOOK_MS;
+	if (daemon->storage != GK_STORAGE_GOOD && daemon->reserve.look_ms < next.ms)
+		next.ms = daemon->reserve.look_ms;
+	return next;
+}
+
+static void set_time(struct gw_daemon *daemon)
+{
+	const struct gw_store_time time = { daemon->clock.highest_s, daemon->clock.synchronised };
+
+	gw_store_set_time(daemon->store, time);
+}
+
+int gw_storage_commit(struct gw_daemon *daemon, const struct gk_record *records, size_t count)
+{
+	int err;
+
+	set_time(daemon);
+	err = gw_store_commit(daemon->store, records, count);
+	if (err && gw_reserve_give_up(&daemon->reserve, err)) {
+		log_warnx("store", "%s: full; what was reserved is used", daemon->conf.state_dir);
+		err = gw_store_commit(daemon->store, records, count);
+	}
+	return err;
+}
+
+/*
+ * Which store is it?
+ */
+
+/* What is to be done about each, and said. A store that is not disowned needs no word. */
+static const struct outcome {
+	const char *text;
+	bool disown;
+	uint32_t jump;
+} outcomes[] = {
+	[GW_STORE_NEW] = { NULL, false, 0 },
+	[GW_STORE_CURRENT] = { NULL, false, 0 },
+	[GW_STORE_OLD] = { "STORE IS OLD: it was restored from a backup, or it was lost", true, 0 },
+	[GW_STORE_ADOPTED] = { "STORE IS ADOPTED: nobody knows how old it is", true, NUM_JUMP },
+	[GW_STORE_BEGUN] = { "STORE IS BEGUN ANEW: the one before is beside it, and is not used",
+			     true, 0 },
+	[GW_STORE_BEGUN_BLIND] = { "STORE IS BEGUN ANEW, and what the mark said of bans and "
+				   "revocations is lost",
+				   true, NUM_JUMP },
+};
+
+static int try_to_open(struct gw_daemon *daemon, const struct gw_store_place *place,
+		       enum gw_store_wish wish, enum gw_store_found *found, char *error)
+{
+	int err = gw_store_open(place, wish, &daemon->store, found, error, GW_STORE_ERROR);
+
+	if (err && gw_reserve_give_up(&daemon->reserve, err))
+		err = gw_store_open(place, wish, &daemon->store, found, error, GW_STORE_ERROR);
+	return err;
+}
+
+static enum gw_store_found open_store(struct gw_daemon *daemon, enum gw_store_wish wish)
+{
+	const struct gw_conf *conf = &daemon->conf;
+	char *path = path_in_state_dir(conf, "gatewayd.db");
+	const struct gw_store_place place = { path, conf->mark };
+	char error[GW_STORE_ERROR];
+	enum gw_store_found found;
+
+	if (gw_reserve_open(&daemon->reserve, conf->state_dir, conf->mark))
+		fatal("daemon", "out of memory");
+	if (try_to_open(daemon, &place, wish, &found, error))
+		fatal("store", "%s", error);
+	if (found == GW_STORE_NEW)
+		log_info("store", "%s: new, nobody is known yet", path);
+	free(path);
+	return found;
+}
+
+static void disown(struct gw_daemon *daemon, const struct outcome *outcome)
+{
+	enum gk_err err;
+
+	if (!outcome->disown)
+		return;
+	log_warnx(
+		"store",
+		"%s/gatewayd.db: %s; all memberships and associations are void, groups go on with "
+		"new keys, and clients come back with their tokens",
+		daemon->conf.state_dir, outcome->text);
+	err = gk_kdc_disown(daemon->kdc, outcome->jump, gw_now(daemon));
+	if (err)
+		fatal("store", "%s/gatewayd.db: cannot be disowned: %s", daemon->conf.state_dir,
+		      gk_strerror(err));
+}
+
+/*
+ * The key that tokens are under
+ */
+
+static int take_first(void *ctx, const struct gk_record *record)
+{
+	enum gk_table *first = ctx;
+
+	*first = record->table;
+	return 1;
+}
+
+/* Without a token there is nothing that a missing key could have been good for. */
+static bool holds_nothing(const struct gw_daemon *daemon)
+{
+	enum gk_table first = GK_TABLE_LASTING;
+	int err = gw_store_load(daemon->store, take_first, &first);
+
+	return err >= 0 && first >= GK_TABLE_LASTING;
+}
+
+/* With another key no token that is out there would be taken any more, for no visible reason. */
+static void check_as_key(const struct gw_daemon *daemon, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0 && errno == ENOENT && !holds_nothing(daemon))
+		fatal("conf",
+		      "%s: missing, though the store knows tokens under it; put it back, or "
+		      "move %s/gatewayd.db away too, to begin anew with no member remembered, "
+		      "and provision the clients again",
+		      path, daemon->conf.state_dir);
+}
+
+/* Only the default one is made: a file that someone named is one that an AS shares. */
+static bool is_default_key(const struct gw_conf *conf)
+{
+	char *ours = path_in_state_dir(conf, "as.key");
+	bool same = strcmp(conf->as_key_file, ours) == 0;
+
+	free(ours);
+	return same;
+}
+
+static void read_as_key(const struct gw_daemon *daemon, uint8_t key[static AS_KEY_LEN])
+{
+	const char *path = daemon->conf.as_key_file;
+	char error[IO_SECRET_ERROR];
+
+	if (is_default_key(&daemon->conf)) {
+		check_as_key(daemon, path);
+		if (!io_secret_make(path, AS_KEY_LEN, error, sizeof(error)))
+			fatal("conf", "%s", error);
+	}
+	if (!io_secret_read(path, key, AS_KEY_LEN, AS_KEY_LEN, true, error, sizeof(error)))
+		fatal("conf", "as.key_file: %s", error);
+}
+
+/* A key that was moved away before stays too. @return false: errno says why */
+static bool move_away(const char *path)
+{
+	bool moved = false;
+
+	errno = EEXIST;
+	for (int i = 0; !moved && errno == EEXIST && i < KEPT_KEYS_MAX; i++) {
+		char *old;
+		if ((i == 0 ? asprintf(&old, "%s.old", path)
+			    : asprintf(&old, "%s.old.%d", path, i)) < 0)
+			fatal("daemon", "out of memory");
+		moved = link(path, old) == 0;
+		free(old);
+	}
+	return moved ? unlink(path) == 0 : errno == ENOENT;
+}
+
+/* Whose tokens were revoked is not known any more. */
+static void void_tokens(const struct gw_daemon *daemon)
+{
+	const char *path = daemon->conf.as_key_file;
+
+	if (!is_default_key(&daemon->conf))
+		log_warnx(
+			"store",
+			"%s: still in use, so clients whose tokens were revoked get in again; let "
+			"the authorization server change it",
+			path);
+	else if (!move_away(path))
+		fatal("store", "%s: cannot be moved away: %s", path, strerror(errno));
+}
+
+static size_t read_public_key(const struct gw_conf *conf, uint8_t key[static PUBLIC_KEY_MAX])
+{
+	char error[IO_SECRET_ERROR];
+	size_t len;
+
+	if (!conf->as_public_key_file)
+		return 0;
+	len = io_secret_read(conf->as_public_key_file, key, 1, PUBLIC_KEY_MAX, false, error,
+			     sizeof(error));
+	if (len == 0)
+		fatal("conf", "as.public_key_file: %s", error);
+	return len;
+}
+
+/*
+ * The KDC: from configuration, keys and store
+ */
+
+static void make_kdc(struct gw_daemon *daemon)
+{
+	const struct gw_conf *conf = &daemon->conf;
+	uint8_t key[AS_KEY_LEN], public_key[PUBLIC_KEY_MAX];
+	struct gk_env env = io_env();
+	struct gk_kdc_config config = {
+		.audience = gk_span_str(conf->audience),
+		.as_key = gk_span(key, sizeof(key)),
+		.issuer = conf->as_issuer ? gk_span_str(conf->as_issuer) : gk_span(NULL, 0),
+		.rekeying_bps = conf->rekeying_bps,
+	};
+	enum gk_err err = gk_global_init(&env);
+
+	if (err)
+		fatal("kdc", "wolfSSL does not start: %s", gk_strerror(err));
+	read_as_key(daemon, key);
+	config.as_public_key = gk_span(public_key, read_public_key(conf, public_key));
+	err = gk_kdc_new(&env, &config, &daemon->kdc);
+	if (err)
+		fatal("kdc", "the AS's key cannot be used: %s", gk_strerror(err));
+	explicit_bzero(key, sizeof(key));
+}
+
+static int restore_record(void *ctx, const struct gk_record *record)
+{
+	struct gw_daemon *daemon = ctx;
+	enum gk_err err = gk_kdc_restore(daemon->kdc, record, gw_now(daemon));
+
+	if (err)
+		log_warnx("store", "a record of table %d: %s", (int)record->table,
+			  gk_strerror(err));
+	return err == GK_ERR_NO_MEMORY ? -ENOMEM : err ? -EUCLEAN : 0;
+}
+
+static void restore(struct gw_daemon *daemon)
+{
+	int err = gw_store_load(daemon->store, restore_record, daemon);
+
+	if (err == -EUCLEAN)
+		fatal("store",
+		      "%s/gatewayd.db: damaged; put back a backup of it, which will be taken for "
+		      "what it is, or move it away to begin anew, with no member remembered",
+		      daemon->conf.state_dir);
+	if (err)
+		fatal("store", "%s/gatewayd.db: %s", daemon->conf.state_dir, strerror(-err));
+}
+
+static void wake(void *daemon)
+{
+	gw_storage_look(daemon);
+}
+
+void gw_storage_open(struct gw_daemon *daemon, enum gw_store_wish wish)
+{
+	enum gw_store_found found = open_store(daemon, wish);
+
+	start_clock(daemon, found == GW_STORE_ADOPTED);
+	if (found == GW_STORE_BEGUN_BLIND)
+		void_tokens(daemon);
+	make_kdc(daemon);
+	restore(daemon);
+	disown(daemon, &outcomes[found]);
+	look_at_room(daemon);
+	io_loop_on_wake(daemon->loop, wake, daemon);
+}
+
+/* Only after all else was committed: what settles an old store must not be the time alone. */
+static bool may_write_time(const struct gw_daemon *daemon)
+{
+	return gw_serve_ready(daemon) && daemon->storage != GK_STORAGE_NONE &&
+	       gw_store_time(daemon->store).utc_s != daemon->clock.highest_s;
+}
+
+void gw_storage_close(struct gw_daemon *daemon)
+{
+	int err = may_write_time(daemon) ? gw_storage_commit(daemon, NULL, 0) : 0;
+
+	if (err)
+		log_warnx("store", "the time was not written: %s", strerror(-err));
+	io_loop_on_wake(daemon->loop, NULL, NULL);
+	gw_store_close(daemon->store);
+	gw_reserve_close(&daemon->reserve);
+}

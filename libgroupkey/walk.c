@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * What the operator sees of groups and their members.
+ */
+#include "kdc.h"
+
+static enum gk_delivery delivery_of(const struct gk_node *node)
+{
+	if (node->num == node->group->num)
+		return GK_DELIVERY_CONFIRMED;
+	if (node->delivery == GK_NODE_CAST)
+		return GK_DELIVERY_MULTICAST;
+	return node->delivery == GK_NODE_PARKED ? GK_DELIVERY_PARKED : GK_DELIVERY_UNICAST;
+}
+
+static void count_deliveries(const struct gk_group *group, struct gk_group_info *info)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		enum gk_delivery delivery = delivery_of(group->nodes[i]);
+
+		info->confirmed += delivery == GK_DELIVERY_CONFIRMED;
+		info->unicast += delivery == GK_DELIVERY_UNICAST;
+		info->parked += delivery == GK_DELIVERY_PARKED;
+		info->presumed += delivery == GK_DELIVERY_MULTICAST;
+		info->in_tree += group->nodes[i]->in_tree;
+	}
+}
+
+static struct gk_rekeying_info rekeying_of(const struct gk_group *group)
+{
+	const struct gk_rekeying_stats *stats = &group->stats;
+
+	return (struct gk_rekeying_info){
+		.num = group->num,
+		.members = stats->members,
+		.confirmed = stats->confirmed,
+		.unicast = stats->unicast,
+		.parked = stats->parked,
+		.bytes = stats->bytes,
+		.datagrams = stats->datagrams,
+		.duration_ms = stats->ended_ms < 0 ? -1 : stats->ended_ms - stats->began_ms,
+	};
+}
+
+bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_info *info)
+{
+	const struct gk_group *group = kdc->groups;
+
+	for (size_t i = 0; group && (i < *at || !group->served); group = group->next)
+		i += group->served;
+	if (!group)
+		return false;
+	(*at)++;
+	*info = (struct gk_group_info){
+		.name = gk_group_name(group),
+		.mode = group->config.mode,
+		.sign_alg = group->config.sign_alg,
+		.active = group->config.active,
+		.num = group->num,
+		.gid = gk_group_gid(group),
+		.members = group->count,
+		.scheme = group->config.rekey.scheme,
+		.rekeying = rekeying_of(group),
+		.confirmations_refused = group->confirmations_refused,
+	};
+	count_deliveries(group, info);
+	return true;
+}
+
+static struct gk_member_info member_info(const struct gk_node *node)
+{
+	return (struct gk_member_info){
+		.name = gk_span(node->client->name, node->client->name_len),
+		.node = gk_node_name(node),
+		.sender_id = gk_id_span(&node->sid),
+		.roles = node->roles,
+		.presence = node->presence,
+		.delivery = delivery_of(node),
+		.in_tree = node->in_tree,
+		.num = node->num,
+		.address = node->address,
+		.last_seen_ms = node->last_seen_ms,
+	};
+}
+
+/* Nothing is sent to it until it is let in again, so no delivery is closer than "parked". */
+static struct gk_member_info banned_info(const struct gk_ban *ban)
+{
+	return (struct gk_member_info){
+		.name = gk_span(ban->name, ban->name_len),
+		.node = gk_span(ban->node, ban->node_len),
+		.presence = GK_BANNED,
+		.delivery = GK_DELIVERY_PARKED,
+		.num = -1,
+	};
+}
+
+static const struct gk_ban *ban_at(const struct gk_group *group, size_t i)
+{
+	const struct gk_ban *ban = gk_ledger_next_ban(group, NULL);
+
+	while (ban && i--)
+		ban = gk_ledger_next_ban(group, ban);
+	return ban;
+}
+
+bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span name, size_t *at,
+			struct gk_member_info *info)
+{
+	const struct gk_group *group = gk_group_find_served(kdc, name);
+	const struct gk_ban *ban;
+
+	if (!group)
+		return false;
+	if (*at < group->count) {
+		*info = member_info(group->nodes[(*at)++]);
+		return true;
+	}
+	ban = ban_at(group, *at - group->count);
+	if (!ban)
+		return false;
+	(*at)++;
+	*info = banned_info(ban);
+	return true;
+}

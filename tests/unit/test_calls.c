@@ -1,0 +1,767 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/*
+ * What an operator says of clients, and what comes of it: a whole daemon on the loopback interface,
+ * and members that speak to it without a network. How calls come in is test_control.c's matter.
+ */
+#include "gatewayd/calls.h"
+#include "gatewayd/daemon.h"
+#include "gatewayd/show.h"
+#include "gatewayd/text.h"
+#include "io/bundle.h"
+#include "io/log.h"
+#include "libgroupkey/buf.h"
+#include "libgroupkey/kdc.h"
+
+#include <ftw.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HANGS_S 60
+#define YEAR_S  INT64_C(31536000)
+
+#define LIGHTS "{ name = \"lights\"; }"
+#define METERS "{ name = \"meters\"; }"
+
+static char dir[64], conf_path[96];
+static unsigned port;
+static struct gw_daemon gw;
+
+/*
+ * The daemon
+ */
+
+/* One that is free: other tests and daemons have theirs, and a file cannot say "any". */
+static unsigned find_port(void)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6,
+					.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	close(fd);
+	return ntohs(address.sin6_port);
+}
+
+static void write_conf(const char *groups)
+{
+	FILE *out = fopen(conf_path, "w");
+
+	fprintf(out,
+		"interface = \"lo\"; listen = \"[::1]:%u\"; state_dir = \"%s/state\";\n"
+		"mark = \"%s/mark\"; control = \"%s/socket\"; log_level = \"error\";\n"
+		"groups = ( %s );\n",
+		port, dir, dir, dir, groups);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void start_daemon(void)
+{
+	const struct gw_start start = { .conf_path = conf_path };
+	char error[GW_CONF_ERROR];
+	struct gw_conf conf;
+
+	if (!gw_conf_read(conf_path, &conf, error, sizeof(error)))
+		fail_msg("%s", error);
+	gw_daemon_start(&gw, &conf, &start);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/test_calls.XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(conf_path, sizeof(conf_path), "%s/conf", dir);
+	port = find_port();
+	write_conf(LIGHTS ", " METERS);
+	start_daemon();
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	gw_daemon_stop(&gw);
+	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* All that was ever answered, to be searched at the end. */
+static char said[200000];
+
+/* Words are separated by spaces here. @return the answer, static; 'status' is set */
+static const char *call_as(const char *words, int *status)
+{
+	static char text[20000];
+	char bytes[512];
+	size_t len = strlen(words);
+	struct gw_call call = { .daemon = &gw };
+	struct gw_text out;
+
+	strcpy(bytes, words);
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] == ' ')
+			bytes[i] = '\0';
+	}
+	gw_text_open(&out);
+	call.out = out.out;
+	*status = gw_calls_run(&call, gk_span((const uint8_t *)bytes, len));
+	assert_int_equal(gw_text_close(&out), 0);
+	snprintf(text, sizeof(text), "%.*s", (int)out.len, out.bytes ? out.bytes : "");
+	gw_text_free(&out);
+	if (!strstr(text, "\"token\""))
+		strncat(said, text, sizeof(said) - strlen(said) - 1);
+	return text;
+}
+
+static void assert_answer(const char *words, int want, const char *answer)
+{
+	int status;
+	const char *text = call_as(words, &status);
+
+	if (status != want || strcmp(text, answer) != 0)
+		fail_msg("%s: %d: '%s' is not %d: '%s'", words, status, text, want, answer);
+}
+
+static void assert_part(const char *words, const char *part)
+{
+	int status;
+	const char *text = call_as(words, &status);
+
+	if (status != GW_DONE || !strstr(text, part))
+		fail_msg("%s: %d: '%s' is not in '%s'", words, status, part, text);
+}
+
+static void assert_without(const char *words, const char *part)
+{
+	int status;
+	const char *text = call_as(words, &status);
+
+	if (status != GW_DONE || strstr(text, part))
+		fail_msg("%s: %d: '%s' is in '%s'", words, status, part, text);
+}
+
+/*
+ * Members
+ */
+
+struct node {
+	struct io_bundle bundle;
+	struct gk_member *member;
+	struct gk_addr addr;
+	uint16_t message_id;
+};
+
+static struct io_bundle order(const char *name)
+{
+	char words[128], error[IO_BUNDLE_ERROR];
+	struct io_bundle bundle;
+	const char *text;
+	int status;
+
+	snprintf(words, sizeof(words),
+		 "client add %s --group lights --roles requester --group meters --roles monitor",
+		 name);
+	text = call_as(words, &status);
+	if (status || !io_bundle_parse(gk_span_str(text), &bundle, error, sizeof(error)))
+		fail_msg("%s: %s", text, error);
+	return bundle;
+}
+
+static void make_member(struct node *node)
+{
+	static const uint8_t seed[32] = { 7 };
+	const struct io_bundle *bundle = &node->bundle;
+	struct gk_env env = io_env();
+	struct gk_member_config config = {
+		.token = gk_span(bundle->token, bundle->token_len),
+		.osc_id = gk_span(bundle->osc_id, bundle->osc_id_len),
+		.ms = gk_span(bundle->ms, bundle->ms_len),
+		.salt = gk_span(bundle->salt, bundle->salt_len),
+		.key_seed = gk_span(seed, sizeof(seed)),
+		.name = gk_span_str(bundle->name),
+		.control_base = gk_span_str("coap://[fd00::9]:5683"),
+		.kdc = { .port = 5683 },
+	};
+
+	node->addr = (struct gk_addr){ .ip = { 0xfd, [15] = 9 }, .port = 5683 };
+	assert_int_equal(gk_member_new(&env, &config, &node->member), GK_OK);
+}
+
+static void ask_daemon(struct node *node, const struct gk_event *event)
+{
+	static uint64_t exchanges = 1000;
+	uint8_t bytes[IO_COAP_MESSAGE_MAX];
+	struct gk_buf reply = gk_buf(bytes, sizeof(bytes));
+	struct gk_exchange exchange = {
+		.id = exchanges++,
+		.peer = node->addr,
+		.message_id = node->message_id++,
+		.token_len = 2,
+		.token = { (uint8_t)(node->message_id >> 8), (uint8_t)node->message_id },
+	};
+
+	gw_serve_request(&gw, &exchange, event->bytes, &reply);
+	assert_int_equal(gk_member_answer(node->member, event->id, gk_buf_span(&reply), io_now()),
+			 GK_OK);
+}
+
+/* Until it has nothing more to ask. */
+static void talk(struct node *node)
+{
+	struct gk_event event;
+
+	while (gk_member_event(node->member, &event)) {
+		if (event.kind != GK_EVENT_REQUEST)
+			continue;
+		// Its bytes last until the next call.
+		uint8_t *copy = malloc(event.bytes.len + 1);
+		memcpy(copy, event.bytes.data, event.bytes.len);
+		event.bytes.data = copy;
+		ask_daemon(node, &event);
+		free(copy);
+	}
+}
+
+static bool join(struct node *node)
+{
+	struct gk_membership_info info;
+
+	assert_int_equal(gk_member_join(node->member, gk_span_str("lights"), 2, io_now()), GK_OK);
+	talk(node);
+	assert_int_equal(gk_member_info(node->member, gk_span_str("lights"), &info), GK_OK);
+	return info.joined;
+}
+
+static void provision(struct node *node, const char *name)
+{
+	*node = (struct node){ .bundle = order(name) };
+	make_member(node);
+}
+
+/* One that comes back knows nothing but its bundle. */
+static void begin_anew(struct node *node)
+{
+	gk_member_free(node->member);
+	make_member(node);
+}
+
+/*
+ * client list, client revoke
+ */
+
+static void a_client_is_issued_then_known_then_revoked(void **state)
+{
+	struct node lamp;
+
+	(void)state;
+	assert_answer("client list --json", GW_DONE, "[]\n");
+	provision(&lamp, "lamp1");
+	assert_part("client list --json", "[{\"name\":\"lamp1\",\"id\":\"");
+	assert_part("client list --json",
+		    "\"groups\":[{\"group\":\"lights\",\"roles\":[\"requester\"]},"
+		    "{\"group\":\"meters\",\"roles\":[\"monitor\"]}],\"member_of\":0,");
+	assert_part("client list --json", "\"state\":\"issued\"}]\n");
+	assert_part("client list", "  issued  ");
+	assert_true(join(&lamp));
+	assert_part("client list --json", "\"state\":\"known\"}]\n");
+	assert_part("client list --json", "\"member_of\":1,");
+	assert_part("client list", " lights=requester meters=monitor\n");
+
+	assert_answer("client revoke lamp1 --json", GW_DONE, "{\"name\":\"lamp1\"}\n");
+	assert_part("client list --json", "\"state\":\"revoked\"}]\n");
+	assert_part("client list --json", "\"member_of\":0,");
+	assert_answer("members lights --json", GW_DONE, "[]\n");
+	assert_part("events --json", "\"event\":\"revoked\",\"name\":\"lamp1\"}");
+	begin_anew(&lamp);
+	assert_false(join(&lamp));
+	gk_member_free(lamp.member);
+}
+
+static void who_has_nothing_to_revoke_is_refused(void **state)
+{
+	(void)state;
+	assert_answer("client revoke lamp1", GW_REFUSED,
+		      "lamp1: no client with a token that is valid\n");
+	order("lamp1");
+	assert_answer("client revoke lamp1", GW_DONE,
+		      "lamp1: its tokens are refused from now on\n");
+	assert_answer("client revoke lamp1", GW_REFUSED,
+		      "lamp1: no client with a token that is valid\n");
+	assert_answer("client revoke", GW_USAGE, "usage: gatewayctl client revoke NAME\n");
+}
+
+/* A device is replaced: the list shows both, and a revocation is of both. */
+static void two_of_one_name_are_shown_and_revoked_together(void **state)
+{
+	int status, count = 0;
+
+	(void)state;
+	order("lamp1");
+	order("lamp1");
+	for (const char *at = call_as("client list --json", &status);
+	     (at = strstr(at, "\"name\":\"lamp1\"")); at++)
+		count++;
+	assert_int_equal(count, 2);
+	assert_answer("client revoke lamp1", GW_DONE,
+		      "lamp1: its tokens are refused from now on\n");
+	assert_without("client list --json", "\"issued\"");
+}
+
+static void a_revocation_that_was_reported_outlives_a_restart(void **state)
+{
+	(void)state;
+	order("lamp1");
+	order("lamp2");
+	assert_answer("client revoke lamp1", GW_DONE,
+		      "lamp1: its tokens are refused from now on\n");
+	gw_daemon_stop(&gw);
+	start_daemon();
+	assert_answer("client revoke lamp1", GW_REFUSED,
+		      "lamp1: no client with a token that is valid\n");
+	assert_part("client list --json", "\"state\":\"revoked\"");
+	assert_part("client list --json", "\"state\":\"issued\"");
+}
+
+/*
+ * evict, unban
+ */
+
+static void who_is_evicted_may_join_again_and_who_is_banned_may_not(void **state)
+{
+	struct node lamp;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	assert_answer("evict lights lamp1", GW_DONE,
+		      "lights: lamp1 is removed, the others get a new key\n");
+	assert_answer("members lights --json", GW_DONE, "[]\n");
+	begin_anew(&lamp);
+	assert_true(join(&lamp));
+
+	assert_answer("evict lights lamp1 --ban --json", GW_DONE,
+		      "{\"group\":\"lights\",\"node\":\"lamp1\",\"banned\":true}\n");
+	assert_part("members lights --json", "[{\"name\":\"lamp1\",\"node\":\"");
+	assert_part("members lights --json",
+		    "\"sender_id\":\"\",\"roles\":[],\"state\":\"banned\",\"delivery\":null,"
+		    "\"in_tree\":false,\"num\":null,\"address\":null,\"last_seen_s\":null}]\n");
+	assert_part("members lights", "  banned  -  ");
+	assert_part("groups --json", "\"members\":0,");
+	assert_part("events --json", "\"event\":\"banned\",\"group\":\"lights\",");
+	begin_anew(&lamp);
+	assert_false(join(&lamp));
+
+	assert_answer("unban lights lamp1 --json", GW_DONE,
+		      "{\"group\":\"lights\",\"node\":\"lamp1\",\"banned\":false}\n");
+	assert_answer("members lights --json", GW_DONE, "[]\n");
+	assert_part("events --json", "\"event\":\"unbanned\",\"group\":\"lights\",");
+	begin_anew(&lamp);
+	assert_true(join(&lamp));
+	gk_member_free(lamp.member);
+}
+
+static void who_is_no_member_can_be_banned_by_name(void **state)
+{
+	(void)state;
+	order("lamp1");
+	assert_answer("evict lights lamp1", GW_REFUSED, "lights: no member lamp1\n");
+	assert_answer("evict --ban lights lamp1", GW_DONE,
+		      "lights: lamp1 is banned; if it was a member, the others get a new key\n");
+	assert_answer("evict lights --ban lamp1", GW_REFUSED, "lights: lamp1 is banned already\n");
+	assert_part("members lights --json", "{\"name\":\"lamp1\",\"node\":\"\",");
+	assert_answer("members meters --json", GW_DONE, "[]\n");
+	assert_answer("unban lights lamp1", GW_DONE, "lights: lamp1 may join again\n");
+	assert_answer("unban lights lamp1", GW_REFUSED, "lights: lamp1 is not banned\n");
+}
+
+static void bans_of_nobody_are_refused(void **state)
+{
+	static const struct {
+		const char *words;
+		int status;
+		const char *answer;
+	} rows[] = {
+		{ "evict lights n1 --ban", GW_REFUSED, "lights: no member or client n1\n" },
+		{ "evict nope n1 --ban", GW_REFUSED, "nope: no such group\n" },
+		{ "unban lights n1", GW_REFUSED, "lights: n1 is not banned\n" },
+		{ "unban nope n1 --json", GW_REFUSED, "nope: n1 is not banned\n" },
+		{ "evict lights --ban", GW_USAGE, "usage: gatewayctl evict GROUP NODE [--ban]\n" },
+		{ "evict lights n1 --baned", GW_USAGE,
+		  "usage: gatewayctl evict GROUP NODE [--ban]\n" },
+		{ "evict lights n1 n2", GW_USAGE, "usage: gatewayctl evict GROUP NODE [--ban]\n" },
+		{ "unban lights n1 --ban", GW_USAGE, "usage: gatewayctl unban GROUP NODE\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_answer(rows[i].words, rows[i].status, rows[i].answer);
+}
+
+static void a_ban_that_was_reported_outlives_a_restart(void **state)
+{
+	(void)state;
+	order("lamp1");
+	assert_answer("evict lights lamp1 --ban", GW_DONE,
+		      "lights: lamp1 is banned; if it was a member, the others get a new key\n");
+	gw_daemon_stop(&gw);
+	start_daemon();
+	assert_part("members lights --json", "\"state\":\"banned\"");
+}
+
+/*
+ * What the store can take
+ */
+
+static void set_storage(enum gk_storage storage)
+{
+	// Whoever looks at the disk would find it good.
+	gw.reserve.level = storage;
+	gw.reserve.look_ms = GK_NEVER;
+	gw.storage = storage;
+	assert_int_equal(gk_kdc_storage(gw.kdc, storage, gw_now(&gw)), GK_OK);
+}
+
+#define NONE "the store can take nothing now: no room is left, or the file system is read-only\n"
+#define SCARCE                                                                                     \
+	"the store can take nothing now: no room is left but what is reserved for departures\n"
+#define ADD "client add lamp2 --group lights --roles requester"
+
+static void without_room_nothing_changes_and_why_is_said(void **state)
+{
+	static const char *const calls[] = {
+		"rekey lights",        "evict lights lamp1", "evict lights lamp1 --ban",
+		"client revoke lamp1", "unban lights lamp1", ADD
+	};
+	struct node lamp;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	set_storage(GK_STORAGE_NONE);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		assert_answer(calls[i], GW_REFUSED, NONE);
+	assert_part("members lights --json", "\"state\":\"present\"");
+	assert_part("status --json", "\"storage\":\"none\"");
+	assert_part("status", "\nstorage    none\n");
+
+	set_storage(GK_STORAGE_SCARCE);
+	assert_answer(ADD, GW_REFUSED, SCARCE);
+	assert_part("status --json", "\"storage\":\"scarce\"");
+	assert_answer("evict lights lamp1 --ban", GW_DONE,
+		      "lights: lamp1 is banned; if it was a member, the others get a new key\n");
+	set_storage(GK_STORAGE_GOOD);
+	assert_part("status --json", "\"storage\":\"good\"");
+	assert_part(ADD, "\"token\"");
+	gk_member_free(lamp.member);
+}
+
+/* Files may not grow: what a full disk is to SQLite. */
+static void let_files_grow(bool may)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = may ? limit.rlim_max : 0;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void what_could_not_be_stored_is_not_reported(void **state)
+{
+	static const char *const calls[] = { "client revoke lamp1", "evict lights lamp1 --ban",
+					     ADD };
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		int status;
+		order("lamp1");
+		let_files_grow(false);
+		const char *text = call_as(calls[i], &status);
+		let_files_grow(true);
+		assert_int_equal(status, GW_REFUSED);
+		assert_non_null(strstr(text, "the store cannot be written ("));
+		assert_null(strstr(text, "token"));
+		gw.outbox.retry_ms = 0;
+		assert_true(gw_serve_settle(&gw));
+	}
+}
+
+/*
+ * What time it is
+ */
+
+static void set_highest(int64_t ahead_s)
+{
+	const struct gk_now now = io_loop_now(gw.loop);
+	const struct gw_clock_reading reading = { .mono = now.mono, .utc = now.utc };
+
+	gw_clock_init(&gw.clock, &reading, now.utc.s + ahead_s, false);
+}
+
+static void while_the_clock_is_plainly_wrong_no_token_is_issued(void **state)
+{
+	int status;
+
+	(void)state;
+	assert_part("status --json", "\"clock\":\"machine\",");
+	assert_part("status", "\nclock      machine for ");
+	assert_without("status", "the machine's says");
+	set_highest(YEAR_S);
+	assert_part("status --json", "\"clock\":\"estimated\",");
+	assert_part("status", "\nclock      estimated for ");
+	assert_part("status", "; the machine's says 20");
+	const char *text = call_as(ADD, &status);
+	assert_int_equal(status, GW_REFUSED);
+	assert_non_null(strstr(text, "client add: the clock of this machine is plainly wrong (20"));
+	assert_answer("client list --json", GW_DONE, "[]\n");
+	set_highest(0);
+	assert_part(ADD, "\"token\"");
+}
+
+static void a_clock_that_is_held_is_good_enough(void **state)
+{
+	(void)state;
+	gw.clock.source = GW_CLOCK_HELD;
+	assert_part(ADD, "\"token\"");
+}
+
+static void the_time_that_is_told_is_the_one_that_is_believed(void **state)
+{
+	char believed[GW_TIME_TEXT], machine[GW_TIME_TEXT], part[64];
+
+	(void)state;
+	set_highest(YEAR_S);
+	gw_show_time(gw_now(&gw).utc, believed);
+	gw_show_time(io_loop_now(gw.loop).utc, machine);
+	assert_string_not_equal(believed, machine);
+	snprintf(part, sizeof(part), ",\"time\":\"%s\",", believed);
+	assert_part("status --json", part);
+	snprintf(part, sizeof(part), "\ntime       %s\n", believed);
+	assert_part("status", part);
+	snprintf(part, sizeof(part), ",\"machine_time\":\"%s\"}", machine);
+	assert_part("status --json", part);
+	snprintf(part, sizeof(part), "; the machine's says %s\n", machine);
+	assert_part("status", part);
+	gw.clock.highest_s = 2000000000;
+	assert_part("status --json", ",\"highest_time\":\"2033-05-18T03:33:20Z\",");
+	assert_part("status", "\nhighest    2033-05-18T03:33:20Z\n");
+}
+
+static int64_t number_in(const char *words, const char *key)
+{
+	int status;
+	const char *text = call_as(words, &status), *at = strstr(text, key);
+
+	assert_non_null(at);
+	return strtoll(at + strlen(key), NULL, 10);
+}
+
+static void what_is_written_is_counted(void **state)
+{
+	const char *key = "\"written\":";
+	int64_t before = number_in("status --json", key);
+
+	(void)state;
+	assert_int_equal(number_in("status --json", key), before);
+	order("lamp1");
+	assert_true(number_in("status --json", key) > before);
+	assert_int_equal(number_in("status", "\nwritten    "), number_in("status --json", key));
+}
+
+/*
+ * reload
+ */
+
+static void a_reload_puts_the_file_into_effect(void **state)
+{
+	(void)state;
+	write_conf("{ name = \"lights\"; active = false; }, " METERS);
+	assert_part("reload --json", "{\"message\":\"");
+	assert_part("groups --json", "\"name\":\"lights\",\"scheme\":\"tree\",\"mode\":\"group\","
+				     "\"sign_alg\":\"ES256\",\"active\":false,");
+	assert_part("groups", "\nlights  no  ");
+	write_conf(LIGHTS ", { name = \"doors\"; }");
+	assert_part("reload", "\n");
+	assert_part("groups", "\nlights  yes ");
+	assert_part("groups", "\ndoors   yes ");
+	assert_without("groups", "meters");
+	assert_part("events --json", "\"event\":\"ended\",\"group\":\"meters\",");
+}
+
+static void a_reload_that_is_refused_names_the_line_and_changes_nothing(void **state)
+{
+	char where[128];
+	int status;
+
+	(void)state;
+	write_conf(LIGHTS ", { name = \"doors\"; bogus = 1; }");
+	snprintf(where, sizeof(where), "%s:3: ", conf_path);
+	const char *text = call_as("reload --json", &status);
+	assert_int_equal(status, GW_REFUSED);
+	assert_int_equal(strncmp(text, where, strlen(where)), 0);
+	assert_without("groups", "doors");
+	assert_part("groups", "\nmeters  yes ");
+	assert_answer("reload now", GW_USAGE, "usage: gatewayctl reload\n");
+}
+
+static void a_reload_that_is_not_stored_yet_is_not_done(void **state)
+{
+	const char *added = LIGHTS ", " METERS ", { name = \"doors\"; }";
+	int status;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	write_conf(added);
+	let_files_grow(false);
+	const char *text = call_as("reload", &status);
+	assert_int_equal(status, GW_REFUSED);
+	assert_non_null(strstr(text, "not stored yet: "));
+	// What needs no store is not held up by it.
+	let_files_grow(true);
+	write_conf(added);
+	let_files_grow(false);
+	text = call_as("reload", &status);
+	let_files_grow(true);
+	assert_int_equal(status, GW_DONE);
+	assert_non_null(strstr(text, "nothing has changed"));
+	gw.outbox.retry_ms = 0;
+	assert_true(gw_serve_settle(&gw));
+	assert_part("groups", "\ndoors   yes ");
+}
+
+/* @return what is connected; -1: nobody is there */
+static int connect_to(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir, name);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void a_reload_that_moves_the_socket_is_answered_at_the_old_one(void **state)
+{
+	char text[256] = "", command[160];
+	int fd = connect_to("socket");
+
+	(void)state;
+	snprintf(command, sizeof(command), "sed -i 's,/socket,/moved,' %s", conf_path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(send(fd, "reload", 6, MSG_NOSIGNAL), 6);
+	shutdown(fd, SHUT_WR);
+	while (recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) < 0)
+		gw_daemon_turn(&gw);
+	close(fd);
+	assert_int_equal(strncmp(text, "0\n", 2), 0);
+	assert_non_null(strstr(text, "/moved"));
+	assert_int_equal(connect_to("socket"), -1);
+	fd = connect_to("moved");
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/*
+ * Secrets
+ */
+
+static void assert_unsaid(const uint8_t *secret, size_t len)
+{
+	char hex[2 * 64 + 1];
+
+	assert_true(len >= 8 && len <= 64);
+	for (size_t i = 0; i < len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", secret[i]);
+	if (strcasestr(said, hex) || memmem(said, strlen(said), secret, len))
+		fail_msg("%s was said", hex);
+}
+
+static void no_answer_has_a_secret(void **state)
+{
+	static const char *const calls[] = { "status",      "groups", "members lights",
+					     "client list", "events", "rekey lights" };
+	uint8_t as_key[64];
+	char path[96], words[64];
+	struct node lamp;
+	FILE *in;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		int status;
+		call_as(calls[i], &status);
+		snprintf(words, sizeof(words), "%s --json", calls[i]);
+		call_as(words, &status);
+	}
+	assert_part("evict lights lamp1 --ban", "is banned");
+	assert_part("client revoke lamp1", "refused");
+	assert_part("client list --json", "revoked");
+	assert_part("events --json", "revoked");
+	assert_unsaid(lamp.bundle.ms, lamp.bundle.ms_len);
+	assert_unsaid(lamp.bundle.salt, lamp.bundle.salt_len);
+	assert_unsaid(lamp.bundle.token, 64);
+	assert_non_null(strcasestr(said, "lamp1"));
+	snprintf(path, sizeof(path), "%s/state/as.key", dir);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	size_t len = fread(as_key, 1, sizeof(as_key), in);
+	fclose(in);
+	assert_unsaid(as_key, len);
+	assert_unsaid(gw.kdc->groups->ms, sizeof(gw.kdc->groups->ms));
+	gk_member_free(lamp.member);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_client_is_issued_then_known_then_revoked),
+		TEST(who_has_nothing_to_revoke_is_refused),
+		TEST(two_of_one_name_are_shown_and_revoked_together),
+		TEST(a_revocation_that_was_reported_outlives_a_restart),
+		TEST(who_is_evicted_may_join_again_and_who_is_banned_may_not),
+		TEST(who_is_no_member_can_be_banned_by_name),
+		TEST(bans_of_nobody_are_refused),
+		TEST(a_ban_that_was_reported_outlives_a_restart),
+		TEST(without_room_nothing_changes_and_why_is_said),
+		TEST(what_could_not_be_stored_is_not_reported),
+		TEST(while_the_clock_is_plainly_wrong_no_token_is_issued),
+		TEST(a_clock_that_is_held_is_good_enough),
+		TEST(the_time_that_is_told_is_the_one_that_is_believed),
+		TEST(what_is_written_is_counted),
+		TEST(a_reload_puts_the_file_into_effect),
+		TEST(a_reload_that_is_refused_names_the_line_and_changes_nothing),
+		TEST(a_reload_that_is_not_stored_yet_is_not_done),
+		TEST(a_reload_that_moves_the_socket_is_answered_at_the_old_one),
+		TEST(no_answer_has_a_secret),
+	};
+
+	alarm(HANGS_S);
+	log_set_level(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
