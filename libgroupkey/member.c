@@ -260,6 +260,15 @@ enum gk_err gk_member_leave(struct gk_member *m, struct gk_span group, struct gk
 	return gk_queue_err(&m->queue);
 }
 
+enum gk_err gk_member_check(struct gk_member *m, struct gk_span group, struct gk_now now)
+{
+	struct gk_membership *ms = find_group(m, group);
+
+	if (ms && ms->in)
+		ms->checks = true;
+	return want(m, group, GK_TASK_CHECK, now);
+}
+
 enum gk_err gk_member_renew(struct gk_member *m, struct gk_span group, struct gk_now now)
 {
 	return want(m, group, GK_TASK_RENEW, now);

@@ -126,6 +126,7 @@ struct gk_membership {
 	uint8_t life;       /* how often we have been out; part of our control_uri */
 	uint8_t asked_life; /* as in the newest Join Request */
 	unsigned wants;     /* bits of enum gk_task */
+	bool checks;        /* the application waits for GK_NOTE_CHECKED */
 	int64_t due_ms[GK_DUE_COUNT];
 	uint8_t node_len;
 	uint8_t node[GK_NODE_NAME_MAX];
@@ -159,6 +160,7 @@ struct gk_exchange_out {
 	struct gk_oscore_ref ref;
 	struct gk_blob message; /* to repeat it with an Echo */
 	bool echoed;
+	bool checks;         /* asked since the application wants to know */
 	struct gk_blob body; /* of an answer in blocks: code, options, payload so far */
 	uint32_t blocks;
 	unsigned tries; /* of the block asked for */

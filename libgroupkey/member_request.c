@@ -627,6 +627,7 @@ static enum gk_err build_check(struct gk_task_request *r)
 	uint8_t bytes[32];
 	struct gk_buf query = gk_buf(bytes, sizeof(bytes));
 
+	r->m->out.checks = r->ms->checks;
 	if (!gk_membership_shows_num(r->ms))
 		return GK_OK;
 	gk_buf_add(&query, gk_span_str("num="));
@@ -635,13 +636,29 @@ static enum gk_err build_check(struct gk_task_request *r)
 	return GK_OK;
 }
 
+/* For the application. What was asked before it wanted to know is not what it waits for: the answer
+ * may be as old. */
+static void report_check(struct gk_task_answer *a, bool told, int64_t num)
+{
+	if (!a->m->out.checks)
+		return;
+	a->ms->checks = false;
+	if (told)
+		gk_queue_note(&a->m->queue, &(struct gk_note){ .kind = GK_NOTE_CHECKED,
+							       .group = gk_membership_name(a->ms),
+							       .num = num });
+	else
+		gk_task_complain(a->m, a->ms, "the KDC does not tell its newest version");
+}
+
 static void done_check(struct gk_task_answer *a)
 {
 	struct gk_cbor c = gk_cbor(a->msg->payload);
 	int64_t num = gk_cbor_int(&c);
+	bool told = a->msg->code == GK_COAP_CONTENT && !gk_cbor_end(&c);
 
-	if (a->msg->code == GK_COAP_CONTENT && !gk_cbor_end(&c) &&
-	    (num > a->ms->num || !a->ms->has_material))
+	report_check(a, told, num);
+	if (told && (num > a->ms->num || !a->ms->has_material))
 		gk_task_want(a->ms, GK_TASK_MATERIAL);
 }
 

@@ -78,6 +78,7 @@ static void end(struct gk_membership *ms)
 	gk_membership_drop(ms);
 	ms->in = false;
 	ms->wants = 0;
+	ms->checks = false;
 	for (size_t i = 0; i < GK_DUE_COUNT; i++)
 		ms->due_ms[i] = GK_NEVER;
 }

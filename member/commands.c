@@ -8,9 +8,8 @@ static const struct row {
 	enum gkm_command_kind kind;
 	bool has_group, has_text;
 } rows[] = {
-	{ "say", GKM_COMMAND_SAY, true, true },
-	{ "status", GKM_COMMAND_STATUS, true, false },
-	{ "leave", GKM_COMMAND_LEAVE, true, false },
+	{ "say", GKM_COMMAND_SAY, true, true },      { "status", GKM_COMMAND_STATUS, true, false },
+	{ "check", GKM_COMMAND_CHECK, true, false }, { "leave", GKM_COMMAND_LEAVE, true, false },
 	{ "quit", GKM_COMMAND_QUIT, false, false },
 };
 
@@ -54,7 +53,7 @@ const char *gkm_command_parse(struct gk_span line, struct gkm_command *command)
 	struct gkm_command found = { 0 };
 
 	if (!row)
-		return "a line is one of: say [-g GROUP] TEXT, status, leave, quit";
+		return "a line is one of: say [-g GROUP] TEXT, status, check, leave, quit";
 	if (row->has_group && takes_group(&rest, &found.group) && found.group.len == 0)
 		return "-g: a group's name must follow";
 	if (row->has_text && !gkm_text_fits(rest))

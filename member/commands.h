@@ -3,7 +3,7 @@
 /**
  * Lines that tell gkmember what to do:
  *
- *   say [-g GROUP] TEXT    status [-g GROUP]    leave [-g GROUP]    quit
+ *   say [-g GROUP] TEXT    status [-g GROUP]    check [-g GROUP]    leave [-g GROUP]    quit
  *
  * They come in pieces of any size; here is no descriptor.
  */
@@ -18,6 +18,7 @@ enum gkm_command_kind {
 	GKM_COMMAND_STATUS = 1,
 	GKM_COMMAND_LEAVE = 2,
 	GKM_COMMAND_QUIT = 3,
+	GKM_COMMAND_CHECK = 4,
 };
 
 /** One line, understood. Spans borrow from it. */

@@ -12,6 +12,11 @@
 #include <unistd.h>
 
 #define REJOIN_DELAY_MS 10000 /* after an eviction notice; with as much jitter again */
+/*
+ * A KDC that is restarted hears nothing for a moment. Two transmissions fit into this time, and
+ * begin anew a second later with a number of their own: four within 10 s.
+ */
+#define ANSWER_TIMEOUT_MS 6000
 
 /* Short of memory a member may be halfway through a change: only a new one is sound. */
 static void check(enum gk_err err)
@@ -159,18 +164,22 @@ static void keep_control(struct gkm_node *node)
  * Commands
  */
 
-static void say(struct gkm_node *node, struct gk_span group, struct gk_span text)
+static void report_failure(struct gk_span group, enum gk_err err)
 {
-	uint8_t bytes[GKM_TEXT_MESSAGE_MAX];
-	struct gk_buf message = gk_buf(bytes, sizeof(bytes));
-	enum gk_err err;
-
-	gkm_text_put(&message, text);
-	err = gk_member_say(node->member, group, gk_buf_span(&message), now_of(node));
 	if (err == GK_ERR_NO_MEMORY)
 		check(err);
 	if (err)
 		gkm_report_error(group, gk_strerror(err));
+}
+
+static void say(struct gkm_node *node, struct gk_span group, struct gk_span text)
+{
+	uint8_t bytes[GKM_TEXT_MESSAGE_MAX];
+	struct gk_buf message = gk_buf(bytes, sizeof(bytes));
+
+	gkm_text_put(&message, text);
+	report_failure(group,
+		       gk_member_say(node->member, group, gk_buf_span(&message), now_of(node)));
 }
 
 static void tell_status(struct gkm_node *node, struct gk_span group, struct gk_span text)
@@ -179,15 +188,16 @@ static void tell_status(struct gkm_node *node, struct gk_span group, struct gk_s
 	gkm_report_status(node->member, group);
 }
 
+static void check_num(struct gkm_node *node, struct gk_span group, struct gk_span text)
+{
+	(void)text;
+	report_failure(group, gk_member_check(node->member, group, now_of(node)));
+}
+
 static void leave(struct gkm_node *node, struct gk_span group, struct gk_span text)
 {
-	enum gk_err err = gk_member_leave(node->member, group, now_of(node));
-
 	(void)text;
-	if (err == GK_ERR_NO_MEMORY)
-		check(err);
-	if (err)
-		gkm_report_error(group, gk_strerror(err));
+	report_failure(group, gk_member_leave(node->member, group, now_of(node)));
 }
 
 static void quit(struct gkm_node *node, struct gk_span group, struct gk_span text)
@@ -200,9 +210,8 @@ static void quit(struct gkm_node *node, struct gk_span group, struct gk_span tex
 static void take_command(void *ctx, const struct gkm_command *command, const char *wrong)
 {
 	static void (*const perform[])(struct gkm_node *, struct gk_span, struct gk_span) = {
-		[GKM_COMMAND_SAY] = say,
-		[GKM_COMMAND_STATUS] = tell_status,
-		[GKM_COMMAND_LEAVE] = leave,
+		[GKM_COMMAND_SAY] = say,     [GKM_COMMAND_STATUS] = tell_status,
+		[GKM_COMMAND_LEAVE] = leave, [GKM_COMMAND_CHECK] = check_num,
 		[GKM_COMMAND_QUIT] = quit,
 	};
 	struct gkm_node *node = ctx;
@@ -386,6 +395,7 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 		.kdc = *kdc,
 		.control_base = gk_span_str(make_control_base(node, control_base)),
 		.rejoin_delay_ms = REJOIN_DELAY_MS,
+		.answer_timeout_ms = ANSWER_TIMEOUT_MS,
 		.point_to_point = options->point_to_point,
 	};
 	enum gk_err err = gk_global_init(&env);

@@ -16,6 +16,7 @@ static const char *const events[] = {
 	[GK_NOTE_EVICTED] = "evicted", [GK_NOTE_REKEYED] = "rekeyed",
 	[GK_NOTE_REFUSED] = "error",   [GK_NOTE_RECOVERED] = "recovered",
 	[GK_NOTE_MESSAGE] = "message", [GK_NOTE_ERROR] = "error",
+	[GK_NOTE_CHECKED] = "checked",
 };
 
 static const char *event_name(enum gk_note_kind kind)

@@ -95,6 +95,7 @@ static void calls_in_the_wrong_state_are_refused(void **state)
 	assert_int_equal(gk_member_join(m, group(PAIR_LIGHTS), 16, p->now), GK_ERR_RANGE);
 	assert_int_equal(gk_member_leave(m, group(PAIR_LIGHTS), p->now), GK_ERR_UNKNOWN);
 	assert_int_equal(gk_member_renew(m, group(PAIR_LIGHTS), p->now), GK_ERR_UNKNOWN);
+	assert_int_equal(gk_member_check(m, group(PAIR_LIGHTS), p->now), GK_ERR_UNKNOWN);
 	assert_int_equal(gk_member_say(m, group(PAIR_LIGHTS), hello, p->now), GK_ERR_UNKNOWN);
 	assert_int_equal(gk_member_info(m, group(PAIR_LIGHTS), &info), GK_ERR_UNKNOWN);
 	assert_int_equal(pair_join(p, i, PAIR_LIGHTS, 6), GK_OK);

@@ -31,6 +31,8 @@ static const struct {
 	{ "say gr\xc3\xbc\xc3\x9f", GKM_COMMAND_SAY, "", "gr\xc3\xbc\xc3\x9f" },
 	{ "status", GKM_COMMAND_STATUS, "", "" },
 	{ "status -g lights", GKM_COMMAND_STATUS, "lights", "" },
+	{ "check", GKM_COMMAND_CHECK, "", "" },
+	{ "check -g lights", GKM_COMMAND_CHECK, "lights", "" },
 	{ "leave", GKM_COMMAND_LEAVE, "", "" },
 	{ "leave -g lights", GKM_COMMAND_LEAVE, "lights", "" },
 	{ "quit", GKM_COMMAND_QUIT, "", "" },
@@ -71,6 +73,8 @@ static const char *const bad[] = {
 	"say \xc3",          // half a character
 	"status now",        // too many words
 	"status -g",         // of which group?
+	"check lights",      // a group is named with -g
+	"check -g",          // of which group?
 	"leave lights",      // a group is named with -g
 	"leave -g lights x", // too many words
 	"quit now",

@@ -146,6 +146,109 @@ static void a_missed_rekeying_is_noticed_by_the_interval(void **state)
 	assert_talk(p, 0, 1, "after an hour");
 }
 
+/* asked by the application */
+
+static void check_num(struct pair *p)
+{
+	assert_int_equal(gk_member_check(p->node[0].member, gk_span_str(PAIR_LIGHTS), p->now),
+			 GK_OK);
+	pair_drain_node(p, 0);
+}
+
+/* Runs until member 0 asks the KDC something by itself. */
+static void wait_for_question(struct pair *p)
+{
+	for (int i = 0; i < 4000 && !pair_waiting(p, 0); i++) {
+		p->now.mono.ms += 1000;
+		assert_int_equal(gk_member_expire(p->node[0].member, p->now), GK_OK);
+		pair_drain_node(p, 0);
+	}
+	assert_non_null(pair_waiting(p, 0));
+}
+
+static void a_check_tells_the_newest_version_and_catches_up(void **state)
+{
+	struct pair *p = *state;
+	int64_t asked_ms;
+
+	p->pass = lose_rekeyings;
+	rekey(p);
+	pair_run(p);
+	asked_ms = p->now.mono.ms;
+	check_num(p);
+	pair_run(p);
+	assert_int_equal(p->now.mono.ms, asked_ms);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+	assert_int_equal(pair_note(p, 0, GK_NOTE_CHECKED)->num, pair_num(p));
+	assert_string_equal(pair_note(p, 0, GK_NOTE_CHECKED)->group, PAIR_LIGHTS);
+	pair_advance(p, 1000);
+	assert_true(pair_agree(p, 0, 2));
+	// what it asks by itself is nobody's business
+	pair_advance(p, 2 * 3600000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), 0);
+}
+
+static void a_check_is_asked_until_it_is_answered_and_told_once(void **state)
+{
+	struct pair *p = *state;
+
+	p->node[0].cut = true;
+	check_num(p);
+	check_num(p);
+	pair_advance(p, 60000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 0);
+	p->node[0].cut = false;
+	pair_advance(p, 60000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+}
+
+/* Its answer may be older than the question. */
+static void a_check_is_not_answered_by_what_was_asked_before(void **state)
+{
+	struct pair *p = *state;
+	int64_t num = pair_num(p);
+
+	wait_for_question(p); // the hourly one
+	pair_step(p);         // it is answered, and the answer is on its way
+	p->pass = lose_rekeyings;
+	assert_int_equal(gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now), GK_OK);
+	pair_drain_kdc(p, GK_OK);
+	check_num(p);
+	pair_run(p);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+	assert_int_equal(pair_note(p, 0, GK_NOTE_CHECKED)->num, num + 1);
+}
+
+static void a_check_that_is_not_answered_well_is_an_error(void **state)
+{
+	static const char *const answers[] = { "a3", "45 c1 3c ff 4103", "45 c1 3c ff 0303" };
+	struct pair *p = *state;
+
+	for (size_t i = 0; i < ROWS(answers); i++) {
+		check_num(p);
+		pair_forge_answer(p, 0, hex_span(answers[i]));
+		assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), i + 1);
+	}
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 0);
+	pair_advance(p, 2 * 3600000); // and that was all
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 0);
+}
+
+static void a_check_ends_with_the_membership(void **state)
+{
+	struct pair *p = *state;
+
+	check_num(p);
+	evict(p, "node0");
+	pair_run(p);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_EVICTED), 1);
+	pair_advance(p, 60000);
+	assert_true(pair_agree(p, 0, 2)); // it came back
+	pair_advance(p, 2 * 3600000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 0);
+}
+
 static void a_missed_rekeying_is_noticed_by_what_others_say(void **state)
 {
 	struct pair *p = *state;
@@ -654,6 +757,11 @@ int main(void)
 		RULE(a_gap_is_noticed_by_the_next_message),
 		RULE(from_the_gap_on_the_old_material_is_not_used),
 		RULE(a_missed_rekeying_is_noticed_by_the_interval),
+		RULE(a_check_tells_the_newest_version_and_catches_up),
+		RULE(a_check_is_asked_until_it_is_answered_and_told_once),
+		RULE(a_check_is_not_answered_by_what_was_asked_before),
+		RULE(a_check_that_is_not_answered_well_is_an_error),
+		RULE(a_check_ends_with_the_membership),
 		RULE(a_missed_rekeying_is_noticed_by_what_others_say),
 		RULE(a_forged_epoch_makes_a_member_ask_rarely),
 		RULE(a_gap_beyond_the_stale_sets_means_forget_everybody),

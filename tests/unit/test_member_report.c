@@ -110,6 +110,21 @@ static void notes_say_by_which_way_the_key_came(void **state)
 	}
 }
 
+/* The version is the KDC's; of what we hold it says nothing. */
+static void the_answer_to_a_check_has_a_num_and_no_more(void **state)
+{
+	struct gkm_report to = { .refused = { 0 } };
+	struct pair *p = *state;
+	const char *line;
+
+	pair_join_all(p, 1);
+	line = report(&to, p,
+		      &(struct gk_note){ .kind = GK_NOTE_CHECKED,
+					 .group = gk_span_str(PAIR_LIGHTS),
+					 .num = 7 });
+	assert_has(line, "\"event\":\"checked\",\"group\":\"lights\",\"num\":7}");
+}
+
 static void the_status_says_who_is_in_the_tree(void **state)
 {
 	struct pair *p = *state;
@@ -155,6 +170,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(notes_say_by_which_way_the_key_came, open_pair,
 						close_pair),
+		cmocka_unit_test_setup_teardown(the_answer_to_a_check_has_a_num_and_no_more,
+						open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(the_status_says_who_is_in_the_tree, open_pair,
 						close_pair),
 		cmocka_unit_test_setup_teardown(the_status_counts_what_was_refused, open_pair,
