@@ -95,9 +95,12 @@ static int sync_parent(const char *path)
 
 static int make_dir(const struct gw_store_report *report, const char *dir)
 {
-	if (mkdir(dir, 0700) != 0)
-		return errno == EEXIST ? 0 : fail_errno(report, "cannot make its directory");
-	if (sync_parent(dir) != 0)
+	bool made = mkdir(dir, 0700) == 0;
+
+	if (!made && errno != EEXIST)
+		return fail_errno(report, "cannot make its directory");
+	// Also if it is there already: who made it may have been killed before this.
+	if (sync_parent(dir) != 0 && (made || errno != EACCES))
 		return fail_errno(report, "cannot sync the parent directory");
 	return 0;
 }
@@ -194,6 +197,26 @@ static int check_journal(const struct gw_store_report *report)
 			     "missing, but %s is here", journal);
 }
 
+/*
+ * Who was here before may have been killed between a commit, or a rename, and the sync behind it.
+ * We shall take it for done: so it must not be undone by a power cut later.
+ */
+static bool settle(const struct gw_store_report *report)
+{
+	char journal[GW_STORE_PATH];
+	int fd, rc = 0;
+
+	put_journal(report->path, journal);
+	fd = open(journal, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT)
+		return false;
+	if (fd >= 0) {
+		rc = fsync(fd);
+		close(fd);
+	}
+	return rc == 0 && sync_parent(report->path) == 0;
+}
+
 int gw_store_file_look(const struct gw_store_report *report, bool *there)
 {
 	struct stat st;
@@ -203,6 +226,8 @@ int gw_store_file_look(const struct gw_store_report *report, bool *there)
 		return fail_errno(report, "cannot look at it");
 	if (!*there)
 		return check_journal(report);
+	if (!settle(report))
+		return fail_errno(report, "cannot be synced");
 	if (!S_ISREG(st.st_mode))
 		return gw_store_fail(report, -EUCLEAN, "not a file");
 	if (st.st_uid != geteuid())
