@@ -566,6 +566,22 @@ static void who_wants_to_leave_and_was_put_out_stays_out(void **state)
 	assert_false(pair_info(p, 0).joined);
 }
 
+static void a_leave_that_cannot_be_stored_is_asked_for_again(void **state)
+{
+	struct pair *p = *state;
+
+	pair_join_all(p, 1);
+	pair_drain_kdc(p, gk_kdc_storage(p->kdc, GK_STORAGE_NONE, p->now));
+	assert_int_equal(gk_member_leave(p->node[0].member, gk_span_str("lights"), p->now), GK_OK);
+	pair_drain_node(p, 0);
+	pair_run(p);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_LEFT), 0);
+	pair_drain_kdc(p, gk_kdc_storage(p->kdc, GK_STORAGE_GOOD, p->now));
+	pair_advance(p, 10000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_LEFT), 1);
+	assert_false(pair_info(p, 0).joined);
+}
+
 static void leaving_ends_a_join_that_is_still_to_come(void **state)
 {
 	struct pair *p = *state;
@@ -605,6 +621,7 @@ int main(void)
 		RULE(a_message_with_any_bit_changed_is_not_heard),
 		RULE(a_message_is_answered_once_by_a_responder),
 		RULE(who_wants_to_leave_and_was_put_out_stays_out),
+		RULE(a_leave_that_cannot_be_stored_is_asked_for_again),
 		RULE(leaving_ends_a_join_that_is_still_to_come),
 		RULE(an_answer_is_read_once_from_each_responder),
 		RULE(the_control_resource_serves_the_kdc),
