@@ -156,12 +156,17 @@ unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vector
 tool_bin = $(call bins,$(wildcard tests/tools/*.c))
 sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
+crash_src = $(wildcard tests/crash/*.c)
+crash_bin = $(call wanted,$(if $(crash_src),$(B)/tests/crash))
 bench_src = $(wildcard tests/bench/*.c)
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
 golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh tests/golden/rekeying.sh))
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
+preload = $(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c))
+# What all others have shown; so it is of no use with some of them.
+secrets = $(if $(T),,tests/secrets.sh)
 
 test_bin = $(unit_bin) $(tool_bin) $(replay_bin)
 test_libs = $(B)/testlib.a $(ARCHIVES)
@@ -179,20 +184,34 @@ $(B)/tests/sim: $(call objects,$(sim_src)) $(test_libs)
 	@mkdir -p $(@D)
 	$(call link)
 
+# What stands in the place of another function says so by its name.
+$(B)/tests/crash.wrap: $(call objects,$(crash_src))
+	@mkdir -p $(@D)
+	$(Q)$(NM) $^ | sed -n 's/.* T __wrap_/-Wl,--wrap=/p' >$@
+
+$(B)/tests/crash: $(call objects,$(crash_src)) $(B)/tests/crash.wrap $(test_libs)
+	$(call link,@$(B)/tests/crash.wrap)
+
 $(B)/tests/bench: $(call objects,$(bench_src)) $(test_libs)
 	@mkdir -p $(@D)
 	$(call link)
+
+# These come before the C library in any program, with sanitizers or without.
+$(B)/tests/%.so: tests/preload/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) -std=c11 $(CFLAGS) $(WARNINGS) $(system) -fPIC -shared $< -o $@
 
 # fuzz_NAME.c goes with the inputs in tests/fuzz/corpus/NAME.
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
-unit_tests = $(unit_bin) $(golden) $(sim_bin) $(replay) $(purity)
+unit_tests = $(unit_bin) $(golden) $(sim_bin) $(crash_bin) $(replay) $(purity)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' CC='$(CC) $(sanitize)' \
 	CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
-for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(sim_bin) $(replay_bin)
+for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(preload) $(sim_bin) \
+	$(crash_bin) $(replay_bin)
 
 # All that check runs, built and not run.
 build-tests: need-cmocka $(for_tests)
@@ -202,13 +221,13 @@ need-cmocka:
 		{ echo 'The tests need cmocka: ./configure --install-deps' >&2; exit 1; }
 
 check: need-cmocka $(for_tests) $(if $(purity),plain)
-	$(Q)$(run) $(unit_tests) $(netns)
+	$(Q)$(run) $(unit_tests) $(netns) $(secrets)
 
 check-unit: need-cmocka $(for_tests) $(if $(purity),plain)
-	$(Q)$(run) $(unit_tests)
+	$(Q)$(run) $(unit_tests) $(secrets)
 
 check-netns: $(for_tests)
-	$(Q)$(run) $(netns)
+	$(Q)$(run) $(netns) $(secrets)
 
 # The core once more with nothing added by hardening, for tests/purity.sh.
 plain:
@@ -258,6 +277,10 @@ sim-long: $(B)/tests/sim
 	$(Q)failed=0; for seed in $(SIM_SEEDS); do for loss in $(SIM_LOSS); do \
 		$< --nodes 1000 --days 7 --seed $$seed --loss $$loss || failed=1; \
 	done; done; exit $$failed
+
+# The power fails at every point of a story, and at thousands of others; check runs a sample.
+crash: $(B)/tests/crash
+	$(Q)$< --all
 
 bench: $(B)/tests/bench
 	$(Q)$<
@@ -333,7 +356,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all sim-long bench demo \
+.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all sim-long crash bench demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

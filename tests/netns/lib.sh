@@ -21,6 +21,7 @@
 gatewayd=$GK_BUILD/gatewayd
 gatewayctl=$GK_BUILD/gatewayctl
 gkmember=$GK_BUILD/gkmember
+secrets=$GK_BUILD/tests/tools/secrets
 mcast=$GK_BUILD/tests/tools/mcast
 wire=$GK_BUILD/tests/tools/wire
 group_address='[ff03::fd]:5685'
@@ -29,7 +30,10 @@ control_address='[ff03::fd]:5686'
 work=
 net=gw$$
 spaces=
+mounts=
 pids=
+test_name=${0##*/}
+test_name=${test_name%.sh}
 
 #
 # The end
@@ -51,22 +55,31 @@ end_processes() {
 	pids=
 }
 
-# Have they? Those that are not waited for yet are zombies.
 have_ended() {
 	for pid in $pids; do
-		case $(cat "/proc/$pid/stat" 2>/dev/null) in
-		'' | *') Z '*) ;;
-		*) return 1 ;;
-		esac
+		has_ended "$pid" || return 1
 	done
+}
+
+# Has it? One that is not waited for yet is a zombie.
+has_ended() { # PID
+	case $(cat "/proc/$1/stat" 2>/dev/null) in
+	'' | *') Z '*) ;;
+	*) return 1 ;;
+	esac
 }
 
 cleanup() {
 	trap - EXIT
 	trap '' INT TERM HUP
 	end_processes
+	keep_keys
+	leave_outputs
 	for space in $spaces; do
 		[ ! -e "/run/netns/$space" ] || ip netns delete "$space"
+	done
+	for mount in $mounts; do
+		umount "$mount"
 	done
 	[ -z "$work" ] || rm -rf "$work"
 }
@@ -77,6 +90,84 @@ trap 'cleanup; exit 130' INT
 trap 'cleanup; exit 143' TERM
 
 work=$(mktemp -d) || exit 1
+
+#
+# What tests/secrets.sh looks through, if it is going to
+#
+
+keys=
+if [ -d "$GK_BUILD/tests/keys" ]; then
+	keys=$GK_BUILD/tests/keys/$test_name.keys
+fi
+
+# preloaded WORDS... -- COMMAND...: run it with these of tests/preload, and with the one that notes the
+# keys that it draws. In place of this process, so call it in a new one.
+preloaded() {
+	preload=
+	while [ "$1" != -- ]; do
+		preload="$preload $GK_BUILD/tests/$1.so"
+		shift
+	done
+	shift
+	if [ -n "$keys" ]; then
+		preload="$preload $GK_BUILD/tests/random.so"
+		export GK_KEYS="$keys"
+	fi
+	# A program with a sanitizer does not mind what comes before it then.
+	ASAN_OPTIONS=verify_asan_link_order=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+	LD_PRELOAD=${preload# }
+	export LD_PRELOAD ASAN_OPTIONS
+	exec "$@"
+}
+
+# The keys that a store holds now. A copy is read, since to open it would undo what a daemon that was
+# killed has left unfinished. One that a test has damaged has none.
+keep_keys() {
+	[ -n "$keys" ] || return 0
+	for kept in "$work"/*/gatewayd.db "$work"/gatewayd.db; do
+		[ -e "$kept" ] || continue
+		rm -rf "$work/.copy"
+		mkdir "$work/.copy" && cp "$kept"* "$work/.copy/"
+		"$secrets" collect "$work/.copy/${kept##*/}" >>"$keys" 2>/dev/null
+	done
+	cat "$work"/*/as.key "$work"/*/seed 2>/dev/null >>"$keys"
+	sed -n 's/.*"ms":"\([0-9a-f]*\)".*/\1/p' "$work"/*.bundle 2>/dev/null >>"$keys"
+}
+
+# All that the programs said to people and to each other; what is long loses its middle. A bundle is
+# the one thing that gatewayctl writes and that has a key in it, and 'client add' prints one where -o
+# does not say into which file it goes: a test that wants that calls "$gatewayctl" itself.
+outputs_max=8388608
+leave_outputs() {
+	[ -n "$keys" ] || return 0
+	mkdir -p "$GK_BUILD/tests/outputs/$test_name"
+	for file in "$work"/*; do
+		case $file in
+		*.bundle) continue ;;
+		esac
+		[ -f "$file" ] || continue
+		{
+			head -c "$outputs_max" "$file"
+			[ "$(wc -c <"$file")" -le "$outputs_max" ] || tail -c "$outputs_max" "$file"
+		} >"$GK_BUILD/tests/outputs/$test_name/${file##*/}"
+	done
+}
+
+# Every call of gatewayctl that only shows something, in both forms, and the configuration.
+show_all() {
+	[ -n "$keys" ] || return 0
+	"$gatewayd" -n -v -c "$work/gatewayd.conf"
+	for form in '' --json; do
+		for call in status groups events metrics 'client list'; do
+			# shellcheck disable=SC2086 # words of their own
+			ctl $call $form
+		done
+		for name in $groups; do
+			# shellcheck disable=SC2086 # none, or one word
+			ctl members "$name" $form
+		done
+	done
+}
 
 #
 # Waiting
@@ -116,6 +207,10 @@ in_gateway() {
 
 quietly() { # COMMAND...
 	"$@" >/dev/null
+}
+
+not() { # COMMAND...
+	! "$@"
 }
 
 # The namespace of a node. A test with more nodes than namespaces has its own.
@@ -168,6 +263,19 @@ segment_open() { # NODES
 	done
 }
 
+# cut_from_gateway NODE: of all that is between the two, and of what the gateway says to the groups,
+# nothing arrives. What nodes say to each other does.
+cut_from_gateway() {
+	ip netns exec "$net-n$1" nft '
+		add table ip6 cut
+		add chain ip6 cut input { type filter hook input priority 0; }
+		add chain ip6 cut output { type filter hook output priority 0; }
+		add rule ip6 cut input meta l4proto udp ip6 saddr fd00::1 drop
+		add rule ip6 cut input udp dport 5686 drop
+		add rule ip6 cut output meta l4proto udp ip6 daddr fd00::1 drop' ||
+		give_up 'no nftables: ./configure --install-deps'
+}
+
 # deaf gw|nNODE WORDS...: what comes in there by UDP and is what the words of nft(8) say gets lost.
 deaf() {
 	deaf_space=$1
@@ -205,37 +313,70 @@ link_up() { # NODE
 presence='check_interval_s = 2; probes = 2; probe_wait_s = 1; grace_s = 1; evict = true;'
 rekey='coalesce_ms = 200;'
 groups='lights'
+log_level=debug
+# What else there is to configure; how gatewayd is called; and what of tests/preload comes before it.
+options=
+arguments=
+preloads=
 
 # A test with groups of several kinds has its own.
 group_rekey() { # GROUP
 	echo "$rekey"
 }
 
+group_options() { # GROUP
+	:
+}
+
 gateway_configure() {
 	{
 		echo 'interface = "lowpan0";'
 		echo "state_dir = \"$work/state\";"
+		echo "mark = \"$work/mark/gatewayd.mark\";"
 		echo "control = \"$work/control\";"
-		echo 'log_level = "debug";'
+		echo "log_level = \"$log_level\";"
+		echo "$options"
 		echo 'groups = ('
 		separator=
 		for name in $groups; do
 			echo "$separator { name = \"$name\"; rekey = { $(group_rekey "$name") };"
-			echo "  presence = { $presence }; }"
+			echo "  presence = { $presence }; $(group_options "$name") }"
 			separator=,
 		done
 		echo ');'
 	} >"$work/gatewayd.conf"
 }
 
-# What is in $presence, $rekey and $groups counts.
+# What is in the variables above counts.
 gateway_start() {
+	gateway_begin
+	wait_for 5 gateway_answers || give_up 'gatewayd does not start'
+}
+
+gateway_begin() {
 	gateway_configure
-	ip netns exec "$net-gw" "$gatewayd" -c "$work/gatewayd.conf" \
-		>>"$work/gatewayd.log" 2>&1 </dev/null &
+	gateway_call >>"$work/gatewayd.log" 2>&1 </dev/null &
 	gateway_pid=$!
 	pids="$pids $gateway_pid"
-	wait_for 5 gateway_answers || give_up 'gatewayd does not start'
+}
+
+gateway_call() { # in a new process
+	# shellcheck disable=SC2086 # words of their own
+	preloaded $preloads -- ip netns exec "$net-gw" "$gatewayd" -c "$work/gatewayd.conf" $arguments
+}
+
+# gateway_refuses WORDS...: it ends by itself and with an error, and says each of these.
+gateway_refuses() {
+	gateway_configure
+	(gateway_call) >"$work/refusal.log" 2>&1 </dev/null &
+	refusal_pid=$!
+	pids="$pids $refusal_pid"
+	wait_for 5 has_ended "$refusal_pid" || return 1
+	forget_pid "$refusal_pid"
+	wait "$refusal_pid" && return 1
+	for word in "$@"; do
+		grep -qF -- "$word" "$work/refusal.log" || return 1
+	done
 }
 
 gateway_answers() {
@@ -244,6 +385,14 @@ gateway_answers() {
 
 gateway_end() { # SIGNAL
 	kill -s "$1" "$gateway_pid"
+	wait "$gateway_pid" 2>/dev/null
+	forget_pid "$gateway_pid"
+	keep_keys
+}
+
+# At whatever it is doing. Not even the keys are looked at, for want of time.
+gateway_kill() {
+	kill -s KILL "$gateway_pid"
 	wait "$gateway_pid" 2>/dev/null
 	forget_pid "$gateway_pid"
 }
@@ -256,8 +405,13 @@ forget_pid() { # PID
 	pids=$rest
 }
 
+# Noted for tests/secrets.sh.
 ctl() {
-	"$gatewayctl" -s "$work/control" "$@"
+	ctl_said=$("$gatewayctl" -s "$work/control" "$@")
+	ctl_status=$?
+	[ -z "$ctl_said" ] || printf '%s\n' "$ctl_said"
+	[ -z "$keys" ] || printf '%s\n' "$ctl_said" >>"$work/ctl.said"
+	return $ctl_status
 }
 
 #
@@ -280,7 +434,7 @@ node_start() {
 	[ -p "$work/node$start_node.in" ] || mkfifo "$work/node$start_node.in" || exit 1
 	# Open for reading too, it never comes to an end.
 	start_space=$(node_space "$start_node")
-	ip netns exec "$start_space" "$gkmember" -b "$work/node$start_node.bundle" "$@" \
+	preloaded -- ip netns exec "$start_space" "$gkmember" -b "$work/node$start_node.bundle" "$@" \
 		>>"$work/node$start_node.out" 2>>"$work/node$start_node.log" \
 		<>"$work/node$start_node.in" &
 	eval "node_pid_$start_node=$!"
@@ -328,6 +482,26 @@ node_reports() {
 	[ "$(node_count "$1" "$2")" -gt "$3" ]
 }
 
+# have_joined TIMES NODE...: each of them, so often since it was provisioned.
+have_joined() {
+	join_times=$1
+	shift
+	for joiner in "$@"; do
+		[ "$(node_count "$joiner" joined)" -eq "$join_times" ] || return 1
+	done
+}
+
+# is_checked NODE [GROUP]: it asks the gateway something, and gets an answer.
+is_checked() {
+	checks_before=$(node_count "$1" checked "${2-}")
+	node_tell "$1" "check${2:+ -g $2}"
+	wait_for 5 node_is_checked_again "$1" "${2-}" "$checks_before"
+}
+
+node_is_checked_again() { # NODE GROUP MORE-THAN
+	[ "$(node_count "$1" checked "$2")" -gt "$3" ]
+}
+
 # got_num NUM VIA NODE...: each of them says that it got this num, once, and by this way.
 got_num() {
 	got_num=$1 got_via=$2
@@ -362,8 +536,17 @@ node_has_num() { # NODE NUM
 # The gateway's view
 #
 
-members() { # GROUP: a line for each
-	ctl members "${1:-lights}" --json | sed 's/^\[//; s/\]$//; s/},{/}\n{/g'
+# A line for each, and for each that is kept out.
+list_members() { # GROUP
+	ctl members "$1" --json | sed 's/^\[//; s/\]$//; s/},{/}\n{/g'
+}
+
+members() { # GROUP
+	list_members "${1:-lights}" | grep -v '"state":"banned"'
+}
+
+is_banned() { # NODE [GROUP]
+	list_members "${2:-lights}" | grep "\"name\":\"node$1\"" | grep -q '"state":"banned"'
 }
 
 member() { # NODE [GROUP]
@@ -594,6 +777,17 @@ check_soon() {
 	check "$soon_name" wait_for "$soon_s" "$@"
 }
 
+# fingerprint FILES...: of what is in these files, or under these directories.
+fingerprint() {
+	find "$@" -type f -exec sha256sum {} + | sort -k 2 | sha256sum
+}
+
+is_same() { # FINGERPRINT FILES...
+	same_before=$1
+	shift
+	[ "$(fingerprint "$@")" = "$same_before" ]
+}
+
 # What a person needs who was not there.
 show_state() { # CONDITION
 	echo "# was false: $1"
@@ -616,6 +810,7 @@ give_up() {
 
 # The end of a test.
 conclude() {
+	show_all >"$work/all.shown" 2>&1
 	echo "1..$checks"
 	[ "$bad" -eq 0 ]
 	exit
