@@ -159,9 +159,9 @@ struct gk_exchange_out {
 	uint64_t id;
 	struct gk_oscore_ref ref;
 	struct gk_blob message; /* to repeat it with an Echo */
-	bool echoed;
-	bool checks;         /* asked since the application wants to know */
-	struct gk_blob body; /* of an answer in blocks: code, options, payload so far */
+	unsigned echoes;        /* how often that was done */
+	bool checks;            /* asked since the application wants to know */
+	struct gk_blob body;    /* of an answer in blocks: code, options, payload so far */
 	uint32_t blocks;
 	unsigned tries; /* of the block asked for */
 };

@@ -13,6 +13,7 @@
 #define BACKOFF_MS        1000
 #define BACKOFF_SHIFT_MAX 6
 #define BLOCK_TRIES_MAX   3
+#define ECHOES_MAX        3 /* a KDC that restarts again meanwhile asks again */
 
 void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason)
 {
@@ -205,7 +206,7 @@ static bool repeat_with_echo(struct gk_member *m, const struct gk_coap *msg)
 	struct gk_coap_writer w;
 	struct gk_span echo;
 
-	if (m->out.echoed || !find_challenge(msg, &echo) ||
+	if (m->out.echoes == ECHOES_MAX || !find_challenge(msg, &echo) ||
 	    gk_coap_parse(gk_blob_span(&m->out.message), &request))
 		return false;
 	w = gk_coap_begin(&buf, request.code);
@@ -214,7 +215,7 @@ static bool repeat_with_echo(struct gk_member *m, const struct gk_coap *msg)
 		gk_coap_put(&w, it.number, it.value);
 	gk_coap_put(&w, GK_OPT_ECHO, echo);
 	gk_coap_put_payload(&w, request.payload);
-	m->out.echoed = true;
+	m->out.echoes++;
 	return !buf.overflow && send(m, gk_buf_span(&buf)) == GK_OK;
 }
 
@@ -333,7 +334,7 @@ static void answered(struct gk_member *m, struct gk_coap *msg, struct gk_now now
 	if (repeat_with_echo(m, msg))
 		return;
 	if (find_challenge(msg, &echo)) {
-		failed(m, now); /* the KDC restarted again, and decided nothing */
+		failed(m, now); /* it was asked often enough, and decided nothing */
 		return;
 	}
 	state = collect(m, msg);

@@ -204,6 +204,38 @@ static void a_check_is_asked_until_it_is_answered_and_told_once(void **state)
 }
 
 /* Its answer may be older than the question. */
+/* All that costs is one more round for each restart. */
+static void a_kdc_that_restarts_again_and_again_is_answered_at_once(void **state)
+{
+	struct pair *p = *state;
+	int64_t asked_ms = p->now.mono.ms;
+
+	pair_restart(p);
+	check_num(p);
+	for (int i = 0; i < 2; i++) {
+		pair_step(p); // it cannot know whether that is a replay, and asks for an Echo
+		pair_step(p);
+		assert_non_null(pair_waiting(p, 0));
+		pair_restart(p);
+	}
+	pair_run(p);
+	assert_int_equal(p->now.mono.ms, asked_ms);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+}
+
+static void a_kdc_that_never_has_enough_of_echoes_is_left_alone(void **state)
+{
+	struct pair *p = *state;
+	size_t before = pair_count(p, PAIR_REQUEST, 0, PAIR_KDC);
+
+	check_num(p);
+	for (int i = 0; i < 10 && pair_waiting(p, 0); i++)
+		pair_forge_answer(p, 0, hex_span("81 d8 ef 0102030405060708"));
+	assert_int_equal(pair_count(p, PAIR_REQUEST, 0, PAIR_KDC), before + 4);
+	pair_advance(p, 10000);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+}
+
 static void a_check_is_not_answered_by_what_was_asked_before(void **state)
 {
 	struct pair *p = *state;
@@ -759,6 +791,8 @@ int main(void)
 		RULE(a_missed_rekeying_is_noticed_by_the_interval),
 		RULE(a_check_tells_the_newest_version_and_catches_up),
 		RULE(a_check_is_asked_until_it_is_answered_and_told_once),
+		RULE(a_kdc_that_restarts_again_and_again_is_answered_at_once),
+		RULE(a_kdc_that_never_has_enough_of_echoes_is_left_alone),
 		RULE(a_check_is_not_answered_by_what_was_asked_before),
 		RULE(a_check_that_is_not_answered_well_is_an_error),
 		RULE(a_check_ends_with_the_membership),
