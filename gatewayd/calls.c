@@ -398,7 +398,7 @@ static void report_reload(struct gw_call *call, const char *text)
 /* It needs the store for some changes only, and says itself what it could not store. */
 static int reload(struct gw_call *call)
 {
-	char text[2 * GW_CONF_ERROR];
+	char text[GW_RELOAD_TEXT];
 	bool was_ready = gw_serve_ready(call->daemon);
 
 	if (!gw_reload(call->daemon, text, sizeof(text)) ||

@@ -438,5 +438,9 @@ bool gw_reload(struct gw_daemon *daemon, char *text, size_t size)
 		gw_storage_look(daemon);
 	ok = validate(&reload) && put_into_effect(&reload);
 	gw_conf_free(&reload.wanted);
+	if (ok)
+		log_info("conf", "%s", text);
+	else
+		log_warnx("conf", "%s", text);
 	return ok;
 }

@@ -4,6 +4,10 @@
 
 #include <assert.h>
 
+/* Positions in one bucket. There are no more links than buckets, and keys are spread by a seed, so
+ * that a chain never comes near this, unless the keys are equal. */
+#define CHAIN_MAX 64
+
 void gk_hash_init(struct gk_hash *table, const struct gk_env *env, uint64_t seed)
 {
 	*table = (struct gk_hash){ .env = env, .seed = seed };
@@ -41,13 +45,11 @@ static void push(struct gk_hash *table, struct gk_link *link)
 	*at = link;
 }
 
-enum gk_err gk_hash_reserve(struct gk_hash *table)
+static enum gk_err grow(struct gk_hash *table, size_t size)
 {
 	struct gk_hash grown = *table;
 
-	if (table->count < table->size)
-		return GK_OK;
-	grown.size = table->size ? 2 * table->size : 16;
+	grown.size = size;
 	grown.buckets =
 		table->env->alloc(table->env->ctx, NULL, grown.size * sizeof(struct gk_link *));
 	if (!grown.buckets)
@@ -66,6 +68,20 @@ enum gk_err gk_hash_reserve(struct gk_hash *table)
 		table->env->alloc(table->env->ctx, table->buckets, 0);
 	*table = grown;
 	return GK_OK;
+}
+
+enum gk_err gk_hash_reserve_many(struct gk_hash *table, size_t more)
+{
+	size_t size = table->size ? table->size : 16;
+
+	while (size - table->count < more)
+		size *= 2;
+	return size == table->size ? GK_OK : grow(table, size);
+}
+
+enum gk_err gk_hash_reserve(struct gk_hash *table)
+{
+	return gk_hash_reserve_many(table, 1);
 }
 
 void gk_hash_add(struct gk_hash *table, struct gk_link *link, struct gk_span key)
@@ -104,4 +120,27 @@ struct gk_link *gk_hash_find(const struct gk_hash *table, struct gk_span key)
 struct gk_link *gk_hash_next(const struct gk_link *link)
 {
 	return same_hash(link->next, link->hash);
+}
+
+size_t gk_hash_positions(const struct gk_hash *table)
+{
+	return table->size * CHAIN_MAX;
+}
+
+struct gk_link *gk_hash_at(const struct gk_hash *table, size_t *at)
+{
+	size_t before = *at % CHAIN_MAX;
+
+	for (size_t i = *at / CHAIN_MAX; i < table->size; i++, before = 0) {
+		struct gk_link *link = table->buckets[i];
+
+		for (size_t j = 0; link && j < before; j++)
+			link = link->next;
+		if (link) {
+			*at = i * CHAIN_MAX + before + 1;
+			return link;
+		}
+	}
+	*at = gk_hash_positions(table);
+	return NULL;
 }

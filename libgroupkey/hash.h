@@ -29,6 +29,8 @@ void gk_hash_wipe(struct gk_hash *table);
 uint64_t gk_hash_of(const struct gk_hash *table, struct gk_span key);
 /** Make room for one more. @return GK_ERR_NO_MEMORY; a table with room never fails */
 GK_MUST_CHECK enum gk_err gk_hash_reserve(struct gk_hash *table);
+/** ... for so many more. */
+GK_MUST_CHECK enum gk_err gk_hash_reserve_many(struct gk_hash *table, size_t more);
 /** Add; room must have been reserved. */
 void gk_hash_add(struct gk_hash *table, struct gk_link *link, struct gk_span key);
 /** Take out what was added. */
@@ -37,6 +39,15 @@ void gk_hash_remove(struct gk_hash *table, struct gk_link *link);
 struct gk_link *gk_hash_find(const struct gk_hash *table, struct gk_span key);
 /** @return the next link with the same hash, or NULL */
 struct gk_link *gk_hash_next(const struct gk_link *link);
+/**
+ * Walk all links, each step as quick as the first. If the table changes on the way, some are met
+ * twice or not at all.
+ * @param at  starts as 0; moves behind the link
+ * @return the next one, or NULL: 'at' is gk_hash_positions() then
+ */
+struct gk_link *gk_hash_at(const struct gk_hash *table, size_t *at);
+/** @return above all positions of the walk */
+size_t gk_hash_positions(const struct gk_hash *table);
 
 /** From a link inside a structure to the structure. */
 #define GK_OWNER(link, type, field) ((type *)(void *)((char *)(link)-offsetof(type, field)))

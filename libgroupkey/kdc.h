@@ -14,11 +14,13 @@
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
  *   material.c  what answers and rekeying messages have in common
  *   delivery.c  who still needs the newest material, and rekeying messages point-to-point
- *   multicast.c rekeying messages to the group, confirmations, beacons
+ *   multicast.c rekeying messages to the group; multicast_make.c makes them, multicast_confirm.c
+ *               takes confirmations, multicast_beacon.c sends beacons
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
  *   presence.c  who is still there
- *   record.c    records of the store, out and in
- *   ledger.c    what the operator said of clients: tokens issued, revocations, bans
+ *   record.c    records of the store, out and in; record_group.c, record_ledger.c
+ *   ledger.c    what is remembered of clients: tokens issued, revocations, bans
+ *   operator.c  what the operator says of them: ban, unban, revoke
  *   disown.c    what is left of a store that is too old
  */
 #ifndef GK_KDC_H
@@ -270,6 +272,7 @@ enum gk_kdc_timer {
 /** A token that we issued, until its end. */
 struct gk_issued {
 	struct gk_issued *next;
+	struct gk_link by_client;
 	uint64_t cti;
 	struct gk_id client;
 	uint8_t name_len;
@@ -281,6 +284,7 @@ struct gk_issued {
 /** Tokens of this client are refused until then. */
 struct gk_revoked {
 	struct gk_revoked *next;
+	struct gk_link by_client;
 	struct gk_id client;
 	uint8_t name_len;
 	uint8_t name[GK_NAME_MAX];
@@ -307,6 +311,7 @@ struct gk_kdc {
 	uint8_t as_key[GK_AEAD_KEY_MAX];
 	struct gk_public_key as_public_key;
 	struct gk_hash clients_by_id, associations_by_kid, nodes_by_ip, requests;
+	struct gk_hash issued_by_client, revoked_by_client;
 	struct gk_client *candidates; /* oldest first */
 	size_t candidate_count;
 	struct gk_group *groups;
@@ -324,6 +329,7 @@ struct gk_kdc {
 	int64_t high_num;   /* the highest num that any group ever had; -1: none */
 	int64_t first_num;  /* of a new group: 0, or one above all that a lost state may have had */
 	uint64_t high_cti;  /* the highest that was ever issued */
+	bool marked;        /* the store has a record of these: not one from before marks */
 	struct gk_issued *issued;
 	struct gk_revoked *revoked;
 	struct gk_ban *bans;
@@ -637,7 +643,7 @@ void gk_delivery_wake(struct gk_node *node, struct gk_now now);
 /** Forget a node that is being removed. */
 void gk_delivery_forget(struct gk_node *node, struct gk_now now);
 
-/* multicast.c */
+/* multicast.c, multicast_make.c, multicast_confirm.c, multicast_beacon.c */
 /**
  * New keys for the tree, and the message that tells of them; the first copy goes out at once.
  * @return true if there is somebody to read it
@@ -683,6 +689,8 @@ void gk_presence_due(struct gk_node *node, struct gk_now now);
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
 
 /* ledger.c */
+/** @return true if a token of this client is on the list of those issued */
+bool gk_ledger_is_issued(const struct gk_kdc *kdc, struct gk_span client);
 /** @return true if this client's tokens are revoked */
 bool gk_ledger_is_revoked(const struct gk_kdc *kdc, struct gk_span client);
 /** @return true if it is kept out of the group */

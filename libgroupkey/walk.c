@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * What the operator sees of groups and their members.
+ * What the operator sees of groups, their members, and clients.
  */
 #include "kdc.h"
 
@@ -123,4 +123,86 @@ bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span name, size_t *a
 	(*at)++;
 	*info = banned_info(ban);
 	return true;
+}
+
+/* clients: those that are known, then tokens that have not come back, then what only its revocation
+ * tells of. Each says whether there is anything to tell. */
+
+static bool tell_known(const struct gk_kdc *kdc, struct gk_link *link, struct gk_client_info *info)
+{
+	const struct gk_client *client = GK_OWNER(link, struct gk_client, by_id);
+
+	*info = (struct gk_client_info){
+		.name = gk_span(client->name, client->name_len),
+		.id = client->id,
+		.scope = gk_blob_span(&client->scope),
+		.exp = client->exp,
+		.known = true,
+		.revoked = gk_ledger_is_revoked(kdc, gk_id_span(&client->id)),
+	};
+	for (const struct gk_node *node = client->nodes; node; node = node->next_of_client)
+		info->groups++;
+	return true;
+}
+
+static bool tell_issued(const struct gk_kdc *kdc, struct gk_link *link, struct gk_client_info *info)
+{
+	const struct gk_issued *issued = GK_OWNER(link, struct gk_issued, by_client);
+
+	if (gk_client_find(kdc, gk_id_span(&issued->client)))
+		return false;
+	*info = (struct gk_client_info){
+		.name = gk_span(issued->name, issued->name_len),
+		.id = issued->client,
+		.scope = gk_blob_span(&issued->scope),
+		.exp = issued->exp,
+		.revoked = gk_ledger_is_revoked(kdc, gk_id_span(&issued->client)),
+	};
+	return true;
+}
+
+static bool tell_revoked(const struct gk_kdc *kdc, struct gk_link *link,
+			 struct gk_client_info *info)
+{
+	const struct gk_revoked *revoked = GK_OWNER(link, struct gk_revoked, by_client);
+
+	if (gk_client_find(kdc, gk_id_span(&revoked->client)) ||
+	    gk_ledger_is_issued(kdc, gk_id_span(&revoked->client)))
+		return false;
+	*info = (struct gk_client_info){
+		.name = gk_span(revoked->name, revoked->name_len),
+		.id = revoked->client,
+		.exp = revoked->until,
+		.revoked = true,
+	};
+	return true;
+}
+
+/* The positions of each table follow those of the one before. */
+bool gk_kdc_client_next(const struct gk_kdc *kdc, size_t *at, struct gk_client_info *info)
+{
+	const struct {
+		const struct gk_hash *table;
+		bool (*tell)(const struct gk_kdc *, struct gk_link *, struct gk_client_info *);
+	} parts[] = {
+		{ &kdc->clients_by_id, tell_known },
+		{ &kdc->issued_by_client, tell_issued },
+		{ &kdc->revoked_by_client, tell_revoked },
+	};
+	size_t before = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t end = before + gk_hash_positions(parts[i].table);
+
+		while (*at < end) {
+			size_t position = *at - before;
+			struct gk_link *link = gk_hash_at(parts[i].table, &position);
+
+			*at = before + position;
+			if (link && parts[i].tell(kdc, link, info))
+				return true;
+		}
+		before = end;
+	}
+	return false;
 }

@@ -117,6 +117,57 @@ static void the_seed_decides(void **state)
 	assert_int_equal(gk_hash_of(&a, gk_span_str("x")), gk_hash_of(&a, gk_span_str("x")));
 }
 
+static void the_walk_meets_each_once(void **state)
+{
+	static struct item items[ITEMS];
+	static unsigned met[ITEMS];
+	struct test_env t;
+	struct gk_env env = test_env(&t, 1);
+	struct gk_hash table;
+	struct gk_link *link;
+	size_t at = 0;
+
+	(void)state;
+	gk_hash_init(&table, &env, 7);
+	assert_null(gk_hash_at(&table, &at)); // an empty table
+	for (uint32_t i = 0; i < ITEMS; i++)
+		add(&table, &items[i], i < ITEMS - 5 ? i : ITEMS); // the last ones are equal
+	for (at = 0; (link = gk_hash_at(&table, &at));)
+		met[GK_OWNER(link, struct item, link) - items]++;
+	for (size_t i = 0; i < ITEMS; i++)
+		assert_int_equal(met[i], 1);
+	assert_int_equal(at, gk_hash_positions(&table));
+	assert_null(gk_hash_at(&table, &at));
+	gk_hash_wipe(&table);
+	assert_null(gk_hash_at(&table, &at)); // it has shrunk below the position
+	assert_int_equal(at, 0);
+}
+
+static void room_for_many_is_room_for_each(void **state)
+{
+	static struct item items[100];
+	struct test_env t;
+	struct gk_env env = test_env(&t, 1);
+	struct gk_hash table;
+
+	(void)state;
+	gk_hash_init(&table, &env, 7);
+	add(&table, &items[0], 0);
+	assert_int_equal(gk_hash_reserve_many(&table, 99), GK_OK);
+	for (uint32_t i = 1; i < 100; i++) {
+		items[i].value = i;
+		gk_hash_add(&table, &items[i].link, gk_span(&items[i].value, sizeof(uint32_t)));
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		assert_ptr_equal(find(&table, i), &items[i]);
+	test_env_fail_alloc(&t, 1);
+	assert_int_equal(gk_hash_reserve_many(&table, 28), GK_OK); // 128 in all
+	assert_int_equal(gk_hash_reserve_many(&table, 29), GK_ERR_NO_MEMORY);
+	assert_int_equal(table.count, 100);
+	gk_hash_wipe(&table);
+	assert_int_equal(t.blocks, 0);
+}
+
 static void without_memory_the_table_stays(void **state)
 {
 	static struct item items[17];
@@ -148,6 +199,8 @@ int main(void)
 		cmocka_unit_test(equal_keys_are_all_found),
 		cmocka_unit_test(chains_stay_short_with_any_seed),
 		cmocka_unit_test(the_seed_decides),
+		cmocka_unit_test(the_walk_meets_each_once),
+		cmocka_unit_test(room_for_many_is_room_for_each),
 		cmocka_unit_test(without_memory_the_table_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

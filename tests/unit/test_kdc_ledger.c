@@ -530,6 +530,56 @@ static void each_client_is_listed_once(void **state)
 	}
 }
 
+/* Ids are numbers, those of tokens with their bytes the other way round. */
+static void a_long_list_is_complete(void **state)
+{
+	static bool met[2][GK_LEDGER_MAX + 1];
+	struct pair *p = *state;
+	struct gk_client_info info;
+	size_t at = 0, count = 0;
+
+	restore_many(p, GK_TABLE_ISSUED, GK_LEDGER_MAX);
+	restore_many(p, GK_TABLE_REVOKED, GK_LEDGER_MAX);
+	while (gk_kdc_client_next(p->kdc, &at, &info)) {
+		size_t i = 0;
+
+		assert_int_equal(info.id.len, sizeof(i));
+		if (info.scope.len)
+			memcpy(&i, info.id.data, sizeof(i));
+		else
+			i = gk_span_uint(gk_id_span(&info.id));
+		assert_in_range(i, 1, GK_LEDGER_MAX);
+		assert_int_equal(info.revoked, info.scope.len == 0);
+		assert_false(met[info.revoked][i]);
+		met[info.revoked][i] = true;
+		count++;
+	}
+	assert_int_equal(count, 2 * GK_LEDGER_MAX);
+	assert_false(gk_kdc_client_next(p->kdc, &at, &info));
+}
+
+static void a_walk_ends_whatever_changes_on_the_way(void **state)
+{
+	struct pair *p = *state;
+	struct gk_client_bundle bundle;
+	struct gk_client_info info;
+	size_t at = 0, steps = 0;
+
+	restore_many(p, GK_TABLE_ISSUED, 100);
+	pair_join_all(p, 3);
+	while (gk_kdc_client_next(p->kdc, &at, &info)) {
+		steps++;
+		if (steps == 2) // all that were restored end
+			assert_int_equal(revoke(p, "x"), GK_OK);
+		if (steps == 10)
+			p->now.utc.s += DAY_S;
+		if (steps > 2 && steps < 20)
+			assert_int_equal(issue_for(p, "one", 2 * DAY_S, &bundle), GK_OK);
+		assert_in_range(steps, 1, 400);
+	}
+	assert_true(steps > 20);
+}
+
 /* memory */
 
 static void without_memory_nothing_half_is_left(void **state)
@@ -577,6 +627,8 @@ int main(void)
 		RULE(the_ledger_is_bounded),
 		RULE(so_many_tokens_are_issued_and_no_more),
 		RULE(each_client_is_listed_once),
+		RULE(a_long_list_is_complete),
+		RULE(a_walk_ends_whatever_changes_on_the_way),
 		RULE(without_memory_nothing_half_is_left),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);

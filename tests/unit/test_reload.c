@@ -14,6 +14,7 @@
 #include "tests/lib/netns.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -903,6 +904,57 @@ static void why_not_is_told_to_the_operator(void **state)
 	assert_string_equal(say(call_up("socket"), "reload"), want);
 }
 
+/* Both ways, first the operator's, then the signal's, while the log goes to a pipe.
+ * @return how often it has the line */
+static int count_logged_reloads(const struct settings *settings, const char *line)
+{
+	static const char *const ways[] = { "reload", NULL };
+	int fds[2], saved = dup(STDERR_FILENO), count = 0;
+	char logged[2000];
+
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		write_conf(settings);
+		assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+		dup2(fds[1], STDERR_FILENO);
+		if (ways[i])
+			say(call_up("socket"), ways[i]);
+		else if (raise(SIGHUP) == 0)
+			gw_daemon_turn(&gw);
+		dup2(saved, STDERR_FILENO);
+		ssize_t len = read(fds[0], logged, sizeof(logged) - 1);
+		logged[len > 0 ? len : 0] = '\0';
+		for (const char *at = logged; (at = strstr(at, line)); at++)
+			count++;
+		close(fds[0]);
+		close(fds[1]);
+	}
+	close(saved);
+	return count;
+}
+
+static void the_log_tells_of_it_whoever_asked(void **state)
+{
+	(void)state;
+	need_network();
+	takes(&(struct settings){ .level = "info" }, ": in effect: log_level");
+	assert_int_equal(count_logged_reloads(&(struct settings){ .level = "info" },
+					      "/conf: nothing has changed\n"),
+			 2);
+	assert_int_equal(count_logged_reloads(
+				 &(struct settings){ .level = "info", .more = "audience = \"x\";" },
+				 "/conf:7: audience: cannot change without a restart" STAYS "\n"),
+			 2);
+	gw.outbox.error = -EIO;
+	gw.outbox.retry_ms = GK_NEVER;
+	assert_int_equal(
+		count_logged_reloads(&(struct settings){ .level = "info", .groups = LIGHTS },
+				     ":8: groups: cannot change while nothing can be "
+				     "stored" STAYS "\n"),
+		2);
+	gw.outbox.error = 0;
+	log_set_level(LOG_LEVEL_ERROR);
+}
+
 /* @return whether a line of this level is logged now */
 static bool is_logged(void (*line)(const char *, const char *, ...))
 {
@@ -1081,6 +1133,7 @@ int main(void)
 		TEST(the_operator_is_answered_by_the_old_socket),
 		TEST(a_hangup_reloads),
 		TEST(why_not_is_told_to_the_operator),
+		TEST(the_log_tells_of_it_whoever_asked),
 		TEST(the_log_changes_level_and_place),
 		TEST(the_log_of_a_debugger_is_left_alone),
 		TEST(rekeying_gets_its_new_share_of_the_link),
