@@ -73,25 +73,13 @@ static void open_segment(struct gw_daemon *daemon)
  * Signals
  */
 
-static void reload(struct gw_daemon *daemon)
-{
-	char text[GW_CONF_ERROR];
-
-	if (!gw_serve_ready(daemon))
-		log_warnx("conf", "%s: not read, the store cannot be written: %s",
-			  daemon->conf_path, strerror(-gw_outbox_error(&daemon->outbox)));
-	else if (gw_reload(daemon, text, sizeof(text)))
-		log_info("conf", "%s", text);
-	else
-		log_warnx("conf", "%s", text);
-}
-
 static void take_signal(void *ctx, int signo)
 {
 	struct gw_daemon *daemon = ctx;
+	char text[GW_RELOAD_TEXT];
 
 	if (signo == SIGHUP) {
-		reload(daemon);
+		(void)gw_reload(daemon, text, sizeof(text));
 	} else {
 		log_info("daemon", "ends: %s", strsignal(signo));
 		daemon->stopping = true;

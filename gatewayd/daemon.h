@@ -39,6 +39,7 @@ struct gw_daemon {
 	struct gw_store *store;
 	struct gw_reserve reserve;
 	enum gk_storage storage; /* what the KDC was last told */
+	int64_t keep_time_ms;    /* when to look whether the time is to be written by itself */
 	struct gk_kdc *kdc;
 	struct gw_notes notes;
 	struct gw_outbox outbox;

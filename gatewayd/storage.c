@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/daemon.h"
+#include "gatewayd/show.h"
 #include "io/log.h"
 #include "io/secret.h"
 #include "libgroupkey/buf.h"
@@ -11,13 +12,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
-#include <time.h>
 #include <unistd.h>
 
 #define AS_KEY_LEN     16
 #define PUBLIC_KEY_MAX 512
 #define KEPT_KEYS_MAX  100
 #define CLOCK_LOOK_MS  60000 /* while it is not the machine's calendar that is believed */
+#define TIME_LOOK_MS   INT64_C(3600000)
+#define TIME_LOST_S    90000 /* by a power cut at most; more than a day, which a rotation has */
 
 // More rekeyings than a group can have had that nobody knows of: with one a minute, two years.
 #define NUM_JUMP 1048576
@@ -66,12 +68,9 @@ static void tell_time(const struct gw_daemon *daemon)
 				       "calendar is wrong; no tokens are issued until it is right",
 		[GW_CLOCK_HELD] = "by elapsed time, since the machine's calendar has jumped",
 	};
-	time_t utc = (time_t)gw_now(daemon).utc.s;
-	struct tm tm = { 0 };
-	char text[32] = "";
+	char text[GW_TIME_TEXT];
 
-	if (gmtime_r(&utc, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	gw_show_time(gw_now(daemon).utc, text);
 	if (daemon->clock.source == GW_CLOCK_MACHINE)
 		log_info("clock", "it is %s %s", text, why[daemon->clock.source]);
 	else
@@ -135,12 +134,40 @@ static void look_at_room(struct gw_daemon *daemon)
 		gw_daemon_add_groups(daemon);
 }
 
+/* Only after all else was committed: what settles an old store must not be the time alone. */
+static bool may_write_time(const struct gw_daemon *daemon)
+{
+	return gw_serve_ready(daemon) && daemon->storage != GK_STORAGE_NONE &&
+	       gw_store_time(daemon->store).utc_s != daemon->clock.highest_s;
+}
+
+static void write_time(struct gw_daemon *daemon)
+{
+	int err = may_write_time(daemon) ? gw_storage_commit(daemon, NULL, 0) : 0;
+
+	if (err)
+		log_warnx("store", "the time was not written: %s", strerror(-err));
+}
+
+/* Where nothing else is committed for long, the highest time would be that of long ago. */
+static void keep_time(struct gw_daemon *daemon)
+{
+	struct gk_mono now = gw_now(daemon).mono;
+
+	if (now.ms < daemon->keep_time_ms)
+		return;
+	daemon->keep_time_ms = now.ms + TIME_LOOK_MS;
+	if (daemon->clock.highest_s - gw_store_time(daemon->store).utc_s >= TIME_LOST_S)
+		write_time(daemon);
+}
+
 void gw_storage_look(struct gw_daemon *daemon)
 {
 	if (!gw_serve_ready(daemon))
 		return;
 	look_at_clock(daemon);
 	look_at_room(daemon);
+	keep_time(daemon);
 }
 
 struct gk_mono gw_storage_next_expiry(const struct gw_daemon *daemon)
@@ -173,6 +200,11 @@ int gw_storage_commit(struct gw_daemon *daemon, const struct gk_record *records,
 		log_warnx("store", "%s: full; what was reserved is used", daemon->conf.state_dir);
 		err = gw_store_commit(daemon->store, records, count);
 	}
+	if (err == -ESTALE)
+		fatal("store",
+		      "%s/gatewayd.db, or its mark %s: changed by someone else while in use; a "
+		      "restart takes it for what it is",
+		      daemon->conf.state_dir, daemon->conf.mark);
 	return err;
 }
 
@@ -416,19 +448,9 @@ void gw_storage_open(struct gw_daemon *daemon, enum gw_store_wish wish)
 	io_loop_on_wake(daemon->loop, wake, daemon);
 }
 
-/* Only after all else was committed: what settles an old store must not be the time alone. */
-static bool may_write_time(const struct gw_daemon *daemon)
-{
-	return gw_serve_ready(daemon) && daemon->storage != GK_STORAGE_NONE &&
-	       gw_store_time(daemon->store).utc_s != daemon->clock.highest_s;
-}
-
 void gw_storage_close(struct gw_daemon *daemon)
 {
-	int err = may_write_time(daemon) ? gw_storage_commit(daemon, NULL, 0) : 0;
-
-	if (err)
-		log_warnx("store", "the time was not written: %s", strerror(-err));
+	write_time(daemon);
 	io_loop_on_wake(daemon->loop, NULL, NULL);
 	gw_store_close(daemon->store);
 	gw_reserve_close(&daemon->reserve);

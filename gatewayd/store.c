@@ -137,7 +137,9 @@ int gw_store_commit(struct gw_store *store, const struct gk_record *records, siz
 
 	if (count == 0)
 		return commit_time(store);
-	batch.meta.count++;
+	// What failed may be in the file, and a backup of that: the next batch, which may hold
+	// more, has another number.
+	batch.meta.count = ++store->meta.count;
 	batch.meta.time = store->time;
 	int err = gw_store_db_write(&store->store, write_store, &batch);
 	if (!err)
@@ -335,7 +337,8 @@ static int go_on(struct opening *opening)
 	return err;
 }
 
-/* Goes on above the mark, and from its lasting records. */
+/* Goes on above the mark, and from its lasting records, as a branch of its own: a store that was
+ * ahead of the mark may turn up, and does not compare. */
 static int take_as_old(struct opening *opening)
 {
 	struct gw_store *store = opening->store;
@@ -349,7 +352,7 @@ static int take_as_old(struct opening *opening)
 	if (opening->store_seen.sight != GW_STORE_READABLE)
 		err = give_meta(opening, &meta);
 	store->meta = store->mark_meta;
-	return err;
+	return err ? err : draw(opening, store->meta.branch, sizeof(store->meta.branch));
 }
 
 /* A branch of its own: what was made from the same beginning before is old, whatever its count. */

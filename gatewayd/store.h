@@ -105,7 +105,8 @@ uint64_t gw_store_written(const struct gw_store *store);
  * moved. A record with an empty value deletes the one under its key, if any. No records: only the
  * time is written, if it is another, and only to the mark: that settles nothing.
  *
- * @return 0; -ENOSPC: the file system is full; -EROFS, -EIO, -ENOMEM and other -errno.
+ * @return 0; -ENOSPC: the file system is full; -EROFS, -EIO, -ENOMEM and other -errno; -ESTALE:
+ *         someone else has changed one of the files, so this must not go on, nor be tried again.
  *         On failure the store is as before (but where the mark's part, or the very last sync,
  *         fails, the batch is there already). Nothing that depends on the batch may be sent, and
  * the same call is to be tried again, which does no harm in either case.

@@ -307,10 +307,36 @@ int gw_store_db_copy_lasting(struct gw_store_db *db, struct gw_store_db *from)
 	return err ? err : gw_store_db_load(from, GK_TABLE_LASTING, INT_MAX, put_record, db);
 }
 
-int gw_store_db_write(struct gw_store_db *db, gw_store_write_fn *fn, const void *ctx)
+static void note_left(struct gw_store_db *db)
 {
-	(void)gw_store_vfs_take_errno();
+	(void)lstat(sqlite3_db_filename(db->db, "main"), &db->left);
+}
+
+/*
+ * SQLite has pages in memory: where a backup was copied over the file meanwhile, a commit would
+ * make a mixture of both, with the newest count.
+ */
+static int check_left(const struct gw_store_db *db)
+{
+	const struct stat *left = &db->left;
+	struct stat st;
+
+	if (left->st_ino == 0)
+		return 0;
+	if (lstat(sqlite3_db_filename(db->db, "main"), &st) != 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	return st.st_dev == left->st_dev && st.st_ino == left->st_ino &&
+			       st.st_size == left->st_size &&
+			       st.st_mtim.tv_sec == left->st_mtim.tv_sec &&
+			       st.st_mtim.tv_nsec == left->st_mtim.tv_nsec
+		       ? 0
+		       : -ESTALE;
+}
+
+static int transact(struct gw_store_db *db, gw_store_write_fn *fn, const void *ctx)
+{
 	int err = finish(db, GW_STORE_BEGIN);
+
 	if (!err)
 		err = fn(db, ctx);
 	if (!err)
@@ -318,6 +344,21 @@ int gw_store_db_write(struct gw_store_db *db, gw_store_write_fn *fn, const void 
 	// Some errors have SQLite roll back by itself.
 	if (err && !sqlite3_get_autocommit(db->db))
 		(void)finish(db, GW_STORE_ROLLBACK);
+	return err;
+}
+
+int gw_store_db_write(struct gw_store_db *db, gw_store_write_fn *fn, const void *ctx)
+{
+	int err = check_left(db);
+
+	if (err)
+		return err;
+	(void)gw_store_vfs_take_errno();
+	err = transact(db, fn, ctx);
+	if (err) // SQLite may have something to undo yet
+		db->left = (struct stat){ 0 };
+	else
+		note_left(db);
 	return err;
 }
 
@@ -522,6 +563,8 @@ int gw_store_db_open(struct gw_store_db *db, const struct gw_store_kind *kind,
 
 	if (err)
 		gw_store_db_close(db);
+	else
+		note_left(db);
 	return err;
 }
 
@@ -601,6 +644,7 @@ int gw_store_db_migrate(struct gw_store_db *db, const struct gw_store_report *re
 		err = run(report, db->db, "COMMIT");
 	if (err && !sqlite3_get_autocommit(db->db))
 		(void)sqlite3_exec(db->db, "ROLLBACK", NULL, NULL, NULL);
+	note_left(db);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 #include "gatewayd/store_file.h"
 #include "gatewayd/store_mark.h"
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 /** What differs between store and mark. */
 struct gw_store_kind {
@@ -35,6 +36,7 @@ enum gw_store_statement {
 struct gw_store_db {
 	sqlite3 *db;
 	sqlite3_stmt *statement[GW_STORE_STATEMENTS];
+	struct stat left; /* the file as we left it; st_ino 0: not known */
 };
 
 /**
@@ -54,7 +56,8 @@ void gw_store_db_close(struct gw_store_db *db);
 
 /** What is done in a transaction. @return 0 or -errno */
 typedef int gw_store_write_fn(struct gw_store_db *db, const void *ctx);
-/** Do it: all or nothing. @return 0 or -errno */
+/** Do it: all or nothing. @return 0 or -errno; -ESTALE: someone else has changed the file, or put
+ *  another in its place */
 GK_MUST_CHECK int gw_store_db_write(struct gw_store_db *db, gw_store_write_fn *fn, const void *ctx);
 /** In a transaction: write a record, or, where its value is empty, delete it. */
 GK_MUST_CHECK int gw_store_db_put(struct gw_store_db *db, const struct gk_record *record);

@@ -22,8 +22,8 @@ enum gw_store_origin {
 /** What a file says of itself. */
 struct gw_store_meta {
 	uint8_t lineage[GW_STORE_LINEAGE_LEN]; /* random, of a new store */
-	uint8_t branch[GW_STORE_BRANCH_LEN];   /* random, of each time that a store was adopted:
-						  counts of two branches do not compare */
+	uint8_t branch[GW_STORE_BRANCH_LEN];   /* random, of each time that a store was old or was
+						  adopted: counts of two branches do not compare */
 	uint64_t count;                        /* of commits; of a mark, 0: never used */
 	struct gw_store_time time;
 	enum gw_store_origin origin;

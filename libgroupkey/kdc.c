@@ -16,6 +16,8 @@ static enum gk_err seed_tables(struct gk_kdc *kdc)
 	enum gk_err err = gk_random(&kdc->env, (uint8_t *)seed, sizeof(seed));
 
 	gk_hash_init(&kdc->clients_by_id, &kdc->env, seed[0]);
+	gk_hash_init(&kdc->issued_by_client, &kdc->env, seed[0]); /* the same keys */
+	gk_hash_init(&kdc->revoked_by_client, &kdc->env, seed[0]);
 	gk_hash_init(&kdc->associations_by_kid, &kdc->env, seed[1]);
 	gk_hash_init(&kdc->nodes_by_ip, &kdc->env, seed[2]);
 	gk_hash_init(&kdc->requests, &kdc->env, seed[3]);
@@ -215,7 +217,10 @@ enum gk_err gk_kdc_need_keys(struct gk_kdc *kdc, const struct gk_group_config *c
 
 enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct gk_record *record, struct gk_now now)
 {
-	return gk_record_restore(kdc, record, now);
+	enum gk_err err = gk_record_restore(kdc, record, now);
+
+	kdc->marked = kdc->marked || (!err && record->table == GK_TABLE_MARK);
+	return err;
 }
 
 /* what arrives */

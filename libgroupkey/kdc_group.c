@@ -206,6 +206,16 @@ static enum gk_err serve_new(struct gk_kdc *kdc, const struct gk_group_config *c
 	return err;
 }
 
+/* The mark of a store from before there were marks knows of no num, and has to before that store is
+ * lost. */
+static void mark_inherited(struct gk_kdc *kdc)
+{
+	if (kdc->marked || kdc->storage == GK_STORAGE_NONE)
+		return;
+	kdc->marked = true;
+	gk_record_mark(kdc);
+}
+
 enum gk_err gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *config,
 			     struct gk_now now)
 {
@@ -224,6 +234,7 @@ enum gk_err gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *c
 	if (err)
 		return err;
 	serve(group, config);
+	mark_inherited(kdc);
 	resume(group, now);
 	return gk_queue_err(&kdc->queue);
 }

@@ -23,11 +23,15 @@ static FILE *open_keys(void)
 {
 	const char *build = getenv("GK_BUILD");
 	char path[4096];
+	FILE *keys;
 
 	if (!build || snprintf(path, sizeof(path), "%s/tests/keys/%s.keys", build,
 			       program_invocation_short_name) >= (int)sizeof(path))
 		return NULL;
-	return fopen(path, "a");
+	keys = fopen(path, "a");
+	if (keys)
+		setvbuf(keys, NULL, _IOLBF, 0); // whole lines, however the program ends
+	return keys;
 }
 
 /* What has the length of a key may become one: tests/secrets.sh looks whether any is ever shown. */

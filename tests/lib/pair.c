@@ -481,7 +481,7 @@ static void take_note(struct pair *p, int from, const struct gk_event *event)
 		text_of(msg.payload, n->text, sizeof(n->text));
 }
 
-/* group | 0 | number, as record.c has it */
+/* group | 0 | number, as record_group.c has it */
 static bool has_member_record(const struct pair *p, struct gk_span group, struct gk_span node)
 {
 	uint8_t key[128];

@@ -511,6 +511,26 @@ static void groups_of_a_store_that_was_lost_go_on_above_it(void **state)
 	assert_int_equal(gk_group_find(p->kdc, gk_span_str("heat"))->num, high + 6);
 }
 
+/* A store from before there were marks says nothing of how far its groups are but in the groups. */
+static void the_mark_learns_what_an_earlier_version_left(void **state)
+{
+	static const struct backup nothing;
+	struct pair *p = *state;
+	int64_t high;
+
+	rekey(p);
+	rekey(p);
+	high = pair_num(p);
+	assert_true(high > 0);
+	put_record(p, &(struct gk_record){ .table = GK_TABLE_MARK, .key = gk_span_str("mark") });
+	assert_int_equal(count_records(p, GK_TABLE_MARK), 0);
+	pair_restart(p);
+	assert_int_equal(pair_num(p), high);
+	assert_int_equal(count_records(p, GK_TABLE_MARK), 1);
+	roll_back(p, &nothing, 0);
+	assert_int_equal(pair_num(p), high + 1);
+}
+
 int main(void)
 {
 #define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -528,6 +548,7 @@ int main(void)
 		IN_TREE(a_num_has_an_end),
 		RULE(groups_of_a_store_that_was_lost_go_on_above_it),
 		IN_TREE(groups_of_a_store_that_was_lost_go_on_above_it),
+		RULE(the_mark_learns_what_an_earlier_version_left),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }

@@ -1328,6 +1328,129 @@ static void a_link_is_not_followed(void **state)
 	assert_refused(-EUCLEAN, "not a file");
 }
 
+// Where 'name' is copied over, or, 'moved', put into the place of the other.
+static void put_back(const char *name, const char *over, bool moved)
+{
+	static char bytes[1 << 16];
+	int fd = open(name, O_RDONLY);
+	ssize_t len = read(fd, bytes, sizeof(bytes));
+
+	close(fd);
+	assert_true(len > 0);
+	if (moved)
+		assert_int_equal(rename(name, over), 0);
+	else
+		write_file(over, bytes, (size_t)len, 0600);
+}
+
+static void keep_copy(const char *name, const char *copy)
+{
+	put_back(name, copy, false);
+}
+
+// SQLite would go on from the pages that it has in memory.
+static void a_backup_that_is_put_back_under_us_is_not_mixed_with_what_we_know(void **state)
+{
+	char copy[256];
+	(void)state;
+	for (int row = 0; row < 4; row++) {
+		const char *victim = row < 2 ? path : mark;
+		enum gw_store_found found;
+		make_store();
+		struct gw_store *store = open_store();
+		snprintf(copy, sizeof(copy), "%s.copy", victim);
+		keep_copy(victim, copy);
+		usleep(20000); // what a file system tells apart
+		assert_int_equal(change(store), 0);
+		put_back(copy, victim, row % 2);
+		assert_int_equal(change(store), -ESTALE);
+		assert_int_equal(change(store), -ESTALE);
+		gw_store_close(store);
+		assert_int_equal(
+			gw_store_open(&place, GW_STORE_AS_IS, &store, &found, error, sizeof(error)),
+			0);
+		assert_int_equal(found, victim == path ? GW_STORE_OLD : GW_STORE_CURRENT);
+		gw_store_close(store);
+		forget_store();
+		unlink(copy);
+	}
+}
+
+static void assert_found(enum gw_store_found expected)
+{
+	struct gw_store *store;
+	enum gw_store_found found;
+
+	if (gw_store_open(&place, GW_STORE_AS_IS, &store, &found, error, sizeof(error)))
+		fail_msg("%s", error);
+	assert_int_equal(found, expected);
+	if (found != GW_STORE_CURRENT)
+		fill(store);
+	gw_store_close(store);
+}
+
+/* @return the first operation of change() that is of the mark */
+static int first_of_mark(void)
+{
+	make_store();
+	struct gw_store *store = open_store();
+	reset_disk();
+	assert_int_equal(change(store), 0);
+	int at = 1 + (int)strcspn(disk.files, "m");
+	gw_store_close(store);
+	forget_store();
+	return at;
+}
+
+static void a_backup_of_what_the_mark_never_saw_is_old(void **state)
+{
+	char copy[256];
+	(void)state;
+	int at = first_of_mark();
+	make_store();
+	struct gw_store *store = open_store();
+	plan_failure(FAIL_AFTER, at, SQLITE_IOERR_WRITE);
+	assert_int_equal(change(store), -EIO);
+	reset_disk();
+	snprintf(copy, sizeof(copy), "%s.copy", path);
+	keep_copy(path, copy);
+	fill(store);
+	gw_store_close(store);
+	put_back(copy, path, false);
+	assert_found(GW_STORE_OLD);
+}
+
+static void a_store_that_was_ahead_of_the_mark_is_old_once_another_went_on(void **state)
+{
+	char older[256], ahead[256];
+	(void)state;
+	int at = first_of_mark();
+	snprintf(older, sizeof(older), "%s.older", path);
+	snprintf(ahead, sizeof(ahead), "%s.ahead", path);
+	make_store();
+	keep_copy(path, older);
+	struct gw_store *store = open_store();
+	assert_int_equal(change(store), 0);
+	gw_store_close(store);
+	assert_int_equal(die_in_commit(at), 1);
+	keep_copy(path, ahead);
+	put_back(older, path, false);
+	assert_found(GW_STORE_OLD);
+	put_back(ahead, path, false);
+	assert_found(GW_STORE_OLD);
+	assert_found(GW_STORE_CURRENT);
+}
+
+static void a_store_that_was_deleted_under_us_is_not_written(void **state)
+{
+	(void)state;
+	make_store();
+	struct gw_store *store = open_store();
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(change(store), -ESTALE);
+	gw_store_close(store);
+}
+
 static void a_directory_in_the_place_of_the_store_is_refused(void **state)
 {
 	(void)state;
@@ -1427,6 +1550,10 @@ int main(void)
 		TEST(a_directory_that_others_may_write_is_refused),
 		TEST(what_belongs_to_another_user_is_refused),
 		TEST(a_link_is_not_followed),
+		TEST(a_backup_that_is_put_back_under_us_is_not_mixed_with_what_we_know),
+		TEST(a_store_that_was_deleted_under_us_is_not_written),
+		TEST(a_backup_of_what_the_mark_never_saw_is_old),
+		TEST(a_store_that_was_ahead_of_the_mark_is_old_once_another_went_on),
 		TEST(a_directory_in_the_place_of_the_store_is_refused),
 		TEST(a_store_that_cannot_be_written_is_refused),
 		TEST(a_path_that_names_no_file_is_refused),
