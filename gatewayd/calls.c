@@ -171,26 +171,36 @@ static void print_status_json(struct gw_call *call, const struct status *status)
 static void print_clock(struct gw_call *call, const struct status *status)
 {
 	const struct gw_clock *clock = &call->daemon->clock;
+	bool believed = clock->source == GW_CLOCK_MACHINE;
 
 	fprintf(call->out, "clock      %s for %" PRId64 " s%s", status->clock,
-		status->clock_since_s, clock->synchronised ? " (synchronised)" : "");
-	if (clock->source != GW_CLOCK_MACHINE)
+		status->clock_since_s, believed && clock->synchronised ? " (synchronised)" : "");
+	if (!believed)
 		fprintf(call->out, "; the machine's says %s", status->machine_time);
 	fprintf(call->out, "\ntime       %s\nhighest    %s\n", status->time, status->highest_time);
+}
+
+/* "": there is nothing to be said. */
+static const char *store_reason(const struct gw_call *call)
+{
+	if (!gw_serve_ready(call->daemon))
+		return store_error(call);
+	return call->daemon->storage == GK_STORAGE_GOOD ? "" : no_space_reason(call);
 }
 
 static void print_status(struct gw_call *call, const struct status *status)
 {
 	const struct gw_daemon *daemon = call->daemon;
+	const char *why = store_reason(call);
 
 	fprintf(call->out,
 		"version    %s\npid        %d\nuptime     %" PRId64 " s\n"
 		"interface  %s (%s)\nlisten     %s%s\ngroups     %zu\nmembers    %zu\nstore      "
-		"%s\nstorage    %s\nwritten    %" PRIu64 " bytes\n",
+		"%s%s%s\nwritten    %" PRIu64 " bytes\n",
 		GK_VERSION, (int)getpid(), status->uptime_s, daemon->conf.interface,
 		daemon->segment.blind ? "down" : "up", daemon->conf.listen,
 		daemon->coap ? "" : " (not there yet)", status->groups, status->members,
-		status->store_error ? strerror(-status->store_error) : "ok", status->storage,
+		status->store_error ? "refuses" : status->storage, *why ? ": " : "", why,
 		status->written);
 	print_clock(call, status);
 }

@@ -103,6 +103,19 @@ int gw_call_unban(struct gw_call *call)
  * client list
  */
 
+/* Who was given a token, and let it end unused, is no client. One that was used ends with its
+ * association. */
+static bool next_client(const struct gw_call *call, size_t *at, struct gk_client_info *info)
+{
+	int64_t now_s = gw_now(call->daemon).utc.s;
+
+	while (gk_kdc_client_next(call->daemon->kdc, at, info)) {
+		if (info->known || info->revoked || info->exp.s > now_s)
+			return true;
+	}
+	return false;
+}
+
 static int print_clients_json(struct gw_call *call)
 {
 	struct gk_client_info info;
@@ -111,7 +124,7 @@ static int print_clients_json(struct gw_call *call)
 
 	io_json_init(&json);
 	io_json_array(&json, NULL);
-	while (gk_kdc_client_next(call->daemon->kdc, &at, &info))
+	while (next_client(call, &at, &info))
 		gw_show_client(&json, &info);
 	io_json_end(&json);
 	gw_call_print(call, &json);
@@ -124,7 +137,7 @@ static void put_clients(struct gw_call *call, struct gw_table *table)
 	size_t at = 0;
 
 	gw_show_client_row(table, NULL);
-	while (gk_kdc_client_next(call->daemon->kdc, &at, &info))
+	while (next_client(call, &at, &info))
 		gw_show_client_row(table, &info);
 }
 

@@ -54,6 +54,13 @@ static bool is_near(const struct gw_clock_reading *reading, int64_t step_s)
 	return reading->synchronised || step_s < AHEAD_S;
 }
 
+/* What is believed now, and, since many small steps may have led away from it, the highest time. */
+static bool is_far_behind(const struct gw_clock *clock, const struct gw_clock_reading *reading,
+			  int64_t step_s)
+{
+	return step_s < -JUMP_S || reading->utc.s < clock->highest_s - JUMP_S;
+}
+
 /* @param step_s  how far the calendar is ahead of what we believe */
 static bool is_credible(const struct gw_clock *clock, const struct gw_clock_reading *reading,
 			int64_t step_s)
@@ -62,15 +69,17 @@ static bool is_credible(const struct gw_clock *clock, const struct gw_clock_read
 		return false;
 	if (clock->source == GW_CLOCK_ESTIMATED && step_s >= 0)
 		return is_near(reading, step_s);
-	if (clock->source != GW_CLOCK_ESTIMATED && llabs(step_s) <= JUMP_S)
+	if (clock->source != GW_CLOCK_ESTIMATED && step_s <= JUMP_S &&
+	    !is_far_behind(clock, reading, step_s))
 		return true;
 	return has_stayed(clock, reading, step_s);
 }
 
 static void follow(struct gw_clock *clock, const struct gw_clock_reading *reading, int64_t step_s)
 {
-	bool highest_was_wrong =
-		clock->source == GW_CLOCK_ESTIMATED ? step_s < -1 : step_s < -JUMP_S;
+	bool highest_was_wrong = clock->source == GW_CLOCK_ESTIMATED
+					 ? step_s < -1
+					 : is_far_behind(clock, reading, step_s);
 
 	set_source(clock, GW_CLOCK_MACHINE, reading->mono);
 	clock->synchronised = reading->synchronised;

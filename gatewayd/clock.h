@@ -9,7 +9,8 @@
 
 #include "libgroupkey/groupkey.h"
 
-/** When this program was released, 2026-11-21: it is never earlier. */
+/** When this program was released, 2026-11-21: it is never earlier. To be raised with each entry of
+ * CHANGES that gets its date; a test compares. */
 #define GW_CLOCK_RELEASE_S INT64_C(1795219200)
 
 /** Where the time comes from. */

@@ -175,8 +175,8 @@ static bool copy(FILE *in, FILE *out)
 	return ok && !ferror(in);
 }
 
-/* Into a file of mode 0600, which never was anything else. */
-static int save_bundle(FILE *in, const char *path)
+/* @param file  the descriptor of options->file */
+static int save_bundle(FILE *in, const struct options *options, int file)
 {
 	uint8_t text[IO_BUNDLE_FILE_MAX];
 	char error[IO_BUNDLE_ERROR];
@@ -186,14 +186,17 @@ static int save_bundle(FILE *in, const char *path)
 
 	if (!io_bundle_parse(gk_span(text, len), &bundle, error, sizeof(error)))
 		status = fail(GW_REFUSED, "the daemon's answer is no bundle", error);
-	else if (!io_bundle_write(path, &bundle, error, sizeof(error)))
+	else if (!io_bundle_write(file, options->file, &bundle, error, sizeof(error)))
 		status = fail(GW_REFUSED, "the bundle is not written", error);
+	if (status)
+		fail(status, "client add",
+		     "the token was issued all the same; end it with client revoke");
 	explicit_bzero(text, sizeof(text));
 	explicit_bzero(&bundle, sizeof(bundle));
 	return status;
 }
 
-static int print_answer(const struct options *options, FILE *in)
+static int print_answer(const struct options *options, FILE *in, int file)
 {
 	struct timeval none = { 0 };
 	int status;
@@ -201,7 +204,7 @@ static int print_answer(const struct options *options, FILE *in)
 	if (!read_status(in, &status))
 		return fail(GW_NO_DAEMON, options->socket, "no answer");
 	if (status == GW_DONE && options->file)
-		return save_bundle(in, options->file);
+		return save_bundle(in, options, file);
 	if (options->follow)
 		setsockopt(fileno(in), SOL_SOCKET, SO_RCVTIMEO, &none, sizeof(none));
 	if (!copy(in, status == GW_DONE ? stdout : stderr))
@@ -209,7 +212,8 @@ static int print_answer(const struct options *options, FILE *in)
 	return status;
 }
 
-static int ask(const struct options *options)
+/* @param file  for the answer; -1: none, it is printed */
+static int ask(const struct options *options, int file)
 {
 	int fd = connect_to(options->socket);
 	FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
@@ -219,8 +223,24 @@ static int ask(const struct options *options)
 		return fail(GW_NO_DAEMON, options->socket, strerror(errno));
 	// It may have said why before it had heard all, and have closed.
 	(void)!send_request(fd, options);
-	status = print_answer(options, in);
+	status = print_answer(options, in, file);
 	fclose(in);
+	return status;
+}
+
+/* Before a token is issued that would be nowhere, the file for it is there: of mode 0600, which it
+ * never was anything else than. */
+static int ask_for_file(const struct options *options)
+{
+	char error[IO_BUNDLE_ERROR];
+	int status, file = io_bundle_create(options->file, error, sizeof(error));
+
+	if (file < 0)
+		return fail(GW_REFUSED, "nothing is asked for", error);
+	status = ask(options, file);
+	if (status)
+		unlink(options->file);
+	close(file);
 	return status;
 }
 
@@ -241,7 +261,7 @@ int main(int argc, char **argv)
 		puts("gatewayctl " GK_VERSION);
 	else {
 		io_secret_guard();
-		return ask(&options);
+		return options.file ? ask_for_file(&options) : ask(&options, -1);
 	}
 	return 0;
 }

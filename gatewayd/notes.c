@@ -43,7 +43,8 @@ static const struct kind {
 	[GK_NOTE_ERROR] = { "error", "kdc", "error", log_warnx, 0 },
 };
 
-const char *gw_via_name(enum gk_via via)
+/* @return NULL: it does not apply */
+static const char *via_name(enum gk_via via)
 {
 	static const char *const names[] = {
 		[GK_VIA_UNICAST] = "unicast", [GK_VIA_MULTICAST] = "multicast",
@@ -132,7 +133,7 @@ static void put_object(FILE *out, const struct gk_note *note)
 
 static void put_line(FILE *out, const struct gk_note *note, unsigned dropped)
 {
-	const char *via = gw_via_name(note->via);
+	const char *via = via_name(note->via);
 
 	put_object(out, note);
 	fputs(kinds[note->kind].words, out);
@@ -177,8 +178,8 @@ static void put_members(struct io_json *json, const struct gk_note *note)
 		io_json_hex(json, "gid", note->gid);
 	if (note->sid.len > 0)
 		io_json_hex(json, "sid", note->sid);
-	if (gw_via_name(note->via))
-		io_json_text(json, "via", gw_via_name(note->via));
+	if (via_name(note->via))
+		io_json_text(json, "via", via_name(note->via));
 	if (note->reason)
 		io_json_text(json, "reason", note->reason);
 }

@@ -41,7 +41,4 @@ uint64_t gw_notes_oldest(const struct gw_notes *notes);
 /** @param number  gw_notes_oldest() to gw_notes_count() - 1 @return valid until the next note */
 const struct gw_told *gw_notes_get(const struct gw_notes *notes, uint64_t number);
 
-/** The word for how material reached a member: "unicast", "pull" ...; NULL: it does not apply. */
-const char *gw_via_name(enum gk_via via);
-
 #endif

@@ -21,8 +21,10 @@
 #define TIME_LOOK_MS   INT64_C(3600000)
 #define TIME_LOST_S    90000 /* by a power cut at most; more than a day, which a rotation has */
 
-// More rekeyings than a group can have had that nobody knows of: with one a minute, two years.
-#define NUM_JUMP 1048576
+// More rekeyings than a group can have had that nobody knows of: with one a minute, two years. A
+// minute more for each since the release, so that one backup adopted twice gives two nums.
+#define NUM_JUMP     1048576
+#define NUM_JUMP_MAX INT64_C(268435456)
 
 static char *path_in_state_dir(const struct gw_conf *conf, const char *name)
 {
@@ -154,7 +156,7 @@ static void keep_time(struct gw_daemon *daemon)
 {
 	struct gk_mono now = gw_now(daemon).mono;
 
-	if (now.ms < daemon->keep_time_ms)
+	if (now.ms < daemon->keep_time_ms || daemon->storage != GK_STORAGE_GOOD)
 		return;
 	daemon->keep_time_ms = now.ms + TIME_LOOK_MS;
 	if (daemon->clock.highest_s - gw_store_time(daemon->store).utc_s >= TIME_LOST_S)
@@ -180,6 +182,8 @@ struct gk_mono gw_storage_next_expiry(const struct gw_daemon *daemon)
 		next.ms = gw_now(daemon).mono.ms + CLOCK_LOOK_MS;
 	if (daemon->storage != GK_STORAGE_GOOD && daemon->reserve.look_ms < next.ms)
 		next.ms = daemon->reserve.look_ms;
+	if (daemon->storage == GK_STORAGE_GOOD && daemon->keep_time_ms < next.ms)
+		next.ms = daemon->keep_time_ms;
 	return next;
 }
 
@@ -212,21 +216,26 @@ int gw_storage_commit(struct gw_daemon *daemon, const struct gk_record *records,
  * Which store is it?
  */
 
+#define ALL_VOID     "all memberships and associations are void, and groups go on with new keys"
+#define NOBODY_KNOWN "no member is remembered, and groups go on with new keys"
+
 /* What is to be done about each, and said. A store that is not disowned needs no word. */
 static const struct outcome {
-	const char *text;
+	const char *text, *effect;
 	bool disown;
-	uint32_t jump;
+	bool unknown; /* nobody knows what nums were used */
 } outcomes[] = {
-	[GW_STORE_NEW] = { NULL, false, 0 },
-	[GW_STORE_CURRENT] = { NULL, false, 0 },
-	[GW_STORE_OLD] = { "STORE IS OLD: it was restored from a backup, or it was lost", true, 0 },
-	[GW_STORE_ADOPTED] = { "STORE IS ADOPTED: nobody knows how old it is", true, NUM_JUMP },
+	[GW_STORE_NEW] = { NULL, NULL, false, false },
+	[GW_STORE_CURRENT] = { NULL, NULL, false, false },
+	[GW_STORE_OLD] = { "STORE IS OLD: it was restored from a backup, or it was lost", ALL_VOID,
+			   true, false },
+	[GW_STORE_ADOPTED] = { "STORE IS ADOPTED: nobody knows how old it is", ALL_VOID, true,
+			       true },
 	[GW_STORE_BEGUN] = { "STORE IS BEGUN ANEW: the one before is beside it, and is not used",
-			     true, 0 },
+			     NOBODY_KNOWN, true, false },
 	[GW_STORE_BEGUN_BLIND] = { "STORE IS BEGUN ANEW, and what the mark said of bans and "
 				   "revocations is lost",
-				   true, NUM_JUMP },
+				   NOBODY_KNOWN, true, true },
 };
 
 static int try_to_open(struct gw_daemon *daemon, const struct gw_store_place *place,
@@ -241,14 +250,11 @@ static int try_to_open(struct gw_daemon *daemon, const struct gw_store_place *pl
 
 static enum gw_store_found open_store(struct gw_daemon *daemon, enum gw_store_wish wish)
 {
-	const struct gw_conf *conf = &daemon->conf;
-	char *path = path_in_state_dir(conf, "gatewayd.db");
-	const struct gw_store_place place = { path, conf->mark };
+	char *path = path_in_state_dir(&daemon->conf, "gatewayd.db");
+	const struct gw_store_place place = { path, daemon->conf.mark };
 	char error[GW_STORE_ERROR];
 	enum gw_store_found found;
 
-	if (gw_reserve_open(&daemon->reserve, conf->state_dir, conf->mark))
-		fatal("daemon", "out of memory");
 	if (try_to_open(daemon, &place, wish, &found, error))
 		fatal("store", "%s", error);
 	if (found == GW_STORE_NEW)
@@ -257,18 +263,50 @@ static enum gw_store_found open_store(struct gw_daemon *daemon, enum gw_store_wi
 	return found;
 }
 
-static void disown(struct gw_daemon *daemon, const struct outcome *outcome)
+/* What lets us start, and is to be put right before it does harm. */
+static void check_places(const struct gw_daemon *daemon)
+{
+	const struct gw_conf *conf = &daemon->conf;
+	struct stat st;
+
+	if (gw_store_mark_in_memory(daemon->store))
+		log_warnx("store",
+			  "%s: on a file system in memory: a restart of the machine takes it away, "
+			  "and the store is refused then; set the option 'mark' to a path on the "
+			  "flash, outside of %s",
+			  conf->mark, conf->state_dir);
+	if (stat(conf->state_dir, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077))
+		log_warnx("store",
+			  "%s: others may look into this directory, though not into its files: "
+			  "chmod 700",
+			  conf->state_dir);
+}
+
+static void tell_outcome(const struct gw_daemon *daemon, const struct outcome *outcome,
+			 bool new_key)
+{
+	log_warnx("store", "%s/gatewayd.db: %s; %s%s", daemon->conf.state_dir, outcome->text,
+		  outcome->effect, new_key ? "" : "; clients come back with their tokens");
+	if (new_key)
+		log_warnx("store", "%s was made anew: provision all clients again",
+			  daemon->conf.as_key_file);
+}
+
+static uint32_t jump_over(const struct gw_daemon *daemon)
+{
+	int64_t jump = NUM_JUMP + (gw_now(daemon).utc.s - GW_CLOCK_RELEASE_S) / 60;
+
+	return (uint32_t)(jump < NUM_JUMP_MAX ? jump : NUM_JUMP_MAX);
+}
+
+static void disown(struct gw_daemon *daemon, const struct outcome *outcome, bool new_key)
 {
 	enum gk_err err;
 
 	if (!outcome->disown)
 		return;
-	log_warnx(
-		"store",
-		"%s/gatewayd.db: %s; all memberships and associations are void, groups go on with "
-		"new keys, and clients come back with their tokens",
-		daemon->conf.state_dir, outcome->text);
-	err = gk_kdc_disown(daemon->kdc, outcome->jump, gw_now(daemon));
+	tell_outcome(daemon, outcome, new_key);
+	err = gk_kdc_disown(daemon->kdc, outcome->unknown ? jump_over(daemon) : 0, gw_now(daemon));
 	if (err)
 		fatal("store", "%s/gatewayd.db: cannot be disowned: %s", daemon->conf.state_dir,
 		      gk_strerror(err));
@@ -295,19 +333,6 @@ static bool holds_nothing(const struct gw_daemon *daemon)
 	return err >= 0 && first >= GK_TABLE_LASTING;
 }
 
-/* With another key no token that is out there would be taken any more, for no visible reason. */
-static void check_as_key(const struct gw_daemon *daemon, const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0 && errno == ENOENT && !holds_nothing(daemon))
-		fatal("conf",
-		      "%s: missing, though the store knows tokens under it; put it back, or "
-		      "move %s/gatewayd.db away too, to begin anew with no member remembered, "
-		      "and provision the clients again",
-		      path, daemon->conf.state_dir);
-}
-
 /* Only the default one is made: a file that someone named is one that an AS shares. */
 static bool is_default_key(const struct gw_conf *conf)
 {
@@ -318,16 +343,41 @@ static bool is_default_key(const struct gw_conf *conf)
 	return same;
 }
 
+static bool lacks_key(const struct gw_conf *conf)
+{
+	struct stat st;
+
+	return is_default_key(conf) && lstat(conf->as_key_file, &st) != 0 && errno == ENOENT;
+}
+
+/*
+ * With another key no token that is out there would be taken any more, for no visible reason: so a
+ * store whose key is missing is refused too.
+ */
+static enum gw_store_found open_store_with_key(struct gw_daemon *daemon, enum gw_store_wish wish)
+{
+	enum gw_store_found found = open_store(daemon, wish);
+
+	if (!lacks_key(&daemon->conf) || holds_nothing(daemon))
+		return found;
+	if (wish != GW_STORE_FRESH)
+		fatal("conf",
+		      "%s: missing, though the store knows tokens under it; put it back, or start "
+		      "once with --fresh to move %s/gatewayd.db away and begin anew, with a new "
+		      "key and no member remembered, and provision all clients again",
+		      daemon->conf.as_key_file, daemon->conf.state_dir);
+	gw_store_close(daemon->store);
+	return open_store(daemon, GW_STORE_ANEW);
+}
+
 static void read_as_key(const struct gw_daemon *daemon, uint8_t key[static AS_KEY_LEN])
 {
 	const char *path = daemon->conf.as_key_file;
 	char error[IO_SECRET_ERROR];
 
-	if (is_default_key(&daemon->conf)) {
-		check_as_key(daemon, path);
-		if (!io_secret_make(path, AS_KEY_LEN, error, sizeof(error)))
-			fatal("conf", "%s", error);
-	}
+	if (is_default_key(&daemon->conf) &&
+	    !io_secret_make(path, AS_KEY_LEN, error, sizeof(error)))
+		fatal("conf", "%s", error);
 	if (!io_secret_read(path, key, AS_KEY_LEN, AS_KEY_LEN, true, error, sizeof(error)))
 		fatal("conf", "as.key_file: %s", error);
 }
@@ -436,14 +486,20 @@ static void wake(void *daemon)
 
 void gw_storage_open(struct gw_daemon *daemon, enum gw_store_wish wish)
 {
-	enum gw_store_found found = open_store(daemon, wish);
+	enum gw_store_found found;
+	bool new_key;
 
+	if (gw_reserve_open(&daemon->reserve, daemon->conf.state_dir, daemon->conf.mark))
+		fatal("daemon", "out of memory");
+	found = open_store_with_key(daemon, wish);
+	check_places(daemon);
 	start_clock(daemon, found == GW_STORE_ADOPTED);
 	if (found == GW_STORE_BEGUN_BLIND)
 		void_tokens(daemon);
+	new_key = lacks_key(&daemon->conf);
 	make_kdc(daemon);
 	restore(daemon);
-	disown(daemon, &outcomes[found]);
+	disown(daemon, &outcomes[found], new_key);
 	look_at_room(daemon);
 	io_loop_on_wake(daemon->loop, wake, daemon);
 }

@@ -29,7 +29,7 @@ struct opening {
 	struct gw_store *store;
 	struct gw_store_report store_report, mark_report;
 	struct gw_store_seen store_seen, mark_seen;
-	int store_err; /* why it is GW_STORE_DAMAGED, */
+	int store_err, mark_err; /* why it is GW_STORE_DAMAGED, */
 	char store_text[GW_STORE_ERROR], mark_text[GW_STORE_ERROR]; /* in words */
 	struct gw_store_verdict verdict;
 };
@@ -178,7 +178,7 @@ static int see(const struct gw_store_report *report, const struct gw_store_kind 
 static int see_both(struct opening *opening)
 {
 	struct gw_store *store = opening->store;
-	int damage, err;
+	int err;
 
 	opening->store_report.error[0] = '\0';
 	err = gw_store_file_take_fresh(&opening->store_report);
@@ -189,7 +189,7 @@ static int see_both(struct opening *opening)
 		return err;
 	snprintf(opening->store_text, GW_STORE_ERROR, "%s", opening->store_report.error);
 	err = see(&opening->mark_report, &gw_store_kind_mark, &store->mark, &opening->mark_seen,
-		  &damage);
+		  &opening->mark_err);
 	if (!err && opening->mark_seen.sight == GW_STORE_UNCOUNTED)
 		gw_store_fail(&opening->mark_report, 0, "damaged: it has no count");
 	snprintf(opening->mark_text, GW_STORE_ERROR, "%s", opening->mark_report.error);
@@ -211,6 +211,18 @@ static const struct {
 				 "damaged: what it says of itself cannot be beside this mark" },
 };
 
+/* @param err  why the file is refused that is named first */
+static void say_ways_out(const struct opening *opening, const struct gw_store_report *report,
+			 int err)
+{
+	const char *ways = opening->verdict.adoptable ? GW_STORE_WAYS_OUT : GW_STORE_WAY_OUT;
+
+	if (err == -EPROTO)
+		gw_store_say_more(report, "; install that version again, or%s", ways + 1);
+	else
+		gw_store_say_more(report, "%s", ways);
+}
+
 static int refuse(const struct opening *opening)
 {
 	enum gw_store_refusal refusal = opening->verdict.refusal;
@@ -218,6 +230,7 @@ static int refuse(const struct opening *opening)
 	const struct gw_store_report *report =
 		of_mark ? &opening->mark_report : &opening->store_report;
 	const char *seen = of_mark ? opening->mark_text : opening->store_text;
+	int seen_err = of_mark ? opening->mark_err : opening->store_err;
 	int err = refusals[refusal].err;
 
 	if (refusals[refusal].text)
@@ -225,12 +238,11 @@ static int refuse(const struct opening *opening)
 	else
 		snprintf(report->error, report->size, "%s", seen);
 	if (refusal == GW_STORE_STORE_DAMAGED)
-		err = opening->store_err;
+		err = seen_err;
 	if (refusal == GW_STORE_MARK_MISSING && gw_store_file_in_memory(report))
 		gw_store_say_more(report, "; it was in memory, which no restart leaves: set the "
 					  "option 'mark' to a path on the flash");
-	gw_store_say_more(report, "%s",
-			  opening->verdict.adoptable ? GW_STORE_WAYS_OUT : GW_STORE_WAY_OUT);
+	say_ways_out(opening, report, refusals[refusal].text ? 0 : seen_err);
 	return err;
 }
 
@@ -430,6 +442,17 @@ static int (*const ways[])(struct opening *opening) = {
 	[GW_STORE_BEGUN] = take_as_old, [GW_STORE_BEGUN_BLIND] = go_on_blind,
 };
 
+/* Only now, since the mark is to have what the store had of bans. */
+static int give_up(struct opening *opening)
+{
+	struct gw_store *store = opening->store;
+
+	store->found = opening->verdict.fresh = GW_STORE_BEGUN;
+	opening->store_seen.sight = GW_STORE_READABLE;
+	int err = begin_anew(opening);
+	return err ? err : take_as_old(opening);
+}
+
 static int follow(struct opening *opening, enum gw_store_wish wish)
 {
 	struct gw_store *store = opening->store;
@@ -441,7 +464,7 @@ static int follow(struct opening *opening, enum gw_store_wish wish)
 	store->found = verdict->found;
 	if (verdict->refusal && wish == GW_STORE_ADOPT && verdict->adoptable) {
 		store->found = GW_STORE_ADOPTED;
-	} else if (verdict->refusal && wish == GW_STORE_FRESH) {
+	} else if (verdict->refusal && wish >= GW_STORE_FRESH) {
 		store->found = verdict->fresh;
 		opening->store_seen.sight = GW_STORE_READABLE;
 		err = begin_anew(opening);
@@ -450,6 +473,8 @@ static int follow(struct opening *opening, enum gw_store_wish wish)
 	}
 	if (!err)
 		err = ways[store->found](opening);
+	if (!err && wish == GW_STORE_ANEW && store->found <= GW_STORE_OLD)
+		err = give_up(opening);
 	// What is committed from now on is an ordinary store.
 	store->meta.origin = GW_STORE_ORDINARY;
 	store->committed = store->time;
@@ -534,18 +559,6 @@ void gw_store_close(struct gw_store *store)
  * Reading
  */
 
-static int stop(void *ctx, const struct gk_record *record)
-{
-	(void)ctx;
-	(void)record;
-	return 1;
-}
-
-bool gw_store_is_empty(struct gw_store *store)
-{
-	return gw_store_db_load(&store->store, 1, INT_MAX, stop, NULL) == 0;
-}
-
 int gw_store_load(struct gw_store *store, gw_store_record_fn *fn, void *ctx)
 {
 	struct gw_store_db *lasting = store->lasting_from_mark ? &store->mark : &store->store;
@@ -562,6 +575,11 @@ struct gw_store_time gw_store_time(const struct gw_store *store)
 void gw_store_set_time(struct gw_store *store, struct gw_store_time time)
 {
 	store->time = time;
+}
+
+bool gw_store_mark_in_memory(const struct gw_store *store)
+{
+	return gw_store_file_in_memory(&(struct gw_store_report){ .path = store->mark_path });
 }
 
 uint64_t gw_store_written(const struct gw_store *store)

@@ -35,11 +35,13 @@ struct gw_store_place {
 	const char *store, *mark;
 };
 
-/** What the operator wants done with a store that is refused; one that is not is left alone. */
+/** What the operator wants done with a store that is refused; but for the last, one that is not is
+ *  left alone. */
 enum gw_store_wish {
 	GW_STORE_AS_IS = 0,
 	GW_STORE_ADOPT = 1, /* take it nevertheless */
 	GW_STORE_FRESH = 2, /* move it away, to a name that ends in ".old" */
+	GW_STORE_ANEW = 3,  /* likewise, also if it is not refused; the mark stays in effect */
 };
 
 /** What was found. */
@@ -83,8 +85,6 @@ GK_MUST_CHECK int gw_store_open(const struct gw_store_place *place, enum gw_stor
 /** Close; what was committed stays. NULL is allowed. */
 void gw_store_close(struct gw_store *store);
 
-/** @return true if the store itself has no record at all: it is new, or was never used */
-bool gw_store_is_empty(struct gw_store *store);
 /** Takes a record, borrowed for the call. @return 0 to go on, else a number to stop with */
 typedef int gw_store_record_fn(void *ctx, const struct gk_record *record);
 /**
@@ -97,6 +97,8 @@ GK_MUST_CHECK int gw_store_load(struct gw_store *store, gw_store_record_fn *fn, 
 struct gw_store_time gw_store_time(const struct gw_store *store);
 /** A time that goes along with the next commit. */
 void gw_store_set_time(struct gw_store *store, struct gw_store_time time);
+/** @return true: the mark is on a file system in memory, which no restart of the machine leaves */
+bool gw_store_mark_in_memory(const struct gw_store *store);
 /** @return bytes written to both files and their journals since gw_store_open() */
 uint64_t gw_store_written(const struct gw_store *store);
 
@@ -105,11 +107,12 @@ uint64_t gw_store_written(const struct gw_store *store);
  * moved. A record with an empty value deletes the one under its key, if any. No records: only the
  * time is written, if it is another, and only to the mark: that settles nothing.
  *
- * @return 0; -ENOSPC: the file system is full; -EROFS, -EIO, -ENOMEM and other -errno; -ESTALE:
- *         someone else has changed one of the files, so this must not go on, nor be tried again.
- *         On failure the store is as before (but where the mark's part, or the very last sync,
- *         fails, the batch is there already). Nothing that depends on the batch may be sent, and
- * the same call is to be tried again, which does no harm in either case.
+ * @return 0; -ENOSPC: the file system is full; -EROFS, -EIO, -ENOMEM and other -errno: the store is
+ *         as before (but where the mark's part, or the very last sync, fails, the batch is there
+ *         already). Nothing that depends on the batch may be sent, and the same call is to be tried
+ *         again, which does no harm in either case.
+ *         -ESTALE: someone else has changed one of the files. Nothing that depends on the batch may
+ *         be sent, and nothing may be written any more: close, and open what is there now.
  */
 GK_MUST_CHECK int gw_store_commit(struct gw_store *store, const struct gk_record *records,
 				  size_t count);

@@ -5,9 +5,11 @@
 #include "libgroupkey/buf.h"
 #include "libgroupkey/crypto.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VERSION "3"
 
@@ -517,13 +519,35 @@ static int check_records(struct gw_store_db *db, const struct gw_store_report *r
 	return 0;
 }
 
+/* SQLite falls back to reading, and would say so only at the first commit. */
+static int refuse_read_only(const struct gw_store_report *report)
+{
+	static const struct {
+		int number;
+		const char *text;
+	} rows[] = {
+		{ EROFS, "its file system is read-only: mount it for writing" },
+		{ EACCES, "its mode forbids it: chmod 600" },
+		{ EPERM, "it is immutable: chattr -i" },
+	};
+	int number = faccessat(AT_FDCWD, report->path, W_OK, AT_EACCESS) == 0 ? 0 : errno;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].number == number)
+			return gw_store_fail(report, -EROFS, "cannot be written to: %s",
+					     rows[i].text);
+	}
+	return gw_store_fail(report, -EROFS,
+			     "cannot be written to: mount its file system for "
+			     "writing, and chmod 600");
+}
+
 static int set_up(struct gw_store_db *db, const struct gw_store_kind *kind,
 		  const struct gw_store_report *report)
 {
 	sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
-	// SQLite falls back to reading, and would say so only at the first commit.
 	if (sqlite3_db_readonly(db->db, "main"))
-		return gw_store_fail(report, -EROFS, "cannot be written to");
+		return refuse_read_only(report);
 	int err = run(report, db->db, setup_sql);
 	if (!err)
 		err = demand(report, db->db, "PRAGMA application_id", kind->application_id,

@@ -264,30 +264,28 @@ static bool write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-bool io_bundle_write(const char *path, const struct io_bundle *bundle, char *error, size_t size)
+int io_bundle_create(const char *path, char *error, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fail_errno(path, error, size);
+	return fd;
+}
+
+bool io_bundle_write(int fd, const char *path, const struct io_bundle *bundle, char *error,
+		     size_t size)
 {
 	struct io_json json;
 
 	io_json_init(&json);
 	io_bundle_put(&json, NULL, bundle);
 	const char *text = io_json_finish(&json);
-	if (!text) {
-		io_json_free(&json);
-		return fail(path, "out of memory", error, size);
-	}
-
-	bool ok = false;
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0) {
-		ok = write_all(fd, text, json.len) && write_all(fd, "\n", 1) && fsync(fd) == 0;
-		if (!ok)
-			fail_errno(path, error, size);
-		close(fd);
-		if (!ok)
-			unlink(path);
-	} else {
+	bool ok = text && write_all(fd, text, json.len) && write_all(fd, "\n", 1) && !fsync(fd);
+	if (!text)
+		fail(path, "out of memory", error, size);
+	else if (!ok)
 		fail_errno(path, error, size);
-	}
 	io_json_free(&json);
 	return ok;
 }

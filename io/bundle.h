@@ -54,10 +54,18 @@ GK_MUST_CHECK bool io_bundle_read(const char *path, struct io_bundle *bundle, ch
 /** Write a bundle as a value of JSON; 'key' as everywhere in json.h. */
 void io_bundle_put(struct io_json *json, const char *key, const struct io_bundle *bundle);
 /**
- * Write a bundle to a new file with mode 0600. A file that is there is left alone and refused.
- * @param error  on failure gets one line that begins with 'path'; no file is left
+ * Create an empty file with mode 0600 for a bundle that is still to be had. A file that is there is
+ * left alone and refused.
+ * @param error  on failure gets one line that begins with 'path'
+ * @return its descriptor, the caller's to close; -1: failure
  */
-GK_MUST_CHECK bool io_bundle_write(const char *path, const struct io_bundle *bundle, char *error,
-				   size_t size);
+GK_MUST_CHECK int io_bundle_create(const char *path, char *error, size_t size);
+/**
+ * Write a bundle to the file that io_bundle_create() made, and on to stable storage.
+ * @param error  on failure gets one line that begins with 'path'; removing the file is up
+ *               to the caller
+ */
+GK_MUST_CHECK bool io_bundle_write(int fd, const char *path, const struct io_bundle *bundle,
+				   char *error, size_t size);
 
 #endif

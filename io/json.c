@@ -39,7 +39,7 @@ static bool make_room(struct io_json *json, size_t len)
 		return false;
 	if (need <= json->cap)
 		return true;
-	json->failed = !json->grows || !grow(json, need < 128 ? 256 : 2 * need);
+	json->failed = !grow(json, need < 128 ? 256 : 2 * need);
 	return !json->failed;
 }
 
@@ -63,21 +63,14 @@ static void put_plain(struct io_json *json, const char *text)
 
 void io_json_init(struct io_json *json)
 {
-	*json = (struct io_json){ .grows = true, .first = { true } };
-}
-
-void io_json_init_fixed(struct io_json *json, char *text, size_t cap)
-{
-	assert(cap > 0);
-	*json = (struct io_json){ .text = text, .cap = cap, .first = { true } };
+	*json = (struct io_json){ .first = { true } };
 }
 
 void io_json_free(struct io_json *json)
 {
 	if (json->text)
 		explicit_bzero(json->text, json->cap);
-	if (json->grows)
-		free(json->text);
+	free(json->text);
 	*json = (struct io_json){ 0 };
 }
 

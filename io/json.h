@@ -21,18 +21,15 @@ struct io_json {
 	char *text;
 	size_t len;
 	size_t cap;
-	bool grows;
 	bool failed;
 	unsigned depth;
 	char close[IO_JSON_DEPTH_MAX]; /* what ends each level */
 	bool first[IO_JSON_DEPTH_MAX]; /* no comma goes before the next member */
 };
 
-/** Write into memory that grows; io_json_free() when done. */
+/** Write into memory of its own; io_json_free() when done. */
 void io_json_init(struct io_json *json);
-/** Write into text[0..cap), NUL included; cap is at least 1. */
-void io_json_init_fixed(struct io_json *json, char *text, size_t cap);
-/** Wipe what was written, and free what grew. */
+/** Wipe and free what was written. */
 void io_json_free(struct io_json *json);
 
 /*
@@ -53,8 +50,8 @@ void io_json_bool(struct io_json *json, const char *key, bool value);
 /** Bytes as text of lower-case hex digits. */
 void io_json_hex(struct io_json *json, const char *key, struct gk_span bytes);
 /**
- * @return the text, without a newline, valid until the next call; NULL: out of memory or of room,
- *         or something is still open
+ * @return the text, without a newline, valid until the next call; NULL: out of memory, or something
+ *         is still open
  */
 const char *io_json_finish(struct io_json *json);
 

@@ -40,22 +40,6 @@ void log_open(const char *program, enum log_level level, bool to_syslog)
 	use_syslog = to_syslog;
 }
 
-void log_set_level(enum log_level level)
-{
-	threshold = level;
-}
-
-bool log_level_parse(const char *text, enum log_level *level)
-{
-	for (size_t i = 0; i < LEVELS; i++) {
-		if (strcmp(text, levels[i].name) == 0) {
-			*level = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 struct line {
 	char text[LINE_MAX_LEN + sizeof("...\n")];
 	size_t len; // at most LINE_MAX_LEN

@@ -28,10 +28,6 @@ enum log_level {
  * @param to_syslog  false: stderr, with time and level in front
  */
 void log_open(const char *program, enum log_level level, bool to_syslog);
-/** Change the level alone. */
-void log_set_level(enum log_level level);
-/** Parse "error", "warn", "info", "debug". @return false: none of them */
-bool log_level_parse(const char *text, enum log_level *level);
 
 /** Log with ": strerror(errno)" behind. All of these leave errno as it was. */
 void log_warn(const char *subsystem, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -70,23 +70,13 @@ static bool is_control(struct gk_span one)
 	return false;
 }
 
-static bool scan(struct gk_span text, bool controls)
+bool io_utf8_printable(struct gk_span text)
 {
 	while (text.len > 0) {
 		size_t len = io_utf8_next(text);
-		if (len == 0 || (!controls && is_control(gk_span(text.data, len))))
+		if (len == 0 || is_control(gk_span(text.data, len)))
 			return false;
 		text = gk_span_sub(text, len, text.len - len);
 	}
 	return true;
-}
-
-bool io_utf8_valid(struct gk_span text)
-{
-	return scan(text, true);
-}
-
-bool io_utf8_printable(struct gk_span text)
-{
-	return scan(text, false);
 }

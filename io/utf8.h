@@ -12,8 +12,6 @@
 size_t io_utf8_next(struct gk_span text);
 /** @return the number in Unicode of 'one', a character as io_utf8_next() measured it */
 uint32_t io_utf8_number(struct gk_span one);
-/** @return true if 'text' is UTF-8 throughout */
-bool io_utf8_valid(struct gk_span text);
 /**
  * @return true if 'text' is UTF-8 without control characters (C0, DEL, C1), and without what breaks
  *         or turns around the line around it (U+2028, U+2029, the bidirectional controls); so may

@@ -18,6 +18,7 @@
 #define OSC_MS_LEN            32
 #define GROUPS_PER_CLIENT_MAX 8
 #define CTI_LEN               8
+#define IAT_AHEAD_S           600 /* so much may the clock of an AS be ahead of ours */
 #define SCOPE_ROOM            (GROUPS_PER_CLIENT_MAX * (GK_GROUP_NAME_MAX + 8) + 4)
 
 /* RFC 9203 4.3 with no salt in the token: the empty string, encoded as the others are. */
@@ -84,23 +85,27 @@ static enum gk_err derive(struct gk_client *client, const struct gk_cwt *cwt, st
 							 .recipient_id = gk_id_span(id2) });
 }
 
-/* What a token says nothing of stays. */
-static struct gk_utc newest_iat(const struct gk_client *client, const struct gk_cwt *cwt)
+/* What a token says nothing of stays. One that says it is from the future would lock out those
+ * that its AS makes once its clock is right. */
+static struct gk_utc newest_iat(const struct gk_client *client, const struct gk_cwt *cwt,
+				struct gk_now now)
 {
 	struct gk_utc shown = { client ? client->iat.s : 0 };
+	struct gk_utc latest = { now.utc.s + IAT_AHEAD_S };
+	struct gk_utc iat = cwt->iat.s < latest.s ? cwt->iat : latest;
 
-	return cwt->iat.s > shown.s ? cwt->iat : shown;
+	return iat.s > shown.s ? iat : shown;
 }
 
 static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
-			      const struct gk_cwt *cwt)
+			      const struct gk_cwt *cwt, struct gk_now now)
 {
 	enum gk_err err = gk_id_set(&client->id, cwt->osc_id);
 
 	if (err)
 		return err;
 	client->exp = cwt->exp;
-	client->iat = newest_iat(gk_client_find(kdc, cwt->osc_id), cwt);
+	client->iat = newest_iat(gk_client_find(kdc, cwt->osc_id), cwt, now);
 	client->name_len =
 		(uint8_t)(cwt->subject.len < GK_NAME_MAX ? cwt->subject.len : GK_NAME_MAX);
 	if (client->name_len)
@@ -110,10 +115,10 @@ static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
 
 static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
 				  const struct gk_cwt *cwt, const struct gk_cbor_item *post,
-				  uint8_t n2[static GK_NONCE_LEN])
+				  uint8_t n2[static GK_NONCE_LEN], struct gk_now now)
 {
 	struct gk_id id2;
-	enum gk_err err = set_claims(kdc, client, cwt);
+	enum gk_err err = set_claims(kdc, client, cwt, now);
 
 	if (!err)
 		err = gk_client_choose_kid(kdc, post[POST_ID1].string, &id2);
@@ -230,7 +235,7 @@ static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
 		return;
 	}
 	client->candidate = true;
-	err = fill_candidate(kdc, client, cwt, post, n2);
+	err = fill_candidate(kdc, client, cwt, post, n2, call->now);
 	if (err) {
 		gk_client_free(kdc, client);
 		refuse(call, err < GK_ERR_MALFORMED ? GK_COAP_UNAVAILABLE : GK_COAP_BAD_REQUEST,
@@ -243,12 +248,21 @@ static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
 
 /* an update of access rights (O 4.1, 4.2): nonces and ids in it are ignored */
 
-static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
+static bool changes_rights(const struct gk_call *call, const struct gk_cwt *cwt)
+{
+	const struct gk_client *client = call->client;
+
+	return client->exp.s != cwt->exp.s ||
+	       client->iat.s != newest_iat(client, cwt, call->now).s ||
+	       !gk_span_equal(gk_blob_span(&client->scope), cwt->scope);
+}
+
+static void change_rights(struct gk_call *call, const struct gk_cwt *cwt)
 {
 	struct gk_client *client = call->client;
 
-	if (cwt->has_osc || !gk_span_equal(cwt->kid, gk_id_span(&client->id))) {
-		refuse(call, GK_COAP_UNAUTHORIZED, "update of rights for another association");
+	if (!gk_client_may_churn(client, call->now)) {
+		gk_answer_full(call);
 		return;
 	}
 	if (gk_blob_set(&call->kdc->env, &client->scope, cwt->scope)) {
@@ -256,11 +270,25 @@ static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
 		return;
 	}
 	client->exp = cwt->exp;
-	client->iat = newest_iat(client, cwt);
+	client->iat = newest_iat(client, cwt, call->now);
 	gk_client_arm_expiry(call->kdc, client, call->now);
 	gk_record_client(call->kdc, client);
 	gk_answer(call, GK_COAP_CREATED);
 	gk_client_recheck(call->kdc, client, call->now);
+}
+
+static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
+{
+	const struct gk_client *client = call->client;
+
+	if (cwt->has_osc || !gk_span_equal(cwt->kid, gk_id_span(&client->id))) {
+		refuse(call, GK_COAP_UNAUTHORIZED, "update of rights for another association");
+		return;
+	}
+	if (changes_rights(call, cwt))
+		change_rights(call, cwt);
+	else
+		gk_answer(call, GK_COAP_CREATED);
 }
 
 /* both */
@@ -317,7 +345,7 @@ void gk_authz_post(struct gk_call *call)
 	}
 	fault = gk_cwt_read(&issuer, post[POST_TOKEN].string, call->now.utc, &scratch, &cwt);
 	if (fault)
-		refuse(call, (uint8_t)fault, "token refused");
+		refuse(call, gk_cwt_refusals[fault].code, gk_cwt_refusals[fault].reason);
 	else
 		take(call, &cwt, post);
 	gk_wipe(claims, sizeof(claims));

@@ -6,7 +6,7 @@
 
 #define EXPIRY_CHECK_S 600
 #define BODY_IDLE_MS   30000  /* longer than a member waits for one block */
-#define CHURN_COST_MS  15000  /* what a join or renewal costs ... */
+#define CHURN_COST_MS  15000  /* what a join, a renewal, a new association or new rights cost ... */
 #define CHURN_BURST_MS 480000 /* ... of this: 32 at once, then four a minute */
 #define KID_LEN        3
 #define KID_TRIES      16
@@ -245,7 +245,7 @@ struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candid
 {
 	struct gk_client *client = gk_client_find(kdc, gk_id_span(&candidate->id));
 
-	if (!client && gk_hash_reserve(&kdc->clients_by_id))
+	if (client ? !gk_client_may_churn(client, now) : gk_hash_reserve(&kdc->clients_by_id))
 		return NULL;
 	remove_candidate(kdc, candidate);
 	arm_candidate_timer(kdc);
@@ -297,14 +297,19 @@ void gk_client_expire(struct gk_kdc *kdc, struct gk_client *client, struct gk_no
 	gk_client_free(kdc, client);
 }
 
+bool gk_account_take(int64_t *account_ms, int64_t cost_ms, int64_t burst_ms, struct gk_now now)
+{
+	int64_t account = *account_ms > now.mono.ms ? *account_ms : now.mono.ms;
+
+	if (account - now.mono.ms > burst_ms - cost_ms)
+		return false;
+	*account_ms = account + cost_ms;
+	return true;
+}
+
 bool gk_client_may_churn(struct gk_client *client, struct gk_now now)
 {
-	int64_t account = client->churn_ms > now.mono.ms ? client->churn_ms : now.mono.ms;
-
-	if (account - now.mono.ms > CHURN_BURST_MS - CHURN_COST_MS)
-		return false;
-	client->churn_ms = account + CHURN_COST_MS;
-	return true;
+	return gk_account_take(&client->churn_ms, CHURN_COST_MS, CHURN_BURST_MS, now);
 }
 
 /* answers in blocks */

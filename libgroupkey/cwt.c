@@ -55,6 +55,18 @@ static const struct gk_cbor_field osc_fields[OSC_COUNT] = {
 	[OSC_CONTEXT_ID] = { GK_OSC_CONTEXT_ID, GK_CBOR_BYTES, false },
 };
 
+const struct gk_cwt_refusal gk_cwt_refusals[GK_CWT_FAULTS] = {
+	[GK_CWT_UNPARSABLE] = { GK_COAP_BAD_REQUEST, "token is malformed" },
+	[GK_CWT_KEY] = { GK_COAP_UNAUTHORIZED, "token is not under our key" },
+	[GK_CWT_ISSUER] = { GK_COAP_UNAUTHORIZED, "token is of another issuer" },
+	[GK_CWT_ENDED] = { GK_COAP_UNAUTHORIZED, "token has ended" },
+	[GK_CWT_ENDLESS] = { GK_COAP_UNAUTHORIZED, "token has no end" },
+	[GK_CWT_EARLY] = { GK_COAP_UNAUTHORIZED, "token is not valid yet" },
+	[GK_CWT_AUDIENCE] = { GK_COAP_FORBIDDEN, "token is for another audience" },
+	[GK_CWT_SCOPE] = { GK_COAP_BAD_REQUEST, "token has no scope that we know" },
+	[GK_CWT_CNF] = { GK_COAP_BAD_REQUEST, "token's key material cannot be used" },
+};
+
 // A token on its way through the steps.
 struct reading {
 	const struct gk_cwt_issuer *issuer;
@@ -128,7 +140,7 @@ static enum gk_cwt_fault wrapper_fault(enum gk_err err)
 		return GK_CWT_FINE;
 	case GK_ERR_CRYPTO:
 	case GK_ERR_UNSUPPORTED:
-		return GK_CWT_UNAUTHORIZED;
+		return GK_CWT_KEY;
 	default:
 		return GK_CWT_UNPARSABLE;
 	}
@@ -141,7 +153,7 @@ static enum gk_cwt_fault check_issuer(struct reading *r)
 	const struct gk_cbor_item *iss = &r->claims[CLAIM_ISS];
 	if (!is_there(iss) || r->issuer->issuer.len == 0)
 		return GK_CWT_FINE;
-	return gk_span_equal(iss->string, r->issuer->issuer) ? GK_CWT_FINE : GK_CWT_UNAUTHORIZED;
+	return gk_span_equal(iss->string, r->issuer->issuer) ? GK_CWT_FINE : GK_CWT_ISSUER;
 }
 
 static enum gk_cwt_fault check_exp_and_nbf(struct reading *r)
@@ -151,14 +163,14 @@ static enum gk_cwt_fault check_exp_and_nbf(struct reading *r)
 	r->cwt.exp.s = GK_NEVER;
 	if (is_there(exp)) {
 		if (exp->number <= r->now.s)
-			return GK_CWT_UNAUTHORIZED;
+			return GK_CWT_ENDED;
 		// The largest number is not to be taken for "no exp".
 		r->cwt.exp.s = exp->number < GK_NEVER ? exp->number : GK_NEVER - 1;
 	} else if (!is_there(&r->claims[CLAIM_EXI])) {
 		// R 3.2: a token must end.
-		return GK_CWT_UNAUTHORIZED;
+		return GK_CWT_ENDLESS;
 	}
-	return is_there(nbf) && nbf->number > r->now.s ? GK_CWT_UNAUTHORIZED : GK_CWT_FINE;
+	return is_there(nbf) && nbf->number > r->now.s ? GK_CWT_EARLY : GK_CWT_FINE;
 }
 
 static enum gk_cwt_fault read_exi(struct reading *r)
@@ -168,7 +180,7 @@ static enum gk_cwt_fault read_exi(struct reading *r)
 	if (!is_there(exi))
 		return GK_CWT_FINE;
 	if (exi->number == 0)
-		return GK_CWT_UNAUTHORIZED;
+		return GK_CWT_ENDED;
 	// Without the sequence number in it, an expired token could begin anew (A 5.10.3).
 	if (r->cwt.cti.len == 0)
 		return GK_CWT_UNPARSABLE;
@@ -203,14 +215,14 @@ static enum gk_cwt_fault read_scope(struct reading *r)
 	struct gk_cbor c = gk_cbor(r->claims[CLAIM_SCOPE].encoded);
 	uint64_t tag;
 	if (gk_cbor_tag(&c, &tag) && tag != GK_TAG_SCOPE)
-		return GK_CWT_UNPARSABLE;
+		return GK_CWT_SCOPE;
 	r->cwt.scope = gk_cbor_bytes(&c);
 
 	size_t entries = 0;
 	enum gk_err err = gk_cbor_end(&c);
 	if (err == GK_OK)
 		err = gk_scope_check_all(r->cwt.scope, &entries);
-	return err == GK_OK && entries > 0 ? GK_CWT_FINE : GK_CWT_UNPARSABLE;
+	return err == GK_OK && entries > 0 ? GK_CWT_FINE : GK_CWT_SCOPE;
 }
 
 static size_t count_pairs(struct gk_span map)
@@ -257,13 +269,13 @@ static enum gk_cwt_fault read_osc(struct reading *r, struct gk_span encoded)
 {
 	struct gk_cbor_item osc[OSC_COUNT];
 	if (gk_cbor_read_map(encoded, osc_fields, OSC_COUNT, osc) != GK_OK || !osc_fits(osc))
-		return GK_CWT_UNPARSABLE;
+		return GK_CWT_CNF;
 	// O 4.2: nothing that we do not recognise. Our keys are in it once each.
 	if (count_pairs(encoded) != count_known(osc, OSC_COUNT))
-		return GK_CWT_UNPARSABLE;
+		return GK_CWT_CNF;
 	// O 3.2: a Master Secret that everybody could read on its way is none.
 	if (!r->encrypted)
-		return GK_CWT_UNPARSABLE;
+		return GK_CWT_CNF;
 
 	struct gk_cwt *cwt = &r->cwt;
 	cwt->has_osc = true;
@@ -284,7 +296,7 @@ static enum gk_cwt_fault read_cnf(struct reading *r)
 	enum gk_err err = gk_cbor_read_map(encoded, cnf_fields, CNF_COUNT, cnf);
 	// Two keys, or one of another profile: which to prove would be a guess.
 	if (err != GK_OK || count_pairs(encoded) != 1 || count_known(cnf, CNF_COUNT) != 1)
-		return GK_CWT_UNPARSABLE;
+		return GK_CWT_CNF;
 
 	if (is_there(&cnf[CNF_OSC]))
 		return read_osc(r, cnf[CNF_OSC].encoded);

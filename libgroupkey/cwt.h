@@ -45,13 +45,27 @@ struct gk_cwt {
 	int hkdf; /* default 5 */
 };
 
-/** Why a token was refused, which decides the answer's code (A 5.10.1.1). */
+/** Why a token was refused. */
 enum gk_cwt_fault {
 	GK_CWT_FINE = 0,
-	GK_CWT_UNPARSABLE = 0x80,   /* 4.00: no token, claims or cnf unusable, scope unknown */
-	GK_CWT_UNAUTHORIZED = 0x81, /* 4.01: wrapper, iss, exp, nbf */
-	GK_CWT_AUDIENCE = 0x83,     /* 4.03 */
+	GK_CWT_UNPARSABLE = 1, /* no token, or no claims as they are to be */
+	GK_CWT_KEY = 2,        /* neither encrypted nor signed by our AS */
+	GK_CWT_ISSUER = 3,
+	GK_CWT_ENDED = 4,
+	GK_CWT_ENDLESS = 5, /* neither exp nor exi */
+	GK_CWT_EARLY = 6,   /* nbf */
+	GK_CWT_AUDIENCE = 7,
+	GK_CWT_SCOPE = 8,
+	GK_CWT_CNF = 9, /* its key material cannot be used, or was not encrypted */
+	GK_CWT_FAULTS
 };
+
+/** What it means for who posted it, and for the operator, who alone is told why. */
+struct gk_cwt_refusal {
+	uint8_t code; /* of the answer (A 5.10.1.1) */
+	const char *reason;
+};
+extern const struct gk_cwt_refusal gk_cwt_refusals[GK_CWT_FAULTS];
 
 /**
  * Open, verify and read a token.
@@ -61,7 +75,7 @@ enum gk_cwt_fault {
  * @param scratch  receives the decrypted claims, to be wiped by the caller; cwt borrows from it
  *                 (and from 'token' when that is only signed); GK_TOKEN_MAX bytes are enough
  * @param cwt      written only on GK_CWT_FINE
- * @return GK_CWT_FINE, or the code to answer with
+ * @return GK_CWT_FINE, or the fault of the first step that found one
  */
 GK_MUST_CHECK enum gk_cwt_fault gk_cwt_read(const struct gk_cwt_issuer *issuer,
 					    struct gk_span token, struct gk_utc now,

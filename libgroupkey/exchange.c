@@ -10,6 +10,9 @@
 #define NOTICE_PAUSE_MS 1000  /* until one that could not be sent is tried again ... */
 #define NOTICE_LIFE_MS  60000 /* ... and for how long */
 
+#define CHALLENGE_COST_MS  1000 /* what an Echo challenge costs ... */
+#define CHALLENGE_BURST_MS 8000 /* ... of this: 8 at once, then one a second */
+
 /* sending under an association */
 
 static uint64_t block_after(uint64_t seq)
@@ -272,9 +275,9 @@ static void reply_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange, 
 	uint8_t bytes[8];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap_writer w = gk_coap_begin(&buf, code);
-	bool full = code == GK_COAP_UNAVAILABLE && kdc->storage != GK_STORAGE_GOOD;
 
-	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, full ? GK_STORAGE_MAX_AGE_S : 0);
+	gk_coap_put_uint(&w, GK_OPT_MAX_AGE,
+			 code == GK_COAP_UNAVAILABLE ? GK_STORAGE_MAX_AGE_S : 0);
 	gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&buf));
 }
 
@@ -331,6 +334,22 @@ static bool put_challenge(struct gk_kdc *kdc, struct gk_association *assoc, stru
 	return true;
 }
 
+/*
+ * Each challenge takes a Partial IV, and whoever has recorded one request can send it again and
+ * again. What is newer than all that were challenged before is no such copy: the client itself is
+ * answered, however many copies come.
+ */
+static bool may_challenge(struct gk_association *assoc, uint64_t piv, struct gk_now now)
+{
+	bool is_newest = !assoc->echo_sent || piv > assoc->challenged_piv;
+	bool is_rare =
+		gk_account_take(&assoc->challenge_ms, CHALLENGE_COST_MS, CHALLENGE_BURST_MS, now);
+
+	if (is_newest)
+		assoc->challenged_piv = piv;
+	return is_newest || is_rare;
+}
+
 static void challenge(struct gk_kdc *kdc, struct gk_client *client,
 		      const struct gk_exchange *exchange, struct gk_span request,
 		      struct gk_oscore_ref *ref, struct gk_now now)
@@ -338,6 +357,8 @@ static void challenge(struct gk_kdc *kdc, struct gk_client *client,
 	uint8_t bytes[32];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
+	if (!may_challenge(&client->assoc, gk_span_uint(gk_id_span(&ref->piv)), now))
+		return; /* silence, which costs nothing */
 	if (put_challenge(kdc, &client->assoc, &buf))
 		reply_protected(kdc, client, exchange, request, ref, gk_buf_span(&buf), true, now);
 	else

@@ -502,8 +502,11 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_unban(struct gk_kdc *kdc, struct gk_span
 					      struct gk_span node, struct gk_now now);
 /**
  * Refuse all tokens of a client, those that were issued to that name and those that it uses now:
- * it is evicted from all its groups and its association ends.
- * @return GK_ERR_UNKNOWN: nobody of that name has a token that is still valid
+ * it is evicted from all its groups and its association ends. Tokens that have ended count, since
+ * the calendar may be wrong. Revocations stay; when there are 10,000, and a new one needs room,
+ * that whose token ended longest ago goes.
+ * @return GK_ERR_UNKNOWN: nobody of that name has a token that is not revoked; GK_ERR_NO_SPACE:
+ *         10,000 revoked tokens have not ended
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_revoke(struct gk_kdc *kdc, struct gk_span name,
 					       struct gk_now now);
@@ -524,10 +527,12 @@ struct gk_client_bundle {
 	struct gk_utc exp;
 };
 /**
- * Issue a token as the group's own AS. It is remembered until it ends, for the list of clients and
- * for gk_kdc_revoke(); the client takes part once its token comes back.
+ * Issue a token as the group's own AS. It is remembered, for the list of clients and for
+ * gk_kdc_revoke(); the client takes part once its token comes back. Of 10,000 tokens, that which
+ * ended longest ago makes room for a new one.
  * @return GK_ERR_RANGE (names, count, lifetime), GK_ERR_UNKNOWN (a group that is not served),
- *         GK_ERR_ENTROPY, GK_ERR_NO_SPACE (storage is not GK_STORAGE_GOOD), GK_ERR_NO_MEMORY
+ *         GK_ERR_ENTROPY, GK_ERR_NO_MEMORY, GK_ERR_NO_SPACE (storage is not GK_STORAGE_GOOD, or
+ *         10,000 tokens have not ended)
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec,
 					      struct gk_now now, struct gk_client_bundle *bundle);
@@ -590,7 +595,8 @@ GK_API bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_gr
 GK_API bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span group, size_t *at,
 			       struct gk_member_info *info);
 
-/** A client: one that has a token which is still valid, or had one that is revoked. */
+/** A client: one that has a token, or had one that is revoked. A token that did not come back, and
+ *  has ended by 'exp', may still be in the list. */
 struct gk_client_info {
 	struct gk_span name;
 	struct gk_id id;      /* of its OSCORE input material */

@@ -46,20 +46,19 @@
 #define GK_URI_PATH_MAX      96    /* of a control_uri */
 #define GK_MS_LEN            16    /* Master Secret: as strong as AES-CCM-16-64-128 */
 #define GK_SEQ_BLOCK         1024  /* Partial IVs reserved at once, for all associations together */
-#define GK_LEDGER_MAX        10000 /* tokens issued and still valid; bans; revocations */
+#define GK_LEDGER_MAX        10000 /* tokens issued; bans; revocations */
 #define GK_PUT_OFF_MS        10000 /* what cannot be stored is tried again after this */
-#define GK_STORAGE_MAX_AGE_S 30    /* Max-Age of a 5.03 for want of storage */
+#define GK_STORAGE_MAX_AGE_S 30    /* Max-Age of a 5.03, as for want of storage */
 #define GK_CANDIDATES_MAX    1024  /* token posts that wait for a first protected request */
 #define GK_CANDIDATES_PER_ID 4     /* ... of one client from one address */
 #define GK_CANDIDATE_MS      120000     /* ... and for how long */
 #define GK_BODY_BYTES_MAX    (2u << 20) /* answers kept for their blocks, all clients together */
 #define GK_REQUESTS_MAX      128 /* requests of our own under way at once, all groups together */
 #define GK_STALE_SETS_MAX    16
-#define GK_STALE_TOLD_MAX                                                                          \
-	200            /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of          \
-			*/
-#define GK_CASTS_MAX 4 /* messages to a group that wait for their turn, one num each */
-#define GK_BLOCK_SZX 6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
+/* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of. */
+#define GK_STALE_TOLD_MAX 200
+#define GK_CASTS_MAX      4 /* messages to a group that wait for their turn, one num each */
+#define GK_BLOCK_SZX      6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
 
 struct gk_node;
 struct gk_group;
@@ -71,7 +70,9 @@ struct gk_association {
 	uint8_t challenge[GK_NONCE_LEN]; /* kdcchallenge, N_S */
 	uint8_t echo[GK_NONCE_LEN];      /* expected while not synchronised */
 	bool echo_sent;
-	bool synchronised; /* the replay window is known (RFC 8613 B.1.2) */
+	uint64_t challenged_piv; /* the highest of a request that was answered with it */
+	int64_t challenge_ms;    /* the account of challenges: see gk_account_take() */
+	bool synchronised;       /* the replay window is known (RFC 8613 B.1.2) */
 	struct gk_kept kept;
 };
 
@@ -96,7 +97,7 @@ struct gk_client {
 	struct gk_association assoc;
 	uint64_t generation; /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
-	int64_t churn_ms;    /* its account of joins and renewals: see gk_client_may_churn() */
+	int64_t churn_ms;    /* its account of what costs others: see gk_client_may_churn() */
 	struct gk_blob body; /* an answer that goes out in blocks: code, options, payload */
 	uint8_t body_of[16]; /* digest of method and path it answers */
 	int64_t body_ms;     /* when a block of it was last asked for */
@@ -214,8 +215,8 @@ struct gk_group {
 	size_t slot_cap;
 	int64_t old_num;    /* the version that the present one took the place of */
 	uint8_t secret[32]; /* of a rekeying that is being made */
-	struct gk_blob
-		sealed; /* material of the newest message to the group; empty: none was made */
+	/* Material of the newest message to the group; empty: none was made. */
+	struct gk_blob sealed;
 	struct gk_cast casts[GK_CASTS_MAX]; /* oldest first */
 	size_t cast_count;
 	size_t cast_parts;       /* of the newest one, in the store */
@@ -269,7 +270,7 @@ enum gk_kdc_timer {
 	GK_TIMER_BUDGET,
 };
 
-/** A token that we issued, until its end. */
+/** A token that we issued. One that has ended stays while there is room. */
 struct gk_issued {
 	struct gk_issued *next;
 	struct gk_link by_client;
@@ -393,12 +394,18 @@ void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
 /** @return 0, or why a candidate cannot become a client, now or ever: the code to answer with */
 uint8_t gk_client_refusal(const struct gk_kdc *kdc, const struct gk_client *candidate);
 /** The first verified request of a candidate. @return the client it now is, or renews; NULL: no
- *  memory, it stays a candidate */
+ *  memory, or it renews too often; it stays a candidate */
 struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candidate,
 				    struct gk_now now);
 /**
- * Joins and renewals cost the whole group something: a client has so many, then one at a time
- * (R 10.2). @return false: answer 5.03, and change nothing
+ * Take from an account that holds 'burst_ms' when it is full, and gets a millisecond in each.
+ * @param account_ms  0: full @return false: there is not so much in it
+ */
+bool gk_account_take(int64_t *account_ms, int64_t cost_ms, int64_t burst_ms, struct gk_now now);
+/**
+ * Joins and renewals cost the whole group something, and new associations and rights a write to
+ * flash: a client has so many, then one at a time (R 10.2). @return false: answer 5.03, and change
+ * nothing
  */
 bool gk_client_may_churn(struct gk_client *client, struct gk_now now);
 /** Keep an answer for its later blocks. @return GK_ERR_NO_SPACE: too many are being asked for */
@@ -447,7 +454,7 @@ void gk_resource_serve(struct gk_call *call);
 GK_MUST_CHECK enum gk_err gk_answer_reserve(struct gk_call *call, size_t size);
 /** Answers. */
 void gk_answer(struct gk_call *call, uint8_t code);
-/** 5.03, and when to come again: there is no storage for this now. */
+/** 5.03, and when to come again: there is no storage for this now, or it is too much at once. */
 void gk_answer_full(struct gk_call *call);
 void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 		    struct gk_span payload);
@@ -699,7 +706,7 @@ bool gk_ledger_is_banned(const struct gk_kdc *kdc, struct gk_span group,
 /** Walk those banned from a group. */
 const struct gk_ban *gk_ledger_next_ban(const struct gk_group *group, const struct gk_ban *after);
 /** Remember a token that is being issued, and store it. @return GK_ERR_NO_MEMORY,
- *  GK_ERR_NO_SPACE: GK_LEDGER_MAX */
+ *  GK_ERR_NO_SPACE: GK_LEDGER_MAX of them have not ended */
 GK_MUST_CHECK enum gk_err gk_ledger_issue(struct gk_kdc *kdc, const struct gk_issued *issued,
 					  struct gk_span scope, struct gk_now now);
 /** Take in what was restored; the ledger's now. @return GK_ERR_DUPLICATE: not taken */

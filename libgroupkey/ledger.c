@@ -5,6 +5,9 @@
  * clients kept out of a group. All of it goes by the client's id, the one thing that no new
  * association and no new name changes.
  *
+ * What has ended stays on its list while there is room: the calendar by which it has may be wrong,
+ * and then it is good again.
+ *
  * The lists are in descending order of their keys in the store, so that those who come back from
  * there in ascending order each find their place at the head.
  */
@@ -37,22 +40,32 @@ static void free_issued(struct gk_kdc *kdc, struct gk_issued *issued)
 	gk_free(&kdc->env, issued, sizeof(*issued));
 }
 
-void gk_ledger_purge_issued(struct gk_kdc *kdc, struct gk_now now)
+static struct gk_issued **longest_ended_issued(struct gk_kdc *kdc, struct gk_now now)
 {
-	struct gk_issued **at = &kdc->issued;
+	struct gk_issued **found = NULL;
 
-	while (*at) {
-		struct gk_issued *issued = *at;
+	for (struct gk_issued **at = &kdc->issued; *at; at = &(*at)->next) {
+		if ((*at)->exp.s <= now.utc.s && (!found || (*at)->exp.s <= (*found)->exp.s))
+			found = at;
+	}
+	return found;
+}
 
-		if (issued->exp.s > now.utc.s) {
-			at = &issued->next;
-			continue;
-		}
+static enum gk_err make_room_for_issued(struct gk_kdc *kdc, struct gk_now now)
+{
+	while (kdc->issued_by_client.count >= GK_LEDGER_MAX) {
+		struct gk_issued **at = longest_ended_issued(kdc, now);
+		struct gk_issued *issued;
+
+		if (!at)
+			return GK_ERR_NO_SPACE;
+		issued = *at;
 		*at = issued->next;
 		gk_hash_remove(&kdc->issued_by_client, &issued->by_client);
 		gk_record_issued_gone(kdc, issued);
 		free_issued(kdc, issued);
 	}
+	return GK_OK;
 }
 
 bool gk_ledger_is_issued(const struct gk_kdc *kdc, struct gk_span client)
@@ -107,9 +120,9 @@ enum gk_err gk_ledger_issue(struct gk_kdc *kdc, const struct gk_issued *issued,
 	struct gk_issued *copy;
 	enum gk_err err;
 
-	gk_ledger_purge_issued(kdc, now);
-	if (kdc->issued_by_client.count >= GK_LEDGER_MAX)
-		return GK_ERR_NO_SPACE;
+	err = make_room_for_issued(kdc, now);
+	if (err)
+		return err;
 	copy = copy_issued(kdc, issued, scope);
 	if (!copy)
 		return GK_ERR_NO_MEMORY;
@@ -185,22 +198,39 @@ enum gk_err gk_ledger_restore_revoked(struct gk_kdc *kdc, struct gk_revoked *rev
 	return GK_OK;
 }
 
-void gk_ledger_purge_revoked(struct gk_kdc *kdc, int64_t ended_s)
+static struct gk_revoked **longest_ended_revoked(struct gk_kdc *kdc, struct gk_now now)
 {
-	struct gk_revoked **at = &kdc->revoked;
+	struct gk_revoked **found = NULL;
 
-	while (*at) {
-		struct gk_revoked *revoked = *at;
+	for (struct gk_revoked **at = &kdc->revoked; *at; at = &(*at)->next) {
+		if ((*at)->until.s <= now.utc.s && (!found || (*at)->until.s < (*found)->until.s))
+			found = at;
+	}
+	return found;
+}
 
-		if (revoked->until.s > ended_s) {
-			at = &revoked->next;
-			continue;
-		}
+static enum gk_err make_room_for_revoked(struct gk_kdc *kdc, size_t count, struct gk_now now)
+{
+	while (kdc->revoked_by_client.count + count > GK_LEDGER_MAX) {
+		struct gk_revoked **at = longest_ended_revoked(kdc, now);
+		struct gk_revoked *revoked;
+
+		if (!at)
+			return GK_ERR_NO_SPACE;
+		revoked = *at;
 		*at = revoked->next;
 		gk_hash_remove(&kdc->revoked_by_client, &revoked->by_client);
 		gk_record_revoked_gone(kdc, revoked);
 		gk_free(&kdc->env, revoked, sizeof(*revoked));
 	}
+	return GK_OK;
+}
+
+enum gk_err gk_ledger_reserve_revoked(struct gk_kdc *kdc, size_t count, struct gk_now now)
+{
+	enum gk_err err = make_room_for_revoked(kdc, count, now);
+
+	return err ? err : gk_hash_reserve_many(&kdc->revoked_by_client, count);
 }
 
 void gk_revoked_free(struct gk_kdc *kdc, struct gk_revoked **list)

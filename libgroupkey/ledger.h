@@ -8,11 +8,11 @@
 
 #include "kdc.h"
 
-/** Tokens that have ended go. */
-void gk_ledger_purge_issued(struct gk_kdc *kdc, struct gk_now now);
-/** Revocations of tokens that had ended by then go. */
-void gk_ledger_purge_revoked(struct gk_kdc *kdc, int64_t ended_s);
-/** Take one in; room in the table must have been reserved. */
+/** Make sure that so many more can be taken in: if the list is full, those go whose tokens ended
+ *  longest ago. @return GK_ERR_NO_SPACE: tokens of too many are still valid; GK_ERR_NO_MEMORY */
+GK_MUST_CHECK enum gk_err gk_ledger_reserve_revoked(struct gk_kdc *kdc, size_t count,
+						    struct gk_now now);
+/** Take one in; room must have been reserved. */
 void gk_ledger_add_revoked(struct gk_kdc *kdc, struct gk_revoked *revoked);
 
 /* lists, the KDC's or in the making */

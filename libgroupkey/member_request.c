@@ -488,14 +488,10 @@ static void done_join(struct gk_task_answer *a)
 
 static void done_leave(struct gk_task_answer *a)
 {
-	if (a->msg->code == GK_COAP_DELETED) {
+	if (a->msg->code == GK_COAP_DELETED)
 		gk_membership_left(a->ms);
-	} else if (a->msg->code == GK_COAP_UNAVAILABLE) { /* it cannot store that now */
-		gk_task_want(a->ms, GK_TASK_LEAVE);
-		gk_task_pause(a->m, ++a->m->failures, a->now);
-	} else {
+	else
 		gk_task_complain(a->m, a->ms, "the KDC refuses to let us leave");
-	}
 }
 
 /* catching up (P 11.3) */

@@ -297,6 +297,18 @@ static bool is_error(const struct gk_coap *msg, uint8_t code, int64_t error)
 	       !gk_cbor_read_map(item.encoded, inner, 1, &item) && item.number == error;
 }
 
+/* What the KDC cannot do now, as when it cannot store it, is asked again. Token and join are so
+ * whatever refuses them. */
+static bool put_off(const struct gk_task_answer *a)
+{
+	if (a->msg->code != GK_COAP_UNAVAILABLE || !a->ms || a->m->out.task == GK_TASK_JOIN)
+		return false;
+	gk_task_complain(a->m, a->ms, "the KDC cannot do that now");
+	gk_task_want(a->ms, a->m->out.task);
+	gk_task_pause(a->m, ++a->m->failures, a->now);
+	return true;
+}
+
 static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_now now)
 {
 	struct gk_membership *ms = m->out.ms;
@@ -317,7 +329,8 @@ static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_n
 			gk_task_want(ms, GK_TASK_JOIN);
 		}
 	} else {
-		gk_task_rows[m->out.task].done(&a);
+		if (!put_off(&a))
+			gk_task_rows[m->out.task].done(&a);
 		if (leaving && !ms->in && m->out.task == GK_TASK_JOIN)
 			gk_membership_left(ms); /* refused, and not wanted any more */
 	}

@@ -7,10 +7,6 @@
 
 #include <string.h>
 
-/* A clock that was years ahead may be set right, and then tokens that had ended are good again:
- * revocations stay for as long as a clock may be wrong (docs/state.md section 6). */
-#define REVOKED_STAY_S (5 * INT64_C(31622400))
-
 /* those who have a token of some name */
 
 typedef enum gk_err visit_holder(void *ctx, const struct gk_id *id, struct gk_utc exp);
@@ -20,13 +16,14 @@ static bool is_named(const struct gk_client *client, struct gk_span name)
 	return gk_span_equal(gk_span(client->name, client->name_len), name);
 }
 
-static enum gk_err visit_issued(const struct gk_kdc *kdc, struct gk_span name, struct gk_now now,
-				visit_holder *visit, void *ctx)
+/* Those that have ended too: a clock that was ahead may be set right, and they are good again. */
+static enum gk_err visit_issued(const struct gk_kdc *kdc, struct gk_span name, visit_holder *visit,
+				void *ctx)
 {
 	enum gk_err err = GK_OK;
 
 	for (const struct gk_issued *i = kdc->issued; i && !err; i = i->next) {
-		if (gk_span_equal(gk_span(i->name, i->name_len), name) && i->exp.s > now.utc.s)
+		if (gk_span_equal(gk_span(i->name, i->name_len), name))
 			err = visit(ctx, &i->client, i->exp);
 	}
 	return err;
@@ -63,10 +60,10 @@ static enum gk_err visit_candidates(const struct gk_kdc *kdc, struct gk_span nam
 }
 
 /* The same id may come more than once. Nobody is called nothing. */
-static enum gk_err visit_holders(const struct gk_kdc *kdc, struct gk_span name, struct gk_now now,
-				 visit_holder *visit, void *ctx)
+static enum gk_err visit_holders(const struct gk_kdc *kdc, struct gk_span name, visit_holder *visit,
+				 void *ctx)
 {
-	enum gk_err err = name.len ? visit_issued(kdc, name, now, visit, ctx) : GK_OK;
+	enum gk_err err = name.len ? visit_issued(kdc, name, visit, ctx) : GK_OK;
 
 	if (!err && name.len)
 		err = visit_known(kdc, name, visit, ctx);
@@ -152,18 +149,6 @@ static void take_revocations(struct gk_kdc *kdc, struct gk_revoked *found, struc
 	}
 }
 
-static enum gk_err reserve_revocations(struct gk_kdc *kdc, const struct gk_revoked *found,
-				       struct gk_now now)
-{
-	size_t count = gk_revoked_count(found);
-
-	if (kdc->revoked_by_client.count + count > GK_LEDGER_MAX)
-		gk_ledger_purge_revoked(kdc, now.utc.s);
-	if (kdc->revoked_by_client.count + count > GK_LEDGER_MAX)
-		return GK_ERR_NO_SPACE;
-	return gk_hash_reserve_many(&kdc->revoked_by_client, count);
-}
-
 enum gk_err gk_kdc_revoke(struct gk_kdc *kdc, struct gk_span name, struct gk_now now)
 {
 	struct revoking r = { .kdc = kdc, .name = name };
@@ -171,17 +156,15 @@ enum gk_err gk_kdc_revoke(struct gk_kdc *kdc, struct gk_span name, struct gk_now
 
 	if (kdc->storage == GK_STORAGE_NONE)
 		return GK_ERR_NO_SPACE;
-	err = visit_holders(kdc, name, now, add_revoked, &r);
+	err = visit_holders(kdc, name, add_revoked, &r);
 	if (!err && !r.found)
 		err = GK_ERR_UNKNOWN;
 	if (!err)
-		err = reserve_revocations(kdc, r.found, now);
+		err = gk_ledger_reserve_revoked(kdc, gk_revoked_count(r.found), now);
 	if (err) {
 		gk_revoked_free(kdc, &r.found);
 		return err;
 	}
-	gk_ledger_purge_issued(kdc, now);
-	gk_ledger_purge_revoked(kdc, now.utc.s - REVOKED_STAY_S);
 	take_revocations(kdc, r.found, now);
 	return gk_queue_err(&kdc->queue);
 }
@@ -248,13 +231,13 @@ static enum gk_err add_ban(void *ctx, const struct gk_id *id, struct gk_utc exp)
 }
 
 /* A node name says which client; a client's name, all that have a token of it. */
-static enum gk_err find_banned(struct banning *b, struct gk_span member, struct gk_now now)
+static enum gk_err find_banned(struct banning *b, struct gk_span member)
 {
 	struct gk_node *node = gk_group_node_named(b->group, member);
 
 	if (!node || !gk_span_equal(gk_node_name(node), member)) {
 		b->name = member;
-		return visit_holders(b->group->kdc, member, now, add_ban, b);
+		return visit_holders(b->group->kdc, member, add_ban, b);
 	}
 	b->name = gk_span(node->client->name, node->client->name_len);
 	return add_ban(b, &node->client->id, node->client->exp);
@@ -269,7 +252,8 @@ static enum gk_err check_bans(const struct banning *b)
 		       : GK_OK;
 }
 
-/* The bans come first: who is put out does not get in again. */
+/* The bans come first: who is put out does not get in again. And it does not get the rest of an
+ * answer that is under way in blocks. */
 static void take_bans(struct gk_group *group, struct gk_ban *found, struct gk_now now)
 {
 	struct gk_kdc *kdc = group->kdc;
@@ -285,6 +269,8 @@ static void take_bans(struct gk_group *group, struct gk_ban *found, struct gk_no
 
 		found = ban->next;
 		gk_ban_link(&kdc->bans, ban);
+		if (client)
+			gk_client_drop_body(kdc, client);
 		if (node)
 			gk_group_remove(node, GK_NOTE_EVICTED, "banned", now);
 	}
@@ -300,7 +286,7 @@ enum gk_err gk_kdc_ban(struct gk_kdc *kdc, struct gk_span group, struct gk_span 
 		return GK_ERR_NO_SPACE;
 	if (!b.group || !b.group->served)
 		return GK_ERR_UNKNOWN;
-	err = find_banned(&b, node, now);
+	err = find_banned(&b, node);
 	if (!err)
 		err = check_bans(&b);
 	if (err) {

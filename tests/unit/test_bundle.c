@@ -200,7 +200,10 @@ static void what_is_written_is_read_back(void **state)
 	struct stat st;
 	(void)state;
 	assert_true(parse(whole, &bundle, error, sizeof(error)));
-	assert_true(io_bundle_write(path, &bundle, error, sizeof(error)));
+	int fd = io_bundle_create(path, error, sizeof(error));
+	assert_true(fd >= 0);
+	assert_true(io_bundle_write(fd, path, &bundle, error, sizeof(error)));
+	close(fd);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, strlen(whole) + 1);
@@ -210,14 +213,26 @@ static void what_is_written_is_read_back(void **state)
 
 static void a_file_that_is_there_is_not_written_over(void **state)
 {
-	struct io_bundle bundle;
 	char error[IO_BUNDLE_ERROR];
 	(void)state;
-	assert_true(parse(whole, &bundle, error, sizeof(error)));
 	put_file("mine", 4, 0600);
-	assert_false(io_bundle_write(path, &bundle, error, sizeof(error)));
+	assert_int_equal(io_bundle_create(path, error, sizeof(error)), -1);
 	assert_int_equal(strncmp(error, path, strlen(path)), 0);
 	assert_refused("must be an object");
+}
+
+static void what_cannot_be_written_is_told(void **state)
+{
+	struct io_bundle bundle;
+	char error[IO_BUNDLE_ERROR];
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(parse(whole, &bundle, error, sizeof(error)));
+	assert_false(io_bundle_write(fd, path, &bundle, error, sizeof(error)));
+	assert_int_equal(strncmp(error, path, strlen(path)), 0);
+	assert_non_null(strstr(error, "No space"));
+	close(fd);
 }
 
 static void a_bundle_that_others_may_read_is_refused(void **state)
@@ -278,6 +293,7 @@ int main(void)
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		FILE_TEST(what_is_written_is_read_back),
 		FILE_TEST(a_file_that_is_there_is_not_written_over),
+		FILE_TEST(what_cannot_be_written_is_told),
 		FILE_TEST(a_bundle_that_others_may_read_is_refused),
 		FILE_TEST(errors_in_a_file_have_a_line_and_a_column),
 		FILE_TEST(what_is_no_bundle_file_is_refused),

@@ -13,6 +13,7 @@
 #include "libgroupkey/buf.h"
 #include "libgroupkey/kdc.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -463,15 +464,22 @@ static void without_room_nothing_changes_and_why_is_said(void **state)
 		assert_answer(calls[i], GW_REFUSED, NONE);
 	assert_part("members lights --json", "\"state\":\"present\"");
 	assert_part("status --json", "\"storage\":\"none\"");
-	assert_part("status", "\nstorage    none\n");
+	assert_part("status",
+		    "\nstore      none: no room is left, or the file system is read-only\n");
+	assert_without("status", "\nstorage");
 
 	set_storage(GK_STORAGE_SCARCE);
 	assert_answer(ADD, GW_REFUSED, SCARCE);
 	assert_part("status --json", "\"storage\":\"scarce\"");
+	assert_part("status", "\nstore      scarce: no room is left but what is reserved for");
 	assert_answer("evict lights lamp1 --ban", GW_DONE,
 		      "lights: lamp1 is banned; if it was a member, the others get a new key\n");
 	set_storage(GK_STORAGE_GOOD);
 	assert_part("status --json", "\"storage\":\"good\"");
+	assert_part("status", "\nstore      good\n");
+	gw.outbox.error = -EIO;
+	assert_part("status", "\nstore      refuses: Input/output error\n");
+	gw.outbox.error = 0;
 	assert_part(ADD, "\"token\"");
 	gk_member_free(lamp.member);
 }
@@ -527,9 +535,13 @@ static void while_the_clock_is_plainly_wrong_no_token_is_issued(void **state)
 	assert_part("status --json", "\"clock\":\"machine\",");
 	assert_part("status", "\nclock      machine for ");
 	assert_without("status", "the machine's says");
+	gw.clock.synchronised = true;
+	assert_part("status", " s (synchronised)\n");
 	set_highest(YEAR_S);
 	assert_part("status --json", "\"clock\":\"estimated\",");
 	assert_part("status", "\nclock      estimated for ");
+	gw.clock.synchronised = true; // so it was when it was last believed
+	assert_without("status", "(synchronised)");
 	assert_part("status", "; the machine's says 20");
 	const char *text = call_as(ADD, &status);
 	assert_int_equal(status, GW_REFUSED);
@@ -537,6 +549,24 @@ static void while_the_clock_is_plainly_wrong_no_token_is_issued(void **state)
 	assert_answer("client list --json", GW_DONE, "[]\n");
 	set_highest(0);
 	assert_part(ADD, "\"token\"");
+}
+
+/* One that was never used: who uses one has an association until its end. */
+static void who_let_a_token_end_is_no_client(void **state)
+{
+	(void)state;
+	order("lamp1");
+	order("lamp2");
+	assert_answer("client revoke lamp2", GW_DONE,
+		      "lamp2: its tokens are refused from now on\n");
+	set_highest(2 * YEAR_S);
+	assert_without("client list", "lamp1 ");
+	assert_without("client list --json", "\"lamp1\"");
+	assert_part("client list", "  revoked  ");
+	assert_part("client list --json", "\"state\":\"revoked\"");
+	set_highest(0);
+	assert_part("client list", "  issued  ");
+	assert_part("client list --json", "\"lamp1\"");
 }
 
 static void a_clock_that_is_held_is_good_enough(void **state)
@@ -751,6 +781,7 @@ int main(void)
 		TEST(without_room_nothing_changes_and_why_is_said),
 		TEST(what_could_not_be_stored_is_not_reported),
 		TEST(while_the_clock_is_plainly_wrong_no_token_is_issued),
+		TEST(who_let_a_token_end_is_no_client),
 		TEST(a_clock_that_is_held_is_good_enough),
 		TEST(the_time_that_is_told_is_the_one_that_is_believed),
 		TEST(what_is_written_is_counted),
@@ -762,6 +793,6 @@ int main(void)
 	};
 
 	alarm(HANGS_S);
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -252,6 +256,26 @@ static void a_small_step_is_followed(void **state)
 	}
 }
 
+/* Many small ones would be what a large one may not be. */
+static void small_steps_back_lead_no_further_than_one(void **state)
+{
+	struct machine machine;
+
+	(void)state;
+	boot(&machine, HIGHEST, false, HIGHEST);
+	for (int i = 0; i < 100; i++) {
+		sleep_for(&machine, MINUTE);
+		machine.at.utc.s -= 30 * MINUTE;
+		look(&machine);
+		assert_true(believed(&machine) >= HIGHEST - HOUR);
+	}
+	assert_source(&machine, "held");
+	machine.at.synchronised = true;
+	assert_int_equal(watch_for(&machine, 2 * HOUR), 1);
+	assert_int_equal(believed(&machine), machine.at.utc.s);
+	assert_int_equal(machine.clock.highest_s, machine.at.utc.s);
+}
+
 static void a_slow_drift_is_followed(void **state)
 {
 	struct machine machine;
@@ -461,6 +485,84 @@ static void what_the_kernel_said_of_it_is_known(void **state)
 	assert_false(machine.clock.synchronised);
 }
 
+/* The release */
+
+/* @param heading  "VERSION, DATE" or "VERSION, unreleased" @return its day, 0: not yet, -1: neither
+ */
+static int64_t day_of(const char *heading)
+{
+	const char *comma = strchr(heading, ',');
+	struct tm day = { 0 };
+	char end = 0;
+
+	if (comma && strcmp(comma, ", unreleased\n") == 0)
+		return 0;
+	if (!comma ||
+	    sscanf(comma, ", %4d-%2d-%2d%c", &day.tm_year, &day.tm_mon, &day.tm_mday, &end) != 4 ||
+	    end != '\n')
+		return -1;
+	day.tm_year -= 1900;
+	day.tm_mon--;
+	return timegm(&day);
+}
+
+/* @return the day of the newest entry that has one; 0: none */
+static int64_t newest_release(FILE *changes)
+{
+	char line[256];
+	int64_t day = 0;
+
+	while (day == 0 && fgets(line, sizeof(line), changes)) {
+		if (line[0] >= '0' && line[0] <= '9')
+			day = day_of(line);
+	}
+	return day;
+}
+
+static void the_newest_release_is_the_first_with_a_date(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t day;
+	} rows[] = {
+		{ "changes\n\n0.1.0, unreleased\n\n- 1.0.0, 2027-01-01\n", 0 },
+		{ "0.1.0, 2026-11-21\n", INT64_C(1795219200) },
+		{ "0.2.0, unreleased\n0.1.1, 1970-01-02\n0.1.0, 1970-01-01\n", DAY },
+		{ "0.1.0, 21 November 2026\n", -1 },
+		{ "0.1.0, 2026-11-21 again\n", -1 },
+		{ "0.1.0\n", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		FILE *changes = fmemopen((void *)rows[i].text, strlen(rows[i].text), "r");
+		assert_non_null(changes);
+		if (newest_release(changes) != rows[i].day)
+			fail_msg("%s", rows[i].text);
+		fclose(changes);
+	}
+}
+
+static void the_release_that_is_known_is_the_newest_one(void **state)
+{
+	const char *top = getenv("GK_TOP");
+	char path[4096];
+	int64_t day;
+
+	(void)state;
+	if (!top)
+		skip();
+	snprintf(path, sizeof(path), "%s/CHANGES", top);
+	FILE *changes = fopen(path, "r");
+	assert_non_null(changes);
+	day = newest_release(changes);
+	fclose(changes);
+	if (day < 0 || GW_CLOCK_RELEASE_S < day)
+		fail_msg("raise GW_CLOCK_RELEASE_S to the date of the newest entry in CHANGES");
+	if (GW_CLOCK_RELEASE_S > time(NULL))
+		fail_msg("GW_CLOCK_RELEASE_S is still to come, or this machine's clock is wrong");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +574,7 @@ int main(void)
 		cmocka_unit_test(the_hour_counts_from_when_the_kernel_stands_for_it),
 		cmocka_unit_test(a_calendar_before_the_release_is_never_believed),
 		cmocka_unit_test(a_small_step_is_followed),
+		cmocka_unit_test(small_steps_back_lead_no_further_than_one),
 		cmocka_unit_test(a_slow_drift_is_followed),
 		cmocka_unit_test(within_a_second_time_never_runs_back),
 		cmocka_unit_test(a_jump_and_a_jump_back_change_nothing),
@@ -481,6 +584,8 @@ int main(void)
 		cmocka_unit_test(a_suspended_machine_has_not_jumped),
 		cmocka_unit_test(what_was_believed_is_the_highest_of_the_next_start),
 		cmocka_unit_test(what_the_kernel_said_of_it_is_known),
+		cmocka_unit_test(the_newest_release_is_the_first_with_a_date),
+		cmocka_unit_test(the_release_that_is_known_is_the_newest_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -861,8 +861,8 @@ static void read_file(const char *path, char *text, size_t size)
 	unlink(path);
 }
 
-/* Run it by a shell, with the daemon at work beside. */
-static struct outcome run(const char *arguments)
+/* Run it by a shell that says something before, with the daemon at work beside. */
+static struct outcome run_under(const char *before, const char *arguments)
 {
 	char command[1024], out[64], err[64];
 	struct outcome outcome;
@@ -871,8 +871,8 @@ static struct outcome run(const char *arguments)
 
 	snprintf(out, sizeof(out), "%s/out", dir);
 	snprintf(err, sizeof(err), "%s/err", dir);
-	snprintf(command, sizeof(command), "cd %s && exec %s/gatewayctl %s >%s 2>%s", dir,
-		 getenv("GK_BUILD"), arguments, out, err);
+	snprintf(command, sizeof(command), "cd %s && %s exec %s/gatewayctl %s >%s 2>%s", dir,
+		 before, getenv("GK_BUILD"), arguments, out, err);
 	pid = fork();
 	if (pid == 0) {
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
@@ -887,6 +887,11 @@ static struct outcome run(const char *arguments)
 	read_file(out, outcome.out, sizeof(outcome.out));
 	read_file(err, outcome.err, sizeof(outcome.err));
 	return outcome;
+}
+
+static struct outcome run(const char *arguments)
+{
+	return run_under("", arguments);
 }
 
 static void gatewayctl_ends_with_the_status_of_its_call(void **state)
@@ -962,6 +967,52 @@ static void gatewayctl_writes_a_private_bundle_once(void **state)
 	assert_int_equal(access(text, F_OK), -1);
 }
 
+static size_t count_issued(void)
+{
+	struct outcome outcome = run("-s socket client list --json");
+	size_t count = 0;
+
+	assert_int_equal(outcome.status, 0);
+	for (const char *at = outcome.out; (at = strstr(at, "\"issued\"")); at++)
+		count++;
+	return count;
+}
+
+static void assert_no_file(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* ... and none that is issued is without a file but in one case, of which the operator is told. */
+static void gatewayctl_has_a_token_issued_only_for_a_file_that_is_there(void **state)
+{
+	struct outcome outcome;
+	size_t before;
+
+	(void)state;
+	if (!getenv("GK_BUILD"))
+		skip();
+	before = count_issued();
+	assert_int_equal(run(ORDER "-o taken.json").status, 0);
+	assert_int_equal(run(ORDER "-o taken.json").status, 1);
+	assert_int_equal(run(ORDER "-o nowhere/lamp1.json").status, 1);
+	assert_int_equal(count_issued(), before + 1);
+
+	outcome = run("-s nowhere client add lamp1 --group lights --roles requester -o other.json");
+	assert_int_equal(outcome.status, 3);
+	assert_no_file("other.json");
+
+	outcome = run_under("trap '' XFSZ; ulimit -f 1;", ORDER "-o other.json");
+	assert_int_equal(outcome.status, 1);
+	assert_contains(outcome.err, "the token was issued");
+	assert_contains(outcome.err, "client revoke");
+	assert_no_file("other.json");
+	assert_int_equal(count_issued(), before + 2);
+}
+
 /* A group may be called like an option. */
 static void gatewayctl_takes_no_value_for_an_option(void **state)
 {
@@ -1008,9 +1059,10 @@ int main(void)
 		TEST(while_the_store_refuses_nothing_is_done_or_told),
 		TEST(gatewayctl_ends_with_the_status_of_its_call),
 		TEST(gatewayctl_writes_a_private_bundle_once),
+		TEST(gatewayctl_has_a_token_issued_only_for_a_file_that_is_there),
 		TEST(gatewayctl_takes_no_value_for_an_option),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }

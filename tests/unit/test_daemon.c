@@ -293,7 +293,7 @@ int main(void)
 	int failures;
 
 	alarm(HANGS_S);
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	has_wire = netns_enter() && netns_veth("near0", "far0") && mkdtemp(dir);
 	failures = cmocka_run_group_tests(tests, NULL, NULL);
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);

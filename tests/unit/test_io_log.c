@@ -88,7 +88,7 @@ static void say_from_debug(int fd)
 static void say_from_warn(int fd)
 {
 	log_open("test", LOG_LEVEL_DEBUG, false);
-	log_set_level(LOG_LEVEL_WARN);
+	log_open("test", LOG_LEVEL_WARN, false);
 	say_one_of_each(fd);
 }
 
@@ -189,7 +189,7 @@ static void long_lines_are_cut_and_show_it(void **state)
 static void say_fatal(int fd)
 {
 	(void)fd;
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	fatal("main", "cannot go on: %d", 5);
 }
 
@@ -294,24 +294,6 @@ static void the_place_can_change_at_any_time(void **state)
 	assert_null(strstr(strstr(heard, "fifth") + 1, "fifth"));
 }
 
-static void levels_have_names(void **state)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	static const char *const others[] = { "", "Error", "warning", "debug ", "4" };
-	enum log_level level;
-
-	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
-		level = (enum log_level)(3 - i);
-		assert_true(log_level_parse(names[i], &level));
-		assert_int_equal(level, i);
-	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		assert_false(log_level_parse(others[i], &level));
-		assert_int_equal(level, LOG_LEVEL_DEBUG);
-	}
-}
-
 static void a_limit_lets_a_burst_through_and_then_one_a_second(void **state)
 {
 	static const struct {
@@ -365,7 +347,6 @@ int main(void)
 		cmocka_unit_test(fatal_ends_with_status_1),
 		cmocka_unit_test(syslog_gets_facility_and_tag),
 		cmocka_unit_test(the_place_can_change_at_any_time),
-		cmocka_unit_test(levels_have_names),
 		cmocka_unit_test(a_limit_lets_a_burst_through_and_then_one_a_second),
 	};
 

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-#define DAY_S       86400
-#define FIVE_YEARS  (5 * INT64_C(366) * DAY_S)
+#define ROWS(table)  (sizeof(table) / sizeof((table)[0]))
+#define DAY_S        86400
+#define TWENTY_YEARS (20 * INT64_C(366) * DAY_S)
 
 static const uint32_t both = 6;
 
@@ -84,6 +84,16 @@ static size_t count_records(const struct pair *p, enum gk_table table)
 	for (size_t i = 0; i < p->record_count; i++)
 		count += p->records[i].table == table;
 	return count;
+}
+
+/* Lose the list, as if it were that of a backup. */
+static void forget_issued(struct pair *p)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		if (p->records[i].table == GK_TABLE_ISSUED)
+			p->records[i].table = (enum gk_table)0; // it is not restored
+	}
+	pair_restart(p);
 }
 
 static bool is_shown(const struct pair *p, const char *name)
@@ -223,11 +233,7 @@ static void a_token_that_was_only_posted_counts(void **state)
 
 	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
 	pair_drain_kdc(p, GK_OK);
-	for (size_t i = 0; i < p->record_count; i++) {
-		if (p->records[i].table == GK_TABLE_ISSUED)
-			p->records[i].table = (enum gk_table)0; // it is not restored
-	}
-	pair_restart(p);
+	forget_issued(p);
 	assert_int_equal(act(p, gk_kdc_ban, "one"), GK_ERR_UNKNOWN);
 	assert_int_equal(revoke(p, "one"), GK_ERR_UNKNOWN);
 	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
@@ -334,26 +340,39 @@ static void lasting_records_alone_keep_a_client_out(void **state)
 
 /* time */
 
-static void what_has_ended_is_forgotten_when_something_is_said(void **state)
+/* What the operator does while the calendar is wrong is no loss once it is right. */
+static void a_clock_that_is_years_ahead_loses_no_token(void **state)
 {
 	struct pair *p = *state;
 	struct gk_client_bundle bundle;
+	struct pair_raw raw, banned;
 
-	assert_int_equal(issue_for(p, "short", DAY_S, &bundle), GK_OK);
-	assert_int_equal(issue_for(p, "long", 3 * DAY_S, &bundle), GK_OK);
-	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 2);
-	p->now.utc.s += DAY_S - 1;
-	assert_int_equal(issue_for(p, "next", 3 * DAY_S, &bundle), GK_OK);
+	pair_raw_open(&raw, p, 1, "raw1", NULL, &both, 1); // for a day
+	pair_raw_open(&banned, p, 2, "banned", NULL, &both, 1);
+	p->now.utc.s += TWENTY_YEARS;
+	assert_int_equal(issue_for(p, "one", 2 * DAY_S, &bundle), GK_OK);
+	assert_int_equal(revoke(p, "one"), GK_OK);
+	assert_int_equal(act(p, gk_kdc_ban, "banned"), GK_OK);
 	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 3);
-	p->now.utc.s++;
-	assert_int_equal(revoke(p, "short"), GK_ERR_UNKNOWN); // there is no valid token
-	assert_int_equal(act(p, gk_kdc_ban, "short"), GK_ERR_UNKNOWN);
-	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 3);
-	assert_int_equal(revoke(p, "long"), GK_OK);
-	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 2);
-	p->now.utc.s += 3 * DAY_S;
-	assert_int_equal(issue_for(p, "last", DAY_S, &bundle), GK_OK);
-	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 1);
+	p->now.utc.s -= TWENTY_YEARS;
+	assert_int_equal(post_and_join(&banned), GK_COAP_FORBIDDEN);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+	assert_int_equal(revoke(p, "raw1"), GK_OK);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
+}
+
+static void what_seems_to_have_ended_is_revoked_too(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "raw1", NULL, &both, 1);
+	p->now.utc.s += TWENTY_YEARS;
+	pair_restart(p);
+	assert_int_equal(revoke(p, "raw1"), GK_OK);
+	assert_int_equal(revoke(p, "raw1"), GK_ERR_UNKNOWN);
+	p->now.utc.s -= TWENTY_YEARS;
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
 }
 
 static void a_clock_that_was_years_ahead_brings_no_token_back(void **state)
@@ -364,16 +383,12 @@ static void a_clock_that_was_years_ahead_brings_no_token_back(void **state)
 
 	pair_raw_open(&raw, p, 1, "raw1", NULL, &both, 1); // for a day
 	assert_int_equal(revoke(p, "raw1"), GK_OK);
-	p->now.utc.s += DAY_S + FIVE_YEARS - 1;
+	p->now.utc.s += TWENTY_YEARS;
 	assert_int_equal(issue_for(p, "one", 2 * DAY_S, &bundle), GK_OK);
 	assert_int_equal(revoke(p, "one"), GK_OK);
-	p->now.utc.s -= DAY_S + FIVE_YEARS - 1;
-	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
-	p->now.utc.s += DAY_S + FIVE_YEARS;
-	assert_int_equal(issue_for(p, "two", 2 * DAY_S, &bundle), GK_OK);
 	assert_int_equal(count_records(p, GK_TABLE_REVOKED), 2);
-	assert_int_equal(revoke(p, "two"), GK_OK);
-	assert_int_equal(count_records(p, GK_TABLE_REVOKED), 2); // it went, and another came
+	p->now.utc.s -= TWENTY_YEARS;
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
 }
 
 /* bounds */
@@ -466,6 +481,48 @@ static void so_many_tokens_are_issued_and_no_more(void **state)
 	assert_int_equal(issue_for(p, "two", DAY_S, &bundle), GK_OK);
 }
 
+static void of_tokens_the_one_that_ended_longest_ago_makes_room(void **state)
+{
+	struct pair *p = *state;
+	struct gk_client_bundle bundle;
+
+	restore_many(p, GK_TABLE_ISSUED, GK_LEDGER_MAX - 3);
+	assert_int_equal(issue_for(p, "late", 7200, &bundle), GK_OK);
+	assert_int_equal(issue_for(p, "early", 3600, &bundle), GK_OK);
+	assert_int_equal(issue_for(p, "between", 5400, &bundle), GK_OK);
+	p->now.utc.s += 7200; // all three have ended
+	assert_int_equal(issue_for(p, "next", DAY_S, &bundle), GK_OK);
+	assert_int_equal(p->kdc->issued_by_client.count, GK_LEDGER_MAX);
+	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 3);
+	assert_int_equal(revoke(p, "early"), GK_ERR_UNKNOWN);
+	assert_int_equal(revoke(p, "late"), GK_OK);
+	assert_int_equal(revoke(p, "between"), GK_OK);
+	pair_restart(p);
+	assert_int_equal(revoke(p, "early"), GK_ERR_UNKNOWN);
+}
+
+static void of_revocations_the_one_that_ended_longest_ago_makes_room(void **state)
+{
+	static const char *const names[] = { "late", "early", "between" };
+	static const int64_t lifetimes[] = { 7200, 3600, 5400 };
+	struct gk_client_bundle bundle[ROWS(names)], next;
+	struct pair *p = *state;
+
+	restore_many(p, GK_TABLE_REVOKED, GK_LEDGER_MAX - ROWS(names));
+	for (size_t i = 0; i < ROWS(names); i++) {
+		assert_int_equal(issue_for(p, names[i], lifetimes[i], &bundle[i]), GK_OK);
+		assert_int_equal(revoke(p, names[i]), GK_OK);
+	}
+	p->now.utc.s += 7200;
+	assert_int_equal(issue_for(p, "next", 3600, &next), GK_OK);
+	assert_int_equal(revoke(p, "next"), GK_OK);
+	assert_int_equal(p->kdc->revoked_by_client.count, GK_LEDGER_MAX);
+	assert_int_equal(count_records(p, GK_TABLE_REVOKED), ROWS(names));
+	for (size_t i = 0; i < ROWS(names); i++)
+		assert_int_equal(gk_ledger_is_revoked(p->kdc, gk_span(bundle[i].osc_id, 8)),
+				 i != 1);
+}
+
 /* the list of clients */
 
 static size_t list(const struct pair *p, struct gk_client_info *infos, size_t max)
@@ -506,7 +563,7 @@ static void each_client_is_listed_once(void **state)
 
 	assert_int_equal(issue_for(p, "forgotten", 60, &bundle), GK_OK);
 	assert_int_equal(revoke(p, "forgotten"), GK_OK);
-	p->now.utc.s += 60; // the list of tokens does not have it any more
+	forget_issued(p);
 	pair_raw_open(&member, p, 1, "member", NULL, &both, 1);
 	assert_int_equal(pair_raw_join(&member, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 	pair_raw_open(&known, p, 2, "known", NULL, &both, 1);
@@ -569,15 +626,32 @@ static void a_walk_ends_whatever_changes_on_the_way(void **state)
 	pair_join_all(p, 3);
 	while (gk_kdc_client_next(p->kdc, &at, &info)) {
 		steps++;
-		if (steps == 2) // all that were restored end
+		if (steps == 2) // all that were restored
 			assert_int_equal(revoke(p, "x"), GK_OK);
-		if (steps == 10)
-			p->now.utc.s += DAY_S;
 		if (steps > 2 && steps < 20)
 			assert_int_equal(issue_for(p, "one", 2 * DAY_S, &bundle), GK_OK);
 		assert_in_range(steps, 1, 400);
 	}
 	assert_true(steps > 20);
+}
+
+static void a_walk_ends_while_tokens_make_room(void **state)
+{
+	struct pair *p = *state;
+	struct gk_client_bundle bundle;
+	struct gk_client_info info;
+	size_t at = 0, steps = 0;
+
+	restore_many(p, GK_TABLE_ISSUED, GK_LEDGER_MAX - 3);
+	pair_join_all(p, 3);
+	p->now.utc.s += DAY_S;
+	while (gk_kdc_client_next(p->kdc, &at, &info)) {
+		steps++;
+		if (steps > 2 && steps < 20)
+			assert_int_equal(issue_for(p, "one", 2 * DAY_S, &bundle), GK_OK);
+		assert_in_range(steps, 1, 2 * GK_LEDGER_MAX);
+	}
+	assert_int_equal(p->kdc->issued_by_client.count, GK_LEDGER_MAX);
 }
 
 /* memory */
@@ -621,14 +695,18 @@ int main(void)
 		IN_TREE(a_client_that_is_revoked_is_gone_and_stays_gone),
 		RULE(every_token_of_the_name_is_revoked),
 		RULE(lasting_records_alone_keep_a_client_out),
-		RULE(what_has_ended_is_forgotten_when_something_is_said),
+		RULE(a_clock_that_is_years_ahead_loses_no_token),
+		RULE(what_seems_to_have_ended_is_revoked_too),
 		RULE(a_clock_that_was_years_ahead_brings_no_token_back),
 		RULE(nothing_is_said_while_nothing_can_be_stored),
 		RULE(the_ledger_is_bounded),
 		RULE(so_many_tokens_are_issued_and_no_more),
+		RULE(of_tokens_the_one_that_ended_longest_ago_makes_room),
+		RULE(of_revocations_the_one_that_ended_longest_ago_makes_room),
 		RULE(each_client_is_listed_once),
 		RULE(a_long_list_is_complete),
 		RULE(a_walk_ends_whatever_changes_on_the_way),
+		RULE(a_walk_ends_while_tokens_make_room),
 		RULE(without_memory_nothing_half_is_left),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);

@@ -254,6 +254,84 @@ static void an_echo_of_another_life_is_no_proof(void **state)
 	assert_true(gk_coap_find(&raw.answer, GK_OPT_ECHO, &echo));
 }
 
+static size_t count_answers(struct pair_raw *raw, const struct pair_raw *recorded, size_t copies)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < copies; i++) {
+		memcpy(raw->sent, recorded->sent, recorded->sent_len);
+		raw->sent_len = recorded->sent_len;
+		pair_raw_again(raw, false);
+		count += raw->answers;
+	}
+	return count;
+}
+
+static uint8_t ask_with_echo(struct pair_raw *raw)
+{
+	uint8_t bytes[64];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
+	struct gk_span echo;
+
+	assert_int_equal(pair_raw_get(raw, GK_COAP_GET, "num"), GK_COAP_UNAUTHORIZED);
+	assert_true(raw->is_protected);
+	assert_true(gk_coap_find(&raw->answer, GK_OPT_ECHO, &echo));
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("ace-group/lights/num"));
+	gk_coap_put(&w, GK_OPT_ECHO, echo);
+	return pair_raw_ask_message(raw, gk_buf_span(&buf));
+}
+
+/* Each takes a Partial IV, and 1,024 of them a write. */
+static void copies_of_a_request_are_challenged_so_often_and_no_more(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	static struct pair_raw first, last;
+	size_t batches;
+
+	pair_raw_open(&raw, p, 1, "raw1", NULL, &all, 1);
+	pair_raw_join(&raw, PAIR_LIGHTS, 6, false);
+	pair_raw_get(&raw, GK_COAP_GET, "num");
+	first = raw;
+	pair_raw_get(&raw, GK_COAP_GET, "num");
+	last = raw;
+	pair_restart(p);
+	assert_int_equal(count_answers(&raw, &first, 100), 8);
+	assert_int_equal(count_answers(&raw, &last, 100), 1); // newer than what was challenged
+	pair_advance(p, 1000);
+	batches = p->batches;
+	for (int s = 0; s < 10; s++) {
+		assert_in_range(count_answers(&raw, s % 2 ? &first : &last, 300), 0, 1);
+		pair_advance(p, 1000);
+	}
+	assert_int_equal(p->batches, batches);
+	count_answers(&raw, &last, 100);
+	assert_int_equal(ask_with_echo(&raw), GK_COAP_CONTENT); // the client itself all the while
+}
+
+static void a_kdc_that_restarts_often_challenges_each_time(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "raw1", NULL, &all, 1);
+	pair_raw_join(&raw, PAIR_LIGHTS, 6, false);
+	for (int life = 0; life < 30; life++) {
+		pair_restart(p);
+		for (int i = 0; i < 3; i++) // one after the other is lost
+			assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"),
+					 GK_COAP_UNAUTHORIZED);
+		if (life % 2)
+			assert_int_equal(ask_with_echo(&raw), GK_COAP_CONTENT);
+	}
+	pair_restart(p);
+	for (int i = 0; i < 30; i++) { // and in one life
+		assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"), GK_COAP_UNAUTHORIZED);
+		assert_true(raw.is_protected);
+	}
+}
+
 static void a_departure_before_a_restart_is_followed_by_a_rekeying(void **state)
 {
 	struct pair *p = *state;
@@ -1114,6 +1192,8 @@ int main(void)
 		RULE(a_restart_costs_a_member_one_echo_round),
 		RULE(requests_of_an_earlier_life_do_nothing_before_and_after_echo),
 		RULE(an_echo_of_another_life_is_no_proof),
+		RULE(copies_of_a_request_are_challenged_so_often_and_no_more),
+		RULE(a_kdc_that_restarts_often_challenges_each_time),
 		RULE(a_departure_before_a_restart_is_followed_by_a_rekeying),
 		RULE(an_interrupted_delivery_goes_on_after_a_restart),
 		RULE(everything_about_a_member_is_restored),

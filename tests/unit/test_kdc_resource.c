@@ -486,6 +486,30 @@ static void a_block_of_nothing_that_is_under_way_is_incomplete(void **state)
 	assert_int_equal(ask_block(&raw, "ace-group/lights/creds", 1, 0), GK_COAP_CONTENT);
 }
 
+static void who_is_banned_does_not_get_the_rest_of_an_answer(void **state)
+{
+	static const char path[] = "ace-group/lights/creds";
+	struct pair *p = *state;
+	struct pair_raw member, outsider, other;
+	struct pair_raw *const banned[] = { &member, &outsider };
+
+	join(&member, p, 1, GK_ROLE_REQUESTER);
+	open_raw(&outsider, p, 2, &verifier);
+	join(&other, p, 3, GK_ROLE_REQUESTER);
+	assert_int_equal(ask_block(&other, path, 0, 0), GK_COAP_CONTENT);
+	for (size_t i = 0; i < ROWS(banned); i++) {
+		const char *name = i ? "raw2" : "raw1";
+
+		assert_int_equal(ask_block(banned[i], path, 0, 0), GK_COAP_CONTENT);
+		assert_int_equal(ask_block(banned[i], path, 1, 0), GK_COAP_CONTENT);
+		pair_drain_kdc(
+			p, gk_kdc_ban(p->kdc, gk_span_str(PAIR_LIGHTS), gk_span_str(name), p->now));
+		assert_int_equal(ask_block(banned[i], path, 2, 0), GK_COAP_INCOMPLETE);
+		assert_int_equal(ask_block(banned[i], path, 0, 0), GK_COAP_FORBIDDEN);
+	}
+	assert_int_equal(ask_block(&other, path, 1, 0), GK_COAP_CONTENT);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -503,6 +527,7 @@ int main(void)
 		RULE(a_member_leaves_and_can_join_again_with_the_same_token),
 		RULE(an_answer_comes_in_blocks_of_the_size_that_was_asked_for),
 		RULE(a_block_of_nothing_that_is_under_way_is_incomplete),
+		RULE(who_is_banned_does_not_get_the_rest_of_an_answer),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }

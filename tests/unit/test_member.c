@@ -582,6 +582,74 @@ static void a_leave_that_cannot_be_stored_is_asked_for_again(void **state)
 	assert_false(pair_info(p, 0).joined);
 }
 
+static void a_renewal_that_cannot_be_stored_is_asked_for_again(void **state)
+{
+	struct pair *p = *state;
+	struct gk_id before;
+
+	pair_join_all(p, 2);
+	pair_advance(p, 1000);
+	assert_int_equal(gk_id_set(&before, pair_info(p, 0).sender_id), GK_OK);
+	pair_drain_kdc(p, gk_kdc_storage(p->kdc, GK_STORAGE_NONE, p->now));
+	assert_int_equal(gk_member_renew(p->node[0].member, group(PAIR_LIGHTS), p->now), GK_OK);
+	pair_drain_node(p, 0);
+	pair_run(p);
+	assert_true(gk_span_equal(gk_id_span(&before), pair_info(p, 0).sender_id));
+	assert_string_equal(pair_note(p, 0, GK_NOTE_ERROR)->reason, "the KDC cannot do that now");
+	pair_drain_kdc(p, gk_kdc_storage(p->kdc, GK_STORAGE_GOOD, p->now));
+	pair_advance(p, 10000);
+	assert_false(gk_span_equal(gk_id_span(&before), pair_info(p, 0).sender_id));
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), 1);
+}
+
+/* The KDC never comes to the first member, and that to the KDC as often as the test allows. */
+static bool ask_when_allowed(struct pair *p, const struct pair_message *m)
+{
+	unsigned *allowed = p->ctx;
+
+	if (m->kind == PAIR_REPLY || (m->from != 0 && m->to != 0))
+		return true;
+	return m->from == 0 && *allowed && (*allowed)--;
+}
+
+/* Time goes by until it asks for something that is lost. @return false: it has no more to ask */
+static bool comes_to_ask(struct pair *p)
+{
+	for (int i = 0; i < 50 && !pair_waiting(p, 0); i++)
+		pair_advance(p, 100);
+	return pair_waiting(p, 0) != NULL;
+}
+
+/* Who missed so many rekeyings that the KDC does not know any more who left asks for one thing
+ * after the other, and each is put off once. */
+static void whatever_the_kdc_puts_off_is_asked_for_again(void **state)
+{
+	struct pair *p = *state;
+	unsigned allowed = 0, count = 0;
+
+	pair_join_all(p, 2);
+	pair_advance(p, 1000);
+	p->pass = ask_when_allowed;
+	p->ctx = &allowed;
+	for (int i = 0; i < 20; i++) {
+		pair_drain_kdc(p, gk_kdc_rekey(p->kdc, group(PAIR_LIGHTS), p->now));
+		pair_advance(p, 1000);
+	}
+	assert_int_equal(gk_member_check(p->node[0].member, group(PAIR_LIGHTS), p->now), GK_OK);
+	pair_drain_node(p, 0);
+	for (; comes_to_ask(p); count++) {
+		assert_in_range(count, 0, 9);
+		pair_forge_answer(p, 0, hex_span("a3"));
+		for (allowed = 1; allowed;)
+			pair_advance(p, 100);
+	}
+	assert_int_equal(count, 4); // the newest version, what it is, who left, who is in it
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), count);
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
+	assert_int_equal(pair_info(p, 0).num, pair_num(p));
+	assert_int_equal(pair_info(p, 0).peers, 1);
+}
+
 static void leaving_ends_a_join_that_is_still_to_come(void **state)
 {
 	struct pair *p = *state;
@@ -622,6 +690,8 @@ int main(void)
 		RULE(a_message_is_answered_once_by_a_responder),
 		RULE(who_wants_to_leave_and_was_put_out_stays_out),
 		RULE(a_leave_that_cannot_be_stored_is_asked_for_again),
+		RULE(a_renewal_that_cannot_be_stored_is_asked_for_again),
+		RULE(whatever_the_kdc_puts_off_is_asked_for_again),
 		RULE(leaving_ends_a_join_that_is_still_to_come),
 		RULE(an_answer_is_read_once_from_each_responder),
 		RULE(the_control_resource_serves_the_kdc),

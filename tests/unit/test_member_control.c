@@ -210,7 +210,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_opened_hinders_nobody),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	in_namespace = netns_enter() && netns_veth("left", "right") &&
 		       netns_link_local("left", &left) && netns_link_local("right", &right);
 	return cmocka_run_group_tests(tests, NULL, NULL);

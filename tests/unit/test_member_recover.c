@@ -254,7 +254,7 @@ static void a_check_is_not_answered_by_what_was_asked_before(void **state)
 
 static void a_check_that_is_not_answered_well_is_an_error(void **state)
 {
-	static const char *const answers[] = { "a3", "45 c1 3c ff 4103", "45 c1 3c ff 0303" };
+	static const char *const answers[] = { "84", "45 c1 3c ff 4103", "45 c1 3c ff 0303" };
 	struct pair *p = *state;
 
 	for (size_t i = 0; i < ROWS(answers); i++) {

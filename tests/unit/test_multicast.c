@@ -148,9 +148,9 @@ static const char *log_of(void (*run)(void))
 	assert_int_equal(pipe(fds), 0);
 	dup2(fds[1], STDERR_FILENO);
 	close(fds[1]);
-	log_set_level(LOG_LEVEL_INFO);
+	log_open("test", LOG_LEVEL_INFO, false);
 	run();
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	len = read(fds[0], text, sizeof(text) - 1);
@@ -402,6 +402,6 @@ int main(void)
 		TEST(at_the_end_all_is_closed),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,9 +261,9 @@ static const char *logged(const struct gk_note *note, enum log_level level)
 	assert_int_equal(pipe(pipe_fds), 0);
 	dup2(pipe_fds[1], STDERR_FILENO);
 	close(pipe_fds[1]);
-	log_set_level(level);
+	log_open("test", level, false);
 	gw_notes_take(&notes, note, now);
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	len = read(pipe_fds[0], text, sizeof(text) - 1);
@@ -311,6 +311,6 @@ int main(void)
 		TEST(lines_are_logged_at_the_level_of_their_kind),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

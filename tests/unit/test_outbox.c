@@ -325,6 +325,6 @@ int main(void)
 		TEST(at_the_end_what_may_wait_is_written),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

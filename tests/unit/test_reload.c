@@ -952,7 +952,7 @@ static void the_log_tells_of_it_whoever_asked(void **state)
 				     "stored" STAYS "\n"),
 		2);
 	gw.outbox.error = 0;
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 }
 
 /* @return whether a line of this level is logged now */
@@ -1038,7 +1038,7 @@ static void members_notice_nothing(void **state)
 	assert_string_equal(before, after);
 	assert_ptr_equal(gw.segment.interface, gw.conf.interface); // which it borrows
 	assert_association_works();
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	free_node();
 }
 
@@ -1093,7 +1093,7 @@ static void while_the_store_refuses_the_kdc_is_left_alone(void **state)
 		":7: link: cannot change while nothing can be stored");
 	takes(&(struct settings){ .level = "warn" },
 	      ": in effect: log_level; not stored yet: Input/output error");
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	gw.outbox.error = 0;
 	assert_all_is_as_at_the_start();
 }
@@ -1144,7 +1144,7 @@ int main(void)
 	int failures;
 
 	alarm(HANGS_S);
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	may_run = netns_enter() && netns_veth("near0", "far0") && mkdtemp(top);
 	failures = cmocka_run_group_tests(tests, NULL, NULL);
 	nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -239,10 +239,10 @@ static void probe_aloud(int times, char *text, size_t size)
 
 	assert_int_equal(pipe2(out, O_NONBLOCK), 0);
 	dup2(out[1], STDERR_FILENO);
-	log_set_level(LOG_LEVEL_WARN);
+	log_open("test", LOG_LEVEL_WARN, false);
 	for (int i = 0; i < times; i++)
 		gw_segment_probe(&segment, &addr);
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	dup2(saved, STDERR_FILENO);
 	len = read(out[0], text, size - 1);
 	text[len > 0 ? len : 0] = '\0';
@@ -376,6 +376,6 @@ int main(void)
 		TEST(a_broken_monitor_is_replaced_and_makes_us_blind),
 	};
 
-	log_set_level(LOG_LEVEL_ERROR);
+	log_open("test", LOG_LEVEL_ERROR, false);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -54,6 +55,7 @@ static struct {
 	int64_t mono_ms, utc_s;
 	bool synchronised;
 	bool read_only;
+	bool in_memory;      /* what the mark is on */
 	int64_t deadline_ms; /* what the daemon waited for last; it has come at once */
 } machine;
 
@@ -94,6 +96,15 @@ int statvfs(const char *path, struct statvfs *fs)
 				.f_bavail = real.f_bavail,
 				.f_flag = machine.read_only ? ST_RDONLY : 0 };
 	return 0;
+}
+
+int statfs(const char *path, struct statfs *fs)
+{
+	int rc = (int)syscall(SYS_statfs, path, fs);
+
+	if (rc == 0)
+		fs->f_type = machine.in_memory ? TMPFS_MAGIC : EXT4_SUPER_MAGIC;
+	return rc;
 }
 
 /* Time passes, and the daemon has a turn. */
@@ -271,6 +282,7 @@ static int set_up(void **state)
 	machine.utc_s = TODAY;
 	machine.synchronised = true;
 	machine.read_only = false;
+	machine.in_memory = false;
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	dup2(fd, STDERR_FILENO);
@@ -331,6 +343,9 @@ static void a_backup_is_disowned_aloud_and_once(void **state)
 	copy(backup, db);
 	start(GW_STORE_AS_IS);
 	assert_said("gatewayd.db: STORE IS OLD: it was restored from a backup");
+	assert_said("all memberships and associations are void");
+	assert_int_equal(count_said("clients come back with their tokens"), 1);
+	assert_int_equal(count_said("was made anew"), 0);
 	assert_true(num_of("a") > num && num_of("b") > num);
 	assert_true(num_of("a") < JUMP);
 	num = num_of("a");
@@ -359,20 +374,84 @@ static void a_store_that_is_gone_begins_above_what_was(void **state)
 	assert_said("STORE IS OLD");
 	assert_true(num_of("a") > num && num_of("b") > num);
 	assert_string_not_equal(text_of(as_key), key);
+	assert_said("as.key was made anew: provision all clients again");
+	assert_int_equal(count_said("come back with their tokens"), 0);
 	stop();
 }
 
 static void a_key_that_is_missing_beside_a_store_is_not_made_anew(void **state)
 {
-	static const struct how as_is = { .wish = GW_STORE_AS_IS };
+	static const struct how refused[] = { { .wish = GW_STORE_AS_IS },
+					      { .wish = GW_STORE_ADOPT } };
 
 	(void)state;
 	start(GW_STORE_AS_IS);
 	stop();
 	unlink(as_key);
-	assert_int_equal(start_apart(&as_is), 1);
-	assert_said("as.key: missing, though the store knows tokens under it;");
-	assert_false(is_there(as_key));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(start_apart(&refused[i]), 1);
+		assert_int_equal(count_said("as.key: missing, though the store knows tokens under "
+					    "it; put it back, or start once with --fresh"),
+				 i + 1);
+		assert_false(is_there(as_key));
+	}
+}
+
+static void begun_anew_for_want_of_a_key_the_mark_stays_in_effect(void **state)
+{
+	char path[80];
+	int64_t num;
+
+	(void)state;
+	start(GW_STORE_AS_IS);
+	rekey();
+	num = num_of("a");
+	stop();
+	unlink(as_key);
+	start(GW_STORE_FRESH);
+	assert_said("STORE IS BEGUN ANEW: the one before is beside it");
+	assert_said("as.key was made anew: provision all clients again");
+	assert_int_equal(count_said("come back with their tokens"), 0);
+	assert_true(num_of("a") > num && num_of("a") < JUMP);
+	snprintf(path, sizeof(path), "%s.old", db);
+	assert_true(is_there(path) && is_there(as_key));
+	num = num_of("a");
+	stop();
+	start(GW_STORE_AS_IS);
+	assert_int_equal(count_said("STORE IS"), 1);
+	assert_int_equal(num_of("a"), num);
+	stop();
+}
+
+static void a_mark_in_memory_is_said_at_every_start(void **state)
+{
+	(void)state;
+	start(GW_STORE_AS_IS);
+	stop();
+	assert_int_equal(count_said("on a file system in memory"), 0);
+	machine.in_memory = true;
+	for (int i = 1; i <= 2; i++) {
+		start(GW_STORE_AS_IS);
+		assert_int_equal(count_said("marks/mark: on a file system in memory"), i);
+		assert_int_equal(count_said("set the option 'mark'"), i);
+		stop();
+	}
+}
+
+static void a_state_dir_that_others_may_look_into_is_said(void **state)
+{
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/state", dir);
+	start(GW_STORE_AS_IS);
+	stop();
+	assert_int_equal(count_said("chmod 700"), 0);
+	chmod(path, 0751);
+	start(GW_STORE_AS_IS);
+	stop();
+	assert_said("state: others may look into this directory, though not into its files: "
+		    "chmod 700");
 }
 
 static void a_store_without_its_mark_is_refused_until_it_is_adopted(void **state)
@@ -394,6 +473,7 @@ static void a_store_without_its_mark_is_refused_until_it_is_adopted(void **state
 
 	start(GW_STORE_ADOPT);
 	assert_said("gatewayd.db: STORE IS ADOPTED");
+	assert_int_equal(count_said("clients come back with their tokens"), 1);
 	assert_true(num_of("a") > num + JUMP && num_of("a") < num + 2 * JUMP);
 	assert_string_equal(text_of(as_key), key);
 	num = num_of("a");
@@ -408,16 +488,22 @@ static void a_store_without_its_mark_is_refused_until_it_is_adopted(void **state
 static void begun_blindly_old_tokens_are_void(void **state)
 {
 	char keys[3][128], path[80];
+	int64_t num = -1;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		start(i ? GW_STORE_FRESH : GW_STORE_AS_IS);
 		assert_int_equal(num_of("a") >= JUMP, i > 0);
+		assert_true(num_of("a") > num); // nobody knows of the time before
+		num = num_of("a");
 		stop();
+		machine.utc_s += 60;
 		strcpy(keys[i], text_of(as_key));
 		unlink(mark);
 	}
 	assert_int_equal(count_said("STORE IS BEGUN ANEW, and what the mark said"), 2);
+	assert_int_equal(count_said("as.key was made anew: provision all clients again"), 2);
+	assert_int_equal(count_said("come back with their tokens"), 0);
 	snprintf(path, sizeof(path), "%s.old", as_key);
 	assert_string_equal(text_of(path), keys[0]);
 	snprintf(path, sizeof(path), "%s.old.1", as_key);
@@ -467,6 +553,8 @@ static void begun_anew_with_its_mark_the_key_stays(void **state)
 	assert_int_equal(start_apart(&as_is), 1);
 	start(GW_STORE_FRESH);
 	assert_said("STORE IS BEGUN ANEW: the one before is beside it");
+	assert_int_equal(count_said("clients come back with their tokens"), 1);
+	assert_int_equal(count_said("was made anew"), 0);
 	assert_string_equal(text_of(as_key), key);
 	assert_true(num_of("a") > num && num_of("a") < JUMP);
 	stop();
@@ -554,27 +642,56 @@ static void a_commit_takes_the_time_along(void **state)
 	stop();
 }
 
+static const struct how quiet = {
+	.groups = "{ name = \"a\"; rekey = { period_s = 8640000; }; }",
+};
+
 /* Tokens that ended meanwhile would be good again. */
 static void of_a_long_quiet_time_a_power_cut_takes_little(void **state)
 {
-	static const struct how quiet = {
-		.groups = "{ name = \"a\"; rekey = { period_s = 8640000; }; }",
-	};
 	pid_t child;
+	int status;
 
 	(void)state;
 	child = fork();
 	if (child == 0) {
 		start_as(&quiet);
-		for (int day = 0; day < 50; day++)
-			pass(DAY);
-		_exit(0);
+		for (int hour = 0; hour < 50 * 24; hour++) {
+			// nothing else may be due for long, and the turn has to come by itself
+			if (gw_storage_next_expiry(&gw).ms > machine.mono_ms + HOUR * 1000)
+				_exit(1);
+			pass(HOUR);
+			if (gw_now(&gw).utc.s - gw_store_time(gw.store).utc_s > 26 * HOUR)
+				_exit(3);
+		}
+		_exit(gw_store_written(gw.store) < 60 * 4096 ? 0 : 2);
 	}
-	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	machine.utc_s = 5;
 	machine.synchronised = false;
 	start_as(&quiet);
-	assert_in_range(gw_now(&gw).utc.s, TODAY + 48 * DAY, TODAY + 50 * DAY);
+	assert_in_range(gw_now(&gw).utc.s, TODAY + 50 * DAY - 26 * HOUR, TODAY + 50 * DAY);
+	stop();
+}
+
+/* What is left is for what must be written. */
+static void without_room_the_time_alone_is_not_written(void **state)
+{
+	uint64_t written;
+
+	(void)state;
+	start_as(&quiet);
+	pass(60);
+	written = gw_store_written(gw.store);
+	gw.reserve.level = GK_STORAGE_SCARCE;
+	gw.reserve.look_ms = INT64_MAX;
+	pass(3 * DAY);
+	assert_int_equal(gw.storage, GK_STORAGE_SCARCE);
+	assert_int_equal(gw_store_written(gw.store), written);
+	gw.reserve.level = GK_STORAGE_GOOD;
+	pass(1);
+	assert_true(gw_store_written(gw.store) > written);
 	stop();
 }
 
@@ -602,7 +719,8 @@ static void when_time_is_corrected_rotations_are_looked_at_again(void **state)
 	pass(1);
 	assert_int_equal(gw.clock.source, GW_CLOCK_MACHINE);
 	assert_said("clock: it is 2027-03-03T00:00:01Z by the machine's calendar");
-	assert_int_equal(gw_storage_next_expiry(&gw).ms, GK_NEVER);
+	assert_in_range(gw_storage_next_expiry(&gw).ms, machine.mono_ms + 60001,
+			machine.mono_ms + HOUR * 1000); // for the time alone
 	pass(1);
 	assert_int_equal(num_of("a"), num + 1);
 	stop();
@@ -936,7 +1054,7 @@ static int make_dir(void **state)
 {
 	(void)state;
 	alarm(HANGS_S);
-	log_set_level(LOG_LEVEL_INFO);
+	log_open("test", LOG_LEVEL_INFO, false);
 	standard_error = dup(STDERR_FILENO);
 	if (!mkdtemp(dir))
 		return -1;
@@ -964,6 +1082,9 @@ int main(void)
 		TEST(a_backup_is_disowned_aloud_and_once),
 		TEST(a_store_that_is_gone_begins_above_what_was),
 		TEST(a_key_that_is_missing_beside_a_store_is_not_made_anew),
+		TEST(begun_anew_for_want_of_a_key_the_mark_stays_in_effect),
+		TEST(a_mark_in_memory_is_said_at_every_start),
+		TEST(a_state_dir_that_others_may_look_into_is_said),
 		TEST(a_store_without_its_mark_is_refused_until_it_is_adopted),
 		TEST(begun_blindly_old_tokens_are_void),
 		TEST(a_key_of_an_authorization_server_stays_with_a_warning),
@@ -973,6 +1094,7 @@ int main(void)
 		TEST(the_highest_time_outlives_a_restart),
 		TEST(a_commit_takes_the_time_along),
 		TEST(of_a_long_quiet_time_a_power_cut_takes_little),
+		TEST(without_room_the_time_alone_is_not_written),
 		TEST(when_time_is_corrected_rotations_are_looked_at_again),
 		TEST(a_jump_and_a_jump_back_change_nothing_and_are_said_once),
 		TEST(what_the_kernel_says_of_its_clock_counts),

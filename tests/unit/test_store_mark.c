@@ -748,6 +748,31 @@ static void a_restored_backup_has_the_time_of_the_mark_and_time_settles_nothing(
 	assert_refused(GW_STORE_AS_IS, -ESTALE, mark, true);
 }
 
+/* What the store had of bans, the mark has to have first. */
+static void one_that_is_not_refused_is_begun_anew_where_that_is_asked_for(void **state)
+{
+	struct gw_store *store;
+
+	(void)state;
+	make_store();
+	copy_file(mark, aside[1]);
+	change(GW_STORE_CURRENT, GK_TABLE_BAN, "c", "banned");
+	copy_file(aside[1], mark); // the store is ahead
+	store = open_as(GW_STORE_ANEW, GW_STORE_BEGUN);
+	assert_string_equal(content(store), "17 b=banned;17 c=banned;");
+	gw_store_close(store);
+	assert_true(is_there(path, ".old"));
+	assert_content(GW_STORE_BEGUN, "17 b=banned;17 c=banned;");
+	change(GW_STORE_BEGUN, GK_TABLE_GROUP, "g", "key 9");
+	assert_content(GW_STORE_CURRENT, "3 g=key 9;17 b=banned;17 c=banned;");
+
+	copy_file(aside[0], path); // a backup, and an old one at that
+	store = open_as(GW_STORE_ANEW, GW_STORE_BEGUN);
+	assert_string_equal(content(store), "17 b=banned;17 c=banned;");
+	gw_store_close(store);
+	assert_true(is_there(path, ".old.1"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -756,6 +781,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_that_of_the_documentation),
 		cmocka_unit_test(another_branch_is_old_whatever_its_count),
 		cmocka_unit_test(what_a_file_says_of_itself_comes_back),
+		TEST(one_that_is_not_refused_is_begun_anew_where_that_is_asked_for),
 		TEST(a_restored_backup_is_old_until_something_is_committed),
 		TEST(a_backup_that_is_restored_twice_is_old_twice),
 		TEST(no_backup_is_newer_than_a_store_that_was_settled),

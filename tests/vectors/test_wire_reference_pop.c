@@ -252,7 +252,7 @@ static void scope_claims(void **state)
 		{ "4b8282626731068262673210", GK_CWT_FINE },
 		{ "da6374022b4b8282626731068262673210", GK_CWT_FINE },
 		// the tag that belonged to Content-Format 295
-		{ "da637402294b8282626731068262673210", GK_CWT_UNPARSABLE },
+		{ "da637402294b8282626731068262673210", GK_CWT_SCOPE },
 	};
 	struct gk_span key = hex_span("000102030405060708090a0b0c0d0e0f");
 	struct gk_cwt_issuer issuer = { .key = key, .audience = gk_span_str("kdc") };
