@@ -126,6 +126,7 @@ struct gk_membership {
 	uint8_t life;       /* how often we have been out; part of our control_uri */
 	uint8_t asked_life; /* as in the newest Join Request */
 	unsigned wants;     /* bits of enum gk_task */
+	unsigned refusals;  /* of joins, in a row */
 	bool checks;        /* the application waits for GK_NOTE_CHECKED */
 	int64_t due_ms[GK_DUE_COUNT];
 	uint8_t node_len;

@@ -433,11 +433,11 @@ static void joined(struct gk_task_answer *a)
 
 	if (wrong) {
 		gk_task_complain(a->m, a->ms, wrong);
-		gk_task_want(a->ms, GK_TASK_JOIN);
-		gk_task_pause(a->m, ++a->m->failures, a->now);
+		gk_task_join_later(a->ms, a->now);
 		return;
 	}
 	a->ms->in = true;
+	a->ms->refusals = 0;
 	a->ms->wants &= 1u << GK_TASK_LEAVE;
 	a->ms->due_ms[GK_DUE_REJOIN] = GK_NEVER;
 	if (a->ms->asked_life !=
@@ -480,8 +480,7 @@ static void done_join(struct gk_task_answer *a)
 	if (a->msg->code == GK_COAP_BAD_REQUEST)
 		take_advice(a);
 	gk_task_complain(a->m, a->ms, "the KDC refuses the join");
-	gk_task_want(a->ms, GK_TASK_JOIN);
-	gk_task_pause(a->m, ++a->m->failures, a->now);
+	gk_task_join_later(a->ms, a->now);
 }
 
 /* leaving */

@@ -25,12 +25,22 @@ void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char 
 			&(struct gk_note){ .kind = GK_NOTE_ERROR, .num = -1, .reason = reason });
 }
 
-void gk_task_pause(struct gk_member *m, unsigned shift, struct gk_now now)
+static int64_t back_off_ms(struct gk_member *m, unsigned shift, struct gk_now now)
 {
 	uint32_t ms = (uint32_t)BACKOFF_MS
 		      << (shift < BACKOFF_SHIFT_MAX ? shift : BACKOFF_SHIFT_MAX);
 
-	m->not_before_ms = now.mono.ms + ms + gk_member_jitter(m, ms / 2);
+	return now.mono.ms + ms + gk_member_jitter(m, ms / 2);
+}
+
+void gk_task_pause(struct gk_member *m, unsigned shift, struct gk_now now)
+{
+	m->not_before_ms = back_off_ms(m, shift, now);
+}
+
+void gk_task_join_later(struct gk_membership *ms, struct gk_now now)
+{
+	ms->due_ms[GK_DUE_REJOIN] = back_off_ms(ms->member, ++ms->refusals, now);
 }
 
 static void put_path(struct gk_task_request *r, const char *path)

@@ -676,6 +676,28 @@ static void leaving_ends_a_join_that_is_still_to_come(void **state)
 	assert_false(pair_info(p, 0).joined);
 }
 
+/* Banned from one group it asks there again and again; it is a member of the other all the same. */
+static void a_refused_join_holds_up_no_other_group(void **state)
+{
+	struct pair *p = *state;
+	struct gk_group_config meters = pair_config("meters");
+	struct gk_membership_info info;
+
+	assert_int_equal(pair_serve(p, &meters), GK_OK);
+	pair_join_all(p, 1);
+	assert_int_equal(pair_join(p, 0, "meters", 6), GK_OK);
+	pair_run(p);
+	pair_drain_kdc(p, gk_kdc_ban(p->kdc, group(PAIR_LIGHTS), group("node0"), p->now));
+	pair_advance(p, 60000);
+	p->pass = lose_requests_of_the_kdc;
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, meters.name, p->now));
+	pair_advance(p, 2 * 3600 * 1000);
+	assert_int_equal(gk_member_info(p->node[0].member, meters.name, &info), GK_OK);
+	assert_int_equal(info.num, gk_group_find(p->kdc, meters.name)->num);
+	assert_true(info.joined);
+	assert_false(pair_info(p, 0).joined);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -693,6 +715,7 @@ int main(void)
 		RULE(a_renewal_that_cannot_be_stored_is_asked_for_again),
 		RULE(whatever_the_kdc_puts_off_is_asked_for_again),
 		RULE(leaving_ends_a_join_that_is_still_to_come),
+		RULE(a_refused_join_holds_up_no_other_group),
 		RULE(an_answer_is_read_once_from_each_responder),
 		RULE(the_control_resource_serves_the_kdc),
 		RULE(what_is_not_the_kdc_is_met_with_silence),
