@@ -430,7 +430,7 @@ static uint32_t granted_roles(const struct gk_call *call)
 	return gk_scope_roles(gk_blob_span(&call->client->scope), call->path[GROUP_SEGMENT]);
 }
 
-/* A banned client learns no more than one whose token does not name the group. */
+/* Where others get in, a banned client is answered like one whose token does not name the group. */
 static bool is_banned(const struct gk_call *call)
 {
 	return call->group && call->client &&
@@ -452,13 +452,16 @@ static void note_banned(const struct gk_call *call)
 /* @return true if 'who' is not the caller; the refusal is then in the reply */
 static bool refuse(struct gk_call *call, enum who who, uint32_t roles)
 {
-	if ((who == GRANTED || !call->node) && is_banned(call)) {
+	bool as_verifier = who == MEMBER_OR_VERIFIER && !call->node && roles & GK_ROLE_VERIFIER;
+
+	if ((who == GRANTED || as_verifier) && is_banned(call)) {
 		note_banned(call);
 		gk_answer(call, GK_COAP_FORBIDDEN);
 		return true;
 	}
-	if (who == MEMBER_OR_VERIFIER && !call->node && roles & GK_ROLE_VERIFIER)
+	if (as_verifier)
 		return false;
+	/* a member that was put out has to learn that it is none any more, banned or not */
 	if (who >= MEMBER && !call->node) {
 		gk_answer_error(call, GK_COAP_FORBIDDEN, GK_ACE_ERROR_NOT_MEMBER);
 		return true;

@@ -902,6 +902,8 @@ static void a_banned_client_is_refused_and_shown(void **state)
 	pair_drain_kdc(p, gk_kdc_storage(p->kdc, GK_STORAGE_GOOD, p->now));
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "creds"), GK_COAP_FORBIDDEN);
 	assert_int_equal(raw.answer.payload.len, 0); // nor as a verifier
+	assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"), GK_COAP_FORBIDDEN);
+	assert_true(raw.answer.payload.len > 0); // who missed its notice learns that it is out
 	pair_restart(p);
 	assert_true(gk_kdc_member_next(p->kdc, gk_span_str(PAIR_LIGHTS), &at, &info));
 	assert_true(gk_span_equal(info.name, gk_span_str("raw2")));
