@@ -9,6 +9,7 @@
  *
  *   main.c      which stories, which points; a child process for each power cut; the verdict as TAP
  *   story.c     what happens
+ *   accident.c  what becomes of the files: backups put back, marks lost
  *   world.c     time, members, datagrams
  *   daemon.c    what gatewayd's own code finds in place of loop, sockets and the kernel
  *   disk.c      files, directories, and what is left of them
@@ -31,10 +32,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define NODES  6
-#define GROUPS 3
-#define KDC    (-1) /* as an end of the network */
-#define FLASH  "/flash/"
+#define NODES     6
+#define GROUPS    3
+#define KDC       (-1) /* as an end of the network */
+#define FLASH     "/flash/"
+#define STATE_DIR "/flash/state"
+#define MARK      "/flash/mark/gatewayd.mark"
+#define BACKUPS   2
 
 /* points: where the power may fail */
 
@@ -90,6 +94,20 @@ int64_t disk_len(int file);
 bool disk_is_dir(int file);
 unsigned disk_mode(int file);
 uint64_t disk_free_bytes(void);
+/* While nobody has a file open. What they do lasts. */
+/** All that was done lasts. */
+void disk_settle(void);
+/** Keep a copy of the files in a directory, as they are. */
+void disk_back_up(int slot, const char *dir);
+/** The directory has them again, and no others. @return false: 'path' in it is what it was */
+bool disk_put_back(int slot, const char *dir, const char *path);
+/** A file, or a directory and what is in it. */
+void disk_lose(const char *path);
+/** A file, and the directory that it is in. */
+void disk_put(const char *path, const void *bytes, size_t len);
+/** It is not any more what was written. @param how  in which way, of any */
+void disk_damage(const char *path, unsigned how);
+
 /** The directory that a path is in. */
 void disk_parent(const char *path, char *parent, size_t size);
 
@@ -109,6 +127,7 @@ struct place {
 	bool free;       /* put out, and may join again if it likes */
 	bool banned;     /* the operator was told so */
 	int64_t out_num; /* departed for certain: newer material is not for it; INT64_MAX: not */
+	bool astray;     /* the KDC does not know it any more, and it may not know that */
 	bool settled;    /* in it, and nothing about it under way, when the power failed */
 };
 
@@ -122,6 +141,9 @@ struct node {
 	uint8_t seed[32];
 	bool revoked; /* the operator was told so */
 	bool revoke_unsure;
+	bool token_void;  /* the key is gone that it is under */
+	bool forgotten;   /* the KDC may not know of its token until that comes back */
+	unsigned bundles; /* that it was provisioned with */
 	struct place place[GROUPS];
 };
 
@@ -205,8 +227,46 @@ struct node *world_node(const struct gk_addr *addr);
 const char *world_unsettled(void);
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* accident.c */
+
+enum accident_kind {
+	ACCIDENT_NONE,
+	ACCIDENT_RESTORED,  /* a backup of the state directory was put back */
+	ACCIDENT_MARK_LOST, /* ... or not, and the mark is lost */
+	ACCIDENT_DAMAGED,   /* the store is damaged, */
+	ACCIDENT_BLIND,     /* and the mark lost */
+	ACCIDENT_STATE_LOST,
+	ACCIDENTS,
+};
+
+/** The one that the daemon has to come to terms with; it has, once it has committed. */
+enum accident_kind accident_now(void);
+void accident_back_up(int slot);
+/** @return false: it is no old one */
+bool accident_restore(int slot);
+bool accident_restore_unmarked(int slot);
+void accident_lose_mark(void);
+void accident_damage(void);
+void accident_blind(void);
+void accident_lose_state(bool keep_key);
+/** The daemon opens the store, */
+void accident_opens(enum gw_store_wish wish);
+/** and has. */
+void accident_opened(enum gw_store_wish wish, int err, enum gw_store_found found,
+		     const char *error);
+/** @return true if it was refused, and the operator knows what to do */
+bool accident_refused(void);
+enum gw_store_wish accident_wish(void);
+/** The log says something. */
+void accident_heard(const char *text);
+void accident_started(void);
+void accident_commit(bool done);
+
 /* daemon.c */
+/** And if it is refused, as the operator starts it then. */
 void daemon_start(void);
+/** It ends, as it is told. */
+void daemon_stop(void);
 /** It is no more; not even its memory is given back. */
 void daemon_dies(void);
 /** Let it do what is due and what has come. */
@@ -227,8 +287,16 @@ void daemon_use_sequence(unsigned left);
 void observer_begin(void);
 /** The daemon has started. */
 void observer_start(void);
-/** A datagram of the daemon's, or a bundle, leaves. */
+/** The files are not what they were: what was lost may be done again, nothing else. */
+void observer_accident(void);
+/** @return how many there were */
+uint64_t observer_age(void);
+/** @return true if somebody has still to find out */
+bool observer_astray(void);
+/** A datagram of the daemon's leaves. */
 void observer_sent(struct gk_span bytes);
+/** A bundle does. */
+void observer_issued(struct gk_span token);
 void observer_note(const struct gk_note *note);
 void observer_member_note(struct node *node, const struct gk_note *note);
 void observer_member(struct node *node);
@@ -242,7 +310,9 @@ void observer_quiet(void);
 __attribute__((format(printf, 2, 3))) void violated(const char *rule, const char *format, ...);
 
 /* story.c */
-/** @param number  0: the one in which everything happens; others are random */
+/** How many are written down: the one in which everything happens but accidents, and those. */
+#define STORIES 4
+/** @param number  from STORIES on they are random */
 void story_play(uint64_t number);
 /** After a power cut, when all has settled: does everything work? */
 void story_end(void);

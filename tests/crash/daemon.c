@@ -12,6 +12,7 @@
 #include "tests/crash/crash.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,7 @@ static void say(const char *level, const char *subsystem, const char *format, va
 
 	vsnprintf(text, sizeof(text), format, args);
 	tell("%s %s: %s", level, subsystem, text);
+	accident_heard(text);
 }
 
 #define LOG(name)                                                                                  \
@@ -171,10 +173,7 @@ WRAP(void, log_open, const char *program, enum log_level level, bool to_syslog)
 	(void)program, (void)level, (void)to_syslog;
 }
 
-WRAP(void, log_set_level, enum log_level level)
-{
-	(void)level;
-}
+static jmp_buf refused_start;
 
 _Noreturn void __wrap_fatal(const char *subsystem, const char *format, ...);
 _Noreturn void __wrap_fatal(const char *subsystem, const char *format, ...)
@@ -188,6 +187,8 @@ _Noreturn void __wrap_fatal(const char *subsystem, const char *format, ...)
 	tell("fatal %s: %s", subsystem, text);
 	if (disk_fault_now() != FAULT_NONE)
 		daemon_gave_up();
+	if (accident_refused())
+		longjmp(refused_start, 1);
 	violated("the daemon runs", "%s: %s", subsystem, text);
 	exit(1);
 }
@@ -377,7 +378,7 @@ WRAP(bool, gw_conf_read, const char *path, struct gw_conf *conf, char *error, si
 	return gw_conf_parse(gk_span_str(world.conf), path, conf, error, size);
 }
 
-/* The store: after a power cut it is the one that we left, and no other. */
+/* The store: after a power cut it is the one that we left, or what an accident has left of it. */
 
 int __real_gw_store_open(const struct gw_store_place *place, enum gw_store_wish wish,
 			 struct gw_store **store, enum gw_store_found *found, char *error,
@@ -385,13 +386,23 @@ int __real_gw_store_open(const struct gw_store_place *place, enum gw_store_wish 
 WRAP(int, gw_store_open, const struct gw_store_place *place, enum gw_store_wish wish,
      struct gw_store **store, enum gw_store_found *found, char *error, size_t size)
 {
-	int err = __real_gw_store_open(place, wish, store, found, error, size);
+	int err;
 
-	if (err && disk_fault_now() == FAULT_NONE)
-		violated("the store is taken", "%s", error);
-	else if (!err && *found != GW_STORE_CURRENT &&
-		 (*found != GW_STORE_NEW || world.anything_said))
-		violated("the store is the one that we left", "found %d", (int)*found);
+	accident_opens(wish);
+	err = __real_gw_store_open(place, wish, store, found, error, size);
+
+	accident_opened(wish, err, err ? GW_STORE_CURRENT : *found, error);
+	return err;
+}
+
+int __real_gw_store_commit(struct gw_store *store, const struct gk_record *records, size_t count);
+WRAP(int, gw_store_commit, struct gw_store *store, const struct gk_record *records, size_t count)
+{
+	if (count)
+		accident_commit(false);
+	int err = __real_gw_store_commit(store, records, count);
+	if (count && !err)
+		accident_commit(true);
 	return err;
 }
 
@@ -410,9 +421,9 @@ void daemon_turn(void)
 	} while (world.deadline_ms <= world.now_ms);
 }
 
-void daemon_start(void)
+static void start_with(enum gw_store_wish wish)
 {
-	struct gw_start start = { .conf_path = "gatewayd.conf" };
+	struct gw_start start = { .conf_path = "gatewayd.conf", .wish = wish };
 	struct gw_conf conf;
 	char error[GW_CONF_ERROR];
 
@@ -428,8 +439,27 @@ void daemon_start(void)
 	world.daemon = must_alloc(NULL, sizeof(*world.daemon));
 	tell("the daemon starts");
 	gw_daemon_start(world.daemon, &conf, &start);
+	accident_started();
 	observer_start();
 	daemon_turn();
+}
+
+void daemon_start(void)
+{
+	if (setjmp(refused_start) == 0) {
+		start_with(GW_STORE_AS_IS);
+		return;
+	}
+	daemon_dies();
+	world_run(chance_between(500, 8000));
+	start_with(accident_wish());
+}
+
+void daemon_stop(void)
+{
+	tell("the daemon ends");
+	gw_daemon_stop(world.daemon);
+	daemon_dies();
 }
 
 void daemon_dies(void)

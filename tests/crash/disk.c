@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES_MAX 64
-#define NAMES_MAX 64
-#define PATH_LEN  96
-#define ROOT      "/flash"
-#define SECTOR    512
-#define ROOM      (1u << 20) /* free at the beginning */
-#define BLOCK     4096
+#define FILES_MAX  128
+#define NAMES_MAX  256
+#define PATH_LEN   96
+#define COPIES_MAX 32
+#define ROOT       "/flash"
+#define SECTOR     512
+#define ROOM       (1u << 20) /* free at the beginning */
+#define BLOCK      4096
 
 /* Bytes of a file, as they are now or on the medium. */
 struct content {
@@ -474,4 +475,138 @@ bool disk_is_dir(int file)
 unsigned disk_mode(int file)
 {
 	return files[file].mode;
+}
+
+/* what happens to it while nobody looks */
+
+static struct copy {
+	char path[PATH_LEN];
+	uint8_t *data;
+	size_t len;
+	unsigned mode;
+} copies[BACKUPS][COPIES_MAX];
+
+void disk_settle(void)
+{
+	disk_cut(LOSS_NONE);
+}
+
+static bool is_in_dir(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+static void copy_file(struct copy *copy, const struct name *name)
+{
+	const struct file *file = &files[name->now];
+
+	memcpy(copy->path, name->path, sizeof(copy->path));
+	copy->len = file->now.len;
+	copy->mode = file->mode;
+	copy->data = must_alloc(copy->data, copy->len);
+	if (copy->len)
+		memcpy(copy->data, file->now.data, copy->len);
+}
+
+void disk_back_up(int slot, const char *dir)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < COPIES_MAX; i++)
+		copies[slot][i].path[0] = '\0';
+	for (size_t i = 0; i < name_count; i++) {
+		if (names[i].now < 0 || files[names[i].now].is_dir ||
+		    !is_in_dir(names[i].path, dir))
+			continue;
+		if (count == COPIES_MAX)
+			abort();
+		copy_file(&copies[slot][count++], &names[i]);
+	}
+}
+
+static bool is_copy_of(const struct copy *copy)
+{
+	int file = disk_find(copy->path);
+
+	return file >= 0 && files[file].now.len == copy->len &&
+	       memcmp(files[file].now.data, copy->data, copy->len) == 0;
+}
+
+/* In no directory that would have to be made. */
+static void put_file(const char *path, const void *bytes, size_t len, unsigned mode)
+{
+	int i = 0;
+
+	while (files[i].used)
+		if (++i == FILES_MAX)
+			abort();
+	files[i] = (struct file){ .used = true, .mode = mode };
+	files[i].end = &files[i].changes;
+	put(&files[i].now, 0, bytes, len);
+	put(&files[i].safe, 0, bytes, len);
+	name_of(path)->now = name_of(path)->safe = i;
+}
+
+void disk_put(const char *path, const void *bytes, size_t len)
+{
+	char parent[PATH_LEN];
+
+	disk_parent(path, parent, sizeof(parent));
+	if (disk_find(parent) < 0) {
+		put_file(parent, NULL, 0, 0700);
+		files[disk_find(parent)].is_dir = true;
+	}
+	put_file(path, bytes, len, 0600);
+	collect();
+}
+
+void disk_lose(const char *path)
+{
+	for (size_t i = 0; i < name_count; i++) {
+		if (strcmp(names[i].path, path) == 0 || is_in_dir(names[i].path, path))
+			names[i].now = names[i].safe = -1;
+	}
+	collect();
+}
+
+bool disk_put_back(int slot, const char *dir, const char *path)
+{
+	const struct copy *copy = copies[slot];
+
+	for (size_t i = 0; i < COPIES_MAX; i++) {
+		if (strcmp(copy[i].path, path) == 0 && is_copy_of(&copy[i]))
+			return false;
+	}
+	for (size_t i = 0; i < name_count; i++) {
+		if (is_in_dir(names[i].path, dir))
+			names[i].now = names[i].safe = -1;
+	}
+	collect();
+	for (size_t i = 0; i < COPIES_MAX && copy[i].path[0]; i++)
+		put_file(copy[i].path, copy[i].data, copy[i].len, copy[i].mode);
+	return true;
+}
+
+static void overwrite(struct content *content, size_t at, size_t len)
+{
+	memset(content->data + at, 0xa5, at + len > content->len ? content->len - at : len);
+}
+
+void disk_damage(const char *path, unsigned how)
+{
+	struct file *file = &files[disk_find(path)];
+	size_t len = file->now.len;
+
+	if (how % 4 == 0)
+		resize(&file->now, 0);
+	else if (how % 4 == 1)
+		resize(&file->now, len / 2);
+	else if (how % 4 == 2) // what it begins with
+		overwrite(&file->now, 0, SECTOR);
+	else
+		overwrite(&file->now, SECTOR, len - SECTOR);
+	file->safe.len = 0;
+	put(&file->safe, 0, file->now.data, file->now.len);
 }

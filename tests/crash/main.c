@@ -12,16 +12,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JOBS_MAX      16
-#define CHILD_S       120
-#define FAULT_MS      20000
-#define WRONG_MS      600000 /* until NTP arrives */
-#define TEXT_LEN      480
-#define ALL_RANDOM    6000 /* points in random stories, of all */
-#define SAMPLE_EVERY  20   /* one of so many points, in the sample */
-#define SAMPLE_FIRST  4    /* ... while the files are made, up to about here: */
-#define FIRST_START   60
-#define SAMPLE_RANDOM 300
+#define JOBS_MAX         16
+#define CHILD_S          120
+#define FAULT_MS         20000
+#define WRONG_MS         600000 /* until NTP arrives */
+#define TEXT_LEN         480
+#define ALL_RANDOM       6000 /* points in random stories, of all */
+#define SAMPLE_EVERY     20   /* one of so many points, in the sample */
+#define SAMPLE_ACCIDENTS 16   /* ... at a start after an accident, */
+#define SAMPLE_LATER     60   /* and when that is over */
+#define ALL_LATER        12
+#define SAMPLE_FIRST     4 /* ... while the files are made, up to about here: */
+#define FIRST_START      60
+#define SAMPLE_RANDOM    300
 
 static const char usage[] = "usage: crash [--all] [--seed N] [--jobs N] [--show N]\n"
 			    "       crash --story N --point N --variant N [--seed N]\n"
@@ -53,10 +56,28 @@ static const struct variant {
 #define VARIANTS (sizeof(variants) / sizeof(variants[0]))
 #define CUTS     6 /* the first ones */
 
-/* What is counted: by what was about to happen, in the story of all; disk faults; random ones. */
-enum tally { OF_RANDOM = POINT_KINDS, OF_FAULT, TALLIES };
-static const char *const tally_names[TALLIES] = { "write", "sync",   "rename",
-						  "send",  "random", "disk fault" };
+/* What is counted: by what was about to happen, in those stories that are written down; disk
+ * faults; random ones.
+ */
+enum tally {
+	OF_RANDOM = POINT_KINDS,
+	OF_FAULT,
+	OF_ACCIDENTS, /* before the daemon has come to terms with them: one for each kind */
+	TALLIES = OF_ACCIDENTS + ACCIDENTS - 1
+};
+static const char *const tally_names[TALLIES] = {
+	"write",
+	"sync",
+	"rename",
+	"send",
+	"random",
+	"disk fault",
+	"start with a backup put back",
+	"start with the mark lost",
+	"start with a damaged store",
+	"start with a damaged store and the mark lost",
+	"start with the state directory lost",
+};
 
 /* What a child says. */
 struct verdict {
@@ -270,14 +291,32 @@ static bool makes_sense(enum point_kind kind, unsigned variant)
 	       variants[variant].kind != CUT;
 }
 
+static enum tally tally_of(enum point_kind kind, unsigned variant)
+{
+	if (accident_now() != ACCIDENT_NONE)
+		return OF_ACCIDENTS + accident_now() - 1;
+	return variant < CUTS ? (enum tally)kind : OF_FAULT;
+}
+
+/* One point of how many? What comes when an accident is over is much like what there was before. */
+static uint64_t one_of(void)
+{
+	if (accident_now() != ACCIDENT_NONE)
+		return run.all ? 1 : SAMPLE_ACCIDENTS;
+	if (run.story > 0)
+		return run.all ? ALL_LATER : SAMPLE_LATER;
+	if (run.all)
+		return 1;
+	return run.point < FIRST_START ? SAMPLE_FIRST : SAMPLE_EVERY;
+}
+
 static void try_every(enum point_kind kind)
 {
 	for (unsigned v = 0; v < VARIANTS && !run.is_child; v++) {
 		if (!makes_sense(kind, v))
 			continue;
-		if (run.all ||
-		    luck(v) % (run.point < FIRST_START ? SAMPLE_FIRST : SAMPLE_EVERY) == 0)
-			split_off(v, v < CUTS ? (enum tally)kind : OF_FAULT);
+		if (luck(v) % one_of() == 0)
+			split_off(v, tally_of(kind, v));
 	}
 }
 
@@ -291,6 +330,12 @@ static void try_random(enum point_kind kind)
 	}
 }
 
+/* Up to the first accident those of accidents have nothing new. */
+static bool is_new(void)
+{
+	return run.story == 0 || observer_age() > 0;
+}
+
 void point(enum point_kind kind)
 {
 	run.point++;
@@ -298,9 +343,9 @@ void point(enum point_kind kind)
 		point_in_child();
 	else if (run.again && run.point == run.only_point)
 		split_off(run.only_variant, OF_RANDOM);
-	else if (!run.again && run.story == 0)
+	else if (!run.again && run.story < STORIES && is_new())
 		try_every(kind);
-	else if (!run.again)
+	else if (!run.again && run.story >= STORIES)
 		try_random(kind);
 }
 
@@ -373,8 +418,9 @@ static bool report(void)
 static bool campaign(void)
 {
 	run.shared->random_left = run.all ? ALL_RANDOM : SAMPLE_RANDOM;
-	tell_story(0);
-	for (uint64_t story = 1; run.shared->random_left > 0; story++)
+	for (uint64_t story = 0; story < STORIES; story++)
+		tell_story(story);
+	for (uint64_t story = STORIES; run.shared->random_left > 0; story++)
 		tell_story(story);
 	return report();
 }

@@ -27,6 +27,7 @@ static size_t seen_count;
 /* What was encrypted, and may be sent. */
 static struct sealed {
 	uint64_t key, value;
+	bool of_old_life; /* the key was in use before the last accident */
 	size_t len;
 	uint8_t sample[SAMPLE]; /* how the ciphertext begins */
 } sealed[SEALED_MAX];
@@ -36,7 +37,12 @@ static size_t sealed_count;
 static struct {
 	int64_t num;
 	struct gk_id gid;
+	uint64_t age;
 } newest[GROUPS];
+
+/* How many accidents there have been, and the highest num of all groups before the last. */
+static uint64_t age;
+static int64_t age_num;
 
 void violated(const char *rule, const char *format, ...)
 {
@@ -99,6 +105,7 @@ enum gk_err __wrap_gk_aead_seal(const struct gk_aead *aead, struct gk_span key,
 	struct sealed *s = &sealed[sealed_count++ % SEALED_MAX];
 	s->key = digest(digest(1, key), nonce);
 	s->value = digest(digest(2, text), aad);
+	s->of_old_life = remember(digest(5, key), age) != age;
 	s->len = text.len < SAMPLE ? text.len : SAMPLE;
 	memcpy(s->sample, text.data, s->len);
 	return err;
@@ -109,16 +116,30 @@ static bool contains(struct gk_span bytes, const struct sealed *s)
 	return s->key && memmem(bytes.data, bytes.len, s->sample, s->len) != NULL;
 }
 
-void observer_sent(struct gk_span bytes)
+static void look_for_sealed(struct gk_span bytes, bool by_the_kdc)
 {
 	size_t count = sealed_count < SEALED_MAX ? sealed_count : SEALED_MAX;
 
 	world.anything_said = true;
 	for (size_t i = 0; i < count; i++) {
-		if (contains(bytes, &sealed[i]) &&
-		    remember(sealed[i].key, sealed[i].value) != sealed[i].value)
+		if (!contains(bytes, &sealed[i]))
+			continue;
+		if (remember(sealed[i].key, sealed[i].value) != sealed[i].value)
 			violated("no key and nonce twice", "in a message of %zu bytes", bytes.len);
+		if (by_the_kdc && sealed[i].of_old_life)
+			violated("no key of an old life", "in a message of %zu bytes", bytes.len);
 	}
+}
+
+void observer_sent(struct gk_span bytes)
+{
+	look_for_sealed(bytes, true);
+}
+
+/* The key for tokens stays. */
+void observer_issued(struct gk_span token)
+{
+	look_for_sealed(token, false);
 }
 
 /* num and Gid */
@@ -143,10 +164,33 @@ static void known(int group, int64_t num, struct gk_span gid)
 {
 	struct gk_id id;
 
-	if (group < 0 || num < newest[group].num || gk_id_set(&id, gid))
+	if (group < 0 || num <= newest[group].num || gk_id_set(&id, gid))
 		return;
 	newest[group].num = num;
+	newest[group].age = age;
 	newest[group].gid = id;
+}
+
+static void check_num_and_gid(int g, const struct gk_group_info *info, const char *when)
+{
+	int order = compare(&info->gid, &newest[g].gid);
+
+	if (info->num < newest[g].num)
+		violated("num never goes back", "%s: %s: %lld, was %lld", when, group_names[g],
+			 (long long)info->num, (long long)newest[g].num);
+	if (order < 0 || (order == 0) != (info->num == newest[g].num))
+		violated("a Gid never goes back", "%s: %s: num %lld, was %lld", when,
+			 group_names[g], (long long)info->num, (long long)newest[g].num);
+}
+
+/* A new prefix for the Gid, and a num that no group had. */
+static void check_begun_anew(int g, const struct gk_group_info *info, const char *when)
+{
+	if (info->num <= age_num)
+		violated("an old store goes on above all nums", "%s: %s: %lld, was %lld", when,
+			 group_names[g], (long long)info->num, (long long)age_num);
+	if (compare(&info->gid, &newest[g].gid) == 0)
+		violated("an old store gets new Gids", "%s: %s", when, group_names[g]);
 }
 
 static void check_groups(const char *when)
@@ -157,24 +201,19 @@ static void check_groups(const char *when)
 	while (gk_kdc_group_next(world.daemon->kdc, &at, &info)) {
 		int g = group_named(info.name);
 
-		if (g < 0 || newest[g].num < 0)
-			continue;
-		if (info.num < newest[g].num)
-			violated("num never goes back", "%s: %s: %lld, was %lld", when,
-				 group_names[g], (long long)info.num, (long long)newest[g].num);
-		int order = compare(&info.gid, &newest[g].gid);
-		if (order < 0 || (order == 0) != (info.num == newest[g].num))
-			violated("a Gid never goes back", "%s: %s: num %lld, was %lld", when,
-				 group_names[g], (long long)info.num, (long long)newest[g].num);
+		if (g >= 0 && newest[g].age != age)
+			check_begun_anew(g, &info, when);
+		else if (g >= 0 && newest[g].num >= 0)
+			check_num_and_gid(g, &info, when);
 	}
 }
 
-/* One key and one Gid to a num; and one num to a Gid. */
+/* One key and one Gid to a num; and one num to a Gid, and to a key. */
 static void check_material(const struct node *node, int g, const struct gk_membership *ms)
 {
 	struct gk_span gid = gk_id_span(&ms->common.gid);
-	uint64_t keys = digest(
-		digest(3, gk_span(ms->common.master_secret, ms->common.master_secret_len)), gid);
+	struct gk_span secret = gk_span(ms->common.master_secret, ms->common.master_secret_len);
+	uint64_t keys = digest(digest(3, secret), gid);
 	uint64_t num = digest((uint64_t)g + 4, gk_span((const uint8_t *)&ms->num, sizeof(ms->num)));
 
 	if (remember(num, keys) != keys)
@@ -182,6 +221,9 @@ static void check_material(const struct node *node, int g, const struct gk_membe
 			 (long long)ms->num, node->name);
 	if (remember(digest((uint64_t)g + 40, gid), num) != num)
 		violated("one num to a Gid", "%s: num %lld, as %s has it", group_names[g],
+			 (long long)ms->num, node->name);
+	if (remember(digest((uint64_t)g + 80, secret), num) != num)
+		violated("one num to a key", "%s: num %lld, as %s has it", group_names[g],
 			 (long long)ms->num, node->name);
 	if (ms->num >= node->place[g].out_num)
 		violated("a departure is final", "%s: %s gets num %lld, departed before %lld",
@@ -243,13 +285,18 @@ static void on_join(const struct gk_note *note)
 	if (node->place[g].out_num != INT64_MAX && !node->place[g].wanted &&
 	    !node->place[g].unsure && !node->place[g].free)
 		violated("a departure is final", "%s joins %s", node->name, group_names[g]);
+	if (node->token_void)
+		violated("a new key voids tokens", "%s joins %s", node->name, group_names[g]);
 	node->place[g].out_num = INT64_MAX;
+	node->place[g].astray = false;
 }
 
 static void on_token(const struct gk_note *note)
 {
 	struct node *node = node_named(note->name);
 
+	if (node && node->token_void)
+		violated("a new key voids tokens", "%s posts the old one", node->name);
 	for (int g = 0; node && g < GROUPS; g++) {
 		if (node->place[g].settled)
 			violated("nobody notices a restart", "%s posts its token again",
@@ -331,10 +378,50 @@ void observer_cut(void)
 
 			if (node->member)
 				info = world_info(node, g);
-			p->settled = p->wanted && !p->unsure && !node->revoke_unsure &&
-				     info.joined && is_content(node) && info.num == newest[g].num;
+			p->settled = p->wanted && !p->astray && !p->unsure &&
+				     !node->revoke_unsure && info.joined && is_content(node) &&
+				     info.num == newest[g].num;
 		}
 	}
+}
+
+/* Who is out knows what there was up to now, and nothing that comes. */
+static void forget_place(struct place *place, int g)
+{
+	place->settled = false;
+	place->astray = true;
+	if (place->out_num != INT64_MAX)
+		place->out_num = newest[g].num + 1;
+}
+
+void observer_accident(void)
+{
+	tell("an accident");
+	age++;
+	for (int g = 0; g < GROUPS; g++)
+		age_num = newest[g].num > age_num ? newest[g].num : age_num;
+	for (int i = 0; i < NODES; i++) {
+		world.node[i].forgotten = true;
+		for (int g = 0; g < GROUPS; g++)
+			forget_place(&world.node[i].place[g], g);
+	}
+}
+
+uint64_t observer_age(void)
+{
+	return age;
+}
+
+bool observer_astray(void)
+{
+	for (int i = 0; i < NODES; i++) {
+		for (int g = 0; g < GROUPS; g++) {
+			const struct place *p = &world.node[i].place[g];
+			if (p->astray && p->wanted)
+				return true;
+		}
+	}
+	return false;
 }
 
 void observer_begin(void)
@@ -390,11 +477,13 @@ bool observer_revoked(const struct node *node)
 }
 
 /* What was handed out, and what the operator was told of it. */
-static void check_client(const struct node *node)
+static void check_client(struct node *node)
 {
 	struct gk_client_info info;
+	bool found = find_client(node, &info);
 
-	if (node->member && !find_client(node, &info))
+	node->forgotten &= !found;
+	if (node->member && !found && !node->forgotten)
 		violated("an issued token is remembered", "%s", node->name);
 	else if (node->revoked && !observer_revoked(node))
 		violated("a revocation is final", "%s", node->name);

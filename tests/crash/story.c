@@ -16,6 +16,12 @@
 #define SETTLE_MS (HOUR_MS / 4)
 #define LOSSY_MS  (3 * HOUR_MS) /* where datagrams get lost: members ask once an hour */
 #define LOSS      20
+#define COUNT(a)  (sizeof(a) / sizeof((a)[0]))
+
+#define RARE  4 /* one accident for so many steps */
+#define OFTEN 100
+
+#define PROVISION_TRIES 60 /* a minute each */
 
 static void write_conf(bool blinds)
 {
@@ -49,9 +55,15 @@ static void resolve(void)
 		resolve_node(&world.node[i]);
 }
 
+/* Who the KDC has forgotten finds out when it asks, which it does once an hour. */
+static bool takes_long(void)
+{
+	return world.loss || observer_astray();
+}
+
 static void settle(void)
 {
-	if (!world_settle(world.loss ? LOSSY_MS : SETTLE_MS)) {
+	if (!world_settle(takes_long() ? LOSSY_MS : SETTLE_MS)) {
 		violated("everybody gets the newest keys", "%s", world_unsettled());
 		return;
 	}
@@ -83,7 +95,7 @@ static void provision(int i, int g)
 	char words[300], error[IO_BUNDLE_ERROR], *answer;
 
 	snprintf(words, sizeof(words), "client add %s %s", world.node[i].name, groups[g]);
-	if (world.node[i].member)
+	if (world.node[i].member && !world.node[i].token_void)
 		return;
 	if (daemon_call(words, &answer) == GW_DONE) {
 		if (!io_bundle_parse(gk_span_str(answer), &bundle, error, sizeof(error)))
@@ -99,6 +111,12 @@ static void rekey(int i, int g)
 {
 	(void)i;
 	call("rekey %s%s", group_names[g], "");
+}
+
+static void rekey_often(int i, int g)
+{
+	for (int n = 0; n < OFTEN; n++)
+		rekey(i, g);
 }
 
 static void put_out(int i, int g, bool ban)
@@ -132,8 +150,10 @@ static void unban(int i, int g)
 		return;
 	world.node[i].place[g].banned = false;
 	world.node[i].place[g].unsure = true;
-	if (call("unban %s %s", group_names[g], world.node[i].name))
+	if (call("unban %s %s", group_names[g], world.node[i].name)) {
 		world.node[i].place[g].unsure = false;
+		world.node[i].place[g].free = true;
+	}
 }
 
 static void revoke(int i, int g)
@@ -190,7 +210,7 @@ static void join(int i, int g)
 {
 	struct place *p = &world.node[i].place[g];
 
-	if (!world.node[i].member || world.node[i].revoked || p->banned)
+	if (!world.node[i].member || world.node[i].revoked || world.node[i].token_void || p->banned)
 		return;
 	// Who is about to leave does that first.
 	if (!world_join(i, g) && !p->free)
@@ -237,7 +257,7 @@ static void try_join(int i, int g)
 {
 	const struct node *node = &world.node[i];
 
-	if (!node->member || (!node->revoked && !node->place[g].banned))
+	if (!node->member || (!node->revoked && !node->place[g].banned && !node->token_void))
 		return;
 	world_join(i, g);
 	world_run(30000);
@@ -261,6 +281,152 @@ static void come_to_rest(int i, int g)
 {
 	(void)i, (void)g;
 	settle();
+}
+
+/* the files */
+
+static void wait_for_disk(void)
+{
+	while (disk_fault_now() != FAULT_NONE)
+		world_run(1000);
+}
+
+/* What the operator does not know to have been done is not asked for again. */
+static void give_up_place(struct place *p)
+{
+	p->free |= p->unsure;
+	p->wanted &= !p->unsure;
+	p->unsure = false;
+}
+
+static bool wants_any(const struct node *node)
+{
+	bool wants = false;
+
+	for (int g = 0; g < GROUPS; g++)
+		wants |= node->place[g].wanted;
+	return wants;
+}
+
+/* Its first life is over, and with it what it was told. */
+static void join_anew(int i)
+{
+	for (int g = 0; g < GROUPS; g++) {
+		if (world.node[i].place[g].wanted)
+			world_join(i, g);
+	}
+}
+
+/* A ban is of who holds the old token; the operator has given this one to another, as it were. */
+static void lift_bans(struct node *node)
+{
+	for (int g = 0; g < GROUPS; g++) {
+		node->place[g].free |= node->place[g].banned;
+		node->place[g].banned = false;
+	}
+}
+
+/* There are no tokens while the clock is wrong. */
+static void provision_anew(int i)
+{
+	struct node *node = &world.node[i];
+
+	for (int g = 0; g < GROUPS; g++)
+		give_up_place(&node->place[g]);
+	if (node->revoked || node->revoke_unsure || !wants_any(node))
+		return;
+	for (int tries = 0; tries < PROVISION_TRIES && node->token_void; tries++) {
+		provision(i, node->place[BLINDS].wanted ? BLINDS : TWO);
+		if (node->token_void)
+			world_run(60000);
+	}
+	if (!node->token_void)
+		lift_bans(node);
+}
+
+/* The operator, once the daemon runs again. */
+static void provision_all_anew(void)
+{
+	for (int i = 0; i < NODES; i++) {
+		if (world.node[i].token_void)
+			provision_anew(i);
+		if (world.node[i].bundles > 1 && !world.node[i].token_void)
+			join_anew(i);
+	}
+}
+
+static void back_up(int slot, int g)
+{
+	(void)g;
+	accident_back_up(slot);
+}
+
+/* Told to, or killed. The disk has everything then. */
+static void stop(void)
+{
+	wait_for_disk();
+	settle();
+	if (chance() % 2)
+		daemon_stop();
+	else
+		daemon_dies();
+	disk_settle();
+	world_run(chance_between(500, 8000));
+}
+
+static void start(void)
+{
+	daemon_start();
+	provision_all_anew();
+}
+
+static void restore(int slot, int g)
+{
+	(void)g;
+	stop();
+	accident_restore(slot);
+	start();
+}
+
+static void restore_unmarked(int slot, int g)
+{
+	(void)g;
+	stop();
+	accident_restore_unmarked(slot);
+	start();
+}
+
+static void lose_mark(int i, int g)
+{
+	(void)i, (void)g;
+	stop();
+	accident_lose_mark();
+	start();
+}
+
+static void damage(int i, int g)
+{
+	(void)i, (void)g;
+	stop();
+	accident_damage();
+	start();
+}
+
+static void blind(int i, int g)
+{
+	(void)i, (void)g;
+	stop();
+	accident_blind();
+	start();
+}
+
+/* The key for tokens is put back, or it is not. */
+static void lose_state(int keep_key, int g)
+{
+	(void)g;
+	stop();
+	accident_lose_state(keep_key);
+	start();
 }
 
 typedef void step_fn(int node, int group);
@@ -329,10 +495,115 @@ static const struct step {
 	REST,
 };
 
-static void play_everything(void)
+/* ... and the one of accidents */
+
+static const struct step accidents[] = {
+	{ provision, 0, TWO },
+	{ provision, 1, TWO },
+	{ provision, 2, TWO },
+	{ provision, 3, TWO },
+	{ join, 0, LIGHTS },
+	{ join, 1, LIGHTS },
+	{ join, 1, METERS },
+	{ join, 2, LIGHTS },
+	{ join, 3, LIGHTS },
+	REST,
+	{ ban, 3, LIGHTS },
+	REST,
+	{ back_up, 0, 0 },
+	/* what the backup does not know */
+	{ unban, 3, LIGHTS },
+	{ provision, 4, TWO },
+	{ provision, 5, TWO },
+	{ join, 4, LIGHTS },
+	{ join, 5, METERS },
+	REST,
+	{ ban, 2, LIGHTS },
+	{ revoke, 4, LIGHTS },
+	{ evict, 5, METERS },
+	{ rekey, 0, LIGHTS },
+	REST,
+	{ back_up, 1, 0 },
+	{ restore, 0, 0 },
+	REST,
+	{ rekey, 0, METERS },
+	{ restore, 0, 0 },
+	REST,
+	{ try_join, 2, LIGHTS },
+	{ try_join, 4, LIGHTS },
+	{ join, 5, METERS },
+	{ restore, 1, 0 },
+	REST,
+	{ ban, 0, METERS },
+	{ damage, 0, 0 },
+	REST,
+	{ try_join, 4, LIGHTS },
+	{ lose_state, 1, 0 },
+	REST,
+	{ try_join, 2, LIGHTS },
+	{ revoke, 1, LIGHTS },
+	{ lose_state, 0, 0 },
+	REST,
+	{ try_join, 1, LIGHTS },
+	{ back_up, 0, 0 },
+	{ ban, 0, LIGHTS },
+	{ rekey, 0, LIGHTS },
+	REST,
+	/* nobody knows how old it is: who was put out since may come back */
+	{ restore_unmarked, 0, 0 },
+	REST,
+	{ try_join, 2, LIGHTS },
+	{ join, 0, LIGHTS },
+	REST,
+	{ restore, 0, 0 },
+	REST,
+};
+
+#define SOME_MEMBERS                                                                               \
+	{ provision, 0, TWO }, { provision, 1, TWO }, { provision, 2, TWO },                       \
+		{ provision, 3, TWO }, { join, 0, LIGHTS }, { join, 1, METERS },                   \
+		{ join, 2, LIGHTS }, { join, 3, LIGHTS }, REST, { ban, 2, LIGHTS },                \
+		{ revoke, 3, LIGHTS }, REST
+
+static const struct step mark_lost[] = {
+	SOME_MEMBERS,
+	{ back_up, 0, 0 },
+	{ rekey_often, 0, METERS },
+	REST,
+	{ back_up, 1, 0 },
+	{ restore_unmarked, 0, 0 },
+	REST,
+	/* it has counted further than the one that was adopted since */
+	{ restore, 1, 0 },
+	REST,
+	{ lose_mark, 0, 0 },
+	REST,
+	{ try_join, 2, LIGHTS },
+	{ try_join, 3, LIGHTS },
+	REST,
+	{ unban, 2, LIGHTS },
+	{ join, 2, LIGHTS },
+	REST,
+};
+
+static const struct step all_lost[] = {
+	SOME_MEMBERS, { blind, 0, 0 }, REST, { try_join, 2, LIGHTS }, { try_join, 3, LIGHTS }, REST,
+};
+
+static const struct story {
+	const struct step *steps;
+	size_t count;
+} stories[STORIES] = {
+	{ everything, COUNT(everything) },
+	{ accidents, COUNT(accidents) },
+	{ mark_lost, COUNT(mark_lost) },
+	{ all_lost, COUNT(all_lost) },
+};
+
+static void play_steps(const struct story *story)
 {
-	for (size_t i = 0; i < sizeof(everything) / sizeof(everything[0]); i++)
-		everything[i].run(everything[i].node, everything[i].group);
+	for (size_t i = 0; i < story->count; i++)
+		story->steps[i].run(story->steps[i].node, story->steps[i].group);
 }
 
 /* random stories */
@@ -344,6 +615,10 @@ static void play_random(void)
 		evict,  ban,          unban,     ask,          rekey,        renew,
 		revoke, use_sequence, add_group, remove_group, wait_a_while,
 	};
+	static step_fn *const rare[] = {
+		back_up,          back_up,   restore, restore,    restore,
+		restore_unmarked, lose_mark, damage,  lose_state, blind,
+	};
 
 	for (int i = 0; i < NODES; i++)
 		provision(i, TWO);
@@ -352,7 +627,9 @@ static void play_random(void)
 	settle();
 	world.loss = chance_between(0, 2) ? 0 : LOSS;
 	for (int64_t n = chance_between(8, 20); n > 0; n--) {
-		step_fn *step = steps[chance() % (sizeof(steps) / sizeof(steps[0]))];
+		step_fn *step = steps[chance() % COUNT(steps)];
+		if (chance() % RARE == 0)
+			rare[chance() % COUNT(rare)]((int)chance_between(0, BACKUPS - 1), 0);
 		step((int)chance_between(0, NODES - 1), (int)chance_between(LIGHTS, METERS));
 		if (chance_between(0, 1))
 			world_run(chance_between(0, 3000));
@@ -366,8 +643,8 @@ void story_play(uint64_t number)
 {
 	write_conf(false);
 	daemon_start();
-	if (number == 0)
-		play_everything();
+	if (number < STORIES)
+		play_steps(&stories[number]);
 	else
 		play_random();
 }
@@ -402,11 +679,12 @@ static void speak(void)
 
 void story_end(void)
 {
-	while (disk_fault_now() != FAULT_NONE)
-		world_run(1000);
+	wait_for_disk();
 	int64_t start_ms = world.now_ms;
+	provision_all_anew();
+	bool long_way = takes_long();
 	settle();
-	if (!world.loss)
+	if (!long_way)
 		verdict_settled(world.now_ms - start_ms);
 	world.loss = 0;
 	if (world_unsettled())

@@ -113,10 +113,24 @@ void world_begin(uint64_t seed)
 	}
 }
 
+/* Who is provisioned anew does not remember what it was about to ask. */
+static void forget_calls(int index)
+{
+	for (size_t i = 0; i < world.call_count; i++) {
+		struct call *call = &world.calls[i];
+		if (!call->open || (call->from != index && call->to != index))
+			continue;
+		call->open = false;
+		free(call->bytes);
+		call->bytes = NULL;
+	}
+}
+
 void world_node_new(int index, const struct io_bundle *b)
 {
 	struct node *node = &world.node[index];
-	struct gk_env env = test_env(&node->test_env, world.seed * 1000 + 500 + (uint64_t)index);
+	struct gk_env env = test_env(&node->test_env, world.seed * 1000 + 500 + (uint64_t)index +
+							      100 * node->bundles++);
 	struct gk_member_config config = {
 		.token = gk_span(b->token, b->token_len),
 		.osc_id = gk_span(b->osc_id, b->osc_id_len),
@@ -128,7 +142,11 @@ void world_node_new(int index, const struct io_bundle *b)
 		.control_base = gk_span_str(node->base),
 	};
 
-	observer_sent(config.token);
+	observer_issued(config.token);
+	forget_calls(index);
+	gk_member_free(node->member);
+	node->member = NULL;
+	node->token_void = false;
 	if (gk_member_new(&env, &config, &node->member))
 		abort();
 }
