@@ -66,8 +66,9 @@ static void tell_time(const struct gw_daemon *daemon)
 {
 	static const char *const why[] = {
 		[GW_CLOCK_MACHINE] = "by the machine's calendar",
-		[GW_CLOCK_ESTIMATED] = "estimated from the highest one known, since the machine's "
-				       "calendar is wrong; no tokens are issued until it is right",
+		[GW_CLOCK_ESTIMATED] =
+			("estimated from the highest one known, since the machine's calendar is "
+			 "wrong; no tokens are issued until it is right"),
 		[GW_CLOCK_HELD] = "by elapsed time, since the machine's calendar has jumped",
 	};
 	char text[GW_TIME_TEXT];

@@ -70,8 +70,8 @@ static const char *const statement_sql[GW_STORE_STATEMENTS] = {
 	[GW_STORE_DELETE_RANGE] = "DELETE FROM record WHERE kind BETWEEN ?1 AND ?2",
 	[GW_STORE_COMMIT] = "COMMIT",
 	[GW_STORE_ROLLBACK] = "ROLLBACK",
-	[GW_STORE_LOAD] = "SELECT kind, key, value, checksum FROM record WHERE kind BETWEEN ?1 AND "
-			  "?2 ORDER BY kind, key",
+	[GW_STORE_LOAD] = ("SELECT kind, key, value, checksum FROM record "
+			   "WHERE kind BETWEEN ?1 AND ?2 ORDER BY kind, key"),
 	[GW_STORE_LOAD_ALL] = "SELECT kind, key, value, checksum FROM record ORDER BY kind, key",
 };
 

@@ -38,7 +38,7 @@ extern const struct gk_task_row gk_task_rows[GK_TASK_COUNT];
 void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason);
 /** No exchange for 2^shift seconds, and a random half as much. */
 void gk_task_pause(struct gk_member *m, unsigned shift, struct gk_now now);
-/** The KDC refused a join: it is tried again later, and what other groups want goes on meanwhile. */
+/** The KDC refused a join: later again. What other groups want goes on meanwhile. */
 void gk_task_join_later(struct gk_membership *ms, struct gk_now now);
 
 #endif

@@ -216,10 +216,23 @@ static void add_key(const char *line, const char *file)
 	keys[key_count++] = key;
 }
 
+/* Keys point to it. */
+static const char *keep_name(const char *name)
+{
+	static char **names;
+	static size_t name_count;
+
+	names = grow(names, name_count, sizeof(*names));
+	names[name_count] = strdup(name);
+	if (!names[name_count])
+		die(name, strerror(errno));
+	return names[name_count++];
+}
+
 static int read_keys(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	char line[2 * KEY_MAX + 2];
-	const char *name = type == FTW_F ? strdup(path + ftw->base) : NULL;
+	const char *name = type == FTW_F ? keep_name(path + ftw->base) : NULL;
 	FILE *file = name ? fopen(path, "r") : NULL;
 
 	(void)st;

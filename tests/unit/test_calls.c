@@ -180,6 +180,7 @@ static struct io_bundle order(const char *name)
 	const char *text;
 	int status;
 
+	memset(&bundle, 0, sizeof(bundle));
 	snprintf(words, sizeof(words),
 		 "client add %s --group lights --roles requester --group meters --roles monitor",
 		 name);

@@ -57,7 +57,7 @@ static void every_span_of_an_event_is_copied(void **state)
 	struct gk_event event = {
 		.kind = GK_EVENT_NOTE,
 		.bytes = gk_span_str(c[0]),
-		.record = { GK_TABLE_KDC, gk_span_str(c[1]), gk_span_str(c[2]) },
+		.record = { GK_TABLE_KDC, gk_span_str(c[1]), gk_span_str(c[2]), false },
 		.note = { .group = gk_span_str(c[3]),
 			  .node = gk_span_str(c[4]),
 			  .name = gk_span_str(c[5]),

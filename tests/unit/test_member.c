@@ -640,7 +640,8 @@ static void whatever_the_kdc_puts_off_is_asked_for_again(void **state)
 	for (; comes_to_ask(p); count++) {
 		assert_in_range(count, 0, 9);
 		pair_forge_answer(p, 0, hex_span("a3"));
-		for (allowed = 1; allowed;)
+		allowed = 1;
+		while (allowed)
 			pair_advance(p, 100);
 	}
 	assert_int_equal(count, 4); // the newest version, what it is, who left, who is in it
