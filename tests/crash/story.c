@@ -212,8 +212,8 @@ static void join(int i, int g)
 
 	if (!world.node[i].member || world.node[i].revoked || world.node[i].token_void || p->banned)
 		return;
-	// Who is about to leave does that first.
-	if (!world_join(i, g) && !p->free)
+	// Who is about to leave does that first, though its join is still under way.
+	if (!world_join(i, g) && !(p->free && world_info(&world.node[i], g).joined))
 		return;
 	p->wanted = true;
 	p->free = false;
