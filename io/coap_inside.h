@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/**
+ * What the parts of io/coap.h share: the endpoint and the requests of others are in coap.c, the
+ * requests of our own in coap_request.c. Only these include libcoap.
+ */
+#ifndef IO_COAP_INSIDE_H
+#define IO_COAP_INSIDE_H
+
+#include <coap3/coap.h>
+
+#include "io/coap.h"
+#include "libgroupkey/coap.h"
+
+// A UDP payload in the smallest IPv6 packet that every link carries (RFC 8200 section 5).
+#define IO_COAP_DATAGRAM_MAX (1280 - 40 - 8)
+
+// RFC 7252 section 5.3.1 asks for 32 random bits on an open network; OSCORE does not need them,
+// and each byte crosses the radio twice.
+#define IO_COAP_TOKEN_LEN 4
+
+enum io_coap_state {
+	IO_COAP_FREE = 0,
+	IO_COAP_WAITING, // for another request to the same peer; 'message' is ours
+	IO_COAP_SENT,    // in 'session', a socket of its own
+	IO_COAP_DONE,    // answered; 'session' is closed at the end of the turn
+};
+
+struct io_coap_own {
+	enum io_coap_state state;
+	uint64_t id;
+	uint64_t turn; // who waits longest has the smallest
+	struct gk_addr peer;
+	struct gk_mono deadline;
+	uint8_t token[IO_COAP_TOKEN_LEN];
+	coap_session_t *session;
+	uint8_t *message;
+	size_t message_len;
+};
+
+struct io_coap {
+	coap_context_t *context;
+	coap_address_t local;
+	io_coap_request_fn *handler;
+	io_coap_answer_fn *answer;
+	void *ctx;
+	uint64_t exchanges, turns;
+	uint16_t message_id;
+	struct io_coap_own requests[IO_COAP_REQUESTS_MAX];
+};
+
+/* Messages: libcoap's form and ours (coap.c) */
+
+void io_coap_write_message(struct gk_buf *buf, const coap_pdu_t *pdu);
+bool io_coap_fill_pdu(coap_pdu_t *pdu, const struct gk_coap *msg);
+struct gk_addr io_coap_peer_of(const coap_session_t *session);
+coap_address_t io_coap_address_of(const struct gk_addr *addr);
+/** -errno of the libcoap call that just failed; libcoap tells nothing else. */
+int io_coap_last_error(void);
+
+/* Requests of our own (coap_request.c) */
+
+/** libcoap's handler of responses. */
+coap_response_t io_coap_take_response(coap_session_t *session, const coap_pdu_t *sent,
+				      const coap_pdu_t *received, coap_mid_t mid);
+/** End what is overdue, close what is answered, and start what waited for it. */
+void io_coap_end_turn(struct io_coap *coap, struct gk_mono now);
+/** Forget all of them without a call. */
+void io_coap_drop_requests(struct io_coap *coap);
+/** The first deadline; ms GK_NEVER: none. */
+struct gk_mono io_coap_next_deadline(const struct io_coap *coap);
+
+#endif
