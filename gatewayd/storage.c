@@ -249,6 +249,37 @@ static int try_to_open(struct gw_daemon *daemon, const struct gw_store_place *pl
 	return err;
 }
 
+/* Only the default one is made: a file that someone named is one that an AS shares. */
+static bool is_default_key(const struct gw_conf *conf)
+{
+	char *ours = path_in_state_dir(conf, "as.key");
+	bool same = strcmp(conf->as_key_file, ours) == 0;
+
+	free(ours);
+	return same;
+}
+
+static bool lacks_key(const struct gw_conf *conf)
+{
+	struct stat st;
+
+	return is_default_key(conf) && lstat(conf->as_key_file, &st) != 0 && errno == ENOENT;
+}
+
+/* A new store knows of no revocation, while a key that is older goes on opening tokens. */
+static void tell_new(const struct gw_daemon *daemon, const char *path)
+{
+	const char *key = daemon->conf.as_key_file;
+
+	log_info("store", "%s: new, nobody is known yet", path);
+	if (is_default_key(&daemon->conf) && !lacks_key(&daemon->conf))
+		log_warnx("store",
+			  "%s: older than the store: tokens under it are good, those too that were "
+			  "revoked; to begin without them stop, remove it, and provision all "
+			  "clients again",
+			  key);
+}
+
 static enum gw_store_found open_store(struct gw_daemon *daemon, enum gw_store_wish wish)
 {
 	char *path = path_in_state_dir(&daemon->conf, "gatewayd.db");
@@ -259,7 +290,7 @@ static enum gw_store_found open_store(struct gw_daemon *daemon, enum gw_store_wi
 	if (try_to_open(daemon, &place, wish, &found, error))
 		fatal("store", "%s", error);
 	if (found == GW_STORE_NEW)
-		log_info("store", "%s: new, nobody is known yet", path);
+		tell_new(daemon, path);
 	free(path);
 	return found;
 }
@@ -332,23 +363,6 @@ static bool holds_nothing(const struct gw_daemon *daemon)
 	int err = gw_store_load(daemon->store, take_first, &first);
 
 	return err >= 0 && first >= GK_TABLE_LASTING;
-}
-
-/* Only the default one is made: a file that someone named is one that an AS shares. */
-static bool is_default_key(const struct gw_conf *conf)
-{
-	char *ours = path_in_state_dir(conf, "as.key");
-	bool same = strcmp(conf->as_key_file, ours) == 0;
-
-	free(ours);
-	return same;
-}
-
-static bool lacks_key(const struct gw_conf *conf)
-{
-	struct stat st;
-
-	return is_default_key(conf) && lstat(conf->as_key_file, &st) != 0 && errno == ENOENT;
 }
 
 /*

@@ -379,6 +379,31 @@ static void a_store_that_is_gone_begins_above_what_was(void **state)
 	stop();
 }
 
+static void unlink_with_journal(const char *path)
+{
+	char journal[80];
+
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	unlink(path);
+	unlink(journal);
+}
+
+static void a_key_that_is_older_than_a_new_store_is_said(void **state)
+{
+	(void)state;
+	start(GW_STORE_AS_IS);
+	assert_int_equal(count_said("as.key: older than the store"), 0);
+	stop();
+	unlink_with_journal(db);
+	unlink_with_journal(mark);
+	start(GW_STORE_AS_IS);
+	assert_int_equal(count_said("as.key: older than the store"), 1);
+	stop();
+	start(GW_STORE_AS_IS);
+	assert_int_equal(count_said("as.key: older than the store"), 1);
+	stop();
+}
+
 static void a_key_that_is_missing_beside_a_store_is_not_made_anew(void **state)
 {
 	static const struct how refused[] = { { .wish = GW_STORE_AS_IS },
@@ -1081,6 +1106,7 @@ int main(void)
 		TEST(a_first_start_makes_what_is_missing_and_says_so),
 		TEST(a_backup_is_disowned_aloud_and_once),
 		TEST(a_store_that_is_gone_begins_above_what_was),
+		TEST(a_key_that_is_older_than_a_new_store_is_said),
 		TEST(a_key_that_is_missing_beside_a_store_is_not_made_anew),
 		TEST(begun_anew_for_want_of_a_key_the_mark_stays_in_effect),
 		TEST(a_mark_in_memory_is_said_at_every_start),
