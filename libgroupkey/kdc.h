@@ -9,7 +9,9 @@
  *   client.c    clients: tokens, associations
  *   exchange.c  protected exchanges with them, in both directions
  *   authz.c     /authz-info: tokens in, and tokens issued
- *   resource.c  the table of resources: who may do what
+ *   resource.c  the table of resources: who may do what. resource_read.c, resource_creds.c,
+ *               resource_stale.c, resource_node.c serve them (resource.h)
+ *   answer.c    answers; answer_block.c sends those in blocks that are long
  *   join.c      the Join Request
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
  *   material.c  what answers and rekeying messages have in common
@@ -450,6 +452,8 @@ void gk_authz_post(struct gk_call *call);
 /* resource.c */
 /** Serve a request; call->reply gets the answer. */
 void gk_resource_serve(struct gk_call *call);
+
+/* answer.c */
 /** Make room for an answer with a payload of 'size' bytes. @return GK_ERR_NO_MEMORY */
 GK_MUST_CHECK enum gk_err gk_answer_reserve(struct gk_call *call, size_t size);
 /** Answers. */
@@ -459,6 +463,8 @@ void gk_answer_full(struct gk_call *call);
 void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 		    struct gk_span payload);
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error);
+/** 2.05 with a map, or 5.00 if it did not fit into its buffer. */
+void gk_answer_map(struct gk_call *call, struct gk_buf *payload);
 
 /* answer_block.c */
 /**
