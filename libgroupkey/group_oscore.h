@@ -6,6 +6,9 @@
  * affair (member.h); this part protects and verifies. gk_oscore_peek() tells whose a message
  * is, and the Partial IV of a response.
  *
+ *   group_oscore.c          the contexts: what is the group's, ours, and a peer's
+ *   group_oscore_message.c  messages
+ *
  * What a countersignature covers is read in two ways. RFC 9338 section 3.3 leaves sign_protected
  * out of the Countersign_structure of an abbreviated countersignature; other implementations
  * (aiocoap, and the one whose bytes are in tests/vectors) put it in, as an empty byte string.
@@ -183,8 +186,11 @@ GK_MUST_CHECK enum gk_err gk_group_unprotect_response(const struct gk_group_comm
 						      const struct gk_oscore_ref *ref,
 						      struct gk_span message, struct gk_buf *out);
 
-/* parts, shared with the pairwise mode */
+/* parts of both files */
 
+/** @return length of Sender, Recipient and Signature Encryption Keys: of the Group Encryption
+ *  Algorithm if it is set, otherwise of the AEAD Algorithm (G 2.3). 'common' is set up */
+size_t gk_group_key_len(const struct gk_group_common *common);
 /** Append aad_array (G 3.4). @param option, sender_cred  of the message, not of its request */
 void gk_group_put_external_aad(struct gk_buf *buf, const struct gk_group_common *common,
 			       const struct gk_oscore_ref *ref, struct gk_span option,
