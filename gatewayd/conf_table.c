@@ -94,7 +94,7 @@ static const struct gw_word log_sinks[] = {
 static const struct gw_word modes[] = {
 	{ "group", GK_MODE_GROUP, NULL },
 	{ "pairwise", GK_MODE_PAIRWISE, NULL },
-	{ "both", -1, "this version has no groups that use both" },
+	{ "both", GK_MODE_BOTH, NULL },
 	{ 0 },
 };
 

@@ -49,6 +49,7 @@ static const struct {
 static const char *const mode_names[] = {
 	[GK_MODE_GROUP] = "group",
 	[GK_MODE_PAIRWISE] = "pairwise",
+	[GK_MODE_BOTH] = "both",
 };
 
 static const char *alg_name(int sign_alg)

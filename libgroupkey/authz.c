@@ -136,28 +136,33 @@ static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
 	return gk_client_link(kdc, client);
 }
 
-/* What a client may ask about the groups of its token: sign_info about those of group mode, the
- * other two about pairwise-only ones (R 3.3, P 5.3). */
+static bool is_pairwise_only(const struct gk_group *group)
+{
+	return !gk_group_signs(group);
+}
+
+/* What a client may ask about the groups of its token, each of those to which it applies (R 3.3,
+ * P 5.3). */
 static const struct info {
 	size_t asked; /* of post_fields */
 	int label;
-	enum gk_mode mode;
+	bool (*applies)(const struct gk_group *);
 	void (*put)(struct gk_buf *, const struct gk_group *);
 } infos[] = {
-	{ POST_SIGN_INFO, GK_ACE_SIGN_INFO, GK_MODE_GROUP, gk_group_put_sign_info },
-	{ POST_ECDH_INFO, GK_ACE_ECDH_INFO, GK_MODE_PAIRWISE, gk_group_put_ecdh_info },
-	{ POST_DH_CREDS, GK_ACE_KDC_DH_CREDS, GK_MODE_PAIRWISE, gk_group_put_dh_creds },
+	{ POST_SIGN_INFO, GK_ACE_SIGN_INFO, gk_group_signs, gk_group_put_sign_info },
+	{ POST_ECDH_INFO, GK_ACE_ECDH_INFO, gk_group_agrees, gk_group_put_ecdh_info },
+	{ POST_DH_CREDS, GK_ACE_KDC_DH_CREDS, is_pairwise_only, gk_group_put_dh_creds },
 };
 
 static const struct gk_group *next_group(const struct gk_kdc *kdc, struct gk_span scope,
-					 enum gk_mode mode, size_t *at)
+					 const struct info *info, size_t *at)
 {
 	struct gk_scope entry;
 
 	while (gk_scope_next(scope, at, &entry)) {
 		const struct gk_group *group = gk_group_find(kdc, entry.group);
 
-		if (group && group->served && group->config.mode == mode)
+		if (group && group->served && info->applies(group))
 			return group;
 	}
 	return NULL;
@@ -172,11 +177,11 @@ static size_t put_info(struct gk_buf *buf, const struct gk_kdc *kdc, struct gk_s
 	const struct gk_group *group;
 	size_t count = 0, at = 0;
 
-	while (next_group(kdc, scope, info->mode, &at))
+	while (next_group(kdc, scope, info, &at))
 		count++;
 	gk_put_int(buf, info->label);
 	gk_put_array(buf, count);
-	for (at = 0; (group = next_group(kdc, scope, info->mode, &at)) != NULL;)
+	for (at = 0; (group = next_group(kdc, scope, info, &at)) != NULL;)
 		info->put(buf, group);
 	if (count && !buf->overflow)
 		return 1;
@@ -184,34 +189,40 @@ static size_t put_info(struct gk_buf *buf, const struct gk_kdc *kdc, struct gk_s
 	return 0;
 }
 
-static size_t put_infos(struct gk_buf *buf, const struct gk_kdc *kdc, struct gk_span scope,
-			const struct gk_cbor_item *post)
+/* Of what was asked, the labels from 'first' up to 'last'. */
+static size_t put_infos(struct gk_buf *buf, const struct gk_call *call, struct gk_span scope,
+			const struct gk_cbor_item *post, int first, int last)
 {
 	size_t pairs = 0;
 
 	for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
-		if (post[infos[i].asked].kind)
-			pairs += put_info(buf, kdc, scope, &infos[i]);
+		if (post[infos[i].asked].kind && infos[i].label >= first && infos[i].label <= last)
+			pairs += put_info(buf, call->kdc, scope, &infos[i]);
 	}
 	return pairs;
 }
 
+/* In ascending order of labels: the challenge is among them. */
 static void answer_created(struct gk_call *call, const struct gk_client *client, struct gk_span n2,
 			   const struct gk_cbor_item *post)
 {
 	uint8_t bytes[PAYLOAD_ROOM], info_bytes[PAYLOAD_ROOM - FIXED_ROOM];
+	struct gk_span scope = gk_blob_span(&client->scope);
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_buf about = gk_buf(info_bytes, sizeof(info_bytes));
-	size_t pairs = put_infos(&about, call->kdc, gk_blob_span(&client->scope), post);
+	size_t pairs = put_infos(&about, call, scope, post, 0, GK_ACE_KDCCHALLENGE);
+	size_t before = about.len;
 
+	pairs += put_infos(&about, call, scope, post, GK_ACE_KDCCHALLENGE, INT32_MAX);
 	gk_put_map(&buf, 3 + pairs);
 	gk_put_int(&buf, GK_ACE_NONCE2);
 	gk_put_bytes(&buf, n2);
 	gk_put_int(&buf, GK_ACE_SERVER_RECIPIENTID);
 	gk_put_bytes(&buf, gk_id_span(&client->assoc.ctx.recipient_id));
+	gk_buf_add(&buf, gk_span_sub(gk_buf_span(&about), 0, before));
 	gk_put_int(&buf, GK_ACE_KDCCHALLENGE);
 	gk_put_bytes(&buf, gk_span(client->assoc.challenge, GK_NONCE_LEN));
-	gk_buf_add(&buf, gk_buf_span(&about));
+	gk_buf_add(&buf, gk_span_sub(gk_buf_span(&about), before, about.len));
 	gk_answer_with(call, GK_COAP_CREATED, GK_CF_ACE, gk_buf_span(&buf));
 }
 

@@ -304,6 +304,7 @@ struct gk_presence_config {
 enum gk_mode {
 	GK_MODE_GROUP = 0,    /* group mode alone */
 	GK_MODE_PAIRWISE = 1, /* pairwise-only: credentials are for key agreement, not signatures */
+	GK_MODE_BOTH = 2,     /* each message in either: credentials are for signatures */
 };
 /** How new material gets to the members (R 6). */
 enum gk_scheme {
@@ -334,7 +335,10 @@ struct gk_group_config {
 	enum gk_mode mode;
 	bool active; /* false: nobody joins or gets a new Sender ID, until it is active again */
 	/* -7 ES256, -8 EdDSA. In a pairwise-only group: of the KDC's messages to the group in the
-	 * scheme "tree"; and credentials are P-256 keys with ES256, X25519 keys with EdDSA */
+	 * scheme "tree"; and credentials are P-256 keys with ES256, X25519 keys with EdDSA. Where
+	 * both modes are used, members agree on keys with P-256 beside ES256, and beside EdDSA with
+	 * X25519, into which they convert the Ed25519 keys of their credentials (RFC 10021 2.5.2)
+	 */
 	int sign_alg;
 	bool rekey_on_join;   /* backward security; who joins the tree brings new material anyway */
 	uint32_t period_s;    /* scheduled rekeying; also the lifetime of material is twice this */

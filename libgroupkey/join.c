@@ -85,14 +85,13 @@ static void refuse_default(const struct join *join, const char *reason)
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	const struct gk_group *group = join->group;
 
-	if (is_pairwise(join)) {
-		gk_put_map(&buf, 2);
-		put_one(&buf, GK_PARAM_ECDH_INFO, group, gk_group_put_ecdh_info);
-		put_one(&buf, GK_PARAM_KDC_DH_CREDS, group, gk_group_put_dh_creds);
-	} else {
-		gk_put_map(&buf, 1);
+	gk_put_map(&buf, group->config.mode == GK_MODE_GROUP ? 1 : 2);
+	if (gk_group_signs(group))
 		put_one(&buf, GK_PARAM_SIGN_INFO, group, gk_group_put_sign_info);
-	}
+	if (gk_group_agrees(group))
+		put_one(&buf, GK_PARAM_ECDH_INFO, group, gk_group_put_ecdh_info);
+	if (is_pairwise(join))
+		put_one(&buf, GK_PARAM_KDC_DH_CREDS, group, gk_group_put_dh_creds);
 	note_refusal(join, reason);
 	gk_answer_with(join->call, GK_COAP_BAD_REQUEST, GK_CF_ACE_GROUPCOMM, gk_buf_span(&buf));
 }

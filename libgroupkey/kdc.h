@@ -541,8 +541,12 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 		     struct gk_now now);
 
 /* material.c */
-/** Append a group's entry of sign_info (R 3.3); of ecdh_info and kdc_dh_creds, if it is
- *  pairwise-only (P 5.3). */
+/** @return true if its members sign messages: the mode is not pairwise-only */
+bool gk_group_signs(const struct gk_group *group);
+/** @return true if its members agree on keys: the mode is pairwise-only, or both */
+bool gk_group_agrees(const struct gk_group *group);
+/** Append a group's entry of sign_info if its members sign (R 3.3), of ecdh_info if they agree on
+ *  keys, and of kdc_dh_creds if it is pairwise-only (P 5.3). */
 void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group);
 void gk_group_put_ecdh_info(struct gk_buf *buf, const struct gk_group *group);
 void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group);

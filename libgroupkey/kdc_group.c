@@ -67,7 +67,7 @@ static bool tree_in_range(const struct gk_rekey_config *c)
 static bool config_in_range(const struct gk_group_config *c)
 {
 	const struct bounds bounds[] = {
-		{ c->mode, GK_MODE_GROUP, GK_MODE_PAIRWISE },
+		{ c->mode, GK_MODE_GROUP, GK_MODE_BOTH },
 		{ c->period_s, 10, YEAR_S },
 		{ c->coalesce_ms, 0, 3600000 },
 		{ c->in_flight, 1, GK_REQUESTS_MAX / 2 },
@@ -90,7 +90,7 @@ static bool config_in_range(const struct gk_group_config *c)
 static bool is_supported(const struct gk_group_config *config)
 {
 	return gk_sign_curve(config->sign_alg) &&
-	       (config->mode != GK_MODE_PAIRWISE || gk_dh_curve(config->sign_alg));
+	       (config->mode == GK_MODE_GROUP || gk_dh_curve(config->sign_alg));
 }
 
 /* How members of a group protect their messages is what they joined with. */

@@ -26,6 +26,16 @@ static bool is_pairwise(const struct gk_group *group)
 	return group->config.mode == GK_MODE_PAIRWISE;
 }
 
+bool gk_group_signs(const struct gk_group *group)
+{
+	return group->config.mode != GK_MODE_PAIRWISE;
+}
+
+bool gk_group_agrees(const struct gk_group *group)
+{
+	return group->config.mode != GK_MODE_GROUP;
+}
+
 int gk_group_curve(const struct gk_group *group)
 {
 	int sign_alg = group->config.sign_alg;
@@ -39,9 +49,8 @@ int gk_group_cred_alg(const struct gk_group *group)
 }
 
 /* [kty] of the algorithm, [kty, crv] of the key. */
-static void put_capabilities(struct gk_buf *buf, const struct gk_group *group)
+static void put_capabilities(struct gk_buf *buf, int crv)
 {
-	int crv = gk_group_curve(group);
 	int kty = crv == GK_CRV_P256 ? GK_KTY_EC2 : GK_KTY_OKP;
 
 	gk_put_array(buf, 1);
@@ -51,23 +60,23 @@ static void put_capabilities(struct gk_buf *buf, const struct gk_group *group)
 	gk_put_int(buf, crv);
 }
 
-static void put_info(struct gk_buf *buf, const struct gk_group *group)
+static void put_info(struct gk_buf *buf, const struct gk_group *group, int alg, int crv)
 {
 	gk_put_array(buf, 5);
 	gk_put_text(buf, gk_group_name(group));
-	gk_put_int(buf, gk_group_cred_alg(group));
-	put_capabilities(buf, group);
+	gk_put_int(buf, alg);
+	put_capabilities(buf, crv);
 	gk_put_int(buf, GK_HEADER_KCCS);
 }
 
 void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
 {
-	put_info(buf, group);
+	put_info(buf, group, group->config.sign_alg, gk_sign_curve(group->config.sign_alg));
 }
 
 void gk_group_put_ecdh_info(struct gk_buf *buf, const struct gk_group *group)
 {
-	put_info(buf, group);
+	put_info(buf, group, GK_ALG_ECDH_SS_HKDF_256, gk_dh_curve(group->config.sign_alg));
 }
 
 void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group)
@@ -80,16 +89,33 @@ void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group)
 
 /* the 'key' map and what goes with it (P 6.3, 9.1, 11.1) */
 
+/* [capabilities of the algorithm, of the key type] */
+static void put_params(struct gk_buf *buf, int label, int crv)
+{
+	gk_put_int(buf, label);
+	gk_put_array(buf, 2);
+	put_capabilities(buf, crv);
+}
+
 static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
 {
+	int sign_alg = group->config.sign_alg;
+
 	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
-	if (!is_pairwise(group))
+	if (gk_group_signs(group)) {
 		put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
-	put_int_pair(buf, is_pairwise(group) ? GK_OSC_ECDH_ALG : GK_OSC_SIGN_ALG,
-		     gk_group_cred_alg(group));
-	gk_put_int(buf, is_pairwise(group) ? GK_OSC_ECDH_PARAMS : GK_OSC_SIGN_PARAMS);
-	gk_put_array(buf, 2);
-	put_capabilities(buf, group);
+		put_int_pair(buf, GK_OSC_SIGN_ALG, sign_alg);
+		put_params(buf, GK_OSC_SIGN_PARAMS, gk_sign_curve(sign_alg));
+	}
+	if (gk_group_agrees(group)) {
+		put_int_pair(buf, GK_OSC_ECDH_ALG, GK_ALG_ECDH_SS_HKDF_256);
+		put_params(buf, GK_OSC_ECDH_PARAMS, gk_dh_curve(sign_alg));
+	}
+}
+
+static size_t count_algorithms(const struct gk_group *group)
+{
+	return 2 + (gk_group_signs(group) ? 3u : 0u) + (gk_group_agrees(group) ? 3u : 0u);
 }
 
 void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,
@@ -98,11 +124,11 @@ void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool who
 	bool sid = sid_of && sid_of->has_sid;
 	struct gk_id gid = gk_group_gid(group);
 
-	gk_put_map(buf, 2 + (whole ? 5u : 0u) + (sid ? 1u : 0u));
+	gk_put_map(buf, 2 + (whole ? count_algorithms(group) : 0u) + (sid ? 1u : 0u));
 	put_bytes_pair(buf, GK_OSC_MS, gk_span(group->ms, sizeof(group->ms)));
 	if (whole)
 		put_int_pair(buf, GK_OSC_HKDF, GK_ALG_HMAC_256);
-	if (whole && is_pairwise(group))
+	if (whole && gk_group_agrees(group))
 		put_int_pair(buf, GK_OSC_ALG, GK_ALG_AES_CCM_16_64_128);
 	put_bytes_pair(buf, GK_OSC_CONTEXT_ID, gk_id_span(&gid));
 	if (sid)

@@ -270,6 +270,7 @@ struct gk_material {
 	struct gk_span sid;
 	bool has_algorithms;
 	struct gk_group_input algorithms;
+	int64_t ecdh_crv;                 /* of ecdh_params; 0: none, or none that we can read */
 	struct gk_span creds, roles, ids; /* encoded arrays, or empty */
 	struct gk_span stale;             /* encoded array, or empty */
 	struct gk_span policies;          /* encoded map, or empty */

@@ -308,6 +308,15 @@ static bool is_authenticated(const struct gk_membership *ms, const struct eviden
 		       GK_OK;
 }
 
+/* Of a group that uses both modes: the one way in which its members agree on keys (P 14). */
+static bool can_agree(const struct gk_material *material)
+{
+	const struct gk_group_input *algorithms = &material->algorithms;
+
+	return algorithms->ecdh_alg == GK_ALG_ECDH_SS_HKDF_256 && material->ecdh_crv &&
+	       material->ecdh_crv == gk_dh_curve(algorithms->sign_alg);
+}
+
 /* Before anything of the answer is used (P 6.4). And the group is what we joined: material of
  * another mode would not go with our key. */
 static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_material *material,
@@ -320,7 +329,8 @@ static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_mater
 	if (ms->kdc_dh.crv)
 		return is_authenticated(ms, &evidence, key) && !algorithms->sign_alg &&
 		       algorithms->ecdh_alg == GK_ALG_ECDH_SS_HKDF_256;
-	return is_proven(ms, &evidence, key) && key->crv == gk_sign_curve(algorithms->sign_alg);
+	return is_proven(ms, &evidence, key) && key->crv == gk_sign_curve(algorithms->sign_alg) &&
+	       (!algorithms->alg || can_agree(material));
 }
 
 /* Messages to the group are signed with the key of the KDC's credential, or, where that is not for

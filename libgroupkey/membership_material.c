@@ -61,6 +61,7 @@ enum {
 	K_GP_ENC,
 	K_SIGN,
 	K_ECDH,
+	K_ECDH_PARAMS,
 	K_COUNT,
 };
 
@@ -75,7 +76,24 @@ static const struct gk_cbor_field key_fields[K_COUNT] = {
 	[K_GP_ENC] = { GK_OSC_GP_ENC_ALG, GK_CBOR_INT, false },
 	[K_SIGN] = { GK_OSC_SIGN_ALG, GK_CBOR_INT, false },
 	[K_ECDH] = { GK_OSC_ECDH_ALG, GK_CBOR_INT, false },
+	[K_ECDH_PARAMS] = { GK_OSC_ECDH_PARAMS, GK_CBOR_ARRAY, false },
 };
+
+/* [capabilities of the algorithm, [kty, crv]] */
+static int64_t read_curve(const struct gk_cbor_item *params)
+{
+	struct gk_cbor c = gk_cbor(params->encoded);
+	int64_t crv;
+
+	if (!params->kind)
+		return 0;
+	gk_cbor_array_of(&c, 2);
+	(void)gk_cbor_item(&c, GK_CBOR_ARRAY);
+	gk_cbor_array_of(&c, 2);
+	(void)gk_cbor_int(&c);
+	crv = gk_cbor_int(&c);
+	return gk_cbor_end(&c) ? 0 : crv;
+}
 
 /* Absent algorithms are unset; hkdf has a default (P 6.4). */
 static void take_algorithms(const struct gk_cbor_item *key, struct gk_material *material)
@@ -88,6 +106,7 @@ static void take_algorithms(const struct gk_cbor_item *key, struct gk_material *
 		.ecdh_alg = key[K_ECDH].number,
 		.hkdf = key[K_HKDF].kind ? key[K_HKDF].number : GK_ALG_HMAC_256,
 	};
+	material->ecdh_crv = read_curve(&key[K_ECDH_PARAMS]);
 }
 
 static struct gk_span string_of(const struct gk_cbor_item *item, enum gk_cbor_kind kind)

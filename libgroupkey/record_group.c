@@ -158,7 +158,7 @@ static enum gk_err read_group(struct gk_cbor *c, struct gk_group *group)
 	group->config.sign_alg = form ? (int)gk_cbor_int(c) : only_sign_alg(group->kdc);
 	if (form >= 2) {
 		take_tree(c, group);
-		group->config.mode = (enum gk_mode)gk_cbor_uint(c, GK_MODE_PAIRWISE);
+		group->config.mode = (enum gk_mode)gk_cbor_uint(c, GK_MODE_BOTH);
 	} else {
 		make_base_iv(c, group);
 	}

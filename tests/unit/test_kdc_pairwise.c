@@ -825,7 +825,7 @@ static void the_mode_stays_while_there_are_members(void **state)
 	assert_int_equal(pair_leave(p, 0, PAIR_LIGHTS), GK_OK);
 	settle(p);
 	assert_int_equal(serve_restored(p, &other), GK_OK);
-	other.mode = (enum gk_mode)(GK_MODE_PAIRWISE + 1);
+	other.mode = (enum gk_mode)(GK_MODE_BOTH + 1);
 	assert_int_equal(serve_restored(p, &other), GK_ERR_RANGE);
 }
 
