@@ -97,6 +97,22 @@ static struct gk_utc newest_iat(const struct gk_client *client, const struct gk_
 	return iat.s > shown.s ? iat : shown;
 }
 
+/* Sequence number of a token whose lifetime begins here: the last eight bytes of its cti, which an
+ * AS counts up (A 5.10.3). 0: it has no such lifetime, or nothing in its cti */
+static uint64_t exi_number(const struct gk_cwt *cwt)
+{
+	size_t skip = cwt->cti.len > 8 ? cwt->cti.len - 8 : 0;
+
+	return cwt->exi_s < 0 ? 0 : gk_span_uint(gk_span_sub(cwt->cti, skip, 8));
+}
+
+static uint64_t newest_exi(const struct gk_client *client, const struct gk_cwt *cwt)
+{
+	uint64_t shown = client ? client->exi_number : 0;
+
+	return exi_number(cwt) > shown ? exi_number(cwt) : shown;
+}
+
 static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
 			      const struct gk_cwt *cwt, struct gk_now now)
 {
@@ -105,6 +121,7 @@ static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
 	if (err)
 		return err;
 	client->exp = cwt->exp;
+	client->exi_number = newest_exi(gk_client_find(kdc, cwt->osc_id), cwt);
 	client->iat = newest_iat(gk_client_find(kdc, cwt->osc_id), cwt, now);
 	client->name_len =
 		(uint8_t)(cwt->subject.len < GK_NAME_MAX ? cwt->subject.len : GK_NAME_MAX);
@@ -263,7 +280,7 @@ static bool changes_rights(const struct gk_call *call, const struct gk_cwt *cwt)
 {
 	const struct gk_client *client = call->client;
 
-	return client->exp.s != cwt->exp.s ||
+	return client->exp.s != cwt->exp.s || client->exi_number != newest_exi(client, cwt) ||
 	       client->iat.s != newest_iat(client, cwt, call->now).s ||
 	       !gk_span_equal(gk_blob_span(&client->scope), cwt->scope);
 }
@@ -281,6 +298,7 @@ static void change_rights(struct gk_call *call, const struct gk_cwt *cwt)
 		return;
 	}
 	client->exp = cwt->exp;
+	client->exi_number = newest_exi(client, cwt);
 	client->iat = newest_iat(client, cwt, call->now);
 	gk_client_arm_expiry(call->kdc, client, call->now);
 	gk_record_client(call->kdc, client);
@@ -321,19 +339,34 @@ static const char *void_because(const struct gk_kdc *kdc, const struct gk_cwt *c
 
 	if (gk_ledger_is_revoked(kdc, id))
 		return "token of a client whose tokens are revoked";
-	if (client && cwt->iat.s && cwt->iat.s < client->iat.s)
+	if (client && ((cwt->iat.s && cwt->iat.s < client->iat.s) ||
+		       (cwt->exi_s >= 0 && exi_number(cwt) < client->exi_number)))
 		return "token superseded by a newer one"; /* A 5.10.1 */
+	if (cwt->exi_s >= 0 && exi_number(cwt) <= kdc->exi_ended)
+		return "token with a lifetime of its own that has ended, or has no number";
 	return NULL;
 }
 
-static void take(struct gk_call *call, const struct gk_cwt *cwt, const struct gk_cbor_item *post)
+/* A lifetime begins when the token is first seen, and not anew with each post. */
+static void begin_lifetime(const struct gk_kdc *kdc, struct gk_cwt *cwt, struct gk_now now)
+{
+	const struct gk_client *client = gk_client_find(kdc, cwt->has_osc ? cwt->osc_id : cwt->kid);
+	struct gk_utc end = { now.utc.s + cwt->exi_s };
+
+	if (cwt->exi_s < 0)
+		return;
+	if (client && client->exi_number == exi_number(cwt))
+		end = client->exp;
+	if (end.s < cwt->exp.s)
+		cwt->exp = end;
+}
+
+static void take(struct gk_call *call, struct gk_cwt *cwt, const struct gk_cbor_item *post)
 {
 	const char *reason = void_because(call->kdc, cwt);
 
-	if (cwt->exp.s == GK_NEVER)
-		refuse(call, GK_COAP_BAD_REQUEST,
-		       "tokens with exi instead of exp are not supported");
-	else if (reason)
+	begin_lifetime(call->kdc, cwt, call->now);
+	if (reason)
 		refuse(call, GK_COAP_UNAUTHORIZED, reason);
 	else if (call->client)
 		take_update(call, cwt);

@@ -221,6 +221,7 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 	candidate->scope = scope;
 	client->exp = candidate->exp;
 	client->iat = candidate->iat;
+	client->exi_number = candidate->exi_number;
 	client->name_len = candidate->name_len;
 	memcpy(client->name, candidate->name, sizeof(client->name));
 	gk_client_drop_body(kdc, client);
@@ -293,6 +294,10 @@ void gk_client_expire(struct gk_kdc *kdc, struct gk_client *client, struct gk_no
 	}
 	while (client->nodes)
 		gk_group_remove(client->nodes, GK_NOTE_EVICTED, "token expired", now);
+	if (kdc->exi_ended < client->exi_number) {
+		kdc->exi_ended = client->exi_number;
+		gk_record_mark(kdc);
+	}
 	gk_record_client_gone(kdc, client);
 	gk_client_free(kdc, client);
 }

@@ -96,6 +96,8 @@ struct gk_client {
 	struct gk_blob scope; /* of the token, checked */
 	struct gk_utc exp;
 	struct gk_utc iat; /* of the newest token: older ones are superseded; 0: it did not say */
+	/* the highest number of its tokens whose lifetime begins when they are first seen (exi) */
+	uint64_t exi_number;
 	struct gk_association assoc;
 	uint64_t generation; /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
@@ -332,6 +334,7 @@ struct gk_kdc {
 	int64_t high_num;   /* the highest num that any group ever had; -1: none */
 	int64_t first_num;  /* of a new group: 0, or one above all that a lost state may have had */
 	uint64_t high_cti;  /* the highest that was ever issued */
+	uint64_t exi_ended; /* highest sequence number of tokens with exi that ended (A 5.10.3) */
 	bool marked;        /* the store has a record of these: not one from before marks */
 	struct gk_issued *issued;
 	struct gk_revoked *revoked;

@@ -110,8 +110,8 @@ struct gk_span gk_record_name_in_key(struct gk_span key)
 
 #define KDC_KEYS 4
 
-static const uint8_t kdc_fields[GK_RECORD_FORMS] = { 0, 3, 5, 6 };
-static const uint8_t kdc_keys[GK_RECORD_FORMS] = { 0, 2, 4, 4 };
+static const uint8_t kdc_fields[GK_RECORD_FORMS] = { 0, 3, 5, 6, 6 };
+static const uint8_t kdc_keys[GK_RECORD_FORMS] = { 0, 2, 4, 4, 4 };
 
 static struct gk_key_pair *key_of(struct gk_kdc *kdc, size_t i)
 {
@@ -164,10 +164,11 @@ static enum gk_err restore_kdc(struct gk_kdc *kdc, const struct gk_record *recor
 }
 
 /* a client: [form, name, scope, exp, alg, our id, its id, has ID Context, ID Context,
- *                 sender key, recipient key, Common IV, kdcchallenge, iat]; iat 0: not known.
- * Forms 1 and 2 have a limit of reserved sequence numbers before kdcchallenge, and no iat. */
+ *                 sender key, recipient key, Common IV, kdcchallenge, iat, exi number]; iat 0: not
+ * known. Form 3 has no exi number; 1 and 2 no iat either, and a limit of reserved sequence numbers
+ * before kdcchallenge. */
 
-static const uint8_t client_fields[GK_RECORD_FORMS] = { 0, 14, 14, 14 };
+static const uint8_t client_fields[GK_RECORD_FORMS] = { 0, 14, 14, 14, 15 };
 
 static void put_context(struct gk_buf *buf, const struct gk_oscore *ctx)
 {
@@ -193,6 +194,7 @@ void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client)
 	put_context(&buf, &client->assoc.ctx);
 	gk_record_put_raw(&buf, client->assoc.challenge, sizeof(client->assoc.challenge));
 	gk_put_int(&buf, client->iat.s);
+	gk_put_uint(&buf, client->exi_number);
 	gk_record_store_value(kdc, GK_TABLE_CLIENT, gk_id_span(&client->id), &buf);
 }
 
@@ -235,6 +237,8 @@ static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *recor
 	gk_record_take_raw(&c, client->assoc.challenge, sizeof(client->assoc.challenge));
 	if (form >= 3)
 		client->iat.s = (int64_t)gk_cbor_uint(&c, INT64_MAX);
+	if (form >= 4)
+		client->exi_number = gk_cbor_uint(&c, UINT64_MAX);
 	err = gk_cbor_end(&c);
 	if (!err)
 		err = gk_id_set(&client->id, record->key);

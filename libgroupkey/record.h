@@ -9,6 +9,7 @@
  *   1  had neither pairwise-only groups nor trees, and no sign_alg at the very first
  *   2  had no bans, revocations and issued tokens, and no group that has ended
  * Both reserved sequence numbers for each client, where there is one limit for the whole KDC now.
+ *   3  knew no tokens whose lifetime begins when they are first seen
  *
  * This is what record.c, record_group.c and record_ledger.c share; kdc.h has what others call.
  */
@@ -17,7 +18,7 @@
 
 #include "kdc.h"
 
-#define GK_RECORD_FORM  3
+#define GK_RECORD_FORM  4
 #define GK_RECORD_FORMS (GK_RECORD_FORM + 1) /* row 0: form 1 as it was at the very first */
 #define GK_RECORD_ROOM  1536
 

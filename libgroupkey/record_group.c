@@ -17,7 +17,7 @@
 
 #define GROUP_ROOM 160
 
-static const uint8_t group_fields[GK_RECORD_FORMS] = { 9, 10, 14, 15 };
+static const uint8_t group_fields[GK_RECORD_FORMS] = { 9, 10, 14, 15, 15 };
 
 static size_t lists_room(const struct gk_group *group)
 {
@@ -196,7 +196,7 @@ enum gk_err gk_record_restore_group(struct gk_kdc *kdc, const struct gk_record *
  *      is in the tree, slot].
  * Form 1 ends after num. */
 
-static const uint8_t node_fields[GK_RECORD_FORMS] = { 0, 14, 16, 16 };
+static const uint8_t node_fields[GK_RECORD_FORMS] = { 0, 14, 16, 16, 16 };
 
 static struct gk_span node_key(const struct gk_node *node, uint8_t bytes[static NODE_KEY_ROOM])
 {
@@ -345,7 +345,7 @@ enum gk_err gk_record_restore_node(struct gk_kdc *kdc, const struct gk_record *r
 
 #define TREE_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + 3)
 
-static const uint8_t tree_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3 };
+static const uint8_t tree_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3, 3 };
 
 static void put_key(struct gk_buf *key, const struct gk_group *group, size_t number, int bytes)
 {
@@ -416,7 +416,7 @@ enum gk_err gk_record_restore_tree(struct gk_kdc *kdc, const struct gk_record *r
 
 /* the newest rekeying message, under group name | 0 | part: [form, num, message] */
 
-static const uint8_t cast_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3 };
+static const uint8_t cast_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3, 3 };
 
 static void record_part(struct gk_group *group, size_t part, const struct gk_cast *cast)
 {

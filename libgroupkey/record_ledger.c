@@ -6,19 +6,21 @@
 #include "record.h"
 
 /* how far things have come, under "mark": [form, the highest num, the highest cti, the num that new
- * groups begin with]; highest num -1: none */
+ * groups begin with, the highest exi number that ended]; highest num -1: none. Form 3 ends before
+ * the last. */
 
-static const uint8_t mark_fields[GK_RECORD_FORMS] = { 0, 0, 0, 4 };
+static const uint8_t mark_fields[GK_RECORD_FORMS] = { 0, 0, 0, 4, 5 };
 
 void gk_record_mark(struct gk_kdc *kdc)
 {
-	uint8_t bytes[32];
+	uint8_t bytes[48];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
 	gk_record_put_head(&buf, mark_fields);
 	gk_put_int(&buf, kdc->high_num);
 	gk_put_uint(&buf, kdc->high_cti);
 	gk_put_int(&buf, kdc->first_num);
+	gk_put_uint(&buf, kdc->exi_ended);
 	gk_record_store_value(kdc, GK_TABLE_MARK, gk_span_str("mark"), &buf);
 }
 
@@ -26,15 +28,18 @@ enum gk_err gk_record_restore_mark(struct gk_kdc *kdc, const struct gk_record *r
 				   struct gk_now now)
 {
 	struct gk_cbor c = gk_cbor(record->value);
-	uint64_t cti;
+	uint64_t cti, exi_ended = 0;
 	int64_t num, first;
+	unsigned form;
 	enum gk_err err;
 
 	(void)now;
-	(void)gk_record_take_head(&c, mark_fields);
+	form = gk_record_take_head(&c, mark_fields);
 	num = gk_cbor_int(&c);
 	cti = gk_cbor_uint(&c, INT64_MAX);
 	first = (int64_t)gk_cbor_uint(&c, UINT32_MAX);
+	if (form >= 4)
+		exi_ended = gk_cbor_uint(&c, UINT64_MAX);
 	err = gk_cbor_end(&c);
 	if (!err &&
 	    (num < -1 || num > UINT32_MAX || !gk_span_equal(record->key, gk_span_str("mark"))))
@@ -47,6 +52,8 @@ enum gk_err gk_record_restore_mark(struct gk_kdc *kdc, const struct gk_record *r
 		kdc->high_cti = cti;
 	if (kdc->first_num < first)
 		kdc->first_num = first;
+	if (kdc->exi_ended < exi_ended)
+		kdc->exi_ended = exi_ended;
 	return GK_OK;
 }
 
@@ -54,7 +61,7 @@ enum gk_err gk_record_restore_mark(struct gk_kdc *kdc, const struct gk_record *r
 
 #define CTI_LEN 8
 
-static const uint8_t issued_fields[GK_RECORD_FORMS] = { 0, 0, 0, 5 };
+static const uint8_t issued_fields[GK_RECORD_FORMS] = { 0, 0, 0, 5, 5 };
 
 static struct gk_span cti_key(const struct gk_issued *issued, uint8_t bytes[static CTI_LEN])
 {
@@ -127,7 +134,7 @@ enum gk_err gk_record_restore_issued(struct gk_kdc *kdc, const struct gk_record 
 
 /* a client whose tokens are refused, under its id: [form, name, until] */
 
-static const uint8_t revoked_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3 };
+static const uint8_t revoked_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3, 3 };
 
 void gk_record_revoked(struct gk_kdc *kdc, const struct gk_revoked *revoked)
 {
@@ -179,7 +186,7 @@ enum gk_err gk_record_restore_revoked(struct gk_kdc *kdc, const struct gk_record
 
 #define BAN_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + sizeof(((struct gk_id *)NULL)->data))
 
-static const uint8_t ban_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3 };
+static const uint8_t ban_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3, 3 };
 
 static struct gk_span ban_key(const struct gk_ban *ban, uint8_t bytes[static BAN_KEY_ROOM])
 {

@@ -59,6 +59,8 @@ struct claims {
 	const char *audience;
 	int64_t exp;             /* seconds from now; -1: no claim */
 	int64_t iat;             /* 0: no claim */
+	int64_t exi;             /* 0: no claim */
+	uint64_t cti;            /* eight bytes; 0: no claim */
 	const char *scope, *cnf; /* hex; "": no claim */
 	const char *key;
 };
@@ -71,8 +73,8 @@ static void put_token(struct gk_buf *buf, const struct pair *p, const struct cla
 	uint8_t bytes[400];
 	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
 
-	gk_put_map(&plain,
-		   2 + (claims->exp != -1) + (claims->iat != 0) + (scope[0] != 0) + (cnf[0] != 0));
+	gk_put_map(&plain, 2 + (claims->exp != -1) + (claims->iat != 0) + (claims->exi != 0) +
+				   (claims->cti != 0) + (scope[0] != 0) + (cnf[0] != 0));
 	gk_put_int(&plain, GK_CLAIM_SUB);
 	gk_put_text(&plain, gk_span_str("crafted"));
 	gk_put_int(&plain, GK_CLAIM_AUD);
@@ -84,6 +86,18 @@ static void put_token(struct gk_buf *buf, const struct pair *p, const struct cla
 	if (claims->iat) {
 		gk_put_int(&plain, GK_CLAIM_IAT);
 		gk_put_int(&plain, claims->iat);
+	}
+	if (claims->exi) {
+		gk_put_int(&plain, GK_CLAIM_EXI);
+		gk_put_int(&plain, claims->exi);
+	}
+	if (claims->cti) {
+		uint8_t cti[8];
+
+		for (int i = 0; i < 8; i++)
+			cti[i] = (uint8_t)(claims->cti >> (56 - 8 * i));
+		gk_put_int(&plain, GK_CLAIM_CTI);
+		gk_put_bytes(&plain, gk_span(cti, sizeof(cti)));
 	}
 	if (cnf[0]) {
 		gk_put_int(&plain, GK_CLAIM_CNF);
@@ -619,8 +633,8 @@ static void a_member_that_restarts_often_is_let_in_each_time(void **state)
 
 #define NOON 1760000000
 
-/* A first token of the client with an iat, whose association is then used. */
-static uint8_t post_and_use(struct pair_raw *raw, int64_t iat)
+/* A first token of the client with these claims, whose association is then used. */
+static uint8_t post_and_use_of(struct pair_raw *raw, struct claims claims)
 {
 	uint8_t bytes[96];
 	struct gk_buf cnf = gk_buf(bytes, sizeof(bytes));
@@ -635,11 +649,17 @@ static uint8_t post_and_use(struct pair_raw *raw, int64_t iat)
 	gk_put_bytes(&cnf, gk_span(raw->bundle.ms, 32));
 	gk_put_int(&cnf, GK_OSC_SALT);
 	gk_put_bytes(&cnf, gk_span(raw->bundle.salt, 8));
-	code = post_claims(raw, &(struct claims){ .iat = iat, .cnf = hex_text(gk_buf_span(&cnf)) });
+	claims.cnf = hex_text(gk_buf_span(&cnf));
+	code = post_claims(raw, &claims);
 	if (code != GK_COAP_CREATED)
 		return code;
 	pair_raw_derive(raw);
 	return ask_num(raw) == GK_COAP_FORBIDDEN && raw->is_protected ? GK_COAP_CREATED : 0;
+}
+
+static uint8_t post_and_use(struct pair_raw *raw, int64_t iat)
+{
+	return post_and_use_of(raw, (struct claims){ .iat = iat });
 }
 
 static void a_token_older_than_one_that_was_used_is_refused(void **state)
@@ -691,6 +711,63 @@ static void an_update_supersedes_too(void **state)
 	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
 	pair_restart(p);
 	assert_int_equal(pair_raw_post(&raw), GK_COAP_UNAUTHORIZED);
+}
+
+/* lifetimes that begin when a token is first seen (A 5.10.3) */
+
+static uint8_t post_for(struct pair_raw *raw, int64_t exi, uint64_t cti)
+{
+	return post_and_use_of(raw, (struct claims){ .exp = -1, .exi = exi, .cti = cti });
+}
+
+static void a_lifetime_begins_once_and_its_token_does_not_begin_anew(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(post_for(&raw, 100, 7), GK_COAP_CREATED);
+	pair_advance(p, 60000);
+	assert_int_equal(post_for(&raw, 100, 7), GK_COAP_CREATED); // does not prolong it
+	pair_restart(p);
+	assert_int_equal(post_for(&raw, 100, 7), GK_COAP_CREATED);
+	pair_advance(p, 39000);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	pair_advance(p, 2000);
+	assert_int_equal(ask_num(&raw), GK_COAP_UNAUTHORIZED);
+	assert_false(raw.is_protected);
+	assert_int_equal(post_for(&raw, 100, 7), GK_COAP_UNAUTHORIZED);
+	assert_int_equal(post_for(&raw, 100, 6), GK_COAP_UNAUTHORIZED);
+	pair_restart(p);
+	assert_int_equal(post_for(&raw, 100, 7), GK_COAP_UNAUTHORIZED);
+	assert_int_equal(post_for(&raw, 100, 8), GK_COAP_CREATED);
+}
+
+static void a_lifetime_is_superseded_and_bounded_by_exp(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(post_for(&raw, 1000, 7), GK_COAP_CREATED);
+	assert_int_equal(post_for(&raw, 1000, 9), GK_COAP_CREATED);
+	assert_int_equal(post_for(&raw, 1000, 8), GK_COAP_UNAUTHORIZED);
+	assert_int_equal(post_and_use_of(&raw, (struct claims){ .exp = 50, .exi = 900, .cti = 10 }),
+			 GK_COAP_CREATED);
+	assert_int_equal(post_for(&raw, 1000, 9), GK_COAP_UNAUTHORIZED);
+	pair_advance(p, 51000);
+	assert_int_equal(ask_num(&raw), GK_COAP_UNAUTHORIZED);
+	assert_int_equal(post_for(&raw, 1000, 10), GK_COAP_UNAUTHORIZED);
+}
+
+static void a_lifetime_without_a_number_is_refused(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(post_for(&raw, 100, 0), GK_COAP_BAD_REQUEST);
+	assert_int_equal(post_for(&raw, 100, UINT64_MAX), GK_COAP_CREATED);
 }
 
 /* The clock of the AS was wrong: what it makes once it is right is good before long. */
@@ -875,6 +952,9 @@ int main(void)
 		RULE(an_update_that_changes_nothing_stores_nothing),
 		RULE(a_client_changes_its_rights_so_often_and_no_more),
 		RULE(a_client_makes_new_associations_so_often_and_no_more),
+		RULE(a_lifetime_begins_once_and_its_token_does_not_begin_anew),
+		RULE(a_lifetime_is_superseded_and_bounded_by_exp),
+		RULE(a_lifetime_without_a_number_is_refused),
 		RULE(a_member_that_restarts_often_is_let_in_each_time),
 		RULE(a_token_older_than_one_that_was_used_is_refused),
 		RULE(an_update_supersedes_too),

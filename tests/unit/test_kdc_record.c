@@ -905,7 +905,7 @@ static void a_store_of_form_2_goes_on(void **state)
 static void a_record_of_no_form_that_there_was_is_refused(void **state)
 {
 	static const char *const values[] = {
-		"830008", "8304", "8300", "83f6", "8118ff", "a0", "", // what is no number, too
+		"830008", "8305", "8300", "83f6", "8118ff", "a0", "", // what is no number, too
 	};
 	struct test_env t;
 	struct gk_env env;
@@ -945,7 +945,7 @@ static void age_record(struct pair_record *r, uint64_t limit)
 	bool client = r->table == GK_TABLE_CLIENT;
 
 	(void)gk_cbor_array(&c);
-	(void)gk_cbor_uint(&c, 3);
+	(void)gk_cbor_uint(&c, UINT32_MAX);
 	gk_put_array(&buf, old_count(r->table));
 	gk_put_uint(&buf, 2);
 	copy_items(&c, &buf, client ? 11 : old_count(r->table) - 1);
