@@ -82,7 +82,7 @@ netlink_obj = $(call objects,$(filter-out $(mains),$(call sources,netlink)))
 io_obj = $(call objects,$(call sources,io))
 gatewayd_obj = $(call objects,$(filter-out $(mains),$(call sources,gatewayd)))
 member_obj = $(call objects,$(filter-out $(mains),$(call sources,member)))
-testlib_obj = $(call objects,$(wildcard tests/lib/*.c))
+testlib_obj = $(call objects,$(wildcard tests/lib/*.c) tests/conformance/client.c)
 
 has = $(if $(filter $(1),$(PARTS)),$(B)/$(2))
 core = $(call has,libgroupkey,libgroupkey.a)
@@ -152,7 +152,8 @@ $(B)/:
 bins = $(patsubst tests/%.c,$(B)/tests/%,$(1))
 wanted = $(if $(T),$(foreach t,$(1),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(1))
 
-unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vectors/test_*.c)))
+unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vectors/test_*.c \
+	tests/conformance/test_*.c)))
 tool_bin = $(call bins,$(wildcard tests/tools/*.c))
 sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
@@ -167,6 +168,8 @@ purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 preload = $(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c))
 # What all others have shown; so it is of no use with some of them.
 secrets = $(if $(T),,tests/secrets.sh)
+# Which requirement has which test; needs what they have said.
+table =
 
 test_bin = $(unit_bin) $(tool_bin) $(replay_bin)
 test_libs = $(B)/testlib.a $(ARCHIVES)
@@ -221,10 +224,15 @@ need-cmocka:
 		{ echo 'The tests need cmocka: ./configure --install-deps' >&2; exit 1; }
 
 check: need-cmocka $(for_tests) $(if $(purity),plain)
-	$(Q)$(run) $(unit_tests) $(netns) $(secrets)
+	$(Q)$(run) $(unit_tests) $(netns) $(secrets) $(table)
 
 check-unit: need-cmocka $(for_tests) $(if $(purity),plain)
-	$(Q)$(run) $(unit_tests) $(secrets)
+	$(Q)$(run) $(unit_tests) $(secrets) $(table)
+
+# docs/conformance.md, from what the tests of this build say.
+conformance: need-cmocka $(for_tests)
+	$(Q)$(run) $(filter $(B)/tests/conformance/%,$(unit_bin)) && \
+		TEST_LOGS=$(B)/tests/log tests/conformance/table.sh write
 
 check-netns: $(for_tests)
 	$(Q)$(run) $(netns) $(secrets)
@@ -356,7 +364,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit check-netns plain asan matrix fuzz fuzz-all sim-long crash bench demo \
+.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix fuzz fuzz-all sim-long crash bench demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,0 +1,822 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "client.h"
+
+#include "tests/lib/hex.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define OBSERVE        6
+#define LOCATION_PATH  8
+#define URI_PATH       11
+#define CONTENT_FORMAT 12
+#define BLOCK2         23
+
+static const struct gk_span nothing = { NULL, 0 };
+
+/* writing */
+
+struct gk_span all_of(const struct bytes *b)
+{
+	return gk_span(b->data, b->len);
+}
+
+void put_raw(struct bytes *b, struct gk_span raw)
+{
+	if (raw.len > sizeof(b->data) - b->len)
+		fail_msg("%zu bytes do not fit behind %zu", raw.len, b->len);
+	if (raw.len)
+		memcpy(b->data + b->len, raw.data, raw.len);
+	b->len += raw.len;
+}
+
+static void put_byte(struct bytes *b, uint64_t byte)
+{
+	put_raw(b, gk_span(&(uint8_t){ (uint8_t)byte }, 1));
+}
+
+void put_hex(struct bytes *b, const char *text)
+{
+	b->len += hex(text, b->data + b->len, sizeof(b->data) - b->len);
+}
+
+void put_head(struct bytes *b, unsigned major, uint64_t value)
+{
+	int width = value < 24            ? 0
+		    : value <= UINT8_MAX  ? 1
+		    : value <= UINT16_MAX ? 2
+		    : value <= UINT32_MAX ? 4
+					  : 8;
+	static const uint8_t info[] = { 0, 24, 25, 0, 26, 0, 0, 0, 27 };
+
+	put_byte(b, major << 5 | (width ? info[width] : value));
+	while (width-- > 0)
+		put_byte(b, value >> 8 * width);
+}
+
+void put_int(struct bytes *b, int64_t value)
+{
+	if (value < 0)
+		put_head(b, 1, (uint64_t)(-1 - value));
+	else
+		put_head(b, 0, (uint64_t)value);
+}
+
+void put_bstr(struct bytes *b, struct gk_span content)
+{
+	put_head(b, 2, content.len);
+	put_raw(b, content);
+}
+
+void put_tstr(struct bytes *b, const char *text)
+{
+	put_head(b, 3, strlen(text));
+	put_raw(b, gk_span_str(text));
+}
+
+void put_entry(struct bytes *b, const char *group, uint32_t roles)
+{
+	put_head(b, 4, 2);
+	put_tstr(b, group);
+	put_int(b, roles);
+}
+
+/* reading */
+
+struct item {
+	unsigned major;
+	uint64_t value;
+	size_t head, len; /* of the head; of all */
+};
+
+static size_t head_of(struct gk_span in, unsigned *major, uint64_t *value)
+{
+	static const uint64_t least[] = { 24, UINT8_MAX + 1, UINT16_MAX + 1,
+					  (uint64_t)UINT32_MAX + 1 };
+	size_t width;
+
+	if (!in.len)
+		fail_msg("CBOR ends too early");
+	*major = in.data[0] >> 5;
+	*value = in.data[0] & 0x1f;
+	if (*value < 24)
+		return 1;
+	if (*value > 27)
+		fail_msg("indefinite or reserved head %02x", in.data[0]);
+	width = (size_t)1 << (*value - 24);
+	if (in.len < 1 + width)
+		fail_msg("CBOR ends too early");
+	*value = 0;
+	for (size_t i = 1; i <= width; i++)
+		*value = *value << 8 | in.data[i];
+	if (*major != 7 && *value < least[in.data[0] & 3])
+		fail_msg("head %s is not in the shortest form",
+			 hex_text(gk_span(in.data, 1 + width)));
+	return 1 + width;
+}
+
+static struct item item_of(struct gk_span in)
+{
+	struct item item = { 0 };
+	uint64_t inside = 0;
+
+	item.head = head_of(in, &item.major, &item.value);
+	item.len = item.head;
+	if (item.major == 2 || item.major == 3) {
+		if (item.value > in.len - item.head)
+			fail_msg("CBOR string ends too early");
+		item.len += item.value;
+	} else if (item.major >= 4 && item.major <= 6) {
+		inside = item.major == 6 ? 1 : item.major == 5 ? 2 * item.value : item.value;
+	}
+	while (inside-- > 0)
+		item.len += item_of(gk_span(in.data + item.len, in.len - item.len)).len;
+	return item;
+}
+
+static struct gk_span whole(struct gk_span in)
+{
+	return gk_span(in.data, item_of(in).len);
+}
+
+static struct gk_span after(struct gk_span in, size_t len)
+{
+	return gk_span(in.data + len, in.len - len);
+}
+
+/* The items inside of a container, which has to be all that there is. */
+static struct gk_span inside_of(struct gk_span in, unsigned major, uint64_t *count)
+{
+	struct item item = item_of(in);
+
+	if (item.major != major || item.len != in.len)
+		fail_msg("%s is not one item of major type %u", hex_text(in), major);
+	*count = item.value;
+	return after(in, item.head);
+}
+
+int64_t integer(struct gk_span encoded)
+{
+	struct item item = item_of(encoded);
+
+	if (item.major > 1 || item.len != encoded.len)
+		fail_msg("%s is no integer", hex_text(encoded));
+	return item.major ? -1 - (int64_t)item.value : (int64_t)item.value;
+}
+
+struct gk_span bstr(struct gk_span encoded)
+{
+	uint64_t len;
+
+	return inside_of(encoded, 2, &len);
+}
+
+struct gk_span tstr(struct gk_span encoded)
+{
+	uint64_t len;
+
+	return inside_of(encoded, 3, &len);
+}
+
+struct gk_span in_map(struct gk_span map, int64_t label)
+{
+	struct gk_span found = nothing;
+	uint64_t count;
+	struct gk_span rest = inside_of(map, 5, &count);
+
+	while (count-- > 0) {
+		struct gk_span key = whole(rest), value = whole(after(rest, key.len));
+
+		if (item_of(key).major <= 1 && integer(key) == label) {
+			if (found.len)
+				fail_msg("label %lld twice", (long long)label);
+			found = value;
+		}
+		rest = after(rest, key.len + value.len);
+	}
+	return found;
+}
+
+bool has(struct gk_span map, int64_t label)
+{
+	return in_map(map, label).len > 0;
+}
+
+size_t map_size(struct gk_span map)
+{
+	uint64_t count;
+
+	(void)inside_of(map, 5, &count);
+	return count;
+}
+
+size_t array_size(struct gk_span array)
+{
+	uint64_t count;
+
+	(void)inside_of(array, 4, &count);
+	return count;
+}
+
+struct gk_span in_array(struct gk_span array, size_t i)
+{
+	uint64_t count;
+	struct gk_span rest = inside_of(array, 4, &count);
+
+	if (i >= count)
+		fail_msg("no element %zu in %s", i, hex_text(array));
+	while (i-- > 0)
+		rest = after(rest, whole(rest).len);
+	return whole(rest);
+}
+
+/* tokens */
+
+void put_osc(struct bytes *b, const struct client *c)
+{
+	put_hex(b, "a1 04 a3 00");
+	put_bstr(b, gk_span(c->id, sizeof(c->id)));
+	put_hex(b, "02");
+	put_bstr(b, gk_span(c->ms, sizeof(c->ms)));
+	put_hex(b, "05");
+	put_bstr(b, gk_span(c->salt, sizeof(c->salt)));
+}
+
+static void put_time(struct bytes *b, int64_t label, int64_t s)
+{
+	put_int(b, label);
+	put_int(b, s);
+}
+
+static void put_claims(struct bytes *b, const struct client *c, const struct token *t)
+{
+	int64_t now = c->p->now.utc.s;
+	size_t pairs = !!t->iss + !t->no_aud + !t->no_exp + !!t->nbf_s + !!t->iat_s + !t->no_cnf +
+		       !t->no_scope + (t->exi ? 2u : 0u);
+
+	put_head(b, 5, pairs + 1);
+	if (t->iss) {
+		put_int(b, 1);
+		put_tstr(b, t->iss);
+	}
+	put_int(b, 2);
+	put_tstr(b, c->name);
+	if (!t->no_aud) {
+		put_int(b, 3);
+		put_tstr(b, t->aud ? t->aud : "gatewayd");
+	}
+	if (!t->no_exp)
+		put_time(b, 4, now + (t->lifetime_s ? t->lifetime_s : 86400));
+	if (t->nbf_s)
+		put_time(b, 5, now + t->nbf_s);
+	if (t->iat_s)
+		put_time(b, 6, now + t->iat_s);
+	if (t->exi)
+		put_hex(b, t->exi);
+	if (!t->no_cnf) {
+		put_int(b, 8);
+		if (t->cnf.len)
+			put_raw(b, t->cnf);
+		else
+			put_osc(b, c);
+	}
+	if (!t->no_scope) {
+		put_int(b, 9);
+		if (t->scope.len)
+			put_raw(b, t->scope);
+		else
+			put_bstr(b, all_of(&c->scope));
+	}
+}
+
+/* A COSE_Encrypt0 with AES-CCM-16-64-128 (RFC 9052 section 5.2). */
+void put_token(struct bytes *b, const struct client *c, const struct token *t)
+{
+	static const uint8_t foreign[16] = "another AS's ke";
+	static const char enc_structure[] = "83 68 456e637279707430 43a1010a 40";
+	static uint8_t nonces;
+	struct bytes claims = { .len = 0 }, aad = { .len = 0 };
+	uint8_t nonce[13] = { 7, ++nonces }, sealed[4096];
+	struct gk_buf out = gk_buf(sealed, sizeof(sealed));
+
+	if (t->claims)
+		put_hex(&claims, t->claims);
+	else
+		put_claims(&claims, c, t);
+	put_hex(&aad, enc_structure);
+	if (gk_aead_seal(gk_aead_find(10), gk_span(t->foreign_key ? foreign : pair_as_key, 16),
+			 gk_span(nonce, sizeof(nonce)), all_of(&aad), all_of(&claims), &out))
+		fail_msg("no token can be made");
+	put_hex(b, "d0 83 43a1010a a1 05");
+	put_bstr(b, gk_span(nonce, sizeof(nonce)));
+	put_bstr(b, gk_buf_span(&out));
+}
+
+/* the client */
+
+void client_use_key(struct client *c, int crv, int alg)
+{
+	const struct gk_public_key *pub = &c->key.pub;
+	uint8_t d[32] = { 3 };
+
+	d[31] = c->raw.addr.ip[15];
+	if (gk_key_from_private(crv, gk_span(d, sizeof(d)), &c->key))
+		fail_msg("no key of curve %d", crv);
+	c->cred.len = 0;
+	put_hex(&c->cred, "a2 02");
+	put_tstr(&c->cred, c->name);
+	put_hex(&c->cred, "08 a1 01");
+	put_head(&c->cred, 5, crv == 1 ? 5 : 4);
+	put_hex(&c->cred, crv == 1 ? "01 02" : "01 01");
+	put_int(&c->cred, 3);
+	put_int(&c->cred, alg);
+	put_hex(&c->cred, "20");
+	put_int(&c->cred, crv);
+	put_hex(&c->cred, "21");
+	put_bstr(&c->cred, gk_span(pub->x, 32));
+	if (crv == 1) {
+		put_hex(&c->cred, "22");
+		put_bstr(&c->cred, gk_span(pub->y, 32));
+	}
+}
+
+void client_grant(struct client *c, const char *group, uint32_t roles)
+{
+	c->scope.data[0]++; /* the head of a short array */
+	put_entry(&c->scope, group, roles);
+}
+
+void client_open(struct client *c, struct pair *p, unsigned number, uint32_t roles)
+{
+	memset(c, 0, sizeof(*c));
+	c->p = p;
+	c->raw.p = p;
+	c->raw.addr = (struct gk_addr){ .port = 5683 };
+	c->raw.addr.ip[0] = 0xfd;
+	c->raw.addr.ip[13] = 1;
+	c->raw.addr.ip[15] = (uint8_t)number;
+	c->raw.exchange.message_id = (uint16_t)(number << 9);
+	snprintf(c->name, sizeof(c->name), "client%u", number);
+	memset(c->id, 0xa0 + (int)number, sizeof(c->id));
+	memset(c->ms, 0x10 + (int)number, sizeof(c->ms));
+	memset(c->salt, 0x50 + (int)number, sizeof(c->salt));
+	put_hex(&c->scope, "80");
+	if (roles)
+		client_grant(c, PAIR_LIGHTS, roles);
+	client_use_key(c, 1, -7);
+	snprintf(c->group, sizeof(c->group), PAIR_LIGHTS);
+	snprintf(c->node, sizeof(c->node), "none");
+}
+
+void put_post(struct bytes *b, struct client *c, struct gk_span token, const char *asks)
+{
+	for (size_t i = 0; i < sizeof(c->raw.n1); i++)
+		c->raw.n1[i] = (uint8_t)(c->raw.n1[i] + 0x11);
+	c->raw.id1 = (struct gk_id){ 2, { c->raw.addr.ip[15], (uint8_t)(c->raw.id1.data[1] + 1) } };
+	put_head(b, 5, 3 + (asks ? strlen(asks) / 6 : 0));
+	put_hex(b, "01");
+	put_bstr(b, token);
+	put_hex(b, "1828");
+	put_bstr(b, gk_span(c->raw.n1, sizeof(c->raw.n1)));
+	put_hex(b, "182b");
+	put_bstr(b, gk_id_span(&c->raw.id1));
+	if (asks)
+		put_hex(b, asks);
+}
+
+/* O 4.3: what the KDC chose is the name under which we send. */
+void client_derive(struct client *c)
+{
+	struct bytes salt = { .len = 0 };
+	struct gk_oscore_input input = {
+		.alg = 10,
+		.hkdf = 5,
+		.master_secret = gk_span(c->ms, sizeof(c->ms)),
+		.sender_id = bstr(in_map(c->payload, 44)),
+		.recipient_id = gk_id_span(&c->raw.id1),
+	};
+
+	put_bstr(&salt, gk_span(c->salt, sizeof(c->salt)));
+	put_bstr(&salt, gk_span(c->raw.n1, sizeof(c->raw.n1)));
+	put_bstr(&salt, bstr(in_map(c->payload, 42)));
+	input.master_salt = all_of(&salt);
+	if (gk_oscore_init(&c->raw.ctx, &input))
+		fail_msg("no association");
+	if (has(c->payload, 46)) {
+		c->n_s.len = 0;
+		put_raw(&c->n_s, bstr(in_map(c->payload, 46)));
+	}
+}
+
+uint8_t client_post_with(struct client *c, const struct token *t, const char *asks)
+{
+	struct bytes token = { .len = 0 }, post = { .len = 0 };
+
+	put_token(&token, c, t);
+	put_post(&post, c, all_of(&token), asks);
+	if (ask_plain(c, POST, "authz-info", CF_ACE, all_of(&post)) == CREATED)
+		client_derive(c);
+	return c->code;
+}
+
+uint8_t client_post(struct client *c)
+{
+	return client_post_with(c, &(struct token){ 0 }, NULL);
+}
+
+/* messages: code, options, ff, payload */
+
+static void put_option(struct bytes *b, unsigned *last, unsigned number, struct gk_span value)
+{
+	unsigned delta = number - *last;
+
+	put_byte(b, (delta < 13 ? delta : 13) << 4 | (value.len < 13 ? value.len : 13));
+	if (delta >= 13)
+		put_byte(b, delta - 13);
+	if (value.len >= 13)
+		put_byte(b, value.len - 13);
+	put_raw(b, value);
+	*last = number;
+}
+
+static void put_option_uint(struct bytes *b, unsigned *last, unsigned number, uint32_t value)
+{
+	uint8_t be[4];
+	size_t len = 0;
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		if (len || value >> shift)
+			be[len++] = (uint8_t)(value >> shift);
+	}
+	put_option(b, last, number, gk_span(be, len));
+}
+
+static void put_path(struct bytes *b, unsigned *last, const char *path)
+{
+	while (*path) {
+		size_t len = strcspn(path, "/");
+
+		put_option(b, last, URI_PATH, gk_span(path, len));
+		path += len + (path[len] == '/');
+	}
+}
+
+static void put_request(struct bytes *b, uint8_t method, const char *path, int format,
+			int64_t block, struct gk_span payload)
+{
+	unsigned last = 0;
+
+	put_byte(b, method);
+	put_path(b, &last, path);
+	if (format != CF_NONE)
+		put_option_uint(b, &last, CONTENT_FORMAT, (uint32_t)format);
+	if (block >= 0)
+		put_option_uint(b, &last, BLOCK2, (uint32_t)block);
+	if (payload.len) {
+		put_byte(b, 0xff);
+		put_raw(b, payload);
+	}
+}
+
+static size_t extended(struct gk_span *rest, size_t nibble)
+{
+	size_t more = nibble == 13 ? 1 : nibble == 14 ? 2 : 0, value = 0;
+
+	if (nibble == 15 || more > rest->len)
+		fail_msg("an option that cannot be");
+	for (size_t i = 0; i < more; i++)
+		value = value << 8 | rest->data[i];
+	*rest = after(*rest, more);
+	return more == 2 ? value + 269 : more ? value + 13 : nibble;
+}
+
+/* @return the options, up to the payload */
+static struct gk_span walk(struct gk_span rest, unsigned wanted, size_t place,
+			   struct gk_span *value)
+{
+	const uint8_t *start = rest.data;
+	unsigned number = 0;
+
+	*value = nothing;
+	while (rest.len && rest.data[0] != 0xff) {
+		uint8_t head = rest.data[0];
+		size_t delta, len;
+
+		rest = after(rest, 1);
+		delta = extended(&rest, head >> 4);
+		len = extended(&rest, head & 15);
+		if (len > rest.len)
+			fail_msg("an option that ends too early");
+		number += (unsigned)delta;
+		if (number == wanted && place-- == 0)
+			*value = gk_span(rest.data, len);
+		rest = after(rest, len);
+	}
+	return gk_span(start, (size_t)(rest.data - start));
+}
+
+bool find_option(const struct client *c, unsigned number, size_t place, struct gk_span *value)
+{
+	(void)walk(c->options, number, place, value);
+	return value->data != NULL;
+}
+
+static int64_t option_uint(struct gk_span options, unsigned number)
+{
+	struct gk_span value;
+	int64_t sum = 0;
+
+	(void)walk(options, number, 0, &value);
+	if (!value.data)
+		return -1;
+	for (size_t i = 0; i < value.len; i++)
+		sum = sum << 8 | value.data[i];
+	return sum;
+}
+
+/* Append the answer to what came of it before. */
+static void take(struct client *c, struct gk_span message)
+{
+	struct gk_span value, rest;
+
+	if (!message.len) {
+		c->code = 0;
+		return;
+	}
+	c->code = message.data[0];
+	c->options = walk(after(message, 1), 0, 0, &value);
+	c->format = (int)option_uint(c->options, CONTENT_FORMAT);
+	rest = after(message, 1 + c->options.len);
+	if (!rest.len)
+		return;
+	memcpy(c->body + c->payload.len, rest.data + 1, rest.len - 1);
+	c->payload = gk_span(c->body, c->payload.len + rest.len - 1);
+}
+
+uint8_t ask_plain(struct client *c, uint8_t method, const char *path, int format,
+		  struct gk_span payload)
+{
+	struct bytes message = { .len = 0 };
+
+	put_request(&message, method, path, format, -1, payload);
+	c->payload = gk_span(c->body, 0);
+	(void)pair_raw_send(&c->raw, all_of(&message));
+	take(c, gk_span(c->p->raw_answer, c->raw.answers ? c->p->raw_len : 0));
+	return c->code;
+}
+
+/* The answer in the association; one that is not protected has no place there. */
+static void take_protected(struct client *c)
+{
+	const struct gk_coap *answer = &c->raw.answer;
+
+	if (!c->raw.answers) {
+		c->code = 0;
+		return;
+	}
+	if (!c->raw.is_protected) {
+		take(c, gk_span(c->p->raw_answer, c->p->raw_len));
+		return;
+	}
+	take(c, gk_span(c->raw.plain, answer->payload.len
+					      ? (size_t)(answer->payload.data +
+							 answer->payload.len - c->raw.plain)
+					      : 1 + answer->options.len));
+}
+
+uint8_t ask(struct client *c, uint8_t method, const char *path, int format, struct gk_span payload)
+{
+	int64_t block = -1;
+
+	c->payload = gk_span(c->body, 0);
+	do {
+		struct bytes message = { .len = 0 };
+
+		put_request(&message, method, path, format, block, payload);
+		(void)pair_raw_ask_message(&c->raw, all_of(&message));
+		take_protected(c);
+		block = c->code ? option_uint(c->options, BLOCK2) : -1;
+		/* NUM, M, SZX: the next one, of the same size */
+		block = block >= 0 && block & 8 ? ((block >> 4) + 1) << 4 | (block & 7) : -1;
+	} while (block >= 0);
+	return c->code;
+}
+
+uint8_t ask_hex(struct client *c, uint8_t method, const char *path, int format, const char *payload)
+{
+	return ask(c, method, path, format, hex_span(payload));
+}
+
+static const char *group_path(const struct client *c, const char *path)
+{
+	static char text[200];
+
+	snprintf(text, sizeof(text), "ace-group/%s%s%s%s", c->group,
+		 path[0] == '*' ? "/nodes/"
+		 : path[0]      ? "/"
+				: "",
+		 path[0] == '*' ? c->node : path, path[0] == '*' ? path + 1 : "");
+	return text;
+}
+
+uint8_t ask_group(struct client *c, uint8_t method, const char *path)
+{
+	return ask(c, method, group_path(c, path), CF_NONE, nothing);
+}
+
+uint8_t ask_group_hex(struct client *c, uint8_t method, const char *path, const char *payload)
+{
+	return ask_hex(c, method, group_path(c, path), CF_ACE_GC, payload);
+}
+
+/* joining */
+
+static struct gk_public_key cose_key(struct gk_span key)
+{
+	struct gk_public_key pub = { .crv = (int)integer(in_map(key, -1)) };
+	struct gk_span x = bstr(in_map(key, -2)), y = nothing;
+
+	if (pub.crv == 1)
+		y = bstr(in_map(key, -3));
+	if (x.len != 32 || (pub.crv == 1 && y.len != 32))
+		fail_msg("coordinates of %zu and %zu bytes", x.len, y.len);
+	memcpy(pub.x, x.data, 32);
+	if (y.len)
+		memcpy(pub.y, y.data, 32);
+	return pub;
+}
+
+struct gk_public_key key_in(struct gk_span ccs)
+{
+	return cose_key(in_map(in_map(ccs, 8), 1));
+}
+
+void put_evidence(struct bytes *b, const struct client *c, struct gk_span pop)
+{
+	uint8_t sig[GK_SIG_LEN];
+
+	if (gk_sign(&c->key, pop, sig))
+		fail_msg("no signature");
+	put_raw(b, gk_span(sig, sizeof(sig)));
+}
+
+void put_mac(struct bytes *b, const struct client *c, struct gk_span pop, struct gk_span kdc_cred)
+{
+	struct gk_public_key kdc = key_in(kdc_cred);
+	uint8_t z[GK_DH_LEN], mac[8];
+
+	if (gk_ecdh(&c->key, &kdc, z) ||
+	    gk_hkdf(nothing, gk_span(z, sizeof(z)), pop, mac, sizeof(mac)))
+		fail_msg("no MAC");
+	put_raw(b, gk_span(mac, sizeof(mac)));
+}
+
+static void put_param(struct bytes *b, int64_t label, const char *instead, struct gk_span value)
+{
+	struct bytes given = { .len = 0 };
+
+	if (instead) {
+		put_hex(&given, instead);
+		value = all_of(&given);
+	}
+	put_int(b, label);
+	put_bstr(b, value);
+}
+
+static bool is_left_out(const char *text)
+{
+	return text && !text[0];
+}
+
+static void make_entry(struct client *c, const struct join *j)
+{
+	snprintf(c->group, sizeof(c->group), "%s", j->group ? j->group : PAIR_LIGHTS);
+	c->entry.len = 0;
+	if (j->scope)
+		put_hex(&c->entry, j->scope);
+	else
+		put_entry(&c->entry, c->group, j->roles);
+}
+
+void put_join(struct bytes *b, struct client *c, const struct join *j)
+{
+	bool monitor = j->roles == MONITOR;
+	bool cred = j->cred ? j->cred[0] : !monitor, verify = j->verify ? j->verify[0] : !monitor;
+	struct bytes pop = { .len = 0 }, evidence = { .len = 0 };
+
+	for (size_t i = 0; i < sizeof(c->n_c); i++)
+		c->n_c[i]++;
+	make_entry(c, j);
+	put_bstr(&pop, all_of(&c->entry));
+	put_bstr(&pop, all_of(&c->n_s));
+	put_bstr(&pop, gk_span(c->n_c, sizeof(c->n_c)));
+	put_head(b, 5,
+		 !is_left_out(j->scope) + !!j->get_creds + cred + !is_left_out(j->cnonce) + verify +
+			 !!j->control + j->more_pairs);
+	if (!is_left_out(j->scope))
+		put_param(b, 3, NULL, all_of(&c->entry));
+	if (j->get_creds) {
+		put_hex(b, "04");
+		put_hex(b, j->get_creds);
+	}
+	if (cred)
+		put_param(b, 5, j->cred && strcmp(j->cred, "40") == 0 ? "" : j->cred,
+			  all_of(&c->cred));
+	if (j->cnonce && j->cnonce[0]) {
+		put_hex(b, "06");
+		put_hex(b, j->cnonce);
+	} else if (!j->cnonce) {
+		put_param(b, 6, NULL, gk_span(c->n_c, sizeof(c->n_c)));
+	}
+	if (verify) {
+		if (!j->verify)
+			put_evidence(&evidence, c, all_of(&pop));
+		put_param(b, 24, j->verify && strcmp(j->verify, "40") == 0 ? "" : j->verify,
+			  all_of(&evidence));
+	}
+	if (j->control) {
+		put_hex(b, "181a");
+		put_tstr(b, j->control);
+	}
+	if (j->more)
+		put_hex(b, j->more);
+}
+
+static void take_node(struct client *c)
+{
+	struct gk_span name;
+
+	if (find_option(c, LOCATION_PATH, 3, &name) && name.len < sizeof(c->node))
+		snprintf(c->node, sizeof(c->node), "%.*s", (int)name.len, (const char *)name.data);
+}
+
+uint8_t join(struct client *c, const struct join *j)
+{
+	struct bytes request = { .len = 0 };
+
+	if (!c->raw.ctx.aead && client_post(c) != CREATED)
+		return c->code;
+	put_join(&request, c, j);
+	if (ask(c, POST, group_path(c, ""), CF_ACE_GC, all_of(&request)) >> 5 == 2)
+		take_node(c);
+	return c->code;
+}
+
+void must_join(struct client *c, uint32_t roles)
+{
+	assert_int_equal(join(c, &(struct join){ .roles = roles }), CREATED);
+}
+
+/* looking at answers */
+
+void assert_answer(const struct client *c, uint8_t code, int format)
+{
+	if (c->code != code || c->format != format)
+		fail_msg("answer %x in format %d, not %x in %d, %s", c->code, c->format, code,
+			 format, hex_text(c->payload));
+}
+
+void assert_error(const struct client *c, uint8_t code, unsigned error)
+{
+	assert_answer(c, code, CF_PROBLEM);
+	assert_int_equal(integer(in_map(in_map(c->payload, 0), 0)), error);
+	assert_int_equal(map_size(in_map(c->payload, 0)), 1);
+	assert_int_equal(map_size(c->payload), 1);
+}
+
+void assert_no_payload(const struct client *c, uint8_t code)
+{
+	assert_answer(c, code, CF_NONE);
+	assert_int_equal(c->payload.len, 0);
+}
+
+void assert_evidence(struct gk_span map, struct gk_span n_c)
+{
+	struct gk_public_key key = key_in(bstr(in_map(map, 17)));
+	struct bytes input = { .len = 0 };
+
+	put_bstr(&input, n_c);
+	put_bstr(&input, bstr(in_map(map, 18)));
+	assert_int_equal(gk_verify(&key, all_of(&input), bstr(in_map(map, 19))), GK_OK);
+}
+
+/* fixtures */
+
+int open_lights(void **state)
+{
+	static struct pair p;
+
+	pair_open(&p, 3);
+	*state = &p;
+	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+}
+
+int close_pair(void **state)
+{
+	return pair_close(*state) ? 0 : 1;
+}
