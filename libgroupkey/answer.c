@@ -48,6 +48,25 @@ void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error)
 	gk_answer_with(call, code, GK_CF_PROBLEM_DETAILS, gk_buf_span(&buf));
 }
 
+/* AS Request Creation Hints (A 5.3): where to ask for a token, and for whom. Nothing else, since a
+ * stranger reads them. */
+void gk_answer_hints(struct gk_call *call, uint8_t code)
+{
+	uint8_t bytes[GK_AS_URI_MAX + GK_AUDIENCE_MAX + 16];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	if (!call->kdc->as_uri.len) {
+		gk_answer(call, code);
+		return;
+	}
+	gk_put_map(&buf, 2);
+	gk_put_int(&buf, GK_HINT_AS);
+	gk_put_text(&buf, gk_blob_span(&call->kdc->as_uri));
+	gk_put_int(&buf, GK_HINT_AUDIENCE);
+	gk_put_text(&buf, gk_blob_span(&call->kdc->audience));
+	gk_answer_with(call, code, GK_CF_ACE, gk_buf_span(&buf));
+}
+
 enum gk_err gk_answer_reserve(struct gk_call *call, size_t size)
 {
 	size_t room = size + OPTIONS_ROOM;
@@ -59,6 +78,25 @@ enum gk_err gk_answer_reserve(struct gk_call *call, size_t size)
 	call->large = (struct gk_blob){ bytes, room };
 	call->reply = gk_buf(bytes, room);
 	return GK_OK;
+}
+
+bool gk_answer_begin(struct gk_call *call, size_t size, struct gk_buf *payload)
+{
+	uint8_t *bytes = gk_alloc(&call->kdc->env, size);
+
+	if (!bytes || gk_answer_reserve(call, size)) {
+		gk_free(&call->kdc->env, bytes, size);
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+		return false;
+	}
+	*payload = gk_buf(bytes, size);
+	return true;
+}
+
+void gk_answer_end(struct gk_call *call, struct gk_buf *payload)
+{
+	gk_answer_map(call, payload);
+	gk_free(&call->kdc->env, payload->data, payload->cap);
 }
 
 void gk_answer_map(struct gk_call *call, struct gk_buf *payload)

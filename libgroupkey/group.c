@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "kdc.h"
+#include "uri.h"
 
 #include <string.h>
 
@@ -99,6 +100,21 @@ void gk_group_free(struct gk_group *group)
 struct gk_span gk_group_name(const struct gk_group *group)
 {
 	return gk_span(group->name, group->name_len);
+}
+
+void gk_group_put_path(struct gk_buf *buf, const struct gk_group *group)
+{
+	gk_buf_add(buf, gk_blob_span(&group->kdc->group_path));
+	gk_buf_byte(buf, '/');
+	gk_buf_add(buf, gk_group_name(group));
+}
+
+void gk_group_put_uri_path(struct gk_buf *buf, const struct gk_group *group)
+{
+	gk_buf_byte(buf, '/');
+	gk_buf_add(buf, gk_blob_span(&group->kdc->group_path));
+	gk_buf_byte(buf, '/');
+	gk_uri_put_segment(buf, gk_group_name(group));
 }
 
 struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name)

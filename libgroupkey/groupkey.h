@@ -278,7 +278,9 @@ struct gk_event {
 
 struct gk_kdc;
 
-#define GK_AUDIENCE_MAX 64 /* bytes of 'aud' and 'iss' */
+#define GK_AUDIENCE_MAX 64  /* bytes of 'aud' and 'iss' */
+#define GK_AS_URI_MAX   255 /* bytes of the AS's URI */
+#define GK_ROOT_MAX     24  /* bytes of a configured path */
 
 /** How tokens are recognised, and who we are. Copied. */
 struct gk_kdc_config {
@@ -286,6 +288,13 @@ struct gk_kdc_config {
 	struct gk_span as_key;        /* 16 bytes shared with the AS */
 	struct gk_span as_public_key; /* an encoded COSE_Key of the AS, or empty */
 	struct gk_span issuer;        /* expected in 'iss', or empty: any */
+	/* Where tokens are asked for, as an absolute URI: told to who has none (RFC 9200 section
+	 * 5.3); at most GK_AS_URI_MAX bytes. Empty: nobody is told */
+	struct gk_span as_uri;
+	/* Where the groups are, and where tokens are posted: "ace-group" and "authz-info" if empty.
+	 * 1 to 4 segments that need no escape in a URI, at most GK_ROOT_MAX bytes; neither is at or
+	 * below the other, or ".well-known" */
+	struct gk_span group_path, authz_path;
 	/* Bits per second that rekeying may take of the link, all groups together: messages to
 	 * groups and to members, and the confirmations that they call for. 0: no limit */
 	uint32_t rekeying_bps;
@@ -354,8 +363,8 @@ GK_API void gk_group_defaults(struct gk_group_config *config);
 
 /**
  * Make a KDC without groups or clients.
- * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (key or audience length), GK_ERR_UNSUPPORTED
- *         (the AS's key)
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (a length, a path), GK_ERR_UNSUPPORTED (the AS's
+ *         key)
  */
 GK_API GK_MUST_CHECK enum gk_err
 gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *config, struct gk_kdc **kdc);

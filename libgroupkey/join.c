@@ -5,14 +5,13 @@
  * satisfies every "MUST reply" and reveals least; then what can fail is made; only then state
  * changes.
  */
-#include "kdc.h"
+#include "filter.h"
 #include "uri.h"
 
 #include <string.h>
 
-#define FIXED_ROOM           1280 /* a Join Response beside the credentials */
-#define POP_ROOM             256
-#define KEY_CHECK_INTERVAL_S 3600 /* P 14 */
+#define FIXED_ROOM 1280 /* a Join Response beside the credentials */
+#define POP_ROOM   256
 
 enum {
 	JOIN_SCOPE,
@@ -42,7 +41,8 @@ struct join {
 	struct gk_group *group;
 	struct gk_cbor_item item[JOIN_COUNT];
 	uint32_t roles;
-	bool keep_cred; /* the stored credential stays */
+	struct gk_filter filter; /* get_creds, if that is an array */
+	bool keep_cred;          /* the stored credential stays */
 	bool has_control;
 	struct gk_addr address;
 	struct gk_span control_path;
@@ -164,20 +164,16 @@ static bool check_mode(struct join *join)
 static bool check_get_creds(struct join *join)
 {
 	const struct gk_cbor_item *item = &join->item[JOIN_GET_CREDS];
-	struct gk_cbor c = gk_cbor(item->encoded);
-	struct gk_cbor_iter roles;
-	size_t count = 0;
+	enum gk_err err;
 
 	if (item->kind != GK_CBOR_ARRAY)
 		return true;
-	gk_cbor_array_of(&c, 3);
-	if (!gk_cbor_bool(&c))
-		gk_cbor_fail(&c, GK_ERR_RANGE);
-	roles = gk_cbor_array(&c);
-	for (; gk_cbor_more(&c, &roles); count++)
-		(void)gk_cbor_uint(&c, UINT32_MAX);
-	gk_cbor_array_of(&c, 0);
-	if (gk_cbor_end(&c) || !count) {
+	err = gk_filter_read(&join->call->kdc->env, item->encoded, &join->filter);
+	if (err == GK_ERR_NO_MEMORY) {
+		gk_answer(join->call, GK_COAP_UNAVAILABLE);
+		return false;
+	}
+	if (err || !join->filter.include || !join->filter.role_count || join->filter.has_ids) {
 		refuse_default(join, "get_creds of a form that a join cannot have");
 		return false;
 	}
@@ -200,8 +196,7 @@ static bool check_control_uri(struct join *join)
 	join->address = join->call->exchange->peer;
 	if (!item->kind)
 		return true;
-	gk_buf_add(&own, gk_span_str("ace-group/"));
-	gk_buf_add(&own, gk_group_name(join->group));
+	gk_group_put_path(&own, join->group);
 	if (gk_uri_read(item->string, &join->address, &join->control_path) ||
 	    !is_own_address(join) || join->control_path.len == 0 ||
 	    join->control_path.len > GK_URI_PATH_MAX ||
@@ -337,8 +332,7 @@ static enum gk_err copy_parts(struct join *join)
 	if (join->has_control) {
 		gk_buf_add(&path, join->control_path);
 	} else { /* where P has a member's control resource by default; for probes alone */
-		gk_buf_add(&path, gk_span_str("ace-group/"));
-		gk_buf_add(&path, gk_group_name(join->group));
+		gk_group_put_path(&path, join->group);
 		gk_buf_add(&path, gk_span_str("/node"));
 	}
 	if (!monitor_only(join) && !join->keep_cred)
@@ -350,26 +344,10 @@ static void drop_parts(struct join *join)
 {
 	gk_blob_wipe(&join->call->kdc->env, &join->new_cred);
 	gk_blob_wipe(&join->call->kdc->env, &join->new_path);
+	gk_filter_wipe(&join->call->kdc->env, &join->filter);
 }
 
 /* the answer */
-
-static bool roles_match(const struct gk_cbor_item *filter, uint32_t roles)
-{
-	struct gk_cbor c = gk_cbor(filter->encoded);
-	struct gk_cbor_iter it;
-	bool match = false;
-
-	gk_cbor_array_of(&c, 3);
-	(void)gk_cbor_bool(&c);
-	it = gk_cbor_array(&c);
-	while (gk_cbor_more(&c, &it)) {
-		uint64_t want = gk_cbor_uint(&c, UINT32_MAX);
-
-		match = match || (roles & want) == want;
-	}
-	return match;
-}
 
 /* get_creds null means those that the joiner's roles will talk to (P 6.3). */
 static bool is_wanted(const void *ctx, const struct gk_node *peer)
@@ -380,22 +358,12 @@ static bool is_wanted(const void *ctx, const struct gk_node *peer)
 	if (peer->client == join->call->client)
 		return false;
 	if (join->item[JOIN_GET_CREDS].kind == GK_CBOR_ARRAY)
-		return roles_match(&join->item[JOIN_GET_CREDS], peer->roles);
+		return gk_filter_passes(&join->filter, peer);
 	if (join->roles & GK_ROLE_REQUESTER)
 		relevant |= GK_ROLE_RESPONDER;
 	if (join->roles & (GK_ROLE_RESPONDER | GK_ROLE_MONITOR))
 		relevant |= GK_ROLE_REQUESTER;
 	return peer->roles & relevant;
-}
-
-static void put_policies(struct gk_buf *buf)
-{
-	gk_put_int(buf, GK_PARAM_GROUP_POLICIES);
-	gk_put_map(buf, 2);
-	gk_put_int(buf, GK_POLICY_KEY_CHECK_INTERVAL);
-	gk_put_int(buf, KEY_CHECK_INTERVAL_S);
-	gk_put_int(buf, GK_POLICY_EXPIRATION_DELTA);
-	gk_put_int(buf, 0);
 }
 
 static void put_response(struct gk_buf *buf, const struct join *join, const struct gk_node *node)
@@ -408,7 +376,7 @@ static void put_response(struct gk_buf *buf, const struct join *join, const stru
 	gk_group_put_material(buf, group, true, node, join->call->now);
 	if (creds)
 		gk_group_put_peers(buf, group, is_wanted, join);
-	put_policies(buf);
+	gk_group_put_policies(buf);
 	gk_evidence_put(buf, &join->evidence);
 	gk_mgt_put(buf, node, needs_signer(join) ? &join->signer : NULL);
 }
@@ -431,7 +399,7 @@ static void answer_joined(struct join *join, const struct gk_node *node, uint8_t
 	put_response(&payload, join, node);
 	gk_buf_truncate(&join->call->reply, 0);
 	w = gk_coap_begin(&join->call->reply, code);
-	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_span_str("ace-group"));
+	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_blob_span(&group->kdc->group_path));
 	gk_coap_put(&w, GK_OPT_LOCATION_PATH, gk_group_name(join->group));
 	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_span_str("nodes"));
 	gk_coap_put(&w, GK_OPT_LOCATION_PATH, gk_node_name(node));
@@ -617,13 +585,22 @@ static bool (*const checks[])(struct join *) = {
 	check_control_uri, check_presence, check_credential, check_evidence,
 };
 
+static bool passes_checks(struct join *join)
+{
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (!checks[i](join))
+			return false;
+	}
+	return true;
+}
+
 void gk_join_post(struct gk_call *call)
 {
 	struct join join = { .call = call, .group = call->group };
 
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		if (!checks[i](&join))
-			return;
+	if (!passes_checks(&join)) {
+		drop_parts(&join);
+		return;
 	}
 	if (!gk_client_may_churn(call->client, call->now) || make_evidence(&join) ||
 	    copy_parts(&join))

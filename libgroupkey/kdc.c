@@ -3,10 +3,12 @@
 #include "kdc.h"
 
 #include "cose.h"
+#include "uri.h"
 
 #include <string.h>
 
-#define REPLY_ROOM 1024
+#define REPLY_ROOM        1024
+#define ROOT_SEGMENTS_MAX 4
 
 /* life */
 
@@ -24,6 +26,52 @@ static enum gk_err seed_tables(struct gk_kdc *kdc)
 	return err;
 }
 
+/* @return GK_OK: 1 to ROOT_SEGMENTS_MAX segments of unreserved characters (RFC 3986 section 2.3) */
+static enum gk_err check_root(struct gk_span path)
+{
+	uint8_t bytes[GK_ROOT_MAX];
+	struct gk_buf escaped = gk_buf(bytes, sizeof(bytes));
+	size_t segments = 0;
+
+	while (path.len) {
+		struct gk_span segment = gk_path_first(path);
+
+		if (!segment.len || segment.len + 1 == path.len || ++segments > ROOT_SEGMENTS_MAX)
+			return GK_ERR_RANGE;
+		gk_buf_truncate(&escaped, 0);
+		gk_uri_put_segment(&escaped, segment);
+		if (!gk_span_equal(gk_buf_span(&escaped), segment))
+			return GK_ERR_RANGE;
+		path = gk_span_sub(path, segment.len + 1, path.len);
+	}
+	return segments ? GK_OK : GK_ERR_RANGE;
+}
+
+static bool is_at_or_below(struct gk_span path, struct gk_span root)
+{
+	return gk_span_equal(gk_span_sub(path, 0, root.len), root) &&
+	       (path.len == root.len || path.data[root.len] == '/');
+}
+
+static enum gk_err set_roots(struct gk_kdc *kdc, const struct gk_kdc_config *config)
+{
+	struct gk_span well_known = gk_span_str(".well-known");
+	struct gk_span groups =
+		config->group_path.len ? config->group_path : gk_span_str("ace-group");
+	struct gk_span authz =
+		config->authz_path.len ? config->authz_path : gk_span_str("authz-info");
+	enum gk_err err = check_root(groups);
+
+	if (!err)
+		err = check_root(authz);
+	if (!err && (is_at_or_below(authz, groups) || is_at_or_below(groups, authz) ||
+		     is_at_or_below(groups, well_known) || is_at_or_below(authz, well_known)))
+		err = GK_ERR_RANGE;
+	if (!err)
+		err = gk_blob_set(&kdc->env, &kdc->group_path, groups);
+	return err ? err : gk_blob_set(&kdc->env, &kdc->authz_path, authz);
+}
+
 static enum gk_err set_config(struct gk_kdc *kdc, const struct gk_kdc_config *config)
 {
 	enum gk_err err = GK_OK;
@@ -35,7 +83,11 @@ static enum gk_err set_config(struct gk_kdc *kdc, const struct gk_kdc_config *co
 			err = gk_public_key_check(&kdc->as_public_key);
 	}
 	if (!err)
+		err = set_roots(kdc, config);
+	if (!err)
 		err = gk_blob_set(&kdc->env, &kdc->audience, config->audience);
+	if (!err)
+		err = gk_blob_set(&kdc->env, &kdc->as_uri, config->as_uri);
 	return err ? err : gk_blob_set(&kdc->env, &kdc->issuer, config->issuer);
 }
 
@@ -46,7 +98,8 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	enum gk_err err;
 
 	if (config->as_key.len != GK_AEAD_KEY_MAX || config->audience.len == 0 ||
-	    config->audience.len > GK_AUDIENCE_MAX || config->issuer.len > GK_AUDIENCE_MAX)
+	    config->audience.len > GK_AUDIENCE_MAX || config->issuer.len > GK_AUDIENCE_MAX ||
+	    config->as_uri.len > GK_AS_URI_MAX)
 		return GK_ERR_RANGE;
 	kdc = gk_alloc(env, sizeof(*kdc));
 	if (!kdc)
@@ -116,6 +169,9 @@ void gk_kdc_free(struct gk_kdc *kdc)
 	gk_timers_wipe(&kdc->timers);
 	gk_blob_wipe(&env, &kdc->audience);
 	gk_blob_wipe(&env, &kdc->issuer);
+	gk_blob_wipe(&env, &kdc->as_uri);
+	gk_blob_wipe(&env, &kdc->group_path);
+	gk_blob_wipe(&env, &kdc->authz_path);
 	for (size_t i = 0; i < 2; i++) {
 		gk_blob_wipe(&env, &kdc->sign_cred[i]);
 		gk_blob_wipe(&env, &kdc->dh_cred[i]);

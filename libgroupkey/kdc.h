@@ -9,8 +9,9 @@
  *   client.c    clients: tokens, associations
  *   exchange.c  protected exchanges with them, in both directions
  *   authz.c     /authz-info: tokens in, and tokens issued
- *   resource.c  the table of resources: who may do what. resource_read.c, resource_creds.c,
- *               resource_stale.c, resource_node.c serve them (resource.h)
+ *   resource.c  the table of resources: who may do what. resource_groups.c, resource_read.c,
+ *               resource_creds.c, resource_verify.c, resource_stale.c, resource_node.c serve them
+ *               (resource.h); filter.c tells whose credentials are asked for
  *   answer.c    answers; answer_block.c sends those in blocks that are long
  *   join.c      the Join Request
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
@@ -45,7 +46,8 @@
 #define GK_NAME_MAX          32    /* a client's name */
 #define GK_NONCE_LEN         8     /* N_S, N_KDC, N1, N2: RECOMMENDED length (P 5.3, 6.3; O 4.1) */
 #define GK_CNONCE_MAX        32    /* accepted from clients */
-#define GK_URI_PATH_MAX      96    /* of a control_uri */
+#define GK_URI_PATH_MAX      96    /* of a control_uri; P's default one, under any root, fits in */
+#define GK_PATH_SEGMENTS_MAX 8     /* a root's, and "GROUP/nodes/NODENAME/cred" behind it */
 #define GK_MS_LEN            16    /* Master Secret: as strong as AES-CCM-16-64-128 */
 #define GK_SEQ_BLOCK         1024  /* Partial IVs reserved at once, for all associations together */
 #define GK_LEDGER_MAX        10000 /* tokens issued; bans; revocations */
@@ -312,7 +314,8 @@ struct gk_kdc {
 	struct gk_timers timers;
 	struct gk_timer candidate_timer, notice_timer, budget_timer;
 	struct gk_budget budget; /* of the link, for rekeying */
-	struct gk_blob audience, issuer;
+	struct gk_blob audience, issuer, as_uri;
+	struct gk_blob group_path, authz_path; /* "ace-group", "authz-info" */
 	uint8_t as_key[GK_AEAD_KEY_MAX];
 	struct gk_public_key as_public_key;
 	struct gk_hash clients_by_id, associations_by_kid, nodes_by_ip, requests;
@@ -351,8 +354,9 @@ struct gk_call {
 	struct gk_group *group;   /* NULL: none in the path, or unknown */
 	struct gk_node *node;     /* the client's membership of 'group', or NULL */
 	struct gk_coap msg;
-	struct gk_span path[6];
+	struct gk_span path[GK_PATH_SEGMENTS_MAX];
 	size_t path_len;
+	size_t root_len; /* of which these are the path of a root: behind them is the group */
 	struct gk_now now;
 	struct gk_buf reply;  /* code, options, payload */
 	struct gk_blob large; /* where the reply is if gk_answer_reserve() was called */
@@ -457,6 +461,15 @@ void gk_authz_post(struct gk_call *call);
 void gk_resource_serve(struct gk_call *call);
 
 /* answer.c */
+/** 4.01 or 4.03 to somebody who needs a (better) token, and is told where to get it. */
+void gk_answer_hints(struct gk_call *call, uint8_t code);
+/**
+ * Begin a payload of up to 'size' bytes, and make room for it in the reply.
+ * @return false: no memory, which the reply says; else gk_answer_end() has to follow
+ */
+bool gk_answer_begin(struct gk_call *call, size_t size, struct gk_buf *payload);
+/** As gk_answer_map(), and give the payload's memory back. */
+void gk_answer_end(struct gk_call *call, struct gk_buf *payload);
 /** Make room for an answer with a payload of 'size' bytes. @return GK_ERR_NO_MEMORY */
 GK_MUST_CHECK enum gk_err gk_answer_reserve(struct gk_call *call, size_t size);
 /** Answers. */
@@ -507,6 +520,10 @@ struct gk_group *gk_group_find(const struct gk_kdc *kdc, struct gk_span name);
 /** ... that is served. */
 struct gk_group *gk_group_find_served(const struct gk_kdc *kdc, struct gk_span name);
 struct gk_span gk_group_name(const struct gk_group *group);
+/** Append "ace-group/NAME", or under whatever root. */
+void gk_group_put_path(struct gk_buf *buf, const struct gk_group *group);
+/** The same as a relative URI, "/ace-group/NAME" (RFC 3986 section 4.2). */
+void gk_group_put_uri_path(struct gk_buf *buf, const struct gk_group *group);
 struct gk_id gk_group_gid(const struct gk_group *group);
 /** Seconds for which the present material is still valid, and until when. */
 uint32_t gk_group_exi(const struct gk_group *group, struct gk_now now);
@@ -563,6 +580,10 @@ void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool who
 		      const struct gk_node *sid_of);
 
 #define GK_MATERIAL_PAIRS 6
+/** Append as many: what a verifier may know of the material. */
+void gk_group_put_public(struct gk_buf *buf, const struct gk_group *group, struct gk_now now);
+/** Append the pair group_policies. */
+void gk_group_put_policies(struct gk_buf *buf);
 /**
  * Append the pairs that every message with material has (R 4.3.2, P 6.3, 9.1, 11.1).
  * @param whole   with the algorithms, or just the keys as in rekeying messages

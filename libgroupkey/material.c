@@ -6,8 +6,9 @@
  */
 #include "kdc.h"
 
-#define POP_ROOM   128
-#define CREDS_ROOM 448 /* a joiner's credential goes along if the message stays small */
+#define POP_ROOM             128
+#define CREDS_ROOM           448  /* a joiner's credential goes along if the message stays small */
+#define KEY_CHECK_INTERVAL_S 3600 /* P 14 */
 
 static void put_int_pair(struct gk_buf *buf, int label, int64_t value)
 {
@@ -97,16 +98,20 @@ static void put_params(struct gk_buf *buf, int label, int crv)
 	put_capabilities(buf, crv);
 }
 
+static void put_signing(struct gk_buf *buf, int sign_alg)
+{
+	put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
+	put_int_pair(buf, GK_OSC_SIGN_ALG, sign_alg);
+	put_params(buf, GK_OSC_SIGN_PARAMS, gk_sign_curve(sign_alg));
+}
+
 static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
 {
 	int sign_alg = group->config.sign_alg;
 
 	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
-	if (gk_group_signs(group)) {
-		put_int_pair(buf, GK_OSC_GP_ENC_ALG, GK_ALG_AES_CCM_16_64_128);
-		put_int_pair(buf, GK_OSC_SIGN_ALG, sign_alg);
-		put_params(buf, GK_OSC_SIGN_PARAMS, gk_sign_curve(sign_alg));
-	}
+	if (gk_group_signs(group))
+		put_signing(buf, sign_alg);
 	if (gk_group_agrees(group)) {
 		put_int_pair(buf, GK_OSC_ECDH_ALG, GK_ALG_ECDH_SS_HKDF_256);
 		put_params(buf, GK_OSC_ECDH_PARAMS, gk_dh_curve(sign_alg));
@@ -137,16 +142,55 @@ void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool who
 		put_algorithms(buf, group);
 }
 
+static void put_validity(struct gk_buf *buf, const struct gk_group *group, struct gk_now now)
+{
+	put_int_pair(buf, GK_PARAM_NUM, group->num);
+	put_int_pair(buf, GK_PARAM_PROFILE, GK_PROFILE_GROUP_OSCORE);
+	put_int_pair(buf, GK_PARAM_EXP, gk_group_exp(group, now).s);
+	put_int_pair(buf, GK_PARAM_EXI, gk_group_exi(group, now));
+}
+
 void gk_group_put_material(struct gk_buf *buf, const struct gk_group *group, bool whole,
 			   const struct gk_node *sid_of, struct gk_now now)
 {
 	put_int_pair(buf, GK_PARAM_GKTY, GK_GKTY_GROUP_OSCORE);
 	gk_put_int(buf, GK_PARAM_KEY);
 	gk_group_put_key(buf, group, whole, sid_of);
-	put_int_pair(buf, GK_PARAM_NUM, group->num);
-	put_int_pair(buf, GK_PARAM_PROFILE, GK_PROFILE_GROUP_OSCORE);
-	put_int_pair(buf, GK_PARAM_EXP, gk_group_exp(group, now).s);
-	put_int_pair(buf, GK_PARAM_EXI, gk_group_exi(group, now));
+	put_validity(buf, group, now);
+}
+
+/* What tells how messages are signed, and nothing that opens them (P 9.6). */
+static void put_public_key(struct gk_buf *buf, const struct gk_group *group)
+{
+	struct gk_id gid = gk_group_gid(group);
+
+	bool agrees = gk_group_agrees(group);
+
+	gk_put_map(buf, agrees ? 8 : 6);
+	put_int_pair(buf, GK_OSC_HKDF, GK_ALG_HMAC_256);
+	if (agrees)
+		put_int_pair(buf, GK_OSC_ALG, GK_ALG_AES_CCM_16_64_128);
+	put_bytes_pair(buf, GK_OSC_CONTEXT_ID, gk_id_span(&gid));
+	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
+	put_signing(buf, group->config.sign_alg);
+	if (agrees)
+		put_int_pair(buf, GK_OSC_ECDH_ALG, GK_ALG_ECDH_SS_HKDF_256);
+}
+
+void gk_group_put_public(struct gk_buf *buf, const struct gk_group *group, struct gk_now now)
+{
+	put_int_pair(buf, GK_PARAM_GKTY, GK_GKTY_GROUP_OSCORE);
+	gk_put_int(buf, GK_PARAM_KEY);
+	put_public_key(buf, group);
+	put_validity(buf, group, now);
+}
+
+void gk_group_put_policies(struct gk_buf *buf)
+{
+	gk_put_int(buf, GK_PARAM_GROUP_POLICIES);
+	gk_put_map(buf, 2);
+	put_int_pair(buf, GK_POLICY_KEY_CHECK_INTERVAL, KEY_CHECK_INTERVAL_S);
+	put_int_pair(buf, GK_POLICY_EXPIRATION_DELTA, 0);
 }
 
 /* credentials */

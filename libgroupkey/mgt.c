@@ -156,12 +156,12 @@ void gk_mgt_put_material(struct gk_buf *buf, const struct gk_node *node,
 
 static void put_uri(struct gk_buf *buf, const struct gk_group *group)
 {
-	uint8_t bytes[GK_GROUP_NAME_MAX + 80];
+	uint8_t bytes[GK_URI_PATH_MAX + 80];
 	struct gk_buf uri = gk_buf(bytes, sizeof(bytes));
 
 	gk_uri_put(&uri, &group->config.rekey.control_group);
-	gk_buf_add(&uri, gk_span_str("/ace-group/"));
-	gk_buf_add(&uri, gk_group_name(group));
+	gk_buf_byte(&uri, '/');
+	gk_group_put_path(&uri, group);
 	gk_put_int(buf, GK_PARAM_CONTROL_GROUP_URI);
 	gk_put_text(buf, gk_buf_span(&uri));
 }

@@ -6,7 +6,7 @@
  */
 #include "multicast.h"
 
-#define ROUTE_ROOM (GK_GROUP_NAME_MAX + 32) /* a message beside its payload */
+#define ROUTE_ROOM (GK_ROOT_MAX + GK_GROUP_NAME_MAX + 32) /* a message beside its payload */
 
 static void begin_interval(struct gk_group *group, int64_t start_ms)
 {

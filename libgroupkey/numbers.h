@@ -137,6 +137,15 @@ enum {
 	GK_OSC_ECDH_PARAMS = 13,
 };
 
+/* AS Request Creation Hints: A 5.3, 8.1 */
+enum {
+	GK_HINT_AS = 1,
+	GK_HINT_KID = 2,
+	GK_HINT_AUDIENCE = 5,
+	GK_HINT_SCOPE = 9,
+	GK_HINT_CNONCE = 39,
+};
+
 /* CWT claims: RFC 8392 section 3.1, RFC 8747 section 7.1, A 8.14 */
 enum {
 	GK_CLAIM_ISS = 1,

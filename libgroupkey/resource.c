@@ -5,17 +5,18 @@
  * checks before a handler runs are those of R 4.1.2, in an order that tells an outsider nothing.
  */
 #include "resource.h"
+#include "uri.h"
 
-#define PATH_MAX_SEGMENTS 6
-#define GROUP_SEGMENT     1
-#define NODE_SEGMENT      3
+#define ANY_FORMAT 0xffff
 
 enum who {
 	ANYONE,
+	CLIENT,             /* of any token */
 	GRANTED,            /* a client whose token names the group */
-	MEMBER,             /* ... that is in it */
-	MEMBER_OR_VERIFIER, /* ... or may verify its signatures */
-	OWNER,              /* the member that the path names */
+	VERIFIER,           /* ... and who is not in it, but may verify its signatures */
+	MEMBER_OR_VERIFIER, /* ... or is in it */
+	MEMBER,
+	OWNER, /* the member that the path names */
 };
 
 /* What a request leaves in the store. */
@@ -35,24 +36,54 @@ static const enum gk_storage worst[][2] = {
 	[TOKEN] = { GK_STORAGE_NONE, GK_STORAGE_SCARCE },
 };
 
+/* The paths that can be configured, and what is below them. */
+enum root {
+	NOWHERE,
+	AUTHZ,
+	GROUPS,
+};
+
+/* Content-Formats are those of a request, if it has a payload and says of which, and of the answer
+ * that it asks for. */
 static const struct resource {
-	const char *path; /* '*': any one segment */
+	enum root root;
+	const char *path; /* behind the root. '*': any one segment */
 	uint8_t method;
 	enum who who;
 	enum stores stores;
+	uint16_t takes, gives;
 	void (*serve)(struct gk_call *call);
 } resources[] = {
-	{ "authz-info", GK_COAP_POST, ANYONE, TOKEN, gk_authz_post },
-	{ "ace-group/*", GK_COAP_POST, GRANTED, MEMBER_TOO, gk_join_post },
-	{ "ace-group/*", GK_COAP_GET, MEMBER, NOTHING, gk_get_group },
-	{ "ace-group/*/active", GK_COAP_GET, MEMBER, NOTHING, gk_get_active },
-	{ "ace-group/*/creds", GK_COAP_GET, MEMBER_OR_VERIFIER, NOTHING, gk_get_creds },
-	{ "ace-group/*/kdc-cred", GK_COAP_GET, MEMBER, NOTHING, gk_get_kdc_cred },
-	{ "ace-group/*/num", GK_COAP_GET, MEMBER, NOTHING, gk_get_num },
-	{ "ace-group/*/stale-sids", GK_COAP_FETCH, MEMBER, NOTHING, gk_fetch_stale_sids },
-	{ "ace-group/*/nodes/*", GK_COAP_GET, OWNER, NOTHING, gk_get_node },
-	{ "ace-group/*/nodes/*", GK_COAP_POST, OWNER, CHANGE, gk_post_node },
-	{ "ace-group/*/nodes/*", GK_COAP_DELETE, OWNER, CHANGE, gk_delete_node },
+	/* of which forms there are, authz.c knows */
+	{ AUTHZ, "", GK_COAP_POST, ANYONE, TOKEN, ANY_FORMAT, GK_CF_ACE, gk_authz_post },
+	{ GROUPS, "", GK_COAP_FETCH, CLIENT, NOTHING, GK_CF_ACE_GROUPCOMM, GK_CF_ACE_GROUPCOMM,
+	  gk_fetch_groups },
+	{ GROUPS, "*", GK_COAP_POST, GRANTED, MEMBER_TOO, GK_CF_ACE_GROUPCOMM, GK_CF_ACE_GROUPCOMM,
+	  gk_join_post },
+	{ GROUPS, "*", GK_COAP_GET, MEMBER, NOTHING, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
+	  gk_get_group },
+	{ GROUPS, "*/active", GK_COAP_GET, MEMBER, NOTHING, ANY_FORMAT, GK_CF_CBOR, gk_get_active },
+	{ GROUPS, "*/creds", GK_COAP_GET, MEMBER_OR_VERIFIER, NOTHING, ANY_FORMAT,
+	  GK_CF_ACE_GROUPCOMM, gk_get_creds },
+	{ GROUPS, "*/creds", GK_COAP_FETCH, MEMBER_OR_VERIFIER, NOTHING, GK_CF_ACE_GROUPCOMM,
+	  GK_CF_ACE_GROUPCOMM, gk_fetch_creds },
+	{ GROUPS, "*/kdc-cred", GK_COAP_GET, MEMBER, NOTHING, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
+	  gk_get_kdc_cred },
+	{ GROUPS, "*/kdc-cred", GK_COAP_FETCH, VERIFIER, NOTHING, GK_CF_ACE_GROUPCOMM,
+	  GK_CF_ACE_GROUPCOMM, gk_fetch_kdc_cred },
+	{ GROUPS, "*/num", GK_COAP_GET, MEMBER, NOTHING, ANY_FORMAT, GK_CF_CBOR, gk_get_num },
+	{ GROUPS, "*/policies", GK_COAP_GET, MEMBER, NOTHING, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
+	  gk_get_policies },
+	{ GROUPS, "*/stale-sids", GK_COAP_FETCH, MEMBER, NOTHING, GK_CF_CBOR, GK_CF_CBOR,
+	  gk_fetch_stale_sids },
+	{ GROUPS, "*/verif-data", GK_COAP_GET, VERIFIER, NOTHING, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
+	  gk_get_verif_data },
+	{ GROUPS, "*/nodes/*", GK_COAP_GET, OWNER, NOTHING, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
+	  gk_get_node },
+	{ GROUPS, "*/nodes/*", GK_COAP_POST, OWNER, CHANGE, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
+	  gk_post_node },
+	{ GROUPS, "*/nodes/*", GK_COAP_DELETE, OWNER, CHANGE, ANY_FORMAT, ANY_FORMAT,
+	  gk_delete_node },
 };
 
 #define RESOURCES (sizeof(resources) / sizeof(resources[0]))
@@ -68,29 +99,60 @@ static struct gk_span next_segment(const char **pattern)
 	return gk_span(start, len);
 }
 
-static bool path_matches(const char *pattern, const struct gk_call *call)
+/* @return true if these are the segments of 'pattern', and no others */
+static bool path_matches(const char *pattern, const struct gk_span *path, size_t count)
 {
 	size_t i = 0;
 
 	for (; *pattern; i++) {
 		struct gk_span segment = next_segment(&pattern);
 
-		if (i == call->path_len)
+		if (i == count)
 			return false;
 		if (!(segment.len == 1 && segment.data[0] == '*') &&
-		    !gk_span_equal(segment, call->path[i]))
+		    !gk_span_equal(segment, path[i]))
 			return false;
 	}
-	return i == call->path_len;
+	return i == count;
+}
+
+/* @return how many segments of the request's path are those of a root; 0: it is not below it */
+static size_t match_root(const struct gk_call *call, const struct gk_blob *root)
+{
+	struct gk_span rest = gk_blob_span(root);
+	size_t count = 0;
+
+	while (rest.len) {
+		struct gk_span segment = gk_path_first(rest);
+
+		if (count == call->path_len || !gk_span_equal(segment, call->path[count]))
+			return 0;
+		rest = gk_span_sub(rest, segment.len + 1, rest.len);
+		count++;
+	}
+	return count;
+}
+
+static enum root find_root(struct gk_call *call)
+{
+	const struct gk_kdc *kdc = call->kdc;
+
+	call->root_len = match_root(call, &kdc->authz_path);
+	if (call->root_len && call->root_len == call->path_len)
+		return AUTHZ;
+	call->root_len = match_root(call, &kdc->group_path);
+	return call->root_len ? GROUPS : NOWHERE;
 }
 
 /* @return the row that serves the request; or, with another method, one of the same path */
-static const struct resource *find_resource(const struct gk_call *call)
+static const struct resource *find_resource(const struct gk_call *call, enum root root)
 {
 	const struct resource *other = NULL;
 
 	for (size_t i = 0; i < RESOURCES; i++) {
-		if (!path_matches(resources[i].path, call))
+		if (resources[i].root != root ||
+		    !path_matches(resources[i].path, &call->path[call->root_len],
+				  call->path_len - call->root_len))
 			continue;
 		if (resources[i].method == call->msg.code)
 			return &resources[i];
@@ -99,11 +161,16 @@ static const struct resource *find_resource(const struct gk_call *call)
 	return other;
 }
 
+/* @return a segment behind the root: 0 the group's, 2 the node's; empty: there is none */
+static struct gk_span segment_of(const struct gk_call *call, size_t i)
+{
+	i += call->root_len;
+	return i < call->path_len ? call->path[i] : gk_span(NULL, 0);
+}
+
 static void find_group(struct gk_call *call)
 {
-	struct gk_group *group = call->path_len > GROUP_SEGMENT
-					 ? gk_group_find(call->kdc, call->path[GROUP_SEGMENT])
-					 : NULL;
+	struct gk_group *group = gk_group_find(call->kdc, segment_of(call, 0));
 
 	call->group = group && group->served ? group : NULL;
 	call->node =
@@ -112,9 +179,9 @@ static void find_group(struct gk_call *call)
 
 static uint32_t granted_roles(const struct gk_call *call)
 {
-	if (!call->client || call->path_len <= GROUP_SEGMENT)
-		return 0;
-	return gk_scope_roles(gk_blob_span(&call->client->scope), call->path[GROUP_SEGMENT]);
+	return call->client
+		       ? gk_scope_roles(gk_blob_span(&call->client->scope), segment_of(call, 0))
+		       : 0;
 }
 
 /* Where others get in, a banned client is answered like one whose token does not name the group. */
@@ -136,28 +203,61 @@ static void note_banned(const struct gk_call *call)
 					 .reason = "banned from the group" });
 }
 
+/* Who may verify a group's signatures and nothing else has four resources (P 8.5.1), and cannot
+ * tell which others there are. */
+static bool is_beyond_verifier(const struct gk_call *call, const struct resource *resource,
+			       uint32_t roles)
+{
+	if (call->node || roles != GK_ROLE_VERIFIER)
+		return false;
+	if (!resource || resource->who == GRANTED)
+		return true;
+	return resource->who >= MEMBER && resource->method != call->msg.code;
+}
+
 /* @return true if 'who' is not the caller; the refusal is then in the reply */
 static bool refuse(struct gk_call *call, enum who who, uint32_t roles)
 {
-	bool as_verifier = who == MEMBER_OR_VERIFIER && !call->node && roles & GK_ROLE_VERIFIER;
+	bool as_verifier = (who == VERIFIER || who == MEMBER_OR_VERIFIER) && !call->node &&
+			   roles & GK_ROLE_VERIFIER;
 
 	if ((who == GRANTED || as_verifier) && is_banned(call)) {
 		note_banned(call);
-		gk_answer(call, GK_COAP_FORBIDDEN);
+		gk_answer_hints(call, GK_COAP_FORBIDDEN);
 		return true;
 	}
 	if (as_verifier)
 		return false;
+	if (who == VERIFIER) { /* a member too, whatever else its token grants */
+		gk_answer_error(call, GK_COAP_FORBIDDEN, GK_ACE_ERROR_VERIFIERS_ONLY);
+		return true;
+	}
 	/* a member that was put out has to learn that it is none any more, banned or not */
-	if (who >= MEMBER && !call->node) {
+	if (who >= MEMBER_OR_VERIFIER && !call->node) {
 		gk_answer_error(call, GK_COAP_FORBIDDEN, GK_ACE_ERROR_NOT_MEMBER);
 		return true;
 	}
-	if (who == OWNER && !gk_span_equal(gk_node_name(call->node), call->path[NODE_SEGMENT])) {
+	if (who == OWNER && !gk_span_equal(gk_node_name(call->node), segment_of(call, 2))) {
 		gk_answer(call, GK_COAP_FORBIDDEN);
 		return true;
 	}
 	return false;
+}
+
+/* RFC 7252 section 5.5.1: a payload that says to be of another format than the resource takes. One
+ * that says nothing is read as that. */
+static bool takes_format(const struct gk_call *call, const struct resource *resource)
+{
+	int64_t format = gk_coap_find_uint(&call->msg, GK_OPT_CONTENT_FORMAT, resource->takes);
+
+	return resource->takes == ANY_FORMAT || !call->msg.payload.len || format == resource->takes;
+}
+
+static bool gives_format(const struct gk_call *call, const struct resource *resource)
+{
+	int64_t accept = gk_coap_find_uint(&call->msg, GK_OPT_ACCEPT, resource->gives);
+
+	return resource->gives == ANY_FORMAT || accept == resource->gives;
 }
 
 static bool is_storable(const struct gk_call *call, const struct resource *resource)
@@ -167,27 +267,37 @@ static bool is_storable(const struct gk_call *call, const struct resource *resou
 	return call->kdc->storage <= worst[resource->stores][inside];
 }
 
-/* R 4.1.2; outsiders cannot tell a group that does not exist from one that is not theirs. */
-static void check_and_serve(struct gk_call *call)
+/* The checks on the request itself, of somebody who may make it. */
+static void check_form_and_serve(struct gk_call *call, const struct resource *resource)
 {
-	const struct resource *resource = find_resource(call);
-	bool open = resource && resource->who == ANYONE;
-	uint32_t roles = granted_roles(call);
-
-	if (!open && !call->client)
-		gk_answer(call, GK_COAP_UNAUTHORIZED);
-	else if (!open && call->path_len > GROUP_SEGMENT && !roles)
-		gk_answer(call, GK_COAP_FORBIDDEN);
-	else if (!resource || (!open && !call->group))
-		gk_answer(call, GK_COAP_NOT_FOUND);
-	else if (resource->method != call->msg.code)
-		gk_answer(call, GK_COAP_NOT_ALLOWED);
-	else if (refuse(call, resource->who, roles))
-		return;
+	if (!takes_format(call, resource))
+		gk_answer(call, GK_COAP_BAD_FORMAT);
+	else if (!gives_format(call, resource))
+		gk_answer(call, GK_COAP_NOT_ACCEPTABLE);
 	else if (!is_storable(call, resource))
 		gk_answer_full(call);
 	else
 		resource->serve(call);
+}
+
+/* R 4.1.2; outsiders cannot tell a group that does not exist from one that is not theirs. */
+static void check_and_serve(struct gk_call *call, enum root root)
+{
+	const struct resource *resource = find_resource(call, root);
+	bool open = root == NOWHERE || (resource && resource->who == ANYONE);
+	bool in_group = root == GROUPS && call->path_len > call->root_len;
+	uint32_t roles = in_group ? granted_roles(call) : 0;
+
+	if (!open && !call->client)
+		gk_answer_hints(call, GK_COAP_UNAUTHORIZED);
+	else if (in_group && (!roles || is_beyond_verifier(call, resource, roles)))
+		gk_answer_hints(call, GK_COAP_FORBIDDEN);
+	else if (!resource || (in_group && !call->group))
+		gk_answer(call, GK_COAP_NOT_FOUND);
+	else if (resource->method != call->msg.code)
+		gk_answer(call, GK_COAP_NOT_ALLOWED);
+	else if (!refuse(call, resource->who, roles))
+		check_form_and_serve(call, resource);
 }
 
 /* RFC 7252 section 5.4.1. Block1 is among those not understood: no request of ours is that long. */
@@ -208,34 +318,25 @@ static bool understands_all(const struct gk_call *call)
 	return true;
 }
 
-/* Only formats that some answer of ours has. */
-static bool accepts_ours(const struct gk_call *call)
-{
-	int64_t accept = gk_coap_find_uint(&call->msg, GK_OPT_ACCEPT, GK_CF_ACE_GROUPCOMM);
-
-	return accept == GK_CF_ACE_GROUPCOMM || accept == GK_CF_ACE || accept == GK_CF_CBOR ||
-	       accept == GK_CF_PROBLEM_DETAILS;
-}
-
 void gk_resource_serve(struct gk_call *call)
 {
+	enum root root;
+
 	if (!understands_all(call)) {
 		gk_answer(call, GK_COAP_BAD_OPTION);
 		return;
 	}
-	if (!accepts_ours(call)) {
-		gk_answer(call, GK_COAP_NOT_ACCEPTABLE);
-		return;
-	}
-	call->path_len = gk_coap_path(&call->msg, call->path, PATH_MAX_SEGMENTS);
-	if (call->path_len > PATH_MAX_SEGMENTS) {
+	call->path_len = gk_coap_path(&call->msg, call->path, GK_PATH_SEGMENTS_MAX);
+	if (call->path_len > GK_PATH_SEGMENTS_MAX) {
 		gk_answer(call, GK_COAP_NOT_FOUND);
 		return;
 	}
 	if (call->client && gk_block_continue(call))
 		return;
-	find_group(call);
-	check_and_serve(call);
+	root = find_root(call);
+	if (root == GROUPS)
+		find_group(call);
+	check_and_serve(call, root);
 	if (call->client)
 		gk_block_begin(call);
 }

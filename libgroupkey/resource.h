@@ -9,15 +9,24 @@
 
 #include "kdc.h"
 
+/* resource_groups.c */
+void gk_fetch_groups(struct gk_call *call);
+
 /* resource_read.c */
 void gk_get_group(struct gk_call *call);
 void gk_get_node(struct gk_call *call);
 void gk_get_num(struct gk_call *call);
 void gk_get_active(struct gk_call *call);
+void gk_get_policies(struct gk_call *call);
 
 /* resource_creds.c */
 void gk_get_creds(struct gk_call *call);
+void gk_fetch_creds(struct gk_call *call);
 void gk_get_kdc_cred(struct gk_call *call);
+
+/* resource_verify.c */
+void gk_fetch_kdc_cred(struct gk_call *call);
+void gk_get_verif_data(struct gk_call *call);
 
 /* resource_stale.c */
 void gk_fetch_stale_sids(struct gk_call *call);

@@ -78,6 +78,17 @@ void gk_get_num(struct gk_call *call)
 	gk_answer_with(call, GK_COAP_CONTENT, GK_CF_CBOR, gk_buf_span(&buf));
 }
 
+/* R 4.6.1 */
+void gk_get_policies(struct gk_call *call)
+{
+	uint8_t bytes[32];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_map(&buf, 1);
+	gk_group_put_policies(&buf);
+	gk_answer_map(call, &buf);
+}
+
 /* P 8.2 */
 void gk_get_active(struct gk_call *call)
 {

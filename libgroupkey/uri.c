@@ -205,3 +205,36 @@ void gk_uri_put(struct gk_buf *buf, const struct gk_addr *addr)
 	gk_buf_add(buf, gk_span_str("]:"));
 	put_number(buf, addr->port, 10);
 }
+
+/* RFC 3986 section 2.3 */
+static bool is_unreserved(uint8_t c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void gk_uri_put_segment(struct gk_buf *buf, struct gk_span segment)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < segment.len; i++) {
+		uint8_t c = segment.data[i];
+
+		if (is_unreserved(c)) {
+			gk_buf_byte(buf, c);
+			continue;
+		}
+		gk_buf_byte(buf, '%');
+		gk_buf_byte(buf, (uint8_t)digits[c >> 4]);
+		gk_buf_byte(buf, (uint8_t)digits[c & 15]);
+	}
+}
+
+struct gk_span gk_path_first(struct gk_span path)
+{
+	size_t len = 0;
+
+	while (len < path.len && path.data[len] != '/')
+		len++;
+	return gk_span_sub(path, 0, len);
+}

@@ -21,6 +21,10 @@ GK_MUST_CHECK enum gk_err gk_uri_read(struct gk_span uri, struct gk_addr *addr,
 				      struct gk_span *path);
 /** Append "coap://[ff03::fd]:5686" (RFC 5952 section 4), without a path. */
 void gk_uri_put(struct gk_buf *buf, const struct gk_addr *addr);
+/** @return "a" of "a/b", or all of "a" */
+struct gk_span gk_path_first(struct gk_span path);
+/** Append one segment of a path, with what may not stand in it escaped (RFC 3986 section 2.1). */
+void gk_uri_put_segment(struct gk_buf *buf, struct gk_span segment);
 /** Read an IPv6 address in text form (RFC 4291 section 2.2, without the dotted form). */
 GK_MUST_CHECK enum gk_err gk_ip_read(struct gk_span text, uint8_t ip[static 16]);
 
