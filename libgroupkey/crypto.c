@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "crypto.h"
 
+#include "edwards.h"
 #include "numbers.h"
 #include "p256.h"
 
@@ -667,17 +668,43 @@ static enum gk_err x25519_derive(const uint8_t *d, struct gk_public_key *pub)
 	return x25519(d, base, pub->x);
 }
 
-static enum gk_err x25519_agree(const struct gk_key_pair *own, const struct gk_public_key *peer,
-				uint8_t *out)
+static enum gk_err x25519_secret(const uint8_t *d, const uint8_t *u, uint8_t *out)
 {
 	static const uint8_t zeros[GK_DH_LEN];
-	enum gk_err err = x25519(own->d, peer->x, out);
+	enum gk_err err = x25519(d, u, out);
 
 	if (err == GK_OK && gk_equal(out, zeros, GK_DH_LEN))
 		return GK_ERR_CRYPTO;
 	return err;
 }
 
+static enum gk_err x25519_agree(const struct gk_key_pair *own, const struct gk_public_key *peer,
+				uint8_t *out)
+{
+	return x25519_secret(own->d, peer->x, out);
+}
+
+#if GK_HAVE_ED25519
+
+/** With the scalar that signs, and the peer's point on Montgomery's form (RFC 10021 section 2.5.2).
+ */
+static enum gk_err ed25519_agree(const struct gk_key_pair *own, const struct gk_public_key *peer,
+				 uint8_t *out)
+{
+	uint8_t hash[WC_SHA512_DIGEST_SIZE], u[GK_DH_LEN];
+	enum gk_err err;
+
+	if (!ed25519_point_valid(peer) || !gk_edwards_to_montgomery(peer->x, u))
+		return GK_ERR_CRYPTO;
+	/* RFC 8032 section 5.1.5: the lower half; X25519 clamps it as Ed25519 does */
+	err = outcome(wc_Sha512Hash(own->d, SCALAR_LEN, hash));
+	if (err == GK_OK)
+		err = x25519_secret(hash, u, out);
+	gk_wipe(hash, sizeof(hash));
+	return err;
+}
+
+#endif
 #endif
 
 /* curves */
@@ -711,6 +738,9 @@ static const struct curve curves[] = {
 		.derive = ed25519_derive,
 		.sign = ed25519_sign,
 		.verify = ed25519_verify,
+#if GK_HAVE_CURVE25519
+		.agree = ed25519_agree,
+#endif
 	},
 #endif
 #if GK_HAVE_CURVE25519

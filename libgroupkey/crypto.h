@@ -60,7 +60,7 @@ GK_MUST_CHECK enum gk_err gk_hmac(struct gk_span key, struct gk_span data,
 /** SHA-256. @return GK_OK; GK_ERR_RANGE: 2^31 bytes or more */
 GK_MUST_CHECK enum gk_err gk_sha256(struct gk_span data, uint8_t out[static GK_HASH_LEN]);
 
-/** A public key: for signatures (P-256, Ed25519) or key agreement (P-256, X25519). */
+/** A public key: for signatures (P-256, Ed25519) or key agreement (all of them). */
 struct gk_public_key {
 	int crv; /* GK_CRV_... ; 0: none */
 	uint8_t x[32];
@@ -115,7 +115,8 @@ GK_MUST_CHECK enum gk_err gk_sign(const struct gk_key_pair *key, struct gk_span 
 GK_MUST_CHECK enum gk_err gk_verify(const struct gk_public_key *key, struct gk_span message,
 				    struct gk_span sig);
 /**
- * Cofactor Diffie-Hellman on P-256 or X25519.
+ * Cofactor Diffie-Hellman on P-256 or X25519; or with keys of Ed25519 on both sides, carried over
+ * to X25519 (RFC 10021 section 2.5.2).
  * @return GK_OK; GK_ERR_CRYPTO: bad point, one of another curve, or an all-zero secret (RFC 7748
  *         section 6.1); GK_ERR_UNSUPPORTED (not a curve for this), GK_ERR_STATE,
  *         GK_ERR_RANGE (private part)

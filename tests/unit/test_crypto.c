@@ -495,10 +495,6 @@ static void curve_does_only_what_it_is_for(void **state)
 	struct gk_span sig = gk_span(out, sizeof(out));
 
 	(void)state;
-	if (gk_curve_supported(GK_CRV_ED25519)) {
-		struct gk_key_pair key = key_of(GK_CRV_ED25519, 1);
-		assert_int_equal(gk_ecdh(&key, &key.pub, out), GK_ERR_UNSUPPORTED);
-	}
 	if (gk_curve_supported(GK_CRV_X25519)) {
 		struct gk_key_pair key = key_of(GK_CRV_X25519, 1);
 		assert_int_equal(gk_sign(&key, sig, out), GK_ERR_UNSUPPORTED);
@@ -1016,6 +1012,57 @@ static void x25519_ignores_the_top_bit_of_a_key(void **state)
 	assert_memory_equal(plain, masked, sizeof(plain));
 }
 
+static bool has_edwards_and_montgomery(void)
+{
+	return gk_curve_supported(GK_CRV_ED25519) && gk_curve_supported(GK_CRV_X25519);
+}
+
+/** RFC 10021 section 2.5.2. */
+static void signers_agree_on_ed25519_and_others_do_not(void **state)
+{
+	(void)state;
+	if (!has_edwards_and_montgomery())
+		skip();
+	struct gk_key_pair a = key_of(GK_CRV_ED25519, 1), b = key_of(GK_CRV_ED25519, 2),
+			   c = key_of(GK_CRV_ED25519, 3);
+	uint8_t ab[GK_DH_LEN], ba[GK_DH_LEN], ac[GK_DH_LEN];
+	assert_int_equal(gk_ecdh(&a, &b.pub, ab), GK_OK);
+	assert_int_equal(gk_ecdh(&b, &a.pub, ba), GK_OK);
+	assert_int_equal(gk_ecdh(&a, &c.pub, ac), GK_OK);
+	assert_memory_equal(ab, ba, sizeof(ab));
+	assert_memory_not_equal(ab, ac, sizeof(ab));
+	b.pub.x[31] ^= 0x80; /* its negative, with the same u */
+	assert_int_equal(gk_ecdh(&a, &b.pub, ba), GK_OK);
+	assert_memory_equal(ab, ba, sizeof(ab));
+}
+
+static void keys_of_ed25519_that_are_no_points_are_refused(void **state)
+{
+	static const char *const points[] = {
+		"0100000000000000000000000000000000000000000000000000000000000000", /* y = 1 */
+		"0100000000000000000000000000000000000000000000000000000000000080",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* y = -1 */
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+		ZERO, /* order 4: u = 1 */
+		P_25519,
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* y = p + 1 */
+		"0200000000000000000000000000000000000000000000000000000000000000", /* no x */
+	};
+	uint8_t out[GK_DH_LEN] = { 0x5a };
+
+	(void)state;
+	if (!has_edwards_and_montgomery())
+		skip();
+	struct gk_key_pair own = key_of(GK_CRV_ED25519, 1);
+	for (size_t i = 0; i < COUNT(points); i++) {
+		struct gk_public_key peer = point_of(GK_CRV_ED25519, points[i]);
+		expect_err(points[i], gk_ecdh(&own, &peer, out), GK_ERR_CRYPTO);
+		assert_int_equal(out[0], 0x5a);
+	}
+	struct gk_public_key other = key_of(GK_CRV_X25519, 1).pub;
+	assert_int_equal(gk_ecdh(&own, &other, out), GK_ERR_CRYPTO);
+}
+
 /* the global */
 
 /** So a source that has run dry stops no signature, and the draws of others stay as they are. */
@@ -1123,6 +1170,8 @@ int main(void)
 		cmocka_unit_test(p256_signs_with_no_scalar_out_of_range),
 		cmocka_unit_test(both_sides_agree_and_others_do_not),
 		cmocka_unit_test(curves_of_two_kinds_do_not_agree),
+		cmocka_unit_test(signers_agree_on_ed25519_and_others_do_not),
+		cmocka_unit_test(keys_of_ed25519_that_are_no_points_are_refused),
 		cmocka_unit_test(all_zero_secret_of_x25519_is_refused),
 		cmocka_unit_test(x25519_ignores_the_top_bit_of_a_key),
 		cmocka_unit_test(no_entropy_is_drawn_after_the_start),
