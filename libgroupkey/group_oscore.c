@@ -200,3 +200,67 @@ enum gk_err gk_group_recipient_init(const struct gk_group_common *common, struct
 	gk_wipe(&made, sizeof(made));
 	return err;
 }
+
+/* pairwise keys */
+
+enum gk_err gk_pairwise_check(const struct gk_group_common *common)
+{
+	if (common->master_secret_len == 0)
+		return GK_ERR_STATE;
+	// P 6.4: not without both.
+	if (!common->aead || common->ecdh_alg != GK_ALG_ECDH_SS_HKDF_256)
+		return GK_ERR_UNSUPPORTED;
+	return GK_OK;
+}
+
+/** Who sends in one direction, and what enters the key of it. */
+struct direction {
+	const struct gk_id *id;
+	const uint8_t *sender_key;
+	struct gk_span from, to; /* credentials */
+};
+
+static enum gk_err derive_direction(const struct gk_group_common *common, const struct direction *d,
+				    struct gk_span secret, uint8_t *key)
+{
+	uint8_t ikm_bytes[2 * GK_CRED_MAX + GK_DH_LEN], info_bytes[64];
+	struct gk_buf ikm = gk_buf(ikm_bytes, sizeof(ikm_bytes));
+	struct gk_buf info = gk_buf(info_bytes, sizeof(info_bytes));
+	gk_buf_add(&ikm, d->from);
+	gk_buf_add(&ikm, d->to);
+	gk_buf_add(&ikm, secret);
+	gk_oscore_put_info(&info, gk_id_span(d->id), true, gk_id_span(&common->gid),
+			   common->aead->alg, "Key", common->aead->key_len);
+	enum gk_err err = gk_buf_err(&ikm) || gk_buf_err(&info) ? GK_ERR_RANGE : GK_OK;
+	if (!err)
+		err = gk_hkdf(gk_span(d->sender_key, gk_group_key_len(common)), gk_buf_span(&ikm),
+			      gk_buf_span(&info), key, common->aead->key_len);
+	gk_wipe(ikm_bytes, sizeof(ikm_bytes));
+	return err;
+}
+
+enum gk_err gk_pairwise_init(const struct gk_group_common *common,
+			     const struct gk_group_sender *own,
+			     const struct gk_group_recipient *peer, struct gk_pairwise *keys)
+{
+	const struct direction there = { &own->id, own->key, own->cred, peer->cred };
+	const struct direction back = { &peer->id, peer->key, peer->cred, own->cred };
+	struct gk_pairwise made = { .sender_key = { 0 } };
+	uint8_t secret_bytes[GK_DH_LEN] = { 0 };
+	const struct gk_span secret = gk_span(secret_bytes, sizeof(secret_bytes));
+	enum gk_err err = gk_pairwise_check(common);
+	if (!err) {
+		err = gk_ecdh(own->sign_key, &peer->sign_key, secret_bytes);
+		if (err == GK_ERR_CRYPTO)
+			err = GK_ERR_CREDENTIAL;
+	}
+	if (!err)
+		err = derive_direction(common, &there, secret, made.sender_key);
+	if (!err)
+		err = derive_direction(common, &back, secret, made.recipient_key);
+	if (!err)
+		*keys = made;
+	gk_wipe(secret_bytes, sizeof(secret_bytes));
+	gk_wipe(&made, sizeof(made));
+	return err;
+}

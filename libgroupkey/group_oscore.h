@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * Group OSCORE (RFC 10021), group mode: messages encrypted under the sender's key of the group and
- * countersigned by the sender. Who the peers are, their credentials and roles are the caller's
- * affair (member.h); this part protects and verifies. gk_oscore_peek() tells whose a message
- * is, and the Partial IV of a response.
+ * Group OSCORE (RFC 10021). In group mode, messages are encrypted under the sender's key of the
+ * group and countersigned by the sender; in pairwise mode, under a key that two members alone can
+ * make. Who the peers are, their credentials and roles are the caller's affair (member.h); this
+ * part protects and verifies. gk_oscore_peek() tells whose a message is, in which mode it is, and
+ * the Partial IV of a response.
  *
  *   group_oscore.c          the contexts: what is the group's, ours, and a peer's
  *   group_oscore_message.c  messages
@@ -76,7 +77,7 @@ struct gk_group_sender {
 	uint8_t key[GK_AEAD_KEY_MAX];
 	uint64_t seq;       /* next Partial IV to send */
 	uint64_t seq_limit; /* reserved on stable storage up to here, exclusive; the caller's */
-	const struct gk_key_pair *sign_key;
+	const struct gk_key_pair *sign_key; /* in a pairwise-only group it agrees, and no more */
 	struct gk_span cred;
 };
 
@@ -178,13 +179,79 @@ GK_MUST_CHECK enum gk_err gk_group_protect_response(const struct gk_group_common
  * caller sees to that, by the kid; in a long exchange by the Partial IV too (G 5.3.1).
  *
  * @return as gk_group_unprotect_request(), without GK_ERR_REPLAY. The kid context may be absent,
- *         and the Partial IV too unless there was a rekeying since the request. GK_ERR_STATE also
- *         if 'ref' is not of a request in a group
+ *         the Partial IV too unless there was a rekeying since the request, and the kid if the
+ *         request was in pairwise mode: then it is that peer's. GK_ERR_STATE also if 'ref' is not
+ *         of a request in a group
  */
 GK_MUST_CHECK enum gk_err gk_group_unprotect_response(const struct gk_group_common *common,
 						      const struct gk_group_recipient *peer,
 						      const struct gk_oscore_ref *ref,
 						      struct gk_span message, struct gk_buf *out);
+
+/* pairwise mode */
+
+/**
+ * Keys of two members, one for each direction (G 2.5). They hold for one Common Context, one Sender
+ * ID of ours and one pair of credentials. Wipe with gk_wipe().
+ */
+struct gk_pairwise {
+	uint8_t sender_key[GK_AEAD_KEY_MAX];    /* Pairwise Sender Key */
+	uint8_t recipient_key[GK_AEAD_KEY_MAX]; /* Pairwise Recipient Key */
+};
+
+/** @return GK_OK: the group uses the pairwise mode; GK_ERR_UNSUPPORTED: it does not, for want of
+ *          alg or of an ecdh_alg that this build has (P 6.4); GK_ERR_STATE: not set up */
+GK_MUST_CHECK enum gk_err gk_pairwise_check(const struct gk_group_common *common);
+/**
+ * Derive the keys between us and a peer (G 2.5.1), at the price of one Diffie-Hellman.
+ *
+ * @param keys  written on GK_OK only
+ * @return GK_OK
+ *         GK_ERR_CREDENTIAL  the peer's key does not agree with ours: another curve, or a point
+ *                            with which there is no secret
+ *         GK_ERR_RANGE       a credential is too long
+ *         GK_ERR_UNSUPPORTED, GK_ERR_STATE  as gk_pairwise_check(); also if this build cannot do it
+ *         GK_ERR_CRYPTO      the derivation failed
+ */
+GK_MUST_CHECK enum gk_err gk_pairwise_init(const struct gk_group_common *common,
+					   const struct gk_group_sender *own,
+					   const struct gk_group_recipient *peer,
+					   struct gk_pairwise *keys);
+
+/*
+ * What follows is to the pairwise mode (G 8) what the four calls above are to the group mode: with
+ * the same sequence numbers, the same window of a peer, the same limits, order of effects and
+ * results; GK_ERR_UNSUPPORTED as in gk_pairwise_check(), and of a message in group mode. 'keys' are
+ * those with the peer that the message is for, or is from. A request in either mode may be answered
+ * in either.
+ */
+
+/** Protect a request for one peer. @param out  gets at most GK_OSCORE_OVERHEAD bytes more than
+ *  'message' has */
+GK_MUST_CHECK enum gk_err gk_pairwise_protect_request(const struct gk_group_common *common,
+						      struct gk_group_sender *own,
+						      const struct gk_pairwise *keys,
+						      struct gk_span message, struct gk_buf *out,
+						      struct gk_oscore_ref *ref);
+/** Verify a request for us: replay, then decryption, which nobody else's message passes. */
+GK_MUST_CHECK enum gk_err gk_pairwise_unprotect_request(const struct gk_group_common *common,
+							struct gk_group_recipient *peer,
+							const struct gk_pairwise *keys,
+							struct gk_span message, struct gk_buf *out,
+							struct gk_oscore_ref *ref);
+/** Protect a response. The kid is always there, since our Sender ID may be new to the peer. */
+GK_MUST_CHECK enum gk_err
+gk_pairwise_protect_response(const struct gk_group_common *common, struct gk_group_sender *own,
+			     const struct gk_pairwise *keys, struct gk_oscore_ref *ref,
+			     struct gk_span message, bool own_piv, struct gk_buf *out);
+/** Verify a response. Without a kid, which only one to a request in pairwise mode may be, it is
+ *  the peer's. */
+GK_MUST_CHECK enum gk_err gk_pairwise_unprotect_response(const struct gk_group_common *common,
+							 const struct gk_group_recipient *peer,
+							 const struct gk_pairwise *keys,
+							 const struct gk_oscore_ref *ref,
+							 struct gk_span message,
+							 struct gk_buf *out);
 
 /* parts of both files */
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * Messages of a group: protecting and verifying them. The contexts are group_oscore.c's.
+ * Messages of a group, in either mode: protecting and verifying them. The contexts are
+ * group_oscore.c's.
  */
 #include "group_oscore.h"
 
@@ -11,9 +12,18 @@ static const struct gk_span nothing;
 
 /* what a message is made with */
 
-/** One message in group mode, going out or coming in. */
+/** How a message is protected. */
+struct mode {
+	bool group; /* encrypted for all and countersigned; else for one peer alone */
+	const struct gk_aead *aead;
+	const uint8_t *key;
+	size_t beside; /* bytes of a payload beside the plaintext: tag, countersignature */
+};
+
+/** One message, going out or coming in. */
 struct envelope {
 	const struct gk_group_common *common;
+	const struct mode *mode;
 	const struct gk_oscore_ref *ref; /* the request, also of a response */
 	bool is_request;
 	struct gk_span option;      /* value of the OSCORE option of this message */
@@ -83,15 +93,15 @@ static void put_external_aad(struct gk_buf *buf, const struct envelope *e)
 	gk_group_put_external_aad(buf, e->common, e->ref, e->option, e->cred);
 }
 
-static struct gk_oscore_cipher prepare(const struct envelope *e, const uint8_t *key,
-				       struct gk_span external_aad)
+static struct gk_oscore_cipher prepare(const struct envelope *e, struct gk_span external_aad)
 {
+	const struct gk_aead *aead = e->mode->aead;
 	struct gk_oscore_cipher cipher = {
-		.aead = e->common->enc,
-		.key = key,
+		.aead = aead,
+		.key = e->mode->key,
 		.external_aad = external_aad,
 	};
-	gk_oscore_nonce(e->common->common_iv, e->common->enc->nonce_len, id_piv_of(e), piv_of(e),
+	gk_oscore_nonce(e->common->common_iv, aead->nonce_len, id_piv_of(e), piv_of(e),
 			cipher.nonce);
 	return cipher;
 }
@@ -161,11 +171,36 @@ static enum gk_err check_countersignature(const struct envelope *e, const struct
 	return err;
 }
 
-static enum gk_err check_common(const struct gk_group_common *common)
+/** Group mode, with the key of who sends. */
+static enum gk_err group_mode(const struct gk_group_common *common, const uint8_t *key,
+			      struct mode *mode)
 {
 	if (common->master_secret_len == 0)
 		return GK_ERR_STATE;
-	return common->enc ? GK_OK : GK_ERR_UNSUPPORTED;
+	if (!common->enc)
+		return GK_ERR_UNSUPPORTED;
+	*mode = (struct mode){
+		.group = true,
+		.aead = common->enc,
+		.key = key,
+		.beside = (size_t)common->enc->tag_len + GK_SIG_LEN,
+	};
+	return GK_OK;
+}
+
+/** Pairwise mode, with the key of that direction. */
+static enum gk_err pairwise_mode(const struct gk_group_common *common, const uint8_t *key,
+				 struct mode *mode)
+{
+	enum gk_err err = gk_pairwise_check(common);
+	if (err)
+		return err;
+	*mode = (struct mode){
+		.aead = common->aead,
+		.key = key,
+		.beside = common->aead->tag_len,
+	};
+	return GK_OK;
 }
 
 /** @return true if 'ref' is a request's, and its kid fits this group's nonce */
@@ -181,7 +216,8 @@ static bool has_sequence(const struct gk_group_sender *own)
 	return own->seq < own->seq_limit && own->seq <= GK_OSCORE_PIV_MAX;
 }
 
-/** Encrypt what is laid out at the end of 'out' and append the encrypted countersignature. */
+/** Encrypt what is laid out at the end of 'out'. In group mode, append the encrypted
+ *  countersignature. */
 static enum gk_err encrypt_and_sign(const struct envelope *e, const struct gk_group_sender *own,
 				    struct gk_span plaintext, struct gk_buf *out)
 {
@@ -192,19 +228,19 @@ static enum gk_err encrypt_and_sign(const struct envelope *e, const struct gk_gr
 	if (err)
 		return err;
 
-	const struct gk_oscore_cipher cipher = prepare(e, own->key, gk_buf_span(&buf));
+	const struct gk_oscore_cipher cipher = prepare(e, gk_buf_span(&buf));
 	err = gk_oscore_encrypt(&cipher, plaintext, out);
-	if (err)
+	if (err || !e->mode->group)
 		return err;
-	struct gk_span ciphertext =
-		gk_span(plaintext.data, plaintext.len + e->common->enc->tag_len);
+	struct gk_span ciphertext = gk_span(plaintext.data, plaintext.len + e->mode->aead->tag_len);
 	return countersign(e, own->sign_key, gk_buf_span(&buf), ciphertext, out);
 }
 
 /** Protect a message whose option is 'opt'. From the commit on, its nonce counts as used. */
-static enum gk_err protect(const struct gk_group_common *common, struct gk_group_sender *own,
-			   struct gk_oscore_ref *ref, const struct gk_oscore_option *opt,
-			   struct gk_span message, bool is_request, struct gk_buf *out)
+static enum gk_err protect(const struct gk_group_common *common, const struct mode *mode,
+			   struct gk_group_sender *own, struct gk_oscore_ref *ref,
+			   const struct gk_oscore_option *opt, struct gk_span message,
+			   bool is_request, struct gk_buf *out)
 {
 	uint8_t value[GK_OSCORE_OPTION_MAX];
 	struct gk_buf value_buf = gk_buf(value, sizeof(value));
@@ -215,8 +251,8 @@ static enum gk_err protect(const struct gk_group_common *common, struct gk_group
 
 	gk_oscore_option_put(&value_buf, opt);
 	const struct gk_span option = gk_buf_span(&value_buf);
-	enum gk_err err = gk_oscore_lay_out(message, is_request, option,
-					    common->enc->tag_len + GK_SIG_LEN, out, &plaintext);
+	enum gk_err err =
+		gk_oscore_lay_out(message, is_request, option, mode->beside, out, &plaintext);
 	if (err)
 		return err;
 
@@ -226,6 +262,7 @@ static enum gk_err protect(const struct gk_group_common *common, struct gk_group
 		ref->nonce_used = true;
 	const struct envelope e = {
 		.common = common,
+		.mode = mode,
 		.ref = ref,
 		.is_request = is_request,
 		.option = option,
@@ -239,13 +276,10 @@ static enum gk_err protect(const struct gk_group_common *common, struct gk_group
 	return err;
 }
 
-enum gk_err gk_group_protect_request(const struct gk_group_common *common,
-				     struct gk_group_sender *own, struct gk_span message,
-				     struct gk_buf *out, struct gk_oscore_ref *ref)
+static enum gk_err protect_request(const struct gk_group_common *common, const struct mode *mode,
+				   struct gk_group_sender *own, struct gk_span message,
+				   struct gk_buf *out, struct gk_oscore_ref *ref)
 {
-	enum gk_err err = check_common(common);
-	if (err)
-		return err;
 	if (!has_sequence(own))
 		return GK_ERR_SEQUENCE;
 
@@ -253,28 +287,45 @@ enum gk_err gk_group_protect_request(const struct gk_group_common *common,
 		.kid = own->id,
 		.piv = gk_oscore_piv(own->seq),
 		.gid = common->gid,
+		.pairwise = !mode->group,
 	};
 	const struct gk_oscore_option opt = {
-		.group = true,
+		.group = mode->group,
 		.has_kid = true,
 		.kid = gk_id_span(&mine.kid),
 		.piv = gk_id_span(&mine.piv),
 		.has_kid_context = true,
 		.kid_context = gk_id_span(&mine.gid),
 	};
-	err = protect(common, own, &mine, &opt, message, true, out);
+	enum gk_err err = protect(common, mode, own, &mine, &opt, message, true, out);
 	if (!err)
 		*ref = mine;
 	return err;
 }
 
-enum gk_err gk_group_protect_response(const struct gk_group_common *common,
-				      struct gk_group_sender *own, struct gk_oscore_ref *ref,
-				      struct gk_span message, bool own_piv, struct gk_buf *out)
+enum gk_err gk_group_protect_request(const struct gk_group_common *common,
+				     struct gk_group_sender *own, struct gk_span message,
+				     struct gk_buf *out, struct gk_oscore_ref *ref)
 {
-	enum gk_err err = check_common(common);
-	if (err)
-		return err;
+	struct mode mode;
+	enum gk_err err = group_mode(common, own->key, &mode);
+	return err ? err : protect_request(common, &mode, own, message, out, ref);
+}
+
+enum gk_err gk_pairwise_protect_request(const struct gk_group_common *common,
+					struct gk_group_sender *own, const struct gk_pairwise *keys,
+					struct gk_span message, struct gk_buf *out,
+					struct gk_oscore_ref *ref)
+{
+	struct mode mode;
+	enum gk_err err = pairwise_mode(common, keys->sender_key, &mode);
+	return err ? err : protect_request(common, &mode, own, message, out, ref);
+}
+
+static enum gk_err protect_response(const struct gk_group_common *common, const struct mode *mode,
+				    struct gk_group_sender *own, struct gk_oscore_ref *ref,
+				    struct gk_span message, bool own_piv, struct gk_buf *out)
+{
 	if (!is_group_request(common, ref))
 		return GK_ERR_STATE;
 
@@ -286,15 +337,36 @@ enum gk_err gk_group_protect_response(const struct gk_group_common *common,
 			return GK_ERR_SEQUENCE;
 		piv = gk_oscore_piv(own->seq);
 	}
+	// G 3.2 wants a kid where the request was in group mode, and where our Sender ID may be
+	// news to the client (7.3, 8.5). Whether it is, we cannot tell: it never hurts.
 	const struct gk_oscore_option opt = {
-		.group = true,
+		.group = mode->group,
 		.has_kid = true,
 		.kid = gk_id_span(&own->id),
 		.piv = gk_id_span(&piv),
 		.has_kid_context = rekeyed,
 		.kid_context = rekeyed ? gk_id_span(&common->gid) : nothing,
 	};
-	return protect(common, own, ref, &opt, message, false, out);
+	return protect(common, mode, own, ref, &opt, message, false, out);
+}
+
+enum gk_err gk_group_protect_response(const struct gk_group_common *common,
+				      struct gk_group_sender *own, struct gk_oscore_ref *ref,
+				      struct gk_span message, bool own_piv, struct gk_buf *out)
+{
+	struct mode mode;
+	enum gk_err err = group_mode(common, own->key, &mode);
+	return err ? err : protect_response(common, &mode, own, ref, message, own_piv, out);
+}
+
+enum gk_err gk_pairwise_protect_response(const struct gk_group_common *common,
+					 struct gk_group_sender *own,
+					 const struct gk_pairwise *keys, struct gk_oscore_ref *ref,
+					 struct gk_span message, bool own_piv, struct gk_buf *out)
+{
+	struct mode mode;
+	enum gk_err err = pairwise_mode(common, keys->sender_key, &mode);
+	return err ? err : protect_response(common, &mode, own, ref, message, own_piv, out);
 }
 
 /* verifying */
@@ -304,46 +376,56 @@ struct received {
 	struct gk_oscore_option opt;
 	struct gk_span option;
 	struct gk_span ciphertext;
-	struct gk_span signature; /* encrypted */
+	struct gk_span signature; /* encrypted; empty in pairwise mode */
 };
 
-/** Take a message apart and see if it is of this group and peer. */
-static enum gk_err read_protected(const struct gk_group_common *common,
-				  const struct gk_group_recipient *peer, struct gk_span message,
-				  struct received *in)
+/** See if a message is in this mode, and of this group and peer. */
+static enum gk_err check_option(const struct gk_group_common *common, const struct mode *mode,
+				const struct gk_group_recipient *peer, bool needs_kid,
+				const struct gk_oscore_option *opt)
 {
-	struct gk_coap msg;
-	struct gk_span payload;
-	enum gk_err err = check_common(common);
-	if (!err)
-		err = gk_oscore_peek(message, &in->opt, &payload);
-	if (!err)
-		err = gk_coap_parse(message, &msg);
-	if (err)
-		return err;
-	if (!in->opt.group)
+	if (opt->group != mode->group)
 		return GK_ERR_UNSUPPORTED;
-	if (!in->opt.has_kid || !gk_coap_find(&msg, GK_OPT_OSCORE, &in->option))
+	if (needs_kid && !opt->has_kid)
 		return GK_ERR_MALFORMED;
-	if (in->opt.has_kid_context &&
-	    !gk_span_equal(in->opt.kid_context, gk_id_span(&common->gid)))
+	if (opt->has_kid_context && !gk_span_equal(opt->kid_context, gk_id_span(&common->gid)))
 		return GK_ERR_UNKNOWN;
-	if (!gk_span_equal(in->opt.kid, gk_id_span(&peer->id)))
+	if (opt->has_kid && !gk_span_equal(opt->kid, gk_id_span(&peer->id)))
 		return GK_ERR_UNKNOWN;
-
-	// At least a code is encrypted.
-	size_t beside = GK_SIG_LEN + (size_t)common->enc->tag_len;
-	if (payload.len <= beside)
-		return GK_ERR_MALFORMED;
-	if (payload.len - beside > GK_GROUP_OSCORE_MESSAGE_MAX)
-		return GK_ERR_RANGE;
-	in->ciphertext = gk_span_sub(payload, 0, payload.len - GK_SIG_LEN);
-	in->signature = gk_span_sub(payload, in->ciphertext.len, GK_SIG_LEN);
 	return GK_OK;
 }
 
-/** Check the countersignature, then decrypt: nothing unsigned is ever readable (G 7.2, 7.4). */
-static enum gk_err check_and_decrypt(const struct gk_group_common *common,
+/** Take a message apart. @param needs_kid  else it may be without one, and is the peer's */
+static enum gk_err read_protected(const struct gk_group_common *common, const struct mode *mode,
+				  const struct gk_group_recipient *peer, struct gk_span message,
+				  bool needs_kid, struct received *in)
+{
+	struct gk_coap msg;
+	struct gk_span payload;
+	enum gk_err err = gk_oscore_peek(message, &in->opt, &payload);
+	if (!err)
+		err = gk_coap_parse(message, &msg);
+	if (!err)
+		err = check_option(common, mode, peer, needs_kid, &in->opt);
+	if (err)
+		return err;
+	if (!gk_coap_find(&msg, GK_OPT_OSCORE, &in->option))
+		return GK_ERR_MALFORMED;
+
+	// At least a code is encrypted.
+	if (payload.len <= mode->beside)
+		return GK_ERR_MALFORMED;
+	if (payload.len - mode->beside > GK_GROUP_OSCORE_MESSAGE_MAX)
+		return GK_ERR_RANGE;
+	size_t signature_len = mode->group ? GK_SIG_LEN : 0;
+	in->ciphertext = gk_span_sub(payload, 0, payload.len - signature_len);
+	in->signature = gk_span_sub(payload, in->ciphertext.len, signature_len);
+	return GK_OK;
+}
+
+/** Check the countersignature, then decrypt: nothing unsigned is ever readable (G 7.2, 7.4). In
+ *  pairwise mode, only the peer can have made what decrypts. */
+static enum gk_err check_and_decrypt(const struct gk_group_common *common, const struct mode *mode,
 				     const struct gk_group_recipient *peer,
 				     const struct gk_oscore_ref *ref, const struct received *in,
 				     bool is_request, struct gk_buf *out)
@@ -352,6 +434,7 @@ static enum gk_err check_and_decrypt(const struct gk_group_common *common,
 	struct gk_buf buf = gk_buf(aad, sizeof(aad));
 	const struct envelope e = {
 		.common = common,
+		.mode = mode,
 		.ref = ref,
 		.is_request = is_request,
 		.option = in->option,
@@ -361,24 +444,28 @@ static enum gk_err check_and_decrypt(const struct gk_group_common *common,
 	};
 	put_external_aad(&buf, &e);
 	enum gk_err err = gk_buf_err(&buf) ? GK_ERR_RANGE : GK_OK;
-	if (!err)
+	if (!err && mode->group)
 		err = check_countersignature(&e, &peer->sign_key, gk_buf_span(&buf), in->ciphertext,
 					     in->signature);
 	if (err)
 		return err;
-	const struct gk_oscore_cipher cipher = prepare(&e, peer->key, gk_buf_span(&buf));
+	const struct gk_oscore_cipher cipher = prepare(&e, gk_buf_span(&buf));
 	return gk_oscore_decrypt(&cipher, in->ciphertext, is_request, out);
 }
 
-enum gk_err gk_group_unprotect_request(const struct gk_group_common *common,
-				       struct gk_group_recipient *peer, struct gk_span message,
-				       struct gk_buf *out, struct gk_oscore_ref *ref)
+static enum gk_err unprotect_request(const struct gk_group_common *common, const struct mode *mode,
+				     struct gk_group_recipient *peer, struct gk_span message,
+				     struct gk_buf *out, struct gk_oscore_ref *ref)
 {
 	struct received in;
-	enum gk_err err = read_protected(common, peer, message, &in);
+	enum gk_err err = read_protected(common, mode, peer, message, true, &in);
 	if (err)
 		return err;
-	struct gk_oscore_ref theirs = { .kid = peer->id, .gid = common->gid };
+	struct gk_oscore_ref theirs = {
+		.kid = peer->id,
+		.gid = common->gid,
+		.pairwise = !mode->group,
+	};
 	// RFC 8613 section 5 and G 3.2: requests carry all three.
 	if (in.opt.piv.len == 0 || !in.opt.has_kid_context || gk_id_set(&theirs.piv, in.opt.piv))
 		return GK_ERR_MALFORMED;
@@ -386,7 +473,7 @@ enum gk_err gk_group_unprotect_request(const struct gk_group_common *common,
 	const uint64_t piv = gk_span_uint(in.opt.piv);
 	if (!gk_window_check(&peer->window, piv))
 		return GK_ERR_REPLAY;
-	err = check_and_decrypt(common, peer, &theirs, &in, true, out);
+	err = check_and_decrypt(common, mode, peer, &theirs, &in, true, out);
 	if (err)
 		return err;
 	gk_window_accept(&peer->window, piv);
@@ -394,13 +481,32 @@ enum gk_err gk_group_unprotect_request(const struct gk_group_common *common,
 	return GK_OK;
 }
 
-enum gk_err gk_group_unprotect_response(const struct gk_group_common *common,
-					const struct gk_group_recipient *peer,
-					const struct gk_oscore_ref *ref, struct gk_span message,
-					struct gk_buf *out)
+enum gk_err gk_group_unprotect_request(const struct gk_group_common *common,
+				       struct gk_group_recipient *peer, struct gk_span message,
+				       struct gk_buf *out, struct gk_oscore_ref *ref)
+{
+	struct mode mode;
+	enum gk_err err = group_mode(common, peer->key, &mode);
+	return err ? err : unprotect_request(common, &mode, peer, message, out, ref);
+}
+
+enum gk_err gk_pairwise_unprotect_request(const struct gk_group_common *common,
+					  struct gk_group_recipient *peer,
+					  const struct gk_pairwise *keys, struct gk_span message,
+					  struct gk_buf *out, struct gk_oscore_ref *ref)
+{
+	struct mode mode;
+	enum gk_err err = pairwise_mode(common, keys->recipient_key, &mode);
+	return err ? err : unprotect_request(common, &mode, peer, message, out, ref);
+}
+
+static enum gk_err unprotect_response(const struct gk_group_common *common, const struct mode *mode,
+				      const struct gk_group_recipient *peer,
+				      const struct gk_oscore_ref *ref, struct gk_span message,
+				      struct gk_buf *out)
 {
 	struct received in;
-	enum gk_err err = read_protected(common, peer, message, &in);
+	enum gk_err err = read_protected(common, mode, peer, message, !ref->pairwise, &in);
 	if (err)
 		return err;
 	if (!is_group_request(common, ref))
@@ -409,5 +515,26 @@ enum gk_err gk_group_unprotect_response(const struct gk_group_common *common,
 	bool rekeyed = !gk_id_equal(&ref->gid, &common->gid);
 	if (rekeyed && in.opt.piv.len == 0)
 		return GK_ERR_MALFORMED;
-	return check_and_decrypt(common, peer, ref, &in, false, out);
+	return check_and_decrypt(common, mode, peer, ref, &in, false, out);
+}
+
+enum gk_err gk_group_unprotect_response(const struct gk_group_common *common,
+					const struct gk_group_recipient *peer,
+					const struct gk_oscore_ref *ref, struct gk_span message,
+					struct gk_buf *out)
+{
+	struct mode mode;
+	enum gk_err err = group_mode(common, peer->key, &mode);
+	return err ? err : unprotect_response(common, &mode, peer, ref, message, out);
+}
+
+enum gk_err gk_pairwise_unprotect_response(const struct gk_group_common *common,
+					   const struct gk_group_recipient *peer,
+					   const struct gk_pairwise *keys,
+					   const struct gk_oscore_ref *ref, struct gk_span message,
+					   struct gk_buf *out)
+{
+	struct mode mode;
+	enum gk_err err = pairwise_mode(common, keys->recipient_key, &mode);
+	return err ? err : unprotect_response(common, &mode, peer, ref, message, out);
 }

@@ -72,6 +72,7 @@ struct gk_oscore_ref {
 	struct gk_id kid;
 	struct gk_id piv; /* as it was on the wire */
 	struct gk_id gid; /* Group OSCORE: kid context of the request */
+	bool pairwise;    /* ... which was in pairwise mode */
 	/* A response has used the request's nonce, or no response may: the next one takes a
 	 * Partial IV of its own whatever the caller says. */
 	bool nonce_used;

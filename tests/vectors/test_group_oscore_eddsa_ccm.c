@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 // A request in group mode and its two responses as a Java implementation of Group OSCORE
-// (RFC 10021) printed them: EdDSA, AES-CCM-16-64-128, both modes in use.
-//
-// The responses are in pairwise mode, which this library does not have yet. They are put together
-// here from the parts that it has, with the shared secrets that were printed.
+// (RFC 10021) printed them: EdDSA, AES-CCM-16-64-128, both modes in use; the responses are in
+// pairwise mode.
 //
 // What is countersigned has the empty sign_protected here that RFC 9338 leaves out.
 #include "libgroupkey/group_oscore.h"
@@ -195,45 +193,52 @@ static void aad_arrays_of_the_request_and_both_responses(void **state)
 	}
 }
 
-static void the_responses_in_pairwise_mode_from_their_parts(void **state)
+static void the_responses_in_pairwise_mode_are_the_same_and_are_read(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *id, *cred, *sender_key, *secret, *pairwise_key, *aad_array, *payload;
+		size_t node;
+		const char *secret, *pairwise_key, *response;
 	} rows[] = {
-		{ "52", SERVER_1_CRED, "a8c8b7db5d05cfc7faa2bb1afaca6c2f",
-		  "d96cef95976bf48d387bb986457b6cb1c188408764e9c2e77dffb7564da33f59",
-		  "6c5a7cf25807d97898cbc75aacbf357e", RESPONSE_1_AAD_ARRAY,
-		  "f0118468dfbf8d29cb55be2d384e7a07b0ce72aeb34b" },
-		{ "77", SERVER_2_CRED, "f9de8c534b0e5703b6999ff73883ebb1",
-		  "fc234c041db8f0f089ea40e8bfb243362c43cc48b20e629be6a6018e4a991412",
-		  "1d650acdcafa3ffca08ddce54048c678", RESPONSE_2_AAD_ARRAY,
-		  "48bbe54ce0e0b94aca60d14be42edae5d5067603f6d7" },
+		{ 1, "d96cef95976bf48d387bb986457b6cb1c188408764e9c2e77dffb7564da33f59",
+		  "6c5a7cf25807d97898cbc75aacbf357e",
+		  "44920852fff0118468dfbf8d29cb55be2d384e7a07b0ce72aeb34b" },
+		{ 2, "fc234c041db8f0f089ea40e8bfb243362c43cc48b20e629be6a6018e4a991412",
+		  "1d650acdcafa3ffca08ddce54048c678",
+		  "44920877ff48bbe54ce0e0b94aca60d14be42edae5d5067603f6d7" },
 	};
+	const char *plain = "45ff48656c6c6f20576f726c6421"; /* 2.05, "Hello World!" */
+	struct gk_oscore_ref request = { .nonce_used = false };
+	assert_int_equal(gk_id_set(&request.kid, hex_span("25")), GK_OK);
+	assert_int_equal(gk_id_set(&request.piv, hex_span("00")), GK_OK);
+	assert_int_equal(gk_id_set(&request.gid, hex_span("dd11")), GK_OK);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		uint8_t ikm_bytes[512], info_bytes[64], key[16], enc_bytes[400], out[64];
-		struct gk_buf ikm = gk_buf(ikm_bytes, sizeof(ikm_bytes));
-		struct gk_buf info = gk_buf(info_bytes, sizeof(info_bytes));
-		struct gk_buf enc = gk_buf(enc_bytes, sizeof(enc_bytes));
-		struct gk_buf sealed = gk_buf(out, sizeof(out));
+		struct gk_key_pair server_key, client_key;
+		struct gk_group_sender server = sender(rows[i].node, &server_key);
+		struct gk_group_sender client = sender(0, &client_key);
+		const struct gk_group_recipient at_server = recipient(0);
+		const struct gk_group_recipient at_client = recipient(rows[i].node);
+		struct gk_pairwise of_server, of_client;
+		struct gk_oscore_ref ref = request;
+		uint8_t secret[32], bytes[64], inner[64];
+		struct gk_buf out = gk_buf(bytes, sizeof(bytes));
+		struct gk_buf in = gk_buf(inner, sizeof(inner));
 
-		gk_buf_add(&ikm, hex_span(rows[i].cred));
-		gk_buf_add(&ikm, hex_span(CLIENT_CRED));
-		gk_buf_add(&ikm, hex_span(rows[i].secret));
-		gk_oscore_put_info(&info, hex_span(rows[i].id), true, hex_span("dd11"),
-				   GK_ALG_AES_CCM_16_64_128, "Key", 16);
-		assert_int_equal(gk_hkdf(hex_span(rows[i].sender_key), gk_buf_span(&ikm),
-					 gk_buf_span(&info), key, 16),
+		assert_int_equal(gk_ecdh(&server_key, &at_server.sign_key, secret), GK_OK);
+		assert_hex_equal_row(gk_span(secret, 32), rows[i].secret, nodes[rows[i].node].name);
+		assert_int_equal(gk_pairwise_init(&common, &server, &at_server, &of_server), GK_OK);
+		assert_int_equal(gk_pairwise_init(&common, &client, &at_client, &of_client), GK_OK);
+		assert_hex_equal_row(gk_span(of_server.sender_key, 16), rows[i].pairwise_key,
+				     nodes[rows[i].node].name);
+		assert_int_equal(gk_pairwise_protect_response(&common, &server, &of_server, &ref,
+							      hex_span(plain), false, &out),
 				 GK_OK);
-		assert_hex_equal_row(gk_span(key, 16), rows[i].pairwise_key, rows[i].id);
-		gk_cose_put_enc_structure(&enc, hex_span(""), hex_span(rows[i].aad_array));
-		assert_int_equal(
-			gk_aead_seal(gk_aead_find(GK_ALG_AES_CCM_16_64_128), gk_span(key, 16),
-				     hex_span("46eb80969ab73862084dd6f996"), gk_buf_span(&enc),
-				     hex_span("45ff48656c6c6f20576f726c6421"), &sealed),
-			GK_OK);
-		assert_hex_equal_row(gk_buf_span(&sealed), rows[i].payload, rows[i].id);
+		assert_hex_equal_row(gk_buf_span(&out), rows[i].response, nodes[rows[i].node].name);
+		assert_int_equal(gk_pairwise_unprotect_response(&common, &at_client, &of_client,
+								&request, gk_buf_span(&out), &in),
+				 GK_OK);
+		assert_hex_equal(gk_buf_span(&in), plain);
 	}
 }
 
@@ -336,7 +341,7 @@ int main(void)
 		cmocka_unit_test(sender_and_recipient_keys),
 		cmocka_unit_test(nonce_of_the_request),
 		cmocka_unit_test(aad_arrays_of_the_request_and_both_responses),
-		cmocka_unit_test(the_responses_in_pairwise_mode_from_their_parts),
+		cmocka_unit_test(the_responses_in_pairwise_mode_are_the_same_and_are_read),
 		cmocka_unit_test(the_signature_is_over_the_structure_with_sign_protected),
 		cmocka_unit_test(keystream_of_the_request),
 		cmocka_unit_test(the_request_is_protected_to_the_same_bytes),
