@@ -164,6 +164,7 @@ fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
 golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh tests/golden/rekeying.sh))
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
+live = $(call wanted,$(wildcard tests/live/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 preload = $(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c))
 # What all others have shown; so it is of no use with some of them.
@@ -224,7 +225,7 @@ need-cmocka:
 		{ echo 'The tests need cmocka: ./configure --install-deps' >&2; exit 1; }
 
 check: need-cmocka $(for_tests) $(if $(purity),plain)
-	$(Q)$(run) $(unit_tests) $(netns) $(secrets) $(table)
+	$(Q)$(run) $(unit_tests) $(netns) $(live) $(secrets) $(table)
 
 check-unit: need-cmocka $(for_tests) $(if $(purity),plain)
 	$(Q)$(run) $(unit_tests) $(secrets) $(table)
@@ -235,7 +236,7 @@ conformance: need-cmocka $(for_tests)
 		TEST_LOGS=$(B)/tests/log tests/conformance/table.sh write
 
 check-netns: $(for_tests)
-	$(Q)$(run) $(netns) $(secrets)
+	$(Q)$(run) $(netns) $(live) $(secrets)
 
 # The core once more with nothing added by hardening, for tests/purity.sh.
 plain:
