@@ -69,6 +69,9 @@ static int make_namespace(void **state)
 	command("echo 200 >/proc/sys/net/ipv6/neigh/v0/retrans_time_ms");
 	command("ip link set lo up && ip link set v0 up && ip link set v1 up");
 	command("ip addr add fd00::1/64 dev v0 nodad");
+	// the kernel says that a link runs a little after it was set up
+	command("for v in v0 v1; do for i in $(seq 250); do "
+		"ip -o link show $v | grep -q 'state UP' && break; sleep 0.02; done; done");
 	*state = "there";
 	return 0;
 }
