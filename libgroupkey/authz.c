@@ -143,6 +143,7 @@ static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
 		err = gk_random(&kdc->env, n2, GK_NONCE_LEN);
 	if (!err)
 		err = gk_random(&kdc->env, client->assoc.challenge, GK_NONCE_LEN);
+	client->assoc.challenge_len = GK_NONCE_LEN;
 	if (!err)
 		err = derive(client, cwt, post[POST_NONCE1].string, gk_span(n2, GK_NONCE_LEN),
 			     post[POST_ID1].string, &id2);

@@ -463,6 +463,7 @@ void gk_node_free(struct gk_node *node)
 	gk_kdc_release_timers(kdc, 2);
 	gk_blob_wipe(&kdc->env, &node->cred);
 	gk_blob_wipe(&kdc->env, &node->control_path);
+	gk_blob_wipe(&kdc->env, &node->scope);
 	gk_free(&kdc->env, node, sizeof(*node));
 }
 

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define FIXED_ROOM 1280 /* a Join Response beside the credentials */
-#define POP_ROOM   256
 
 enum {
 	JOIN_SCOPE,
@@ -41,14 +40,15 @@ struct join {
 	struct gk_group *group;
 	struct gk_cbor_item item[JOIN_COUNT];
 	uint32_t roles;
-	struct gk_filter filter; /* get_creds, if that is an array */
-	bool keep_cred;          /* the stored credential stays */
+	struct gk_filter filter;  /* get_creds, if that is an array */
+	bool keep_cred;           /* the stored credential stays */
+	struct gk_public_key key; /* of the one that takes its place */
 	bool has_control;
 	struct gk_addr address;
 	struct gk_span control_path;
 	struct gk_evidence evidence;
-	struct gk_evidence signer;         /* in mgt_key_material */
-	struct gk_blob new_cred, new_path; /* copies, made before anything changes */
+	struct gk_evidence signer;                    /* in mgt_key_material */
+	struct gk_blob new_cred, new_path, new_scope; /* copies, made before anything changes */
 };
 
 /* refusals */
@@ -135,7 +135,8 @@ static bool check_roles(struct join *join)
 	uint32_t granted = gk_scope_roles(gk_blob_span(&join->call->client->scope),
 					  gk_group_name(join->group));
 
-	if (gk_scope_read(join->item[JOIN_SCOPE].string, &scope) ||
+	if (join->item[JOIN_SCOPE].string.len > GK_SCOPE_MAX ||
+	    gk_scope_read(join->item[JOIN_SCOPE].string, &scope) ||
 	    !gk_span_equal(scope.group, gk_group_name(join->group)) ||
 	    !gk_roles_joinable(scope.roles)) {
 		refuse_default(join, "scope is not one entry for this group with fitting roles");
@@ -243,16 +244,18 @@ static bool check_presence(struct join *join)
 	return fine;
 }
 
+/* Whoever has to prove something is told what about. */
+static bool check_challenge(struct join *join)
+{
+	return monitor_only(join) || join->keep_cred || !gk_proof_lacks_challenge(join->call);
+}
+
 static bool check_credential(struct join *join)
 {
-	const struct gk_group *group = join->group;
-	struct gk_public_key key;
-
 	if (monitor_only(join) || join->keep_cred)
 		return true;
-	if (join->item[JOIN_CRED].string.len > GK_CRED_MAX ||
-	    gk_ccs_read_for(join->item[JOIN_CRED].string, gk_group_curve(group),
-			    gk_group_cred_alg(group), &key)) {
+	if (gk_group_check_cred(join->group, join->item[JOIN_CRED].string, join->call->now,
+				&join->key)) {
 		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_CREDENTIAL,
 			     "credential does not fit the group");
 		return false;
@@ -260,33 +263,14 @@ static bool check_credential(struct join *join)
 	return true;
 }
 
-static enum gk_err verify(const struct join *join, struct gk_span pop)
-{
-	const struct gk_key_pair *own =
-		gk_kdc_dh_key(join->call->kdc, join->group->config.sign_alg);
-	struct gk_span evidence = join->item[JOIN_VERIFY].string;
-	struct gk_public_key key;
-	enum gk_err err = gk_ccs_read(join->item[JOIN_CRED].string, &key);
-
-	if (err)
-		return err;
-	return is_pairwise(join) ? gk_pop_check_mac(own, &key, pop, evidence)
-				 : gk_verify(&key, pop, evidence);
-}
-
 /* Proof of possession over scope, N_S and N_C (R 4.3.1). Empty evidence would need a proof by
  * the association itself, which OSCORE from a symmetric key never is (P 6.2). */
 static bool check_evidence(struct join *join)
 {
-	uint8_t bytes[POP_ROOM];
-	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-
 	if (monitor_only(join) || join->keep_cred)
 		return true;
-	gk_pop_put_client(&pop, join->item[JOIN_SCOPE].string,
-			  gk_span(join->call->client->assoc.challenge, GK_NONCE_LEN),
-			  join->item[JOIN_CNONCE].string);
-	if (pop.overflow || verify(join, gk_buf_span(&pop))) {
+	if (!gk_proof_holds(join->call, &join->key, join->item[JOIN_SCOPE].string,
+			    join->item[JOIN_CNONCE].string, join->item[JOIN_VERIFY].string)) {
 		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_POP,
 			     "wrong proof of possession");
 		return false;
@@ -337,6 +321,8 @@ static enum gk_err copy_parts(struct join *join)
 	}
 	if (!monitor_only(join) && !join->keep_cred)
 		err = gk_blob_set(env, &join->new_cred, join->item[JOIN_CRED].string);
+	if (!err)
+		err = gk_blob_set(env, &join->new_scope, join->item[JOIN_SCOPE].string);
 	return err ? err : gk_blob_set(env, &join->new_path, gk_buf_span(&path));
 }
 
@@ -344,6 +330,7 @@ static void drop_parts(struct join *join)
 {
 	gk_blob_wipe(&join->call->kdc->env, &join->new_cred);
 	gk_blob_wipe(&join->call->kdc->env, &join->new_path);
+	gk_blob_wipe(&join->call->kdc->env, &join->new_scope);
 	gk_filter_wipe(&join->call->kdc->env, &join->filter);
 }
 
@@ -419,14 +406,10 @@ static void fill_node(struct join *join, struct gk_node *node)
 	node->n_c_len = (uint8_t)n_c.len;
 	memcpy(node->n_c, n_c.data, n_c.len);
 	node->has_control = join->has_control;
-	gk_blob_wipe(env, &node->control_path);
-	node->control_path = join->new_path;
-	join->new_path = (struct gk_blob){ NULL, 0 };
-	if (join->keep_cred)
-		return;
-	gk_blob_wipe(env, &node->cred);
-	node->cred = join->new_cred;
-	join->new_cred = (struct gk_blob){ NULL, 0 };
+	gk_blob_move(env, &node->control_path, &join->new_path);
+	gk_blob_move(env, &node->scope, &join->new_scope);
+	if (!join->keep_cred)
+		gk_blob_move(env, &node->cred, &join->new_cred);
 }
 
 static void settle(struct join *join, struct gk_node *node, enum gk_note_kind kind)
@@ -581,8 +564,8 @@ static void join_again(struct join *join)
 }
 
 static bool (*const checks[])(struct join *) = {
-	check_active,      check_form,     check_roles,      check_mode,     check_get_creds,
-	check_control_uri, check_presence, check_credential, check_evidence,
+	check_active,      check_form,     check_roles,     check_mode,       check_get_creds,
+	check_control_uri, check_presence, check_challenge, check_credential, check_evidence,
 };
 
 static bool passes_checks(struct join *join)

@@ -13,7 +13,7 @@
  *               resource_creds.c, resource_verify.c, resource_stale.c, resource_node.c serve them
  *               (resource.h); filter.c tells whose credentials are asked for
  *   answer.c    answers; answer_block.c sends those in blocks that are long
- *   join.c      the Join Request
+ *   join.c      the Join Request; proof.c checks the evidence in it
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
  *   material.c  what answers and rekeying messages have in common
  *   delivery.c  who still needs the newest material, and rekeying messages point-to-point
@@ -46,6 +46,7 @@
 #define GK_NAME_MAX          32    /* a client's name */
 #define GK_NONCE_LEN         8     /* N_S, N_KDC, N1, N2: RECOMMENDED length (P 5.3, 6.3; O 4.1) */
 #define GK_CNONCE_MAX        32    /* accepted from clients */
+#define GK_SCOPE_MAX         128   /* of a Join Request: one entry, in whatever encoding */
 #define GK_URI_PATH_MAX      96    /* of a control_uri; P's default one, under any root, fits in */
 #define GK_PATH_SEGMENTS_MAX 8     /* a root's, and "GROUP/nodes/NODENAME/cred" behind it */
 #define GK_MS_LEN            16    /* Master Secret: as strong as AES-CCM-16-64-128 */
@@ -72,6 +73,7 @@ struct gk_association {
 	struct gk_oscore ctx;
 	struct gk_link by_kid;           /* our Recipient ID */
 	uint8_t challenge[GK_NONCE_LEN]; /* kdcchallenge, N_S */
+	uint8_t challenge_len;           /* 0: there is none */
 	uint8_t echo[GK_NONCE_LEN];      /* expected while not synchronised */
 	bool echo_sent;
 	uint64_t challenged_piv; /* the highest of a request that was answered with it */
@@ -131,6 +133,7 @@ struct gk_node {
 	bool has_sid;
 	struct gk_id sid;
 	struct gk_blob cred;
+	struct gk_blob scope; /* of its latest Join Request, byte for byte */
 	uint8_t n_c_len;
 	uint8_t n_c[GK_CNONCE_MAX]; /* clientchallenge: cnonce of the latest Join Request */
 	bool has_control;           /* gave a control_uri */
@@ -494,6 +497,17 @@ void gk_block_begin(struct gk_call *call);
 /* join.c */
 void gk_join_post(struct gk_call *call);
 
+/* proof.c */
+/**
+ * @param scope  of the latest Join Request, as received
+ * @return true if 'evidence' shows that the client has the private part of 'key'
+ */
+bool gk_proof_holds(const struct gk_call *call, const struct gk_public_key *key,
+		    struct gk_span scope, struct gk_span n_c, struct gk_span evidence);
+/** If the client has no kdcchallenge, make one, store it, and answer with it (R 4.3.1).
+ *  @return false: it has one */
+bool gk_proof_lacks_challenge(struct gk_call *call);
+
 /* group.c */
 /** An empty group, linked into the KDC, neither served nor with material. */
 GK_MUST_CHECK enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name,
@@ -574,6 +588,9 @@ void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group);
 int gk_group_curve(const struct gk_group *group);
 /** @return the COSE algorithm with which they are used */
 int gk_group_cred_alg(const struct gk_group *group);
+/** Read a credential and check that it fits the group. @return GK_ERR_CREDENTIAL: it does not */
+GK_MUST_CHECK enum gk_err gk_group_check_cred(const struct gk_group *group, struct gk_span bytes,
+					      struct gk_now now, struct gk_public_key *key);
 
 /** Append the 'key' map: whole, or short as in rekeying messages; 'sid_of' for its Sender ID. */
 void gk_group_put_key(struct gk_buf *buf, const struct gk_group *group, bool whole,

@@ -49,6 +49,15 @@ int gk_group_cred_alg(const struct gk_group *group)
 	return is_pairwise(group) ? GK_ALG_ECDH_SS_HKDF_256 : group->config.sign_alg;
 }
 
+enum gk_err gk_group_check_cred(const struct gk_group *group, struct gk_span bytes,
+				struct gk_now now, struct gk_public_key *key)
+{
+	(void)now;
+	if (bytes.len > GK_CRED_MAX)
+		return GK_ERR_CREDENTIAL;
+	return gk_ccs_read_for(bytes, gk_group_curve(group), gk_group_cred_alg(group), key);
+}
+
 /* [kty] of the algorithm, [kty, crv] of the key. */
 static void put_capabilities(struct gk_buf *buf, int crv)
 {
@@ -163,7 +172,6 @@ void gk_group_put_material(struct gk_buf *buf, const struct gk_group *group, boo
 static void put_public_key(struct gk_buf *buf, const struct gk_group *group)
 {
 	struct gk_id gid = gk_group_gid(group);
-
 	bool agrees = gk_group_agrees(group);
 
 	gk_put_map(buf, agrees ? 8 : 6);

@@ -44,6 +44,13 @@ void gk_blob_wipe(const struct gk_env *env, struct gk_blob *blob)
 	*blob = (struct gk_blob){ NULL, 0 };
 }
 
+void gk_blob_move(const struct gk_env *env, struct gk_blob *blob, struct gk_blob *from)
+{
+	gk_blob_wipe(env, blob);
+	*blob = *from;
+	*from = (struct gk_blob){ NULL, 0 };
+}
+
 struct gk_span gk_blob_span(const struct gk_blob *blob)
 {
 	return (struct gk_span){ blob->data, blob->len };

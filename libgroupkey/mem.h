@@ -21,6 +21,8 @@ struct gk_blob {
 /** Replace the content by a copy of 'span'. @return GK_ERR_NO_MEMORY: unchanged */
 GK_MUST_CHECK enum gk_err gk_blob_set(const struct gk_env *env, struct gk_blob *blob,
 				      struct gk_span span);
+/** The content of 'from' takes the place of that of 'blob'; 'from' is left empty. */
+void gk_blob_move(const struct gk_env *env, struct gk_blob *blob, struct gk_blob *from);
 void gk_blob_wipe(const struct gk_env *env, struct gk_blob *blob);
 struct gk_span gk_blob_span(const struct gk_blob *blob);
 

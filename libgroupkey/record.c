@@ -192,7 +192,7 @@ void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client)
 	gk_put_bytes(&buf, gk_blob_span(&client->scope));
 	gk_put_int(&buf, client->exp.s);
 	put_context(&buf, &client->assoc.ctx);
-	gk_record_put_raw(&buf, client->assoc.challenge, sizeof(client->assoc.challenge));
+	gk_record_put_raw(&buf, client->assoc.challenge, client->assoc.challenge_len);
 	gk_put_int(&buf, client->iat.s);
 	gk_put_uint(&buf, client->exi_number);
 	gk_record_store_value(kdc, GK_TABLE_CLIENT, gk_id_span(&client->id), &buf);
@@ -218,6 +218,15 @@ static void take_context(struct gk_cbor *c, struct gk_oscore *ctx)
 		gk_cbor_fail(c, GK_ERR_UNSUPPORTED);
 }
 
+/* Empty: there is none. */
+static void take_challenge(struct gk_cbor *c, struct gk_association *assoc)
+{
+	assoc->challenge_len = gk_record_take_upto(c, gk_cbor_bytes(c), assoc->challenge,
+						   sizeof(assoc->challenge));
+	if (assoc->challenge_len && assoc->challenge_len != sizeof(assoc->challenge))
+		gk_cbor_fail(c, GK_ERR_RANGE);
+}
+
 static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *record,
 			       struct gk_client *client)
 {
@@ -234,7 +243,7 @@ static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *recor
 	take_context(&c, &client->assoc.ctx);
 	if (form < 3)
 		client->assoc.ctx.seq_limit = gk_cbor_uint(&c, SEQ_LIMIT_MAX);
-	gk_record_take_raw(&c, client->assoc.challenge, sizeof(client->assoc.challenge));
+	take_challenge(&c, &client->assoc);
 	if (form >= 3)
 		client->iat.s = (int64_t)gk_cbor_uint(&c, INT64_MAX);
 	if (form >= 4)

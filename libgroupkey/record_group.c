@@ -193,10 +193,10 @@ enum gk_err gk_record_restore_group(struct gk_kdc *kdc, const struct gk_record *
 
 /* a member, under group name | 0 | number: [form, client, number, roles, has Sender ID,
  *      Sender ID, credential, clientchallenge, has control_uri, ip, port, scope, path, num,
- *      is in the tree, slot].
- * Form 1 ends after num. */
+ *      is in the tree, slot, scope of its latest Join Request].
+ * Form 1 ends after num, forms 2 and 3 after the slot. */
 
-static const uint8_t node_fields[GK_RECORD_FORMS] = { 0, 14, 16, 16, 16 };
+static const uint8_t node_fields[GK_RECORD_FORMS] = { 0, 14, 16, 16, 17 };
 
 static struct gk_span node_key(const struct gk_node *node, uint8_t bytes[static NODE_KEY_ROOM])
 {
@@ -230,6 +230,7 @@ static void record_node(const struct gk_node *node, bool may_wait)
 	gk_put_int(&buf, node->num);
 	gk_put_bool(&buf, node->in_tree);
 	gk_put_uint(&buf, node->slot);
+	gk_put_bytes(&buf, gk_blob_span(&node->scope));
 	gk_record_store(node->group->kdc,
 			(struct gk_record){ .table = GK_TABLE_MEMBER,
 					    .key = node_key(node, key),
@@ -260,6 +261,18 @@ static void take_blob(struct gk_cbor *c, struct gk_kdc *kdc, struct gk_blob *blo
 		gk_cbor_fail(c, GK_ERR_NO_MEMORY);
 }
 
+/* How a member from before this was stored asked for its roles, unless its encoder is an odd one.
+ */
+static void make_scope(struct gk_cbor *c, struct gk_node *node)
+{
+	uint8_t bytes[GK_SCOPE_MAX];
+	struct gk_buf scope = gk_buf(bytes, sizeof(bytes));
+
+	gk_scope_put(&scope, gk_group_name(node->group), node->roles);
+	if (gk_blob_set(&node->group->kdc->env, &node->scope, gk_buf_span(&scope)))
+		gk_cbor_fail(c, GK_ERR_NO_MEMORY);
+}
+
 static enum gk_err read_node(struct gk_cbor *c, unsigned form, struct gk_kdc *kdc,
 			     struct gk_node *node)
 {
@@ -279,6 +292,10 @@ static enum gk_err read_node(struct gk_cbor *c, unsigned form, struct gk_kdc *kd
 		node->in_tree = gk_cbor_bool(c);
 		node->slot = (uint16_t)gk_cbor_uint(c, UINT16_MAX);
 	}
+	if (form >= 4)
+		take_blob(c, kdc, &node->scope);
+	else
+		make_scope(c, node);
 	return gk_cbor_end(c);
 }
 

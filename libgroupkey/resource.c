@@ -82,6 +82,8 @@ static const struct resource {
 	  gk_get_node },
 	{ GROUPS, "*/nodes/*", GK_COAP_POST, OWNER, CHANGE, ANY_FORMAT, GK_CF_ACE_GROUPCOMM,
 	  gk_post_node },
+	{ GROUPS, "*/nodes/*/cred", GK_COAP_POST, OWNER, CHANGE, GK_CF_ACE_GROUPCOMM, ANY_FORMAT,
+	  gk_post_cred },
 	{ GROUPS, "*/nodes/*", GK_COAP_DELETE, OWNER, CHANGE, ANY_FORMAT, ANY_FORMAT,
 	  gk_delete_node },
 };

@@ -34,5 +34,6 @@ void gk_fetch_stale_sids(struct gk_call *call);
 /* resource_node.c */
 void gk_post_node(struct gk_call *call);
 void gk_delete_node(struct gk_call *call);
+void gk_post_cred(struct gk_call *call);
 
 #endif

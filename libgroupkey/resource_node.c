@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * What a member changes about itself: its Sender ID, and that it leaves.
+ * What a member changes about itself: its Sender ID, its credential, and that it leaves.
  */
 #include "resource.h"
 
@@ -48,4 +48,72 @@ void gk_delete_node(struct gk_call *call)
 {
 	gk_group_remove(call->node, GK_NOTE_LEFT, NULL, call->now);
 	gk_answer(call, GK_COAP_DELETED);
+}
+
+/* its credential (R 4.9.1, P 9.4) */
+
+enum {
+	POST_CRED,
+	POST_CNONCE,
+	POST_VERIFY,
+	POST_COUNT,
+};
+
+static const struct gk_cbor_field post_fields[POST_COUNT] = {
+	[POST_CRED] = { GK_PARAM_CLIENT_CRED, GK_CBOR_BYTES, true },
+	[POST_CNONCE] = { GK_PARAM_CNONCE, GK_CBOR_BYTES, true },
+	[POST_VERIFY] = { GK_PARAM_CLIENT_CRED_VERIFY, GK_CBOR_BYTES, true },
+};
+
+static bool read_post(const struct gk_call *call, struct gk_cbor_item *item)
+{
+	return !gk_cbor_read_map(call->msg.payload, post_fields, POST_COUNT, item) &&
+	       item[POST_CNONCE].string.len && item[POST_CNONCE].string.len <= GK_CNONCE_MAX;
+}
+
+/* @return true: refused, which the reply says */
+static bool refuse_cred(struct gk_call *call, struct gk_cbor_item *item)
+{
+	const struct gk_group *group = call->group;
+	struct gk_public_key key;
+
+	if (!call->node->has_sid) {
+		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_ROLES);
+	} else if (!group->config.active) {
+		gk_answer_error(call, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_INACTIVE);
+	} else if (!read_post(call, item)) {
+		gk_answer(call, GK_COAP_BAD_REQUEST);
+	} else if (gk_proof_lacks_challenge(call)) {
+		return true;
+	} else if (gk_group_check_cred(group, item[POST_CRED].string, call->now, &key)) {
+		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_CREDENTIAL);
+	} else if (!gk_proof_holds(call, &key, gk_blob_span(&call->node->scope),
+				   item[POST_CNONCE].string, item[POST_VERIFY].string)) {
+		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_POP);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* The clientchallenge stays that of the latest join, and the others are not told: they ask for the
+ * credential when they cannot verify a message. */
+void gk_post_cred(struct gk_call *call)
+{
+	const struct gk_env *env = &call->kdc->env;
+	struct gk_cbor_item item[POST_COUNT];
+	struct gk_node *node = call->node;
+	struct gk_blob cred = { NULL, 0 };
+
+	if (refuse_cred(call, item))
+		return;
+	if (!gk_client_may_churn(call->client, call->now) ||
+	    gk_blob_set(env, &cred, item[POST_CRED].string)) {
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	call->group->cred_bytes += cred.len - node->cred.len;
+	gk_blob_move(env, &node->cred, &cred);
+	gk_record_node(node);
+	gk_answer(call, GK_COAP_CHANGED);
 }

@@ -534,6 +534,294 @@ static void a_request_says_what_it_is_and_what_it_wants(void **state)
 	}
 }
 
+/* a member's own credential: wire reference 1.17 */
+
+struct post {
+	const char *scope;   // as in the latest join; NULL: ["lights", 2]
+	const uint8_t *n_s;  // NULL: the client's newest
+	uint8_t key;         // whose private part signs; 0: that of the credential
+	bool no_evidence;    // an empty one
+	const char *payload; // all of it, as hex
+};
+
+static struct gk_key_pair key_of(uint8_t number)
+{
+	uint8_t d[32] = { 2, [31] = number };
+	struct gk_key_pair key;
+
+	assert_int_equal(gk_key_from_private(GK_CRV_P256, gk_span(d, 32), &key), GK_OK);
+	return key;
+}
+
+static void put_cred(struct gk_buf *cred, uint8_t number)
+{
+	struct gk_key_pair key = key_of(number);
+
+	gk_ccs_put(cred, gk_span_str("new"), &key.pub);
+}
+
+static void put_post(struct gk_buf *buf, const struct pair_raw *raw, const struct post *post)
+{
+	static const uint8_t n_c[8] = { 0xc0, 1, 2, 3, 4, 5, 6, 7 };
+	uint8_t pop_bytes[256], cred_bytes[128], sig[GK_SIG_LEN];
+	struct gk_buf pop = gk_buf(pop_bytes, sizeof(pop_bytes));
+	struct gk_buf cred = gk_buf(cred_bytes, sizeof(cred_bytes));
+	struct gk_key_pair key = key_of(post->key ? post->key : 1);
+
+	put_cred(&cred, 1);
+	gk_pop_put_client(&pop, hex_span(post->scope ? post->scope : "82666c696768747302"),
+			  gk_span(post->n_s ? post->n_s : raw->challenge, raw->challenge_len),
+			  gk_span(n_c, sizeof(n_c)));
+	assert_int_equal(gk_sign(&key, gk_buf_span(&pop), sig), GK_OK);
+	gk_put_map(buf, 3);
+	gk_put_int(buf, GK_PARAM_CLIENT_CRED);
+	gk_put_bytes(buf, gk_buf_span(&cred));
+	gk_put_int(buf, GK_PARAM_CNONCE);
+	gk_put_bytes(buf, gk_span(n_c, sizeof(n_c)));
+	gk_put_int(buf, GK_PARAM_CLIENT_CRED_VERIFY);
+	gk_put_bytes(buf, gk_span(sig, post->no_evidence ? 0 : sizeof(sig)));
+}
+
+static uint8_t post_cred(struct pair_raw *raw, const struct post *post)
+{
+	uint8_t bytes[512];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	char path[80];
+
+	if (post->payload)
+		gk_buf_add(&buf, hex_span(post->payload));
+	else
+		put_post(&buf, raw, post);
+	snprintf(path, sizeof(path), "ace-group/lights/nodes/%s/cred", raw->node);
+	return pair_raw_ask(raw, GK_COAP_POST, path, GK_CF_ACE_GROUPCOMM, gk_buf_span(&buf));
+}
+
+/* After a restart of the KDC. */
+static void synchronise(struct pair_raw *raw)
+{
+	struct gk_span echo;
+	uint8_t request[64];
+	struct gk_buf buf = gk_buf(request, sizeof(request));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
+
+	pair_raw_get(raw, GK_COAP_GET, "num");
+	assert_true(gk_coap_find(&raw->answer, GK_OPT_ECHO, &echo));
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("ace-group/lights/num"));
+	gk_coap_put(&w, GK_OPT_ECHO, echo);
+	assert_int_equal(pair_raw_ask_message(raw, gk_buf_span(&buf)), GK_COAP_CONTENT);
+}
+
+static bool is_listed(struct pair_raw *raw, struct gk_span cred)
+{
+	static const struct gk_cbor_field field = { GK_PARAM_CREDS, GK_CBOR_ARRAY, true };
+	struct gk_cbor_item item;
+	struct gk_cbor c;
+	struct gk_cbor_iter iter;
+	bool found = false;
+
+	assert_int_equal(pair_raw_get(raw, GK_COAP_GET, "creds"), GK_COAP_CONTENT);
+	assert_int_equal(gk_cbor_read_map(raw->answer.payload, &field, 1, &item), GK_OK);
+	c = gk_cbor(item.encoded);
+	iter = gk_cbor_array(&c);
+	while (gk_cbor_more(&c, &iter))
+		found |= gk_span_equal(gk_cbor_bytes(&c), cred);
+	return found;
+}
+
+static void a_credential_is_replaced_and_the_nonce_of_the_join_stays(void **state)
+{
+	static const struct gk_cbor_field fields[] = {
+		{ GK_PARAM_KDC_CRED, GK_CBOR_BYTES, true },
+		{ GK_PARAM_KDC_NONCE, GK_CBOR_BYTES, true },
+		{ GK_PARAM_KDC_CRED_VERIFY, GK_CBOR_BYTES, true },
+	};
+	struct pair *p = *state;
+	uint8_t cred_bytes[128], pop_bytes[64], n_c[8];
+	struct gk_buf cred = gk_buf(cred_bytes, sizeof(cred_bytes));
+	struct gk_buf pop = gk_buf(pop_bytes, sizeof(pop_bytes));
+	struct gk_cbor_item item[3];
+	struct gk_public_key key;
+	struct pair_raw raw;
+
+	put_cred(&cred, 1);
+	join(&raw, p, 1, GK_ROLE_REQUESTER);
+	assert_int_equal(post_cred(&raw, &(struct post){ 0 }), GK_COAP_CHANGED);
+	assert_int_equal(raw.answer.payload.len, 0);
+	assert_int_equal(format_of(&raw), -1);
+	for (int life = 0; life < 2; life++) {
+		assert_true(is_listed(&raw, gk_buf_span(&cred)));
+		assert_false(is_listed(&raw, gk_span(raw.cred, raw.cred_len)));
+		if (!life) {
+			pair_restart(p);
+			synchronise(&raw);
+		}
+	}
+	memset(n_c, raw.cnonce, sizeof(n_c));
+	pair_raw_get(&raw, GK_COAP_GET, "kdc-cred");
+	assert_int_equal(gk_cbor_read_map(raw.answer.payload, fields, 3, item), GK_OK);
+	assert_int_equal(gk_ccs_read(item[0].string, &key), GK_OK);
+	gk_pop_put_kdc(&pop, gk_span(n_c, 8), item[1].string);
+	assert_int_equal(gk_verify(&key, gk_buf_span(&pop), item[2].string), GK_OK);
+	assert_int_equal(pair_num(p), 0); // nobody is rekeyed for it
+}
+
+static void a_credential_that_is_refused_leaves_the_old_one(void **state)
+{
+	static const uint8_t old[8] = { 0 };
+	static const struct {
+		struct post post;
+		int error;
+	} rows[] = {
+		{ { .key = 2 }, GK_ACE_ERROR_POP },
+		{ { .no_evidence = true }, GK_ACE_ERROR_POP },
+		{ { .scope = "82666c696768747304" }, GK_ACE_ERROR_POP },
+		{ { .scope = "82666c69676874731802" }, GK_ACE_ERROR_POP }, // not as it was sent
+		{ { .n_s = old }, GK_ACE_ERROR_POP },
+		{ { .payload = "a3 0541a0 06480102030405060708 184102" }, -1 },
+		{ { .payload = "a3 0541a0 06480102030405060708 18184102" },
+		  GK_ACE_ERROR_CREDENTIAL },
+		{ { .payload = "a3 0540 06480102030405060708 18184102" }, GK_ACE_ERROR_CREDENTIAL },
+		{ { .payload = "a3 0541a0 0640 18184102" }, -1 }, // an empty nonce
+		{ { .payload = "a3 0541a0 0601 18184102" }, -1 },
+		{ { .payload = "a2 0541a0 18184102" }, -1 },
+		{ { .payload = "a2 0541a0 06480102030405060708" }, -1 },
+		{ { .payload = "a2 06480102030405060708 18184102" }, -1 },
+		{ { .payload = "80" }, -1 },
+		{ { .payload = "" }, -1 },
+	};
+	struct pair_raw raw;
+
+	join(&raw, *state, 1, GK_ROLE_REQUESTER);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		if (post_cred(&raw, &rows[i].post) != GK_COAP_BAD_REQUEST ||
+		    error_id(&raw) != rows[i].error)
+			fail_msg("row %zu: %x, error %d", i, raw.answer.code, error_id(&raw));
+		assert_true(is_listed(&raw, gk_span(raw.cred, raw.cred_len)));
+	}
+}
+
+static void a_credential_is_replaced_only_by_its_member_that_may_have_one(void **state)
+{
+	struct pair *p = *state;
+	struct gk_group_config inactive = pair_config(PAIR_LIGHTS);
+	const struct post post = { 0 }, malformed = { .payload = "" };
+	struct pair_raw member, monitor, outsider;
+
+	join(&member, p, 1, GK_ROLE_REQUESTER);
+	join(&monitor, p, 2, GK_ROLE_MONITOR);
+	open_raw(&outsider, p, 3, &all);
+	assert_int_equal(post_cred(&outsider, &post), GK_COAP_FORBIDDEN);
+	assert_int_equal(error_id(&outsider), GK_ACE_ERROR_NOT_MEMBER);
+	strcpy(monitor.node, "n1");
+	assert_int_equal(post_cred(&monitor, &post), GK_COAP_FORBIDDEN);
+	assert_int_equal(error_id(&monitor), -1);
+	inactive.active = false;
+	pair_drain_kdc(p, gk_kdc_change_group(p->kdc, &inactive, p->now));
+	// roles first, then activity, then what is wrong with the request
+	strcpy(monitor.node, "n2");
+	assert_int_equal(post_cred(&monitor, &malformed), GK_COAP_BAD_REQUEST);
+	assert_int_equal(error_id(&monitor), GK_ACE_ERROR_ROLES);
+	assert_int_equal(post_cred(&member, &malformed), GK_COAP_UNAVAILABLE);
+	assert_int_equal(error_id(&member), GK_ACE_ERROR_INACTIVE);
+	strcpy(member.node, "n1/cred/x");
+	assert_int_equal(post_cred(&member, &post), GK_COAP_NOT_FOUND);
+	assert_int_equal(pair_raw_get(&member, GK_COAP_GET, "nodes/n1/cred"), GK_COAP_NOT_ALLOWED);
+}
+
+/* Not the shortest encoding: [_ "lights", 2 in two bytes]. */
+static void the_scope_counts_as_it_was_sent(void **state)
+{
+	static const char odd[] = "9f666c69676874731802ff";
+	struct pair *p = *state;
+	uint8_t bytes[1024];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	const struct post first = { .scope = odd };
+	struct pair_raw raw;
+
+	open_raw(&raw, p, 1, &all);
+	put_post(&buf, &raw, &first); // a Join Request is that and a scope
+	bytes[0] = 0xa4;
+	gk_put_int(&buf, GK_PARAM_SCOPE);
+	gk_put_bytes(&buf, hex_span(odd));
+	assert_int_equal(
+		pair_raw_ask(&raw, GK_COAP_POST, "ace-group/lights", -1, gk_buf_span(&buf)),
+		GK_COAP_CREATED);
+	strcpy(raw.node, "n1");
+	for (int life = 0; life < 2; life++) {
+		assert_int_equal(post_cred(&raw, &(struct post){ 0 }), GK_COAP_BAD_REQUEST);
+		assert_int_equal(error_id(&raw), GK_ACE_ERROR_POP);
+		assert_int_equal(post_cred(&raw, &first), GK_COAP_CHANGED);
+		if (!life) {
+			pair_restart(p);
+			synchronise(&raw);
+		}
+	}
+}
+
+/* Cut a record of form 4 back to what it was in form 3. */
+static void age_members(struct pair *p)
+{
+	for (size_t i = 0; i < p->record_count; i++) {
+		struct pair_record *record = &p->records[i];
+
+		if (record->table != GK_TABLE_MEMBER)
+			continue;
+		assert_int_equal(record->value[0], 0x91);
+		assert_int_equal(record->value[1], 4);
+		record->value[0] = 0x90;
+		record->value[1] = 3;
+		record->value_len -= 1 + 9; // 49 82666c696768747302
+	}
+}
+
+static void a_member_of_an_older_store_replaces_its_credential_too(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p, 1, GK_ROLE_REQUESTER);
+	age_members(p);
+	pair_restart(p);
+	synchronise(&raw);
+	assert_int_equal(post_cred(&raw, &(struct post){ 0 }), GK_COAP_CHANGED);
+}
+
+/* R 4.3.1: a client of which there is no kdcchallenge gets one, and goes on with that */
+static void a_challenge_that_is_missing_is_made_and_kept(void **state)
+{
+	struct pair *p = *state;
+	struct gk_client *client;
+	struct pair_raw raw;
+
+	join(&raw, p, 1, GK_ROLE_REQUESTER);
+	for (int join_again = 0; join_again < 2; join_again++) {
+		client = gk_client_find(p->kdc, gk_span(raw.bundle.osc_id, 8));
+		assert_non_null(client);
+		client->assoc.challenge_len = 0;
+		if (join_again)
+			pair_raw_join(&raw, PAIR_LIGHTS, GK_ROLE_REQUESTER, false);
+		else
+			post_cred(&raw, &(struct post){ 0 });
+		assert_int_equal(raw.answer.code, GK_COAP_BAD_REQUEST);
+		assert_int_equal(format_of(&raw), GK_CF_ACE_GROUPCOMM);
+		assert_int_equal(raw.answer.payload.len, 12); // {30: 8 bytes}
+		assert_memory_equal(raw.answer.payload.data, "\xa1\x18\x1e\x48", 4);
+		memcpy(raw.challenge, raw.answer.payload.data + 4, 8);
+		pair_restart(p);
+		synchronise(&raw);
+		if (join_again)
+			assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, GK_ROLE_REQUESTER, false),
+					 GK_COAP_CHANGED);
+		else
+			assert_int_equal(post_cred(&raw, &(struct post){ 0 }), GK_COAP_CHANGED);
+	}
+	// a monitor proves nothing, and needs none
+	join(&raw, p, 2, GK_ROLE_MONITOR);
+	client = gk_client_find(p->kdc, gk_span(raw.bundle.osc_id, 8));
+	client->assoc.challenge_len = 0;
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, GK_ROLE_MONITOR, false), GK_COAP_CHANGED);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -553,6 +841,12 @@ int main(void)
 		RULE(who_may_only_verify_is_refused_elsewhere_without_a_word),
 		RULE(policies_are_the_defaults_of_the_profile),
 		RULE(a_request_says_what_it_is_and_what_it_wants),
+		RULE(a_credential_is_replaced_and_the_nonce_of_the_join_stays),
+		RULE(a_credential_that_is_refused_leaves_the_old_one),
+		RULE(a_credential_is_replaced_only_by_its_member_that_may_have_one),
+		RULE(the_scope_counts_as_it_was_sent),
+		RULE(a_member_of_an_older_store_replaces_its_credential_too),
+		RULE(a_challenge_that_is_missing_is_made_and_kept),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }
