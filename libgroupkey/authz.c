@@ -11,8 +11,8 @@
 
 #define CLAIMS_ROOM           GK_TOKEN_MAX
 #define SALT_ROOM             128
-#define PAYLOAD_ROOM          960 /* an answer to a token travels in one piece */
-#define FIXED_ROOM            48  /* ... beside what tells of groups */
+#define INFO_ROOM             16384 /* what an answer tells of a token's groups */
+#define FIXED_ROOM            48    /* ... beside that */
 #define NONCE1_MAX            32
 #define OSC_SALT_LEN          8
 #define OSC_MS_LEN            32
@@ -220,28 +220,45 @@ static size_t put_infos(struct gk_buf *buf, const struct gk_call *call, struct g
 	return pairs;
 }
 
-/* In ascending order of labels: the challenge is among them. */
-static void answer_created(struct gk_call *call, const struct gk_client *client, struct gk_span n2,
+/* In ascending order of labels: the challenge is among those that tell of groups. */
+static void put_created(struct gk_buf *buf, const struct gk_call *call,
+			const struct gk_client *client, struct gk_span n2,
+			const struct gk_cbor_item *post, struct gk_buf *about)
+{
+	struct gk_span scope = gk_blob_span(&client->scope);
+	size_t pairs = put_infos(about, call, scope, post, 0, GK_ACE_KDCCHALLENGE);
+	size_t before = about->len;
+
+	pairs += put_infos(about, call, scope, post, GK_ACE_KDCCHALLENGE, INT32_MAX);
+	gk_put_map(buf, 3 + pairs);
+	gk_put_int(buf, GK_ACE_NONCE2);
+	gk_put_bytes(buf, n2);
+	gk_put_int(buf, GK_ACE_SERVER_RECIPIENTID);
+	gk_put_bytes(buf, gk_id_span(&client->assoc.ctx.recipient_id));
+	gk_buf_add(buf, gk_span_sub(gk_buf_span(about), 0, before));
+	gk_put_int(buf, GK_ACE_KDCCHALLENGE);
+	gk_put_bytes(buf, gk_span(client->assoc.challenge, GK_NONCE_LEN));
+	gk_buf_add(buf, gk_span_sub(gk_buf_span(about), before, about->len));
+}
+
+/* With many groups the answer goes out in blocks. */
+static void answer_created(struct gk_call *call, struct gk_client *client, struct gk_span n2,
 			   const struct gk_cbor_item *post)
 {
-	uint8_t bytes[PAYLOAD_ROOM], info_bytes[PAYLOAD_ROOM - FIXED_ROOM];
-	struct gk_span scope = gk_blob_span(&client->scope);
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_buf about = gk_buf(info_bytes, sizeof(info_bytes));
-	size_t pairs = put_infos(&about, call, scope, post, 0, GK_ACE_KDCCHALLENGE);
-	size_t before = about.len;
+	const struct gk_env *env = &call->kdc->env;
+	size_t room = FIXED_ROOM + INFO_ROOM;
+	uint8_t *bytes = gk_alloc(env, room), *info_bytes = gk_alloc(env, INFO_ROOM);
+	struct gk_buf buf = gk_buf(bytes, room), about = gk_buf(info_bytes, INFO_ROOM);
 
-	pairs += put_infos(&about, call, scope, post, GK_ACE_KDCCHALLENGE, INT32_MAX);
-	gk_put_map(&buf, 3 + pairs);
-	gk_put_int(&buf, GK_ACE_NONCE2);
-	gk_put_bytes(&buf, n2);
-	gk_put_int(&buf, GK_ACE_SERVER_RECIPIENTID);
-	gk_put_bytes(&buf, gk_id_span(&client->assoc.ctx.recipient_id));
-	gk_buf_add(&buf, gk_span_sub(gk_buf_span(&about), 0, before));
-	gk_put_int(&buf, GK_ACE_KDCCHALLENGE);
-	gk_put_bytes(&buf, gk_span(client->assoc.challenge, GK_NONCE_LEN));
-	gk_buf_add(&buf, gk_span_sub(gk_buf_span(&about), before, about.len));
-	gk_answer_with(call, GK_COAP_CREATED, GK_CF_ACE, gk_buf_span(&buf));
+	if (!bytes || !info_bytes || gk_answer_reserve(call, room)) {
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+	} else {
+		put_created(&buf, call, client, n2, post, &about);
+		gk_answer_with(call, GK_COAP_CREATED, GK_CF_ACE, gk_buf_span(&buf));
+		call->candidate = client;
+	}
+	gk_free(env, bytes, room);
+	gk_free(env, info_bytes, INFO_ROOM);
 }
 
 static void take_first(struct gk_call *call, const struct gk_cwt *cwt,

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define EXPIRY_CHECK_S 600
-#define BODY_IDLE_MS   30000  /* longer than a member waits for one block */
 #define CHURN_COST_MS  15000  /* what a join, a renewal, a new association or new rights cost ... */
 #define CHURN_BURST_MS 480000 /* ... of this: 32 at once, then four a minute */
 #define KID_LEN        3
@@ -98,7 +97,7 @@ void gk_client_free(struct gk_kdc *kdc, struct gk_client *client)
 	gk_timer_clear(&kdc->timers, &client->forget);
 	gk_kdc_release_timers(kdc, 2);
 	gk_blob_wipe(&kdc->env, &client->scope);
-	gk_client_drop_body(kdc, client);
+	gk_client_drop_transfers(kdc, client);
 	gk_free(&kdc->env, client, sizeof(*client));
 }
 
@@ -140,13 +139,28 @@ static void bound_candidates_like(struct gk_kdc *kdc, const struct gk_client *ne
 
 	for (struct gk_client *c = kdc->candidates; c; c = c->next_candidate) {
 		if (!gk_id_equal(&c->id, &newest->id) ||
-		    memcmp(c->posted_from, newest->posted_from, sizeof(c->posted_from)) != 0)
+		    memcmp(c->posted_from.ip, newest->posted_from.ip, sizeof(c->posted_from.ip)) !=
+			    0)
 			continue;
 		oldest = oldest ? oldest : c;
 		count++;
 	}
 	if (count > GK_CANDIDATES_PER_ID)
 		drop_candidate(kdc, oldest);
+}
+
+struct gk_client *gk_client_find_candidate(struct gk_kdc *kdc, const struct gk_addr *from)
+{
+	struct gk_client *newest = NULL;
+
+	for (struct gk_client *c = kdc->candidates; c; c = c->next_candidate) {
+		const struct gk_addr *at = &c->posted_from;
+
+		if (memcmp(at->ip, from->ip, sizeof(at->ip)) == 0 && at->port == from->port &&
+		    at->scope == from->scope)
+			newest = c;
+	}
+	return newest;
 }
 
 static void arm_candidate_timer(struct gk_kdc *kdc)
@@ -163,8 +177,9 @@ void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
 	struct gk_client **at = &kdc->candidates;
 
 	client->candidate = true;
+	client->answer.outsider = true;
 	client->posted_ms = now.mono.ms;
-	memcpy(client->posted_from, from->ip, sizeof(client->posted_from));
+	client->posted_from = *from;
 	while (*at)
 		at = &(*at)->next_candidate;
 	*at = client;
@@ -179,7 +194,7 @@ void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
 void gk_client_forget(struct gk_kdc *kdc, struct gk_client *client)
 {
 	gk_kept_wipe(&kdc->env, &client->assoc.kept);
-	gk_client_drop_body(kdc, client);
+	gk_client_drop_transfers(kdc, client);
 }
 
 void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now)
@@ -224,7 +239,7 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 	client->exi_number = candidate->exi_number;
 	client->name_len = candidate->name_len;
 	memcpy(client->name, candidate->name, sizeof(client->name));
-	gk_client_drop_body(kdc, client);
+	gk_client_drop_transfers(kdc, client);
 }
 
 /* Tokens may be revoked, and newer ones be put to use, between the post and the first request. */
@@ -256,6 +271,8 @@ struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candid
 	} else {
 		client = candidate;
 		client->candidate = false;
+		gk_client_drop_transfers(kdc, client);
+		client->answer.outsider = false;
 		gk_hash_add(&kdc->clients_by_id, &client->by_id, gk_id_span(&client->id));
 	}
 	gk_client_arm_expiry(kdc, client, now);
@@ -317,46 +334,10 @@ bool gk_client_may_churn(struct gk_client *client, struct gk_now now)
 	return gk_account_take(&client->churn_ms, CHURN_COST_MS, CHURN_BURST_MS, now);
 }
 
-/* answers in blocks */
+/* transfers in blocks */
 
-void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client)
+void gk_client_drop_transfers(struct gk_kdc *kdc, struct gk_client *client)
 {
-	kdc->body_bytes -= client->body.len;
-	gk_blob_wipe(&kdc->env, &client->body);
-}
-
-/* Who lost an answer half-way does not ask for the rest: what it kept must not block others. */
-static void drop_idle_bodies(struct gk_kdc *kdc, struct gk_now now)
-{
-	for (size_t i = 0; i < kdc->clients_by_id.size; i++) {
-		struct gk_link *link = kdc->clients_by_id.buckets[i];
-
-		for (; link; link = link->next) {
-			struct gk_client *client = GK_OWNER(link, struct gk_client, by_id);
-
-			if (now.mono.ms - client->body_ms > BODY_IDLE_MS)
-				gk_client_drop_body(kdc, client);
-		}
-	}
-}
-
-static bool body_fits(const struct gk_kdc *kdc, size_t len)
-{
-	return !kdc->body_bytes || kdc->body_bytes + len <= GK_BODY_BYTES_MAX;
-}
-
-enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client, struct gk_span body,
-			       struct gk_now now)
-{
-	enum gk_err err;
-
-	gk_client_drop_body(kdc, client);
-	if (!body_fits(kdc, body.len))
-		drop_idle_bodies(kdc, now);
-	if (!body_fits(kdc, body.len))
-		return GK_ERR_NO_SPACE;
-	client->body_ms = now.mono.ms;
-	err = gk_blob_set(&kdc->env, &client->body, body);
-	kdc->body_bytes += client->body.len;
-	return err;
+	gk_transfer_drop(kdc, &client->request);
+	gk_transfer_drop(kdc, &client->answer);
 }

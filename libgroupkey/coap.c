@@ -183,15 +183,36 @@ void gk_coap_put(struct gk_coap_writer *w, uint16_t number, struct gk_span value
 	w->number = number;
 }
 
+struct gk_span gk_coap_encode_uint(uint32_t value, uint8_t bytes[static 4])
+{
+	size_t zeros = 0;
+	for (size_t i = 0; i < 4; i++)
+		bytes[i] = (uint8_t)(value >> (24 - 8 * i));
+	// RFC 7252 section 3.2: no leading zero bytes, so that 0 is the empty string.
+	while (zeros < 4 && bytes[zeros] == 0)
+		zeros++;
+	return gk_span(bytes + zeros, 4 - zeros);
+}
+
 void gk_coap_put_uint(struct gk_coap_writer *w, uint16_t number, uint32_t value)
 {
-	const uint8_t bytes[] = { (uint8_t)(value >> 24), (uint8_t)(value >> 16),
-				  (uint8_t)(value >> 8), (uint8_t)value };
-	size_t zeros = 0;
-	// RFC 7252 section 3.2: no leading zero bytes, so that 0 is the empty string.
-	while (zeros < sizeof(bytes) && bytes[zeros] == 0)
-		zeros++;
-	gk_coap_put(w, number, gk_span(bytes + zeros, sizeof(bytes) - zeros));
+	uint8_t bytes[4];
+	gk_coap_put(w, number, gk_coap_encode_uint(value, bytes));
+}
+
+void gk_coap_put_merged(struct gk_coap_writer *w, const struct gk_coap *msg,
+			const struct gk_coap_option *more, size_t count)
+{
+	struct gk_coap_iter iter = gk_coap_options(msg);
+	size_t next = 0;
+	while (gk_coap_next(&iter)) {
+		for (; next < count && more[next].number <= iter.number; next++)
+			gk_coap_put(w, more[next].number, more[next].value);
+		if (next == 0 || more[next - 1].number != iter.number)
+			gk_coap_put(w, iter.number, iter.value);
+	}
+	for (; next < count; next++)
+		gk_coap_put(w, more[next].number, more[next].value);
 }
 
 void gk_coap_put_path(struct gk_coap_writer *w, uint16_t number, struct gk_span path)
@@ -213,4 +234,10 @@ void gk_coap_put_payload(struct gk_coap_writer *w, struct gk_span payload)
 		return;
 	gk_buf_byte(w->buf, PAYLOAD_MARKER);
 	gk_buf_add(w->buf, payload);
+}
+
+struct gk_buf *gk_coap_open_payload(struct gk_coap_writer *w)
+{
+	gk_buf_byte(w->buf, PAYLOAD_MARKER);
+	return w->buf;
 }

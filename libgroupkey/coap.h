@@ -62,7 +62,22 @@ void gk_coap_put_uint(struct gk_coap_writer *w, uint16_t number, uint32_t value)
 /** Add one option of 'number' (Uri-Path, Location-Path) per segment of "a/b/c", which has no '/'
  *  in front; none for an empty path. */
 void gk_coap_put_path(struct gk_coap_writer *w, uint16_t number, struct gk_span path);
+/** An option to be put among others. */
+struct gk_coap_option {
+	uint16_t number;
+	struct gk_span value;
+};
+/** An unsigned integer in as few bytes as it needs. @return borrows from 'bytes' */
+struct gk_span gk_coap_encode_uint(uint32_t value, uint8_t bytes[static 4]);
+/**
+ * Add the options of 'msg', with others at their places among them.
+ * @param more   in ascending order; in place of those of 'msg' with the same number
+ */
+void gk_coap_put_merged(struct gk_coap_writer *w, const struct gk_coap *msg,
+			const struct gk_coap_option *more, size_t count);
 /** End with a payload; nothing is added if it is empty. */
 void gk_coap_put_payload(struct gk_coap_writer *w, struct gk_span payload);
+/** End with a payload of at least a byte, which the caller writes. @return into what */
+struct gk_buf *gk_coap_open_payload(struct gk_coap_writer *w);
 
 #endif

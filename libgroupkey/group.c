@@ -540,7 +540,7 @@ static void unlink_node(struct gk_node *node)
 	group->count--;
 	group->cred_bytes -= node->cred.len;
 	gk_hash_remove(&group->kdc->nodes_by_ip, &node->by_ip);
-	gk_client_drop_body(group->kdc, node->client); /* it may be of this group */
+	gk_client_drop_transfers(group->kdc, node->client); /* it may be of this group */
 }
 
 /* P 10: a node that is put out is told by exactly one message, which nothing waits for. */

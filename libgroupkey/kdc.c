@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define REPLY_ROOM        1024
+#define REPLY_ROOM        1400 /* one block, and what goes with it */
 #define ROOT_SEGMENTS_MAX 4
 
 /* life */
@@ -111,12 +111,13 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	gk_timer_init(&kdc->candidate_timer, GK_TIMER_CANDIDATES, kdc);
 	gk_timer_init(&kdc->notice_timer, GK_TIMER_NOTICES, kdc);
 	gk_timer_init(&kdc->budget_timer, GK_TIMER_BUDGET, kdc);
+	gk_timer_init(&kdc->outsider_timer, GK_TIMER_OUTSIDERS, kdc);
 	gk_budget_init(&kdc->budget, config->rekeying_bps, 0);
 	err = seed_tables(kdc);
 	if (!err)
 		err = set_config(kdc, config);
 	if (!err)
-		err = gk_kdc_reserve_timers(kdc, 3);
+		err = gk_kdc_reserve_timers(kdc, 4);
 	if (err) {
 		gk_kdc_free(kdc);
 		return err;
@@ -157,6 +158,7 @@ void gk_kdc_free(struct gk_kdc *kdc)
 		return;
 	env = kdc->env;
 	gk_client_drop_candidates(kdc, (struct gk_now){ .mono = { GK_NEVER } });
+	gk_transfer_drop_idle(kdc, (struct gk_now){ .mono = { GK_NEVER } });
 	while (kdc->groups)
 		gk_group_free(kdc->groups);
 	free_linked(kdc, &kdc->clients_by_id, drop_client);
@@ -295,6 +297,7 @@ static void receive_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange
 
 	gk_resource_serve(&call);
 	gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&call.reply));
+	gk_blob_wipe(&kdc->env, &call.large);
 }
 
 enum gk_err gk_kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange,
@@ -462,6 +465,12 @@ static void due_notices(struct gk_kdc *kdc, void *owner, struct gk_now now)
 	gk_client_send_notices(kdc, now);
 }
 
+static void due_outsiders(struct gk_kdc *kdc, void *owner, struct gk_now now)
+{
+	(void)owner;
+	gk_transfer_drop_idle(kdc, now);
+}
+
 static void due_cast(struct gk_kdc *kdc, void *owner, struct gk_now now)
 {
 	(void)kdc;
@@ -520,6 +529,7 @@ static const struct due {
 	[GK_TIMER_CONFIRM] = { due_confirm, false },
 	[GK_TIMER_BEACON] = { due_beacon, false },
 	[GK_TIMER_BUDGET] = { due_budget, false },
+	[GK_TIMER_OUTSIDERS] = { due_outsiders, false },
 };
 
 enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now now)

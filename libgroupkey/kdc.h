@@ -13,6 +13,7 @@
  *               resource_creds.c, resource_verify.c, resource_stale.c, resource_node.c serve them
  *               (resource.h); filter.c tells whose credentials are asked for
  *   answer.c    answers; answer_block.c sends those in blocks that are long
+ *   request_block.c puts requests together that come in blocks; transfer.c keeps what is under way
  *   join.c      the Join Request; proof.c checks the evidence in it
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
  *   material.c  what answers and rekeying messages have in common
@@ -29,6 +30,7 @@
 #ifndef GK_KDC_H
 #define GK_KDC_H
 
+#include "block.h"
 #include "budget.h"
 #include "cbor.h"
 #include "coap.h"
@@ -42,6 +44,7 @@
 #include "rekeying.h"
 #include "scope.h"
 #include "timer.h"
+#include "transfer.h"
 
 #define GK_NAME_MAX          32    /* a client's name */
 #define GK_NONCE_LEN         8     /* N_S, N_KDC, N1, N2: RECOMMENDED length (P 5.3, 6.3; O 4.1) */
@@ -56,14 +59,13 @@
 #define GK_STORAGE_MAX_AGE_S 30    /* Max-Age of a 5.03, as for want of storage */
 #define GK_CANDIDATES_MAX    1024  /* token posts that wait for a first protected request */
 #define GK_CANDIDATES_PER_ID 4     /* ... of one client from one address */
-#define GK_CANDIDATE_MS      120000     /* ... and for how long */
-#define GK_BODY_BYTES_MAX    (2u << 20) /* answers kept for their blocks, all clients together */
-#define GK_REQUESTS_MAX      128 /* requests of our own under way at once, all groups together */
+#define GK_CANDIDATE_MS      120000 /* ... and for how long */
+#define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
 #define GK_STALE_SETS_MAX    16
 /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of. */
 #define GK_STALE_TOLD_MAX 200
 #define GK_CASTS_MAX      4 /* messages to a group that wait for their turn, one num each */
-#define GK_BLOCK_SZX      6 /* Block2 blocks of 1,024 bytes: one IPv6 packet of 1,280 */
+#define GK_BLOCK_SZX      6 /* blocks of 1,024 bytes: one IPv6 packet of 1,280 */
 
 struct gk_node;
 struct gk_group;
@@ -91,7 +93,7 @@ struct gk_client {
 	bool candidate;
 	struct gk_client *next_candidate;
 	int64_t posted_ms;
-	uint8_t posted_from[16];
+	struct gk_addr posted_from;
 	struct gk_timer expiry;
 	struct gk_timer forget; /* of the kept answer, and of one in blocks */
 	struct gk_id id;        /* of the OSCORE input material: the same across associations */
@@ -105,10 +107,8 @@ struct gk_client {
 	struct gk_association assoc;
 	uint64_t generation; /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
-	int64_t churn_ms;    /* its account of what costs others: see gk_client_may_churn() */
-	struct gk_blob body; /* an answer that goes out in blocks: code, options, payload */
-	uint8_t body_of[16]; /* digest of method and path it answers */
-	int64_t body_ms;     /* when a block of it was last asked for */
+	int64_t churn_ms; /* its account of what costs others: see gk_client_may_churn() */
+	struct gk_transfer request, answer; /* that are under way in blocks */
 };
 
 enum gk_node_delivery {
@@ -277,6 +277,7 @@ enum gk_kdc_timer {
 	GK_TIMER_CONFIRM,
 	GK_TIMER_BEACON,
 	GK_TIMER_BUDGET,
+	GK_TIMER_OUTSIDERS,
 };
 
 /** A token that we issued. One that has ended stays while there is room. */
@@ -333,7 +334,9 @@ struct gk_kdc {
 	uint64_t next_id;          /* of requests */
 	struct gk_request *unsent; /* notices that could not be sent, newest first */
 	size_t request_count;
-	size_t body_bytes; /* of all answers that are kept for their blocks */
+	struct gk_transfers transfers[2]; /* in blocks: of clients, and of outsiders */
+	struct gk_outsider outsiders[GK_OUTSIDERS_MAX];
+	struct gk_timer outsider_timer;
 	size_t timers_wanted;
 	enum gk_storage storage;
 	uint64_t seq_limit; /* Partial IVs below may have been used, by any association; stored */
@@ -363,6 +366,10 @@ struct gk_call {
 	struct gk_now now;
 	struct gk_buf reply;  /* code, options, payload */
 	struct gk_blob large; /* where the reply is if gk_answer_reserve() was called */
+	bool has_block1;
+	struct gk_block block1;      /* which block of the request this is */
+	struct gk_blob request;      /* its payload, if it came in several */
+	struct gk_client *candidate; /* that a token post has made */
 };
 
 /* kdc.c */
@@ -420,10 +427,10 @@ bool gk_account_take(int64_t *account_ms, int64_t cost_ms, int64_t burst_ms, str
  * nothing
  */
 bool gk_client_may_churn(struct gk_client *client, struct gk_now now);
-/** Keep an answer for its later blocks. @return GK_ERR_NO_SPACE: too many are being asked for */
-GK_MUST_CHECK enum gk_err gk_client_set_body(struct gk_kdc *kdc, struct gk_client *client,
-					     struct gk_span body, struct gk_now now);
-void gk_client_drop_body(struct gk_kdc *kdc, struct gk_client *client);
+/** Forget its request and its answer that are under way in blocks. */
+void gk_client_drop_transfers(struct gk_kdc *kdc, struct gk_client *client);
+/** @return the newest candidate that was posted from there, or NULL */
+struct gk_client *gk_client_find_candidate(struct gk_kdc *kdc, const struct gk_addr *from);
 /** Free what was kept for retransmissions. */
 void gk_client_forget(struct gk_kdc *kdc, struct gk_client *client);
 void gk_client_drop_candidates(struct gk_kdc *kdc, struct gk_now now);
@@ -484,6 +491,16 @@ void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error);
 /** 2.05 with a map, or 5.00 if it did not fit into its buffer. */
 void gk_answer_map(struct gk_call *call, struct gk_buf *payload);
+
+/* request_block.c */
+/**
+ * Take a block of a request (RFC 7959 section 2.5).
+ * @return true: the request is whole, with its payload in call->msg; serve it. false: the answer is
+ *         in call->reply
+ */
+bool gk_request_block(struct gk_call *call);
+/** Say in the answer which block it answers, and free what came in blocks. */
+void gk_request_block_end(struct gk_call *call);
 
 /* answer_block.c */
 /**

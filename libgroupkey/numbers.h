@@ -53,8 +53,10 @@ enum {
 	GK_OPT_ACCEPT = 17,
 	GK_OPT_BLOCK2 = 23, /* RFC 7959 section 2.1 */
 	GK_OPT_BLOCK1 = 27, /* RFC 7959 section 2.1 */
+	GK_OPT_SIZE2 = 28,  /* RFC 7959 section 4 */
 	GK_OPT_PROXY_URI = 35,
 	GK_OPT_PROXY_SCHEME = 39,
+	GK_OPT_SIZE1 = 60,        /* RFC 7959 section 4 */
 	GK_OPT_ECHO = 252,        /* RFC 9175 section 2.2 */
 	GK_OPT_NO_RESPONSE = 258, /* RFC 7967 section 2 */
 	GK_OPT_REQUEST_TAG = 292, /* RFC 9175 section 3.2 */

@@ -270,7 +270,7 @@ static void take_bans(struct gk_group *group, struct gk_ban *found, struct gk_no
 		found = ban->next;
 		gk_ban_link(&kdc->bans, ban);
 		if (client)
-			gk_client_drop_body(kdc, client);
+			gk_client_drop_transfers(kdc, client);
 		if (node)
 			gk_group_remove(node, GK_NOTE_EVICTED, "banned", now);
 	}

@@ -278,7 +278,7 @@ static void check_form_and_serve(struct gk_call *call, const struct resource *re
 		gk_answer(call, GK_COAP_NOT_ACCEPTABLE);
 	else if (!is_storable(call, resource))
 		gk_answer_full(call);
-	else
+	else if (gk_request_block(call))
 		resource->serve(call);
 }
 
@@ -302,11 +302,13 @@ static void check_and_serve(struct gk_call *call, enum root root)
 		check_form_and_serve(call, resource);
 }
 
-/* RFC 7252 section 5.4.1. Block1 is among those not understood: no request of ours is that long. */
+/* RFC 7252 section 5.4.1. Elective ones that are new to us, No-Response among them, count for
+ * nothing. */
 static bool understands_all(const struct gk_call *call)
 {
 	static const uint16_t critical[] = { GK_OPT_URI_HOST,  GK_OPT_URI_PORT, GK_OPT_URI_PATH,
-					     GK_OPT_URI_QUERY, GK_OPT_ACCEPT,   GK_OPT_BLOCK2 };
+					     GK_OPT_URI_QUERY, GK_OPT_ACCEPT,   GK_OPT_BLOCK2,
+					     GK_OPT_BLOCK1 };
 	struct gk_coap_iter it = gk_coap_options(&call->msg);
 
 	while (gk_coap_next(&it)) {
@@ -333,12 +335,12 @@ void gk_resource_serve(struct gk_call *call)
 		gk_answer(call, GK_COAP_NOT_FOUND);
 		return;
 	}
-	if (call->client && gk_block_continue(call))
+	if (gk_block_continue(call))
 		return;
 	root = find_root(call);
 	if (root == GROUPS)
 		find_group(call);
 	check_and_serve(call, root);
-	if (call->client)
-		gk_block_begin(call);
+	gk_block_begin(call);
+	gk_request_block_end(call);
 }

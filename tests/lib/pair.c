@@ -1599,8 +1599,8 @@ uint8_t pair_raw_ask(struct pair_raw *raw, uint8_t method, const char *path, int
 	return pair_raw_ask_message(raw, gk_buf_span(&buf));
 }
 
-static void put_join(struct gk_buf *buf, struct pair_raw *raw, const char *group, uint32_t roles,
-		     bool control)
+void pair_raw_put_join(struct pair_raw *raw, struct gk_buf *buf, const char *group, uint32_t roles,
+		       bool control)
 {
 	uint8_t scope_bytes[80], pop_bytes[256], nonce[8], sig[GK_SIG_LEN];
 	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
@@ -1657,7 +1657,7 @@ uint8_t pair_raw_join(struct pair_raw *raw, const char *group, uint32_t roles, b
 
 	if (!raw->ctx.aead && pair_raw_post(raw) != GK_COAP_CREATED)
 		return raw->answer.code;
-	put_join(&buf, raw, group, roles, control);
+	pair_raw_put_join(raw, &buf, group, roles, control);
 	snprintf(path, sizeof(path), "ace-group/%s", group);
 	snprintf(raw->group, sizeof(raw->group), "%s", group);
 	if (pair_raw_ask(raw, GK_COAP_POST, path, GK_CF_ACE_GROUPCOMM, gk_buf_span(&buf)) >> 5 == 2)

@@ -266,6 +266,9 @@ uint8_t pair_raw_ask_message(struct pair_raw *raw, struct gk_span message);
 /** Post the token, and join with all that belongs to it, without asking for credentials. @param
  * control  with a control_uri, at ace-group/GROUP/node @return the answer's code */
 uint8_t pair_raw_join(struct pair_raw *raw, const char *group, uint32_t roles, bool control);
+/** Append the payload of such a Join Request. */
+void pair_raw_put_join(struct pair_raw *raw, struct gk_buf *buf, const char *group, uint32_t roles,
+		       bool control);
 /** Send a request below the newest join's "ace-group/GROUP"; '*' in 'path' is nodes/NODENAME. */
 uint8_t pair_raw_get(struct pair_raw *raw, uint8_t method, const char *path);
 /** The newest request once more, byte for byte: as a retransmission, or with a new message id.
