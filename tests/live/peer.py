@@ -136,10 +136,11 @@ class Client:
         self.control = Control()
 
     async def open(self):
-        site, self.known = resource.Site(), CredentialsMap()
-        site.add_resource(["control"], self.control)
+        self.site, self.known = resource.Site(), CredentialsMap()
+        self.site.add_resource(["control"], self.control)
         self.context = await aiocoap.Context.create_server_context(
-            oscore_sitewrapper.OscoreSiteWrapper(site, self.known), transports=["oscore", "udp6"]
+            oscore_sitewrapper.OscoreSiteWrapper(self.site, self.known),
+            transports=["oscore", "udp6"]
         )
         return self
 
