@@ -218,20 +218,21 @@ enum gk_note_kind {
 	GK_NOTE_DELIVERED =
 		6,          /* K: a member confirmed the newest material; 'via' says of which way */
 	GK_NOTE_PARKED = 7, /* K: deliveries to a member are given up until it is heard of */
-	GK_NOTE_SUSPECT = 8,    /* K: no sign of life; authenticated probes begin */
-	GK_NOTE_ABSENT = 9,     /* K: probes unanswered; grace begins */
-	GK_NOTE_PRESENT = 10,   /* K: heard of again */
-	GK_NOTE_TOKEN = 11,     /* K: a token was accepted */
-	GK_NOTE_REFUSED = 12,   /* K M: a message was refused; 'reason' */
-	GK_NOTE_RECOVERED = 13, /* M: caught up after missing a rekeying */
-	GK_NOTE_MESSAGE = 14,   /* M: a verified group message; 'message' holds it */
-	GK_NOTE_ERROR = 15,     /* K M: something an operator should look at */
-	GK_NOTE_RESPONSE = 16,  /* M: a verified answer of another member; 'message' holds it */
-	GK_NOTE_CHECKED = 17,   /* M: gk_member_check() was answered; 'num' is the KDC's */
-	GK_NOTE_BANNED = 18,    /* K: a client was banned from a group */
-	GK_NOTE_UNBANNED = 19,  /* K: ... and may join it again */
-	GK_NOTE_REVOKED = 20,   /* K: a client's tokens were revoked */
-	GK_NOTE_ENDED = 21,     /* K: a group was deleted */
+	GK_NOTE_SUSPECT = 8,     /* K: no sign of life; authenticated probes begin */
+	GK_NOTE_ABSENT = 9,      /* K: probes unanswered; grace begins */
+	GK_NOTE_PRESENT = 10,    /* K: heard of again */
+	GK_NOTE_TOKEN = 11,      /* K: a token was accepted */
+	GK_NOTE_REFUSED = 12,    /* K M: a message was refused; 'reason' */
+	GK_NOTE_RECOVERED = 13,  /* M: caught up after missing a rekeying */
+	GK_NOTE_MESSAGE = 14,    /* M: a verified message of a member; 'message' holds it */
+	GK_NOTE_ERROR = 15,      /* K M: something an operator should look at */
+	GK_NOTE_RESPONSE = 16,   /* M: a verified answer of another member; 'message' holds it */
+	GK_NOTE_CHECKED = 17,    /* M: gk_member_check() was answered; 'num' is the KDC's */
+	GK_NOTE_BANNED = 18,     /* K: a client was banned from a group */
+	GK_NOTE_UNBANNED = 19,   /* K: ... and may join it again */
+	GK_NOTE_REVOKED = 20,    /* K: a client's tokens were revoked */
+	GK_NOTE_ENDED = 21,      /* K: a group was deleted */
+	GK_NOTE_UNANSWERED = 22, /* M: what was told to 'sid' has no valid answer; 'reason' */
 };
 
 /** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
@@ -245,6 +246,7 @@ struct gk_note {
 	struct gk_span message; /* code, options, payload */
 	int64_t num;            /* version of the material, -1: none */
 	enum gk_via via;
+	bool pairwise;      /* MESSAGE, RESPONSE: for us alone, in pairwise mode (RFC 10021) */
 	const char *reason; /* static text or NULL */
 };
 
@@ -640,6 +642,9 @@ struct gk_member_config {
 	uint32_t answer_timeout_ms; /* for answers of the KDC; 0: 15 s */
 	uint32_t rejoin_delay_ms;   /* after an eviction notice, plus as much jitter; 0: stay out */
 	bool point_to_point;        /* do not announce the scheme "tree" when joining */
+	/* Countersignatures in group mode cover an empty sign_protected too, as those of aiocoap
+	 * and Californium do and RFC 9338 section 3.3 does not. All members have to do the same */
+	bool sign_protected;
 };
 
 /**
@@ -689,8 +694,24 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struc
 GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct gk_span group,
 					       struct gk_span message, struct gk_now now);
 /**
- * An answer to what was said arrived, matched by its token. One from each responder is verified and
- * told of by a GK_NOTE_RESPONSE; anything else is refused.
+ * Tell one member something: a request in pairwise mode, as a GK_EVENT_REQUEST to its address,
+ * which gk_member_answer() is to follow. A valid answer becomes a GK_NOTE_RESPONSE with the
+ * event's id; otherwise there is one GK_NOTE_UNANSWERED.
+ * @param sid   the Sender ID of a member that is a responder
+ * @param peer  where it is; neither the library nor the KDC knows that
+ * @return GK_OK, GK_ERR_UNKNOWN (not in the group; or nobody known has this Sender ID: the KDC is
+ *         asked, try again), GK_ERR_FORBIDDEN (we are no requester, or it is no responder),
+ *         GK_ERR_STATE (no valid material), GK_ERR_NO_SPACE (8 answers are waited for),
+ *         GK_ERR_SEQUENCE (as gk_member_say()), GK_ERR_UNSUPPORTED (the group does not use the
+ *         pairwise mode), GK_ERR_CREDENTIAL (its credential does not agree with ours),
+ *         GK_ERR_RANGE (too long), GK_ERR_MALFORMED (no CoAP request)
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_tell(struct gk_member *member, struct gk_span group,
+						struct gk_span sid, const struct gk_addr *peer,
+						struct gk_span message, struct gk_now now);
+/**
+ * An answer to what was said arrived, matched by its token, in either mode. One from each responder
+ * is verified and told of by a GK_NOTE_RESPONSE; anything else is refused.
  * @param id  of the GK_EVENT_MULTICAST; each of the newest 8 can be answered, under the material
  *            that it was said with
  * @return GK_OK also for what is refused; GK_ERR_UNKNOWN: no such message
@@ -698,17 +719,19 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct 
 GK_API GK_MUST_CHECK enum gk_err gk_member_response(struct gk_member *member, uint64_t id,
 						    struct gk_span message, struct gk_now now);
 /**
- * Answer a group message that a GK_NOTE_MESSAGE told of, in group mode, as a GK_EVENT_REPLY.
+ * Answer a message that a GK_NOTE_MESSAGE told of, in the mode of that message, as a
+ * GK_EVENT_REPLY. A retransmission of one in pairwise mode gets the same answer by itself.
  * @param id  the exchange's id; each of the newest 8 messages can be answered once
- * @return GK_OK, GK_ERR_UNKNOWN (no such message), GK_ERR_FORBIDDEN (not a responder), GK_ERR_STATE
+ * @return GK_OK, GK_ERR_UNKNOWN (no such message, or its sender is none of us any more),
+ *         GK_ERR_FORBIDDEN (not a responder), GK_ERR_STATE, GK_ERR_SEQUENCE (as gk_member_say())
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_respond(struct gk_member *member, uint64_t id,
 						   struct gk_span message, struct gk_now now);
 
 /**
  * A request arrived, by unicast or multicast: from the KDC under the association, from the KDC to
- * a group's control_group_uri, or from a member under a group's keys. Anything else is refused
- * without an answer.
+ * a group's control_group_uri, or from a member under a group's keys, in group mode or in pairwise
+ * mode. Anything else is refused without an answer.
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_receive(struct gk_member *member,
 						   const struct gk_exchange *exchange,

@@ -22,10 +22,22 @@ struct gk_kept {
 	struct gk_blob answer;
 };
 
-/** @return true if this is the same request once more; then kept->answer is its answer */
+/** @return true if this is the same request once more, answered or not */
+bool gk_kept_is(const struct gk_kept *kept, const struct gk_exchange *exchange,
+		struct gk_span request, struct gk_now now);
+/** @return true if it is, and kept->answer is its answer */
 bool gk_kept_matches(const struct gk_kept *kept, const struct gk_exchange *exchange,
 		     struct gk_span request, struct gk_now now);
-/** Keep an answer in place of the former one. @return GK_ERR_NO_MEMORY: nothing is kept */
+/** Keep a request in place of the former one, until its answer is there. @return GK_ERR_CRYPTO,
+ *  GK_ERR_RANGE: nothing is kept */
+GK_MUST_CHECK enum gk_err gk_kept_begin(const struct gk_env *env, struct gk_kept *kept,
+					const struct gk_exchange *exchange, struct gk_span request,
+					struct gk_now now);
+/** Keep the answer to it. @return GK_ERR_NO_MEMORY: nothing changed */
+GK_MUST_CHECK enum gk_err gk_kept_answer(const struct gk_env *env, struct gk_kept *kept,
+					 struct gk_span answer);
+/** Keep a request and its answer in place of the former ones. @return GK_ERR_NO_MEMORY: nothing is
+ * kept */
 GK_MUST_CHECK enum gk_err gk_kept_set(const struct gk_env *env, struct gk_kept *kept,
 				      const struct gk_exchange *exchange, struct gk_span request,
 				      struct gk_span answer, struct gk_now now);

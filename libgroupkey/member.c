@@ -89,6 +89,7 @@ static enum gk_err set_config(struct gk_member *m, const struct gk_member_config
 	m->salt_len = config->salt.len;
 	m->kdc = config->kdc;
 	m->point_to_point = config->point_to_point;
+	m->sign_protected = config->sign_protected;
 	m->rejoin_delay_ms = config->rejoin_delay_ms;
 	m->answer_timeout_ms =
 		config->answer_timeout_ms ? config->answer_timeout_ms : ANSWER_TIMEOUT_MS;
@@ -137,6 +138,8 @@ void gk_member_free(struct gk_member *m)
 		gk_membership_free(m->groups[i]);
 	gk_task_wipe(m);
 	gk_kept_wipe(&env, &m->kept);
+	for (size_t i = 0; i < GK_REFS_MAX; i++)
+		gk_kept_wipe(&env, &m->answerable[i].kept);
 	gk_queue_wipe(&m->queue);
 	gk_blob_wipe(&env, &m->token);
 	gk_blob_wipe(&env, &m->name);
@@ -195,7 +198,7 @@ void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_vi
 
 /* what the application asks */
 
-static struct gk_membership *find_group(const struct gk_member *m, struct gk_span group)
+struct gk_membership *gk_member_find(const struct gk_member *m, struct gk_span group)
 {
 	for (size_t i = 0; i < m->group_count; i++) {
 		if (gk_span_equal(gk_membership_name(m->groups[i]), group))
@@ -204,7 +207,7 @@ static struct gk_membership *find_group(const struct gk_member *m, struct gk_spa
 	return NULL;
 }
 
-static enum gk_err proceed(struct gk_member *m, struct gk_now now)
+enum gk_err gk_member_proceed(struct gk_member *m, struct gk_now now)
 {
 	gk_task_next(m, now);
 	return gk_queue_err(&m->queue);
@@ -213,7 +216,7 @@ static enum gk_err proceed(struct gk_member *m, struct gk_now now)
 enum gk_err gk_member_join(struct gk_member *m, struct gk_span group, uint32_t roles,
 			   struct gk_now now)
 {
-	struct gk_membership *ms = find_group(m, group);
+	struct gk_membership *ms = gk_member_find(m, group);
 	enum gk_err err;
 
 	if (group.len == 0 || group.len > GK_GROUP_NAME_MAX || !gk_roles_joinable(roles))
@@ -230,23 +233,23 @@ enum gk_err gk_member_join(struct gk_member *m, struct gk_span group, uint32_t r
 	}
 	ms->roles = roles;
 	gk_task_want(ms, GK_TASK_JOIN);
-	return proceed(m, now);
+	return gk_member_proceed(m, now);
 }
 
 static enum gk_err want(struct gk_member *m, struct gk_span group, enum gk_task task,
 			struct gk_now now)
 {
-	struct gk_membership *ms = find_group(m, group);
+	struct gk_membership *ms = gk_member_find(m, group);
 
 	if (!ms || !ms->in)
 		return GK_ERR_UNKNOWN;
 	gk_task_want(ms, task);
-	return proceed(m, now);
+	return gk_member_proceed(m, now);
 }
 
 enum gk_err gk_member_leave(struct gk_member *m, struct gk_span group, struct gk_now now)
 {
-	struct gk_membership *ms = find_group(m, group);
+	struct gk_membership *ms = gk_member_find(m, group);
 	bool joining = m->out.busy && m->out.ms == ms && m->out.task == GK_TASK_JOIN;
 
 	if (!ms || ms->in)
@@ -262,7 +265,7 @@ enum gk_err gk_member_leave(struct gk_member *m, struct gk_span group, struct gk
 
 enum gk_err gk_member_check(struct gk_member *m, struct gk_span group, struct gk_now now)
 {
-	struct gk_membership *ms = find_group(m, group);
+	struct gk_membership *ms = gk_member_find(m, group);
 
 	if (ms && ms->in)
 		ms->checks = true;
@@ -272,82 +275,6 @@ enum gk_err gk_member_check(struct gk_member *m, struct gk_span group, struct gk
 enum gk_err gk_member_renew(struct gk_member *m, struct gk_span group, struct gk_now now)
 {
 	return want(m, group, GK_TASK_RENEW, now);
-}
-
-enum gk_err gk_member_say(struct gk_member *m, struct gk_span group, struct gk_span message,
-			  struct gk_now now)
-{
-	struct gk_membership *ms = find_group(m, group);
-	uint8_t bytes[MESSAGE_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_oscore_ref ref;
-	enum gk_err err;
-
-	if (!ms || !ms->in)
-		return GK_ERR_UNKNOWN;
-	if (!(ms->roles & GK_ROLE_REQUESTER))
-		return GK_ERR_FORBIDDEN;
-	if (!ms->has_material || !ms->has_sid)
-		return GK_ERR_STATE;
-	err = gk_group_protect_request(&ms->common, &ms->sender, message, &buf, &ref);
-	if (err == GK_ERR_SEQUENCE) {
-		gk_task_want(ms, GK_TASK_RENEW);
-		gk_task_next(m, now);
-	}
-	if (err)
-		return err;
-	m->said[m->next_said] = (struct gk_said){ .ms = ms, .id = ++m->next_id, .ref = ref };
-	m->next_said = (m->next_said + 1) % GK_REFS_MAX;
-	gk_queue_add(&m->queue, &(struct gk_event){ .kind = GK_EVENT_MULTICAST,
-						    .id = m->next_id,
-						    .bytes = gk_buf_span(&buf) });
-	return gk_queue_err(&m->queue);
-}
-
-enum gk_err gk_member_response(struct gk_member *m, uint64_t id, struct gk_span message,
-			       struct gk_now now)
-{
-	(void)now;
-	for (size_t i = 0; i < GK_REFS_MAX; i++) {
-		if (!m->said[i].ms || m->said[i].id != id)
-			continue;
-		gk_membership_response(&m->said[i], message);
-		return gk_queue_err(&m->queue);
-	}
-	return GK_ERR_UNKNOWN;
-}
-
-static struct gk_answerable *find_answerable(struct gk_member *m, uint64_t id)
-{
-	for (size_t i = 0; i < GK_REFS_MAX; i++) {
-		if (m->answerable[i].open && m->answerable[i].id == id)
-			return &m->answerable[i];
-	}
-	return NULL;
-}
-
-enum gk_err gk_member_respond(struct gk_member *m, uint64_t id, struct gk_span message,
-			      struct gk_now now)
-{
-	struct gk_answerable *a = find_answerable(m, id);
-	uint8_t bytes[MESSAGE_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	enum gk_err err;
-
-	(void)now;
-	if (!a)
-		return GK_ERR_UNKNOWN;
-	if (!(a->ms->roles & GK_ROLE_RESPONDER))
-		return GK_ERR_FORBIDDEN;
-	if (!a->ms->has_material || !a->ms->has_sid)
-		return GK_ERR_STATE;
-	err = gk_group_protect_response(&a->ms->common, &a->ms->sender, &a->ref, message, false,
-					&buf);
-	if (err)
-		return err;
-	a->open = false;
-	gk_queue_reply(&m->queue, &a->exchange, gk_buf_span(&buf));
-	return gk_queue_err(&m->queue);
 }
 
 /* requests of the KDC, on ace-group/GROUP/node */
@@ -368,7 +295,7 @@ static struct gk_membership *find_control(const struct gk_member *m, const struc
 
 	if (gk_coap_path(msg, path, 3) != 3 || !gk_span_equal(path[0], gk_span_str("ace-group")))
 		return NULL;
-	ms = find_group(m, path[1]);
+	ms = gk_member_find(m, path[1]);
 	return ms && is_segment(ms, path[2]) ? ms : NULL;
 }
 
@@ -510,18 +437,19 @@ enum gk_err gk_member_receive(struct gk_member *m, const struct gk_exchange *exc
 		gk_membership_multicast(m, message, now);
 	else if (err)
 		return gk_queue_err(&m->queue);
-	else if (option.group)
+	else if (option.group || option.has_kid_context) // the KDC's association has no ID Context
 		gk_membership_receive(m, exchange, &option, message, now);
 	else
 		receive_kdc(m, exchange, message, now);
-	return proceed(m, now);
+	return gk_member_proceed(m, now);
 }
 
 enum gk_err gk_member_answer(struct gk_member *m, uint64_t id, struct gk_span message,
 			     struct gk_now now)
 {
-	gk_task_answered(m, id, message, now);
-	return proceed(m, now);
+	if (!gk_member_told(m, id, message, now))
+		gk_task_answered(m, id, message, now);
+	return gk_member_proceed(m, now);
 }
 
 struct gk_mono gk_member_next_expiry(const struct gk_member *m)
@@ -541,7 +469,7 @@ enum gk_err gk_member_expire(struct gk_member *m, struct gk_now now)
 {
 	for (size_t i = 0; i < m->group_count; i++)
 		gk_membership_due(m->groups[i], now);
-	return proceed(m, now);
+	return gk_member_proceed(m, now);
 }
 
 bool gk_member_event(struct gk_member *m, struct gk_event *event)
@@ -552,7 +480,7 @@ bool gk_member_event(struct gk_member *m, struct gk_event *event)
 enum gk_err gk_member_info(const struct gk_member *m, struct gk_span group,
 			   struct gk_membership_info *info)
 {
-	const struct gk_membership *ms = find_group(m, group);
+	const struct gk_membership *ms = gk_member_find(m, group);
 
 	if (!ms)
 		return GK_ERR_UNKNOWN;

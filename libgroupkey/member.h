@@ -4,6 +4,7 @@
  * The member from inside.
  *
  *   member.c               the object, the public calls, what arrives and what is due
+ *   member_talk.c          the public calls with which members talk to each other
  *   member_task.c          exchanges with the KDC, one at a time: which is next, and how it went
  *   member_request.c       what is asked in them, and what the answers mean
  *   membership.c           one group: peers, deadlines
@@ -25,7 +26,8 @@
 #include "scope.h"
 
 #define GK_MEMBERSHIPS_MAX  8
-#define GK_REFS_MAX         8 /* group messages that can still be answered */
+#define GK_REFS_MAX         8 /* messages of members that can still be answered */
+#define GK_TELLS_MAX        8 /* answers to what was told that are waited for */
 #define GK_NODE_NAME_MAX    32
 #define GK_CHALLENGE_MAX    64    /* N_S of a KDC; an exported one has 32 bytes */
 #define GK_KEY_CHECK_S      3600  /* default of policy 1 (P 14) */
@@ -69,6 +71,8 @@ struct gk_peer {
 	struct gk_blob cred;
 	bool ready; /* 'context' is derived, from the present material */
 	struct gk_group_recipient context;
+	bool paired; /* and so is 'pairwise', with our present Sender ID */
+	struct gk_pairwise pairwise;
 };
 
 /** A rekeying message in several parts, until it opens. */
@@ -167,13 +171,14 @@ struct gk_exchange_out {
 	unsigned tries; /* of the block asked for */
 };
 
-/** A group message that can be answered. */
+/** A message of a member that can be answered. */
 struct gk_answerable {
 	bool open;
 	uint64_t id;
 	struct gk_exchange exchange;
 	struct gk_oscore_ref ref;
 	struct gk_membership *ms;
+	struct gk_kept kept; /* of one in pairwise mode, which is retransmitted */
 };
 
 #define GK_ANSWERERS_MAX 32 /* answers to one message; a larger group is asked in parts */
@@ -187,6 +192,14 @@ struct gk_said {
 	size_t count;
 };
 
+/** What was told to one member, while its answer is waited for. */
+struct gk_told {
+	struct gk_membership *ms; /* NULL: nothing */
+	uint64_t id;
+	struct gk_oscore_ref ref;
+	struct gk_id asked;
+};
+
 struct gk_member {
 	struct gk_env env;
 	struct gk_queue queue;
@@ -195,7 +208,7 @@ struct gk_member {
 	uint8_t ms[64], salt[32];
 	size_t ms_len, salt_len;
 	struct gk_addr kdc;
-	bool point_to_point;
+	bool point_to_point, sign_protected;
 	uint32_t answer_timeout_ms, rejoin_delay_ms;
 	struct gk_key_pair key[2]; /* ES256, EdDSA; crv 0: not in this build */
 	struct gk_blob cred[2];
@@ -219,9 +232,14 @@ struct gk_member {
 	size_t next_answerable;
 	struct gk_said said[GK_REFS_MAX];
 	size_t next_said;
+	struct gk_told told[GK_TELLS_MAX];
 };
 
 /* member.c */
+/** @return the group of that name, or NULL */
+struct gk_membership *gk_member_find(const struct gk_member *m, struct gk_span group);
+/** At the end of a public call: start what is due. @return what that call returns */
+GK_MUST_CHECK enum gk_err gk_member_proceed(struct gk_member *m, struct gk_now now);
 void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_via via,
 		    const char *reason);
 /** Make sure that we have a key for key agreement on P-256 or X25519, and a credential of it. */
@@ -231,6 +249,10 @@ const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms);
 struct gk_span gk_membership_cred(const struct gk_membership *ms);
 /** A random time between 0 and 'max_ms', so that members do not all speak at once. */
 uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
+
+/* member_talk.c */
+/** The answer to what was told arrived, or an empty span. @return false: 'id' is nothing told */
+bool gk_member_told(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now);
 
 /* member_task.c */
 /** Want an exchange; it takes place when its turn comes. */
@@ -336,8 +358,16 @@ void gk_membership_remove_all_peers(struct gk_membership *ms);
 void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now);
 /** Count and tell of a message that is not what it should be. */
 void gk_membership_refuse(struct gk_membership *ms, const char *reason);
+/** Make sure that there are keys between us and a peer. @return as gk_group_recipient_init(),
+ *  gk_pairwise_init(); GK_ERR_STATE also: we have no Sender ID */
+GK_MUST_CHECK enum gk_err gk_membership_pair(struct gk_membership *ms, struct gk_peer *peer);
+/** Wipe the keys between us and all peers: they would not be right any more. */
+void gk_membership_unpair(struct gk_membership *ms);
 /** An answer to what was said arrived. */
 void gk_membership_response(struct gk_said *said, struct gk_span message);
+/** ... to what was told. @return NULL, or what is wrong with it */
+const char *gk_membership_answer(const struct gk_told *told, struct gk_span message,
+				 struct gk_now now);
 /** A message under a group's keys arrived. */
 void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchange,
 			   const struct gk_oscore_option *option, struct gk_span message,

@@ -54,9 +54,18 @@ void gk_membership_put_segment(const struct gk_membership *ms, struct gk_buf *bu
 	}
 }
 
+void gk_membership_unpair(struct gk_membership *ms)
+{
+	for (size_t i = 0; i < ms->peer_count; i++) {
+		ms->peers[i].paired = false;
+		gk_wipe(&ms->peers[i].pairwise, sizeof(ms->peers[i].pairwise));
+	}
+}
+
 void gk_membership_drop_material(struct gk_membership *ms)
 {
 	ms->has_material = false;
+	gk_membership_unpair(ms);
 	gk_group_common_wipe(&ms->common);
 	gk_wipe(&ms->sender, sizeof(ms->sender));
 	ms->due_ms[GK_DUE_EXPIRY] = GK_NEVER;
@@ -177,6 +186,7 @@ static enum gk_err add_peer(struct gk_membership *ms, struct gk_span id, struct 
 	if (gk_span_equal(gk_blob_span(&peer->cred), cred))
 		return GK_OK;
 	peer->ready = false;
+	peer->paired = false;
 	return gk_blob_set(&ms->member->env, &peer->cred, cred);
 }
 

@@ -203,6 +203,7 @@ enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid)
 
 	if (err)
 		return err;
+	gk_membership_unpair(ms);
 	ms->sender = sender;
 	ms->sid = sender.id;
 	ms->has_sid = true;
@@ -242,6 +243,7 @@ static enum gk_err derive(struct gk_membership *ms, const struct gk_material *ma
 	input.master_salt = material->salt;
 	input.gid = material->gid;
 	input.gm_cred = gk_blob_span(&ms->kdc_cred);
+	input.sign_protected = ms->member->sign_protected;
 	if (input.sign_alg) /* a pairwise-only group tells of none */
 		ms->sign_alg = (int)input.sign_alg;
 	gk_group_common_wipe(&ms->common);

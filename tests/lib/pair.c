@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define START_MS   1000000
-#define START_S    1760000000
-#define NONCES     (1u << 15)
-#define RAW_ID     (UINT64_C(1) << 62)
-#define ANYONE     (-3)
-#define KEY_LEN    16
+#define START_MS 1000000
+#define START_S  1760000000
+#define NONCES   (1u << 15)
+#define RAW_ID   (UINT64_C(1) << 62)
+#define ANYONE   (-3)
+#define KEY_LEN  16
 
 static void break_rule(struct pair *p, const char *rule, struct gk_span bytes)
 {
@@ -470,13 +470,14 @@ static void take_note(struct pair *p, int from, const struct gk_event *event)
 				 .num = note->num,
 				 .via = note->via,
 				 .reason = note->reason,
-				 .id = event->id };
+				 .id = event->id,
+				 .pairwise = note->pairwise };
 	text_of(note->node, n->node, sizeof(n->node));
 	text_of(note->name, n->name, sizeof(n->name));
 	text_of(note->group, n->group, sizeof(n->group));
 	if (gk_id_set(&n->sid, note->sid))
 		break_rule(p, "a Sender ID longer than any", note->sid);
-	if (note->kind == GK_NOTE_MESSAGE && !gk_coap_parse(note->message, &msg))
+	if (note->message.len && !gk_coap_parse(note->message, &msg))
 		text_of(msg.payload, n->text, sizeof(n->text));
 }
 
@@ -801,6 +802,14 @@ void pair_drain_kdc(struct pair *p, enum gk_err err)
 
 /* members */
 
+/** Whom a member asks. */
+static int whom(const struct pair *p, const struct gk_addr *addr)
+{
+	static const uint8_t kdc[16];
+
+	return memcmp(addr->ip, kdc, sizeof(kdc)) == 0 ? PAIR_KDC : index_of(p, addr);
+}
+
 static void take_node_event(struct pair *p, size_t i, const struct gk_event *event)
 {
 	struct pair_message *m;
@@ -808,7 +817,9 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 
 	switch (event->kind) {
 	case GK_EVENT_REQUEST:
-		m = append(p, PAIR_REQUEST, (int)i, PAIR_KDC, event->bytes);
+		m = append(p, PAIR_REQUEST, (int)i, whom(p, &event->peer), event->bytes);
+		if (m->to != PAIR_KDC && !gk_oscore_peek(event->bytes, &option, NULL))
+			use_nonce(p, option.kid_context, option.kid, option.piv, event->bytes);
 		m->id = event->id;
 		m->peer = event->peer;
 		m->open = true;
@@ -868,6 +879,7 @@ static void make_member(struct pair *p, size_t i)
 		.kdc = { .port = 5683 },
 		.rejoin_delay_ms = 10000,
 		.point_to_point = n->point_to_point,
+		.sign_protected = n->sign_protected,
 	};
 
 	if (gk_member_new(&n->env, &config, &n->member))
@@ -966,6 +978,20 @@ enum gk_err pair_say(struct pair *p, size_t i, const char *group, const char *te
 
 	gk_coap_put_payload(&w, gk_span_str(text));
 	err = gk_member_say(p->node[i].member, gk_span_str(group), gk_buf_span(&buf), p->now);
+	pair_drain_node(p, i);
+	return err;
+}
+
+enum gk_err pair_tell(struct pair *p, size_t i, struct gk_span sid, size_t to, const char *text)
+{
+	uint8_t bytes[128];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_POST);
+	enum gk_err err;
+
+	gk_coap_put_payload(&w, gk_span_str(text));
+	err = gk_member_tell(p->node[i].member, gk_span_str(PAIR_LIGHTS), sid, &p->node[to].addr,
+			     gk_buf_span(&buf), p->now);
 	pair_drain_node(p, i);
 	return err;
 }

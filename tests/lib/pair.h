@@ -16,8 +16,8 @@
  *   - nobody is told of a departure that is not stored;
  *   - a message to a control group is stored before it is sent, and there is one of its num and
  *     part; a node of the tree has one key of a version.
- * Group messages of members are watched for repeated nonces too. The first breach is kept in
- * 'broken'; pair_close() tells of it, and of memory that was not given back.
+ * Messages of members to each other are watched for repeated nonces too. The first breach is kept
+ * in 'broken'; pair_close() tells of it, and of memory that was not given back.
  */
 #ifndef TEST_PAIR_H
 #define TEST_PAIR_H
@@ -37,7 +37,7 @@
 #define PAIR_LIGHTS     "lights"
 
 enum pair_kind {
-	PAIR_REQUEST,
+	PAIR_REQUEST, /* to the KDC, of it, or of a member to another */
 	PAIR_REPLY,
 	PAIR_MULTICAST, /* of a member to the group, or of the KDC to a control group */
 	PAIR_CONFIRM,   /* of a member to the KDC */
@@ -66,8 +66,9 @@ struct pair_note {
 	char node[32], name[40], group[65];
 	enum gk_via via;
 	const char *reason;
-	char text[64]; /* payload of a group message */
+	char text[64]; /* payload of a member's message, or answer */
 	uint64_t id;   /* its exchange */
+	bool pairwise; /* it was */
 };
 
 struct pair_record {
@@ -85,8 +86,9 @@ struct pair_node {
 	char name[16];
 	char base[40];
 	uint8_t seed[32];
-	bool cut;            /* nothing reaches it, nothing comes from it */
-	bool point_to_point; /* when it is made (anew), it does not announce the tree */
+	bool cut; /* nothing reaches it, nothing comes from it */
+	/* when it is made (anew): it does not announce the tree; it signs with sign_protected */
+	bool point_to_point, sign_protected;
 };
 
 struct pair_nonce;
@@ -160,6 +162,8 @@ enum gk_err pair_join(struct pair *p, size_t i, const char *group, uint32_t role
 void pair_join_all(struct pair *p, size_t count);
 /** Say a text to a group. */
 enum gk_err pair_say(struct pair *p, size_t i, const char *group, const char *text);
+/** Tell PAIR_LIGHTS's member 'sid', at the address of member 'to', a text. */
+enum gk_err pair_tell(struct pair *p, size_t i, struct gk_span sid, size_t to, const char *text);
 enum gk_err pair_leave(struct pair *p, size_t i, const char *group);
 
 /** The oldest message arrives, or gets lost. @return false: none is under way */
