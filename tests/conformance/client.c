@@ -772,6 +772,64 @@ void must_join(struct client *c, uint32_t roles)
 	assert_int_equal(join(c, &(struct join){ .roles = roles }), CREATED);
 }
 
+/* what the KDC asks */
+
+static const struct pair_message *nth_told(const struct client *c, size_t place)
+{
+	for (size_t i = 0; i < c->p->log_count; i++) {
+		const struct pair_message *m = c->p->log[i];
+
+		if (m->kind == PAIR_REQUEST && m->from == PAIR_KDC &&
+		    memcmp(m->peer.ip, c->raw.addr.ip, sizeof(m->peer.ip)) == 0 && place-- == 0)
+			return m;
+	}
+	return NULL;
+}
+
+size_t count_told(const struct client *c)
+{
+	size_t count = 0;
+
+	while (nth_told(c, count))
+		count++;
+	return count;
+}
+
+static void read_path(struct gk_span options, struct told *told)
+{
+	struct gk_span segment;
+
+	told->path[0] = '\0';
+	for (size_t i = 0; walk(options, URI_PATH, i, &segment), segment.data; i++)
+		snprintf(told->path + strlen(told->path), sizeof(told->path) - strlen(told->path),
+			 "%s%.*s", i ? "/" : "", (int)segment.len, (const char *)segment.data);
+}
+
+void read_told(const struct client *c, size_t place, struct told *told)
+{
+	struct gk_buf buf = gk_buf(told->bytes, sizeof(told->bytes));
+	struct gk_span options, rest;
+	struct gk_oscore_ref ref;
+	bool fresh;
+
+	told->message = nth_told(c, place);
+	if (!told->message)
+		fail_msg("no request %zu to %s", place, c->name);
+	if (gk_oscore_unprotect_request(&c->raw.ctx, told->message->bytes, &buf, &ref, &fresh))
+		fail_msg("request %zu to %s is not under its association", place, c->name);
+	options = walk(after(gk_buf_span(&buf), 1), 0, 0, &rest);
+	rest = after(gk_buf_span(&buf), 1 + options.len);
+	told->code = told->bytes[0];
+	told->format = (int)option_uint(options, CONTENT_FORMAT);
+	told->payload = rest.len ? after(rest, 1) : nothing;
+	read_path(options, told);
+}
+
+void answer_told(struct client *c, const struct told *told, uint8_t code)
+{
+	pair_raw_reply(&c->raw, told->message, code);
+}
+
 /* looking at answers */
 
 void assert_answer(const struct client *c, uint8_t code, int format)

@@ -174,6 +174,22 @@ void must_join(struct client *c, uint32_t roles);
 void put_evidence(struct bytes *b, const struct client *c, struct gk_span pop);
 void put_mac(struct bytes *b, const struct client *c, struct gk_span pop, struct gk_span kdc_cred);
 
+/** A request of the KDC to a client, opened with the client's end of the association. */
+struct told {
+	const struct pair_message *message;
+	uint8_t code;
+	char path[128];
+	int format;
+	struct gk_span payload;
+	uint8_t bytes[4096];
+};
+/** How many it got so far. */
+size_t count_told(const struct client *c);
+/** Open one; the first is 0. What its association does not open fails. */
+void read_told(const struct client *c, size_t place, struct told *told);
+/** Answer it. @param code  0: never */
+void answer_told(struct client *c, const struct told *told, uint8_t code);
+
 /** Check what the latest answer is: code and Content-Format. */
 void assert_answer(const struct client *c, uint8_t code, int format);
 /** ... with concise problem details of this ACE error and nothing else. */
@@ -183,7 +199,6 @@ void assert_no_payload(const struct client *c, uint8_t code);
 void assert_evidence(struct gk_span map, struct gk_span n_c);
 /** The public key in a CCS. */
 struct gk_public_key key_in(struct gk_span ccs);
-#define assert_item(got, want) assert_hex_equal((got), (want))
 
 /** Fixtures: a pair with PAIR_LIGHTS, point-to-point with the defaults. */
 int open_lights(void **state);

@@ -207,6 +207,53 @@ static void kdc_048_the_group_in_the_scope_is_the_one_in_the_path(void **state)
 	assert_int_equal(ask(&c, POST, "ace-group/heat", CF_ACE_GC, all_of(&request)), CREATED);
 }
 
+static void kdc_049_the_whole_interface_is_there(void **state)
+{
+	static const struct {
+		const char *path, *methods;
+	} rows[] = {
+		{ "authz-info", "P" },
+		{ "ace-group", "F" },
+		{ "ace-group/lights", "PG" },
+		{ "ace-group/lights/creds", "FG" },
+		{ "ace-group/lights/kdc-cred", "GF" },
+		{ "ace-group/lights/policies", "G" },
+		{ "ace-group/lights/num", "G" },
+		{ "ace-group/lights/active", "G" },
+		{ "ace-group/lights/verif-data", "G" },
+		{ "ace-group/lights/stale-sids", "F" },
+		{ "ace-group/lights/nodes/NODE", "GPD" },
+		{ "ace-group/lights/nodes/NODE/cred", "P" },
+	};
+	static const struct {
+		char letter;
+		uint8_t method;
+	} methods[] = {
+		{ 'G', GET }, { 'P', POST }, { 'U', PUT }, { 'F', FETCH }, { 'D', DELETE }
+	};
+	static struct client c;
+	char path[100];
+
+	client_open(&c, *state, 1, ALL);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		for (size_t k = 0; k < ROWS(methods); k++) {
+			const char *name = strstr(rows[i].path, "NODE");
+
+			assert_int_equal(join(&c, &(struct join){ .roles = REQUESTER }) >> 5, 2);
+			snprintf(path, sizeof(path), "%.*s%s%s",
+				 name ? (int)(name - rows[i].path) : 99, rows[i].path,
+				 name ? c.node : "", name ? name + 4 : "");
+			(void)ask(&c, methods[k].method, path, CF_NONE, gk_span(NULL, 0));
+			if ((c.code == NOT_ALLOWED) !=
+				    !strchr(rows[i].methods, methods[k].letter) ||
+			    c.code == NOT_FOUND)
+				fail_msg("%c %s: %x", methods[k].letter, path, c.code);
+			if (k % 2)
+				pair_advance(*state, 120000);
+		}
+	}
+}
+
 enum type { T1, T2, T3, T4, TYPES };
 
 /* The code for a requester, a monitor, a verifier, and another whose token names the group. */
@@ -383,6 +430,7 @@ int main(void)
 		LIGHTS(kdc_046_an_error_is_told_in_problem_details),
 		LIGHTS(kdc_047_what_was_wrong_is_told_the_operator),
 		LIGHTS(kdc_048_the_group_in_the_scope_is_the_one_in_the_path),
+		LIGHTS(kdc_049_the_whole_interface_is_there),
 		LIGHTS(kdc_050_methods_are_for_the_roles_of_the_table),
 		LIGHTS(kdc_051_who_only_verifies_has_four_resources),
 		LIGHTS(kdc_053_gids_lead_to_names_and_uris),
