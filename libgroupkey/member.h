@@ -163,12 +163,18 @@ struct gk_exchange_out {
 	struct gk_membership *ms; /* NULL for GK_TASK_TOKEN */
 	uint64_t id;
 	struct gk_oscore_ref ref;
-	struct gk_blob message; /* to repeat it with an Echo */
-	unsigned echoes;        /* how often that was done */
-	bool checks;            /* asked since the application wants to know */
-	struct gk_blob body;    /* of an answer in blocks: code, options, payload so far */
-	uint32_t blocks;
-	unsigned tries; /* of the block asked for */
+	struct gk_blob message; /* the whole request: code, options, payload */
+	bool is_large;          /* it goes out in blocks: member_block.c */
+	uint8_t szx;            /* of these */
+	uint16_t tag;           /* Request-Tag of this transfer */
+	size_t sent;            /* how much of its payload comes before the present one */
+	unsigned restarts;
+	unsigned echoes;     /* how often it was repeated with an Echo */
+	bool checks;         /* asked since the application wants to know */
+	struct gk_blob body; /* of an answer in blocks: code, options, payload so far */
+	uint32_t blocks;     /* of the answer: this one is asked for; 0: it is the first */
+	uint8_t szx2;
+	unsigned tries; /* of the present block, of the request or the answer */
 };
 
 /** A message of a member that can be answered. */
@@ -226,6 +232,7 @@ struct gk_member {
 	unsigned failures;
 	int64_t not_before_ms; /* back-off */
 	uint64_t next_id;
+	uint16_t request_tag; /* of the newest request in blocks */
 	struct gk_membership *groups[GK_MEMBERSHIPS_MAX];
 	size_t group_count;
 	struct gk_answerable answerable[GK_REFS_MAX];

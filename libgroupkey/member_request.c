@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define PAYLOAD_ROOM        1024
 #define TOKEN_REFUSED_SHIFT 6
 #define ID1_LEN             2
 #define MASTER_SALT_ROOM    128
@@ -16,8 +15,7 @@
 
 static enum gk_err build_token(struct gk_task_request *r)
 {
-	uint8_t bytes[PAYLOAD_ROOM + 64];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf *buf;
 	struct gk_member *m = r->m;
 	enum gk_err err = gk_random(&m->env, m->n1, sizeof(m->n1));
 
@@ -26,20 +24,20 @@ static enum gk_err build_token(struct gk_task_request *r)
 		err = gk_random(&m->env, m->id1.data, ID1_LEN);
 	if (err)
 		return err;
-	gk_put_map(&buf, 5);
-	gk_put_int(&buf, GK_ACE_ACCESS_TOKEN);
-	gk_put_bytes(&buf, gk_blob_span(&m->token));
-	gk_put_int(&buf, GK_ACE_NONCE1);
-	gk_put_bytes(&buf, gk_span(m->n1, sizeof(m->n1)));
-	gk_put_int(&buf, GK_ACE_CLIENT_RECIPIENTID);
-	gk_put_bytes(&buf, gk_id_span(&m->id1));
-	gk_put_int(&buf, GK_ACE_SIGN_INFO);
-	gk_put_null(&buf);
-	gk_put_int(&buf, GK_ACE_KDC_DH_CREDS); /* tells which groups are pairwise-only */
-	gk_put_null(&buf);
 	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE);
-	gk_coap_put_payload(&r->w, gk_buf_span(&buf));
-	return gk_buf_err(&buf);
+	buf = gk_coap_open_payload(&r->w);
+	gk_put_map(buf, 5);
+	gk_put_int(buf, GK_ACE_ACCESS_TOKEN);
+	gk_put_bytes(buf, gk_blob_span(&m->token));
+	gk_put_int(buf, GK_ACE_NONCE1);
+	gk_put_bytes(buf, gk_span(m->n1, sizeof(m->n1)));
+	gk_put_int(buf, GK_ACE_CLIENT_RECIPIENTID);
+	gk_put_bytes(buf, gk_id_span(&m->id1));
+	gk_put_int(buf, GK_ACE_SIGN_INFO);
+	gk_put_null(buf);
+	gk_put_int(buf, GK_ACE_KDC_DH_CREDS); /* tells which groups are pairwise-only */
+	gk_put_null(buf);
+	return GK_OK;
 }
 
 enum { T_NONCE2, T_ID2, T_SIGN_INFO, T_DH_CREDS, T_CHALLENGE, T_COUNT };
@@ -246,8 +244,8 @@ static enum gk_err put_evidence(struct gk_buf *buf, const struct gk_task_request
 
 static enum gk_err build_join(struct gk_task_request *r)
 {
-	uint8_t bytes[PAYLOAD_ROOM], scope_bytes[GK_GROUP_NAME_MAX + 16];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	uint8_t scope_bytes[GK_GROUP_NAME_MAX + 16];
+	struct gk_buf *buf;
 	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
 	bool monitor = r->ms->roles == GK_ROLE_MONITOR;
 
@@ -258,24 +256,24 @@ static enum gk_err build_join(struct gk_task_request *r)
 
 	if (err)
 		return err;
-	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
-	gk_put_map(&buf, 4 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u));
-	gk_put_int(&buf, GK_PARAM_SCOPE);
-	gk_put_bytes(&buf, gk_buf_span(&scope));
-	gk_put_int(&buf, GK_PARAM_GET_CREDS);
-	gk_put_null(&buf);
-	gk_put_int(&buf, GK_PARAM_CNONCE);
-	gk_put_bytes(&buf, gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
-	if (!r->m->point_to_point) {
-		gk_put_int(&buf, GK_PARAM_REKEYING_SCHEME);
-		gk_put_int(&buf, GK_SCHEME_TREE);
-	}
-	put_control_uri(&buf, r);
-	if (!monitor)
-		err = put_evidence(&buf, r, gk_buf_span(&scope));
 	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
-	gk_coap_put_payload(&r->w, gk_buf_span(&buf));
-	return err ? err : gk_buf_err(&buf);
+	buf = gk_coap_open_payload(&r->w);
+	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
+	gk_put_map(buf, 4 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u));
+	gk_put_int(buf, GK_PARAM_SCOPE);
+	gk_put_bytes(buf, gk_buf_span(&scope));
+	gk_put_int(buf, GK_PARAM_GET_CREDS);
+	gk_put_null(buf);
+	gk_put_int(buf, GK_PARAM_CNONCE);
+	gk_put_bytes(buf, gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
+	if (!r->m->point_to_point) {
+		gk_put_int(buf, GK_PARAM_REKEYING_SCHEME);
+		gk_put_int(buf, GK_SCHEME_TREE);
+	}
+	put_control_uri(buf, r);
+	if (!monitor)
+		err = put_evidence(buf, r, gk_buf_span(&scope));
+	return err;
 }
 
 /** A credential of the KDC, and the evidence that it has its key. */

@@ -8,11 +8,10 @@
 
 #include <string.h>
 
-#define MESSAGE_ROOM      1152
-#define BODY_MAX          (4u << 20) /* 4 MiB: 40,000 credentials; a KDC that sends more is broken */
+#define BLOCK_ROOM        1400 /* a block, and the options that go with it */
+#define REQUEST_ROOM      1152 /* a request beside the token or credential in it */
 #define BACKOFF_MS        1000
 #define BACKOFF_SHIFT_MAX 6
-#define BLOCK_TRIES_MAX   3
 #define ECHOES_MAX        3 /* a KDC that restarts again meanwhile asks again */
 
 void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason)
@@ -71,17 +70,12 @@ static void emit(struct gk_member *m, struct gk_span bytes)
 						    .bytes = bytes });
 }
 
-static enum gk_err send(struct gk_member *m, struct gk_span message)
+static enum gk_err protect(struct gk_member *m, struct gk_span message)
 {
-	uint8_t bytes[MESSAGE_ROOM + GK_OSCORE_OVERHEAD];
+	uint8_t bytes[BLOCK_ROOM + GK_OSCORE_OVERHEAD];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	enum gk_err err;
+	enum gk_err err = gk_oscore_protect_request(&m->assoc, message, &buf, &m->out.ref);
 
-	if (m->out.task == GK_TASK_TOKEN) {
-		emit(m, message);
-		return GK_OK;
-	}
-	err = gk_oscore_protect_request(&m->assoc, message, &buf, &m->out.ref);
 	if (err == GK_ERR_SEQUENCE)
 		gk_oscore_wipe(&m->assoc); /* used up: a new association is due */
 	if (!err)
@@ -89,7 +83,28 @@ static enum gk_err send(struct gk_member *m, struct gk_span message)
 	return err;
 }
 
-static enum gk_err build(struct gk_member *m, struct gk_buf *buf)
+enum gk_err gk_task_send(struct gk_member *m, struct gk_span echo)
+{
+	uint8_t bytes[BLOCK_ROOM];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err = gk_task_put_block(m, echo, &buf);
+
+	if (!err && m->out.task == GK_TASK_TOKEN)
+		emit(m, gk_buf_span(&buf));
+	else if (!err)
+		err = protect(m, gk_buf_span(&buf));
+	gk_wipe(bytes, sizeof(bytes));
+	return err;
+}
+
+static size_t room_for(const struct gk_member *m)
+{
+	if (m->out.task == GK_TASK_TOKEN)
+		return REQUEST_ROOM + m->token.len;
+	return REQUEST_ROOM + (m->out.task == GK_TASK_JOIN ? GK_CRED_MAX : 0);
+}
+
+static enum gk_err write(struct gk_member *m, struct gk_buf *buf)
 {
 	const struct gk_task_row *task = &gk_task_rows[m->out.task];
 	struct gk_task_request r = { m, m->out.ms, gk_coap_begin(buf, task->method) };
@@ -97,7 +112,22 @@ static enum gk_err build(struct gk_member *m, struct gk_buf *buf)
 
 	put_path(&r, task->path);
 	err = task->build ? task->build(&r) : GK_OK;
-	return err ? err : gk_buf_err(buf);
+	if (!err)
+		err = gk_buf_err(buf);
+	return err ? err : gk_blob_set(&m->env, &m->out.message, gk_buf_span(buf));
+}
+
+static enum gk_err build(struct gk_member *m)
+{
+	size_t room = room_for(m);
+	uint8_t *bytes = gk_alloc(&m->env, room);
+	struct gk_buf buf = gk_buf(bytes, room);
+	enum gk_err err = bytes ? write(m, &buf) : GK_ERR_NO_MEMORY;
+
+	gk_free(&m->env, bytes, room);
+	if (!err)
+		gk_task_begin_blocks(m);
+	return err;
 }
 
 static void finish(struct gk_member *m)
@@ -110,16 +140,12 @@ static void finish(struct gk_member *m)
 static void start(struct gk_member *m, struct gk_membership *ms, enum gk_task task,
 		  struct gk_now now)
 {
-	uint8_t bytes[MESSAGE_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	enum gk_err err;
 
 	m->out = (struct gk_exchange_out){ .busy = true, .task = task, .ms = ms };
-	err = build(m, &buf);
+	err = build(m);
 	if (!err)
-		err = gk_blob_set(&m->env, &m->out.message, gk_buf_span(&buf));
-	if (!err)
-		err = send(m, gk_buf_span(&buf));
+		err = gk_task_send(m, (struct gk_span){ NULL, 0 });
 	if (err) {
 		finish(m);
 		gk_task_complain(m, ms, gk_strerror(err));
@@ -127,7 +153,6 @@ static void start(struct gk_member *m, struct gk_membership *ms, enum gk_task ta
 	} else if (ms) {
 		ms->wants &= ~(1u << task);
 	}
-	gk_wipe(bytes, sizeof(bytes));
 }
 
 void gk_task_want(struct gk_membership *ms, enum gk_task task)
@@ -209,87 +234,12 @@ static bool find_challenge(const struct gk_coap *msg, struct gk_span *echo)
 /* RFC 9175: the same request again, with the Echo value. */
 static bool repeat_with_echo(struct gk_member *m, const struct gk_coap *msg)
 {
-	uint8_t bytes[MESSAGE_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_coap request;
-	struct gk_coap_iter it;
-	struct gk_coap_writer w;
 	struct gk_span echo;
 
-	if (m->out.echoes == ECHOES_MAX || !find_challenge(msg, &echo) ||
-	    gk_coap_parse(gk_blob_span(&m->out.message), &request))
+	if (m->out.echoes == ECHOES_MAX || !find_challenge(msg, &echo))
 		return false;
-	w = gk_coap_begin(&buf, request.code);
-	it = gk_coap_options(&request);
-	while (gk_coap_next(&it))
-		gk_coap_put(&w, it.number, it.value);
-	gk_coap_put(&w, GK_OPT_ECHO, echo);
-	gk_coap_put_payload(&w, request.payload);
 	m->out.echoes++;
-	return !buf.overflow && send(m, gk_buf_span(&buf)) == GK_OK;
-}
-
-static enum gk_err append_block(struct gk_member *m, const struct gk_coap *msg, bool first)
-{
-	size_t room = m->out.body.len + msg->options.len + msg->payload.len + 8;
-	uint8_t *bytes = room > BODY_MAX ? NULL : gk_alloc(&m->env, room);
-	struct gk_buf buf = gk_buf(bytes, room);
-	struct gk_coap_iter it = gk_coap_options(msg);
-	struct gk_coap_writer w;
-
-	if (!bytes)
-		return GK_ERR_NO_MEMORY;
-	if (first) {
-		w = gk_coap_begin(&buf, msg->code);
-		while (gk_coap_next(&it)) {
-			if (it.number != GK_OPT_BLOCK2)
-				gk_coap_put(&w, it.number, it.value);
-		}
-		gk_coap_put_payload(&w, msg->payload);
-	} else {
-		gk_buf_add(&buf, gk_blob_span(&m->out.body));
-		gk_buf_add(&buf, msg->payload);
-	}
-	gk_blob_wipe(&m->env, &m->out.body);
-	m->out.body = (struct gk_blob){ bytes, room };
-	if (buf.overflow)
-		return GK_ERR_NO_SPACE;
-	/* the blob's length is that of its allocation: copy what was written */
-	return gk_blob_set(&m->env, &m->out.body, gk_buf_span(&buf));
-}
-
-static bool ask_block(struct gk_member *m, struct gk_block next)
-{
-	const struct gk_task_row *task = &gk_task_rows[m->out.task];
-	uint8_t bytes[MESSAGE_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_task_request r = { m, m->out.ms, gk_coap_begin(&buf, task->method) };
-
-	put_path(&r, task->path);
-	gk_coap_put_uint(&r.w, GK_OPT_BLOCK2, gk_block_value(next));
-	m->out.blocks++;
-	m->out.tries = 1;
-	return gk_blob_set(&m->env, &m->out.message, gk_buf_span(&buf)) == GK_OK &&
-	       send(m, gk_buf_span(&buf)) == GK_OK;
-}
-
-enum block_state { BLOCK_WHOLE, BLOCK_MORE, BLOCK_BROKEN };
-
-/* Collect an answer in blocks; 'msg' becomes the whole one. */
-static enum block_state collect(struct gk_member *m, struct gk_coap *msg)
-{
-	struct gk_block block;
-
-	if (gk_block_read(msg, GK_OPT_BLOCK2, &block) || (block.num == 0 && !block.more))
-		return m->out.blocks ? BLOCK_BROKEN : BLOCK_WHOLE;
-	if (block.num != m->out.blocks || append_block(m, msg, block.num == 0))
-		return BLOCK_BROKEN;
-	if (block.more) {
-		block.num++;
-		block.more = false;
-		return ask_block(m, block) ? BLOCK_MORE : BLOCK_BROKEN;
-	}
-	return gk_coap_parse(gk_blob_span(&m->out.body), msg) ? BLOCK_BROKEN : BLOCK_WHOLE;
+	return gk_task_send(m, echo) == GK_OK;
 }
 
 /* {0: {0: error-id}} (R 4.1.2). */
@@ -351,7 +301,7 @@ static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_n
 
 static void answered(struct gk_member *m, struct gk_coap *msg, struct gk_now now)
 {
-	enum block_state state;
+	enum gk_blocks state;
 	struct gk_span echo;
 
 	if (repeat_with_echo(m, msg))
@@ -360,10 +310,10 @@ static void answered(struct gk_member *m, struct gk_coap *msg, struct gk_now now
 		failed(m, now); /* it was asked often enough, and decided nothing */
 		return;
 	}
-	state = collect(m, msg);
-	if (state == BLOCK_WHOLE)
+	state = gk_task_collect(m, msg);
+	if (state == GK_BLOCKS_WHOLE)
 		conclude(m, msg, now);
-	else if (state == BLOCK_BROKEN)
+	else if (state == GK_BLOCKS_BROKEN)
 		failed(m, now);
 }
 
@@ -382,24 +332,18 @@ static void unprotect(struct gk_member *m, struct gk_span message, struct gk_now
 	gk_free(&m->env, bytes, room);
 }
 
-/* A later block that got lost is asked for again: to begin anew would cost all those before it. */
-static bool repeat_block(struct gk_member *m)
-{
-	return m->out.blocks && m->out.tries++ < BLOCK_TRIES_MAX &&
-	       send(m, gk_blob_span(&m->out.message)) == GK_OK;
-}
-
 void gk_task_answered(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now)
 {
 	struct gk_span option;
 	struct gk_coap msg;
 
-	if (!m->out.busy || m->out.id != id || (!message.len && repeat_block(m)))
+	/* a later block that got lost is sent again: to begin anew would cost all those before */
+	if (!m->out.busy || m->out.id != id || (!message.len && gk_task_repeat_block(m)))
 		return;
 	if (gk_coap_parse(message, &msg))
 		failed(m, now);
 	else if (m->out.task == GK_TASK_TOKEN)
-		conclude(m, &msg, now);
+		answered(m, &msg, now);
 	else if (gk_coap_find(&msg, GK_OPT_OSCORE, &option))
 		unprotect(m, message, now);
 	else

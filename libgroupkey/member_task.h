@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * Between the two halves of a member's exchanges with the KDC: the engine (member_task.c) and what
- * is asked (member_request.c).
+ * Between the parts of a member's exchanges with the KDC: the engine (member_task.c), blocks
+ * (member_block.c) and what is asked (member_request.c).
  */
 #ifndef GK_MEMBER_TASK_H
 #define GK_MEMBER_TASK_H
@@ -40,5 +40,25 @@ void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char 
 void gk_task_pause(struct gk_member *m, unsigned shift, struct gk_now now);
 /** The KDC refused a join: later again. What other groups want goes on meanwhile. */
 void gk_task_join_later(struct gk_membership *ms, struct gk_now now);
+
+/** Send the request 'm->out', or the block of it whose turn it is. @param echo  empty: none */
+GK_MUST_CHECK enum gk_err gk_task_send(struct gk_member *m, struct gk_span echo);
+
+/* member_block.c */
+/** The request is written: its first block is next, if it needs more than one. */
+void gk_task_begin_blocks(struct gk_member *m);
+/** Write that block, or the request if it is short, or what asks for the answer's next block. */
+GK_MUST_CHECK enum gk_err gk_task_put_block(const struct gk_member *m, struct gk_span echo,
+					    struct gk_buf *buf);
+/** Send a block again that got lost. @return false: it is the first one, or it was often enough */
+bool gk_task_repeat_block(struct gk_member *m);
+
+enum gk_blocks {
+	GK_BLOCKS_WHOLE,
+	GK_BLOCKS_MORE, /* the next block is sent, or asked for */
+	GK_BLOCKS_BROKEN,
+};
+/** An answer came. If it is the whole one, or the last block of it, 'msg' is that. */
+enum gk_blocks gk_task_collect(struct gk_member *m, struct gk_coap *msg);
 
 #endif
