@@ -2,15 +2,23 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "member/commands.h"
 #include "libgroupkey/buf.h"
+#include <string.h>
 
 static const struct row {
 	const char *word;
 	enum gkm_command_kind kind;
-	bool has_group, has_text;
+	bool has_group, has_peer, has_text;
 } rows[] = {
-	{ "say", GKM_COMMAND_SAY, true, true },      { "status", GKM_COMMAND_STATUS, true, false },
-	{ "check", GKM_COMMAND_CHECK, true, false }, { "leave", GKM_COMMAND_LEAVE, true, false },
-	{ "quit", GKM_COMMAND_QUIT, false, false },
+	{ .word = "say", .kind = GKM_COMMAND_SAY, .has_group = true, .has_text = true },
+	{ .word = "tell",
+	  .kind = GKM_COMMAND_TELL,
+	  .has_group = true,
+	  .has_peer = true,
+	  .has_text = true },
+	{ .word = "status", .kind = GKM_COMMAND_STATUS, .has_group = true },
+	{ .word = "check", .kind = GKM_COMMAND_CHECK, .has_group = true },
+	{ .word = "leave", .kind = GKM_COMMAND_LEAVE, .has_group = true },
+	{ .word = "quit", .kind = GKM_COMMAND_QUIT },
 };
 
 /* Cut the first word off 'rest', and the one blank behind it: a text may begin with more. */
@@ -46,6 +54,48 @@ static bool takes_group(struct gk_span *rest, struct gk_span *group)
 	return true;
 }
 
+static int digit_of(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool read_sid(struct gk_span word, struct gk_id *sid)
+{
+	struct gk_id read = { .len = (uint8_t)(word.len / 2) };
+
+	if (word.len == 0 || word.len % 2 || word.len > 2 * sizeof(read.data))
+		return false;
+	for (size_t i = 0; i < read.len; i++) {
+		int high = digit_of(word.data[2 * i]), low = digit_of(word.data[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		read.data[i] = (uint8_t)(high << 4 | low);
+	}
+	*sid = read;
+	return true;
+}
+
+static bool read_address(struct gk_span word, struct gk_addr *addr)
+{
+	char text[IO_ADDR_TEXT];
+
+	if (word.len >= sizeof(text) || memchr(word.data, '\0', word.len))
+		return false;
+	memcpy(text, word.data, word.len);
+	text[word.len] = '\0';
+	return io_addr_parse(text, IO_ADDR_COAP_PORT, addr) && addr->port != 0;
+}
+
+static bool takes_peer(struct gk_span *rest, struct gkm_command *command)
+{
+	return read_sid(take_word(rest), &command->sid) &&
+	       read_address(take_word(rest), &command->peer);
+}
+
 const char *gkm_command_parse(struct gk_span line, struct gkm_command *command)
 {
 	struct gk_span rest = line;
@@ -53,9 +103,12 @@ const char *gkm_command_parse(struct gk_span line, struct gkm_command *command)
 	struct gkm_command found = { 0 };
 
 	if (!row)
-		return "a line is one of: say [-g GROUP] TEXT, status, check, leave, quit";
+		return "a line is one of: say [-g GROUP] TEXT, tell [-g GROUP] SID ADDRESS TEXT, "
+		       "status, check, leave, quit";
 	if (row->has_group && takes_group(&rest, &found.group) && found.group.len == 0)
 		return "-g: a group's name must follow";
+	if (row->has_peer && !takes_peer(&rest, &found))
+		return "tell: a Sender ID in hex and an address as [fd00::1]:5683 must follow";
 	if (row->has_text && !gkm_text_fits(rest))
 		return "the text must be 1 to 1024 bytes of UTF-8, without control characters";
 	if (!row->has_text && rest.len > 0)

@@ -3,14 +3,15 @@
 /**
  * Lines that tell gkmember what to do:
  *
- *   say [-g GROUP] TEXT    status [-g GROUP]    check [-g GROUP]    leave [-g GROUP]    quit
+ *   say [-g GROUP] TEXT    tell [-g GROUP] SID ADDRESS TEXT
+ *   status [-g GROUP]    check [-g GROUP]    leave [-g GROUP]    quit
  *
  * They come in pieces of any size; here is no descriptor.
  */
 #ifndef GKM_COMMANDS_H
 #define GKM_COMMANDS_H
 
-#include "libgroupkey/groupkey.h"
+#include "io/addr.h"
 #include "member/text.h"
 
 enum gkm_command_kind {
@@ -19,13 +20,16 @@ enum gkm_command_kind {
 	GKM_COMMAND_LEAVE = 2,
 	GKM_COMMAND_QUIT = 3,
 	GKM_COMMAND_CHECK = 4,
+	GKM_COMMAND_TELL = 5,
 };
 
 /** One line, understood. Spans borrow from it. */
 struct gkm_command {
 	enum gkm_command_kind kind;
 	struct gk_span group; /* empty: none was named */
-	struct gk_span text;  /* of 'say' */
+	struct gk_id sid;     /* of 'tell' */
+	struct gk_addr peer;  /* of 'tell' */
+	struct gk_span text;  /* of 'say' and 'tell' */
 };
 
 /**
@@ -35,7 +39,7 @@ struct gkm_command {
 GK_MUST_CHECK const char *gkm_command_parse(struct gk_span line, struct gkm_command *command);
 
 /** Longer lines are refused as a whole. */
-#define GKM_LINE_MAX (GKM_TEXT_MAX + 128)
+#define GKM_LINE_MAX (GKM_TEXT_MAX + 256)
 
 /** What has come of a line so far. Zero-initialise. */
 struct gkm_lines {

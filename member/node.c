@@ -3,6 +3,8 @@
 #include "member/node.h"
 #include "io/log.h"
 #include "libgroupkey/buf.h"
+#include "libgroupkey/coap.h"
+#include "libgroupkey/numbers.h"
 #include <errno.h>
 #include <net/if.h>
 #include <signal.h>
@@ -49,7 +51,7 @@ static void send_request(struct gkm_node *node, const struct gk_event *event)
 
 	if (!err)
 		return;
-	log_warnx("coap", "a request to the KDC cannot be sent: %s", strerror(-err));
+	log_warnx("coap", "a request cannot be sent: %s", strerror(-err));
 	check(gk_member_answer(node->member, id, gk_span(NULL, 0), now_of(node)));
 }
 
@@ -70,6 +72,24 @@ static void send_confirmation(struct gkm_node *node, const struct gk_event *even
 		log_warnx("control", "a confirmation cannot be sent: %s", strerror(-err));
 }
 
+/* Who told us something waits for an answer, since libcoap wants one on return: whether it was a
+ * text that we could report. */
+static void answer(struct gkm_node *node, uint64_t id, struct gk_span message)
+{
+	uint8_t bytes[4];
+	struct gk_buf reply = gk_buf(bytes, sizeof(bytes));
+	struct gk_span text;
+	enum gk_err err;
+
+	(void)gk_coap_begin(&reply,
+			    gkm_text_read(message, &text) ? GK_COAP_CHANGED : GK_COAP_NOT_FOUND);
+	err = gk_member_respond(node->member, id, gk_buf_span(&reply), now_of(node));
+	if (err == GK_ERR_NO_MEMORY)
+		check(err);
+	if (err)
+		log_warnx("member", "what we were told is not answered: %s", gk_strerror(err));
+}
+
 /* Notes after which control groups may be others than before. */
 #define MOVING                                                                                     \
 	(1u << GK_NOTE_JOINED | 1u << GK_NOTE_LEFT | 1u << GK_NOTE_EVICTED |                       \
@@ -80,6 +100,8 @@ static void report(struct gkm_node *node, const struct gk_event *event)
 	if (MOVING & 1u << event->note.kind)
 		node->moved = true;
 	gkm_report_note(&node->report, node->member, &event->note, now_of(node));
+	if (event->note.kind == GK_NOTE_MESSAGE && event->note.pairwise)
+		answer(node, event->id, event->note.message);
 }
 
 static void settle(struct gkm_node *node)
@@ -172,60 +194,79 @@ static void report_failure(struct gk_span group, enum gk_err err)
 		gkm_report_error(group, gk_strerror(err));
 }
 
-static void say(struct gkm_node *node, struct gk_span group, struct gk_span text)
+static void say(struct gkm_node *node, struct gk_span group, const struct gkm_command *command)
 {
 	uint8_t bytes[GKM_TEXT_MESSAGE_MAX];
 	struct gk_buf message = gk_buf(bytes, sizeof(bytes));
 
-	gkm_text_put(&message, text);
+	gkm_text_put(&message, command->text);
 	report_failure(group,
 		       gk_member_say(node->member, group, gk_buf_span(&message), now_of(node)));
 }
 
-static void tell_status(struct gkm_node *node, struct gk_span group, struct gk_span text)
+/* As with the KDC, a link-local address without a zone is on our interface. */
+static void tell(struct gkm_node *node, struct gk_span group, const struct gkm_command *command)
 {
-	(void)text;
+	uint8_t bytes[GKM_TEXT_MESSAGE_MAX];
+	struct gk_buf message = gk_buf(bytes, sizeof(bytes));
+	struct gk_addr peer = command->peer;
+
+	if (io_addr_is_link_local(&peer) && peer.scope == 0)
+		peer.scope = node->route.interface;
+	gkm_text_put_told(&message, command->text);
+	report_failure(group, gk_member_tell(node->member, group, gk_id_span(&command->sid), &peer,
+					     gk_buf_span(&message), now_of(node)));
+}
+
+static void tell_status(struct gkm_node *node, struct gk_span group,
+			const struct gkm_command *command)
+{
+	(void)command;
 	gkm_report_status(node->member, group);
 }
 
-static void check_num(struct gkm_node *node, struct gk_span group, struct gk_span text)
+static void check_num(struct gkm_node *node, struct gk_span group,
+		      const struct gkm_command *command)
 {
-	(void)text;
+	(void)command;
 	report_failure(group, gk_member_check(node->member, group, now_of(node)));
 }
 
-static void leave(struct gkm_node *node, struct gk_span group, struct gk_span text)
+static void leave(struct gkm_node *node, struct gk_span group, const struct gkm_command *command)
 {
-	(void)text;
+	(void)command;
 	report_failure(group, gk_member_leave(node->member, group, now_of(node)));
 }
 
-static void quit(struct gkm_node *node, struct gk_span group, struct gk_span text)
+static void quit(struct gkm_node *node, struct gk_span group, const struct gkm_command *command)
 {
-	(void)group, (void)text;
+	(void)group, (void)command;
 	node->stopping = true;
 }
 
 /* In the group that was named, or in each of ours. */
 static void take_command(void *ctx, const struct gkm_command *command, const char *wrong)
 {
-	static void (*const perform[])(struct gkm_node *, struct gk_span, struct gk_span) = {
-		[GKM_COMMAND_SAY] = say,     [GKM_COMMAND_STATUS] = tell_status,
-		[GKM_COMMAND_LEAVE] = leave, [GKM_COMMAND_CHECK] = check_num,
+	static void (*const perform[])(struct gkm_node *, struct gk_span,
+				       const struct gkm_command *) = {
+		[GKM_COMMAND_SAY] = say,
+		[GKM_COMMAND_TELL] = tell,
+		[GKM_COMMAND_STATUS] = tell_status,
+		[GKM_COMMAND_LEAVE] = leave,
+		[GKM_COMMAND_CHECK] = check_num,
 		[GKM_COMMAND_QUIT] = quit,
 	};
 	struct gkm_node *node = ctx;
 
-	if (!wrong && command->kind == GKM_COMMAND_SAY && command->group.len == 0 &&
-	    node->group_count > 1)
-		wrong = "we are in several groups: say -g GROUP TEXT";
+	if (!wrong && command->text.len > 0 && command->group.len == 0 && node->group_count > 1)
+		wrong = "we are in several groups: -g GROUP is needed";
 	if (wrong) {
 		gkm_report_error(gk_span(NULL, 0), wrong);
 	} else if (command->group.len > 0) {
-		perform[command->kind](node, command->group, command->text);
+		perform[command->kind](node, command->group, command);
 	} else {
 		for (size_t i = 0; i < node->group_count; i++)
-			perform[command->kind](node, node->groups[i], command->text);
+			perform[command->kind](node, node->groups[i], command);
 	}
 	settle(node);
 }
@@ -397,6 +438,7 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 		.rejoin_delay_ms = REJOIN_DELAY_MS,
 		.answer_timeout_ms = ANSWER_TIMEOUT_MS,
 		.point_to_point = options->point_to_point,
+		.sign_protected = options->sign_protected,
 	};
 	enum gk_err err = gk_global_init(&env);
 

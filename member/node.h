@@ -6,7 +6,7 @@
  *
  *   datagram ──> io_coap, io_group, control ──> gk_member_receive(), gk_member_answer()
  *   deadline ──> gk_member_expire()
- *   command  ──> gk_member_say(), gk_member_leave()
+ *   command  ──> gk_member_say(), gk_member_tell(), gk_member_leave()
  *                after each of them: settle(), until gk_member_event() has no more
  *                REPLY, REQUEST ──> io_coap      MULTICAST ──> io_group
  *                CONFIRM ──> control             NOTE ──> report

@@ -17,6 +17,7 @@ const char gkm_options_usage[] =
 	"usage: gkmember -b BUNDLE [-g GROUP]... [-k '[ADDRESS]:PORT'] [-i INTERFACE] [-d]\n"
 	"                [--roles ROLE[,ROLE]] [--state DIR] [--port PORT]\n"
 	"                [--group-address '[ADDRESS]:PORT'] [--point-to-point]\n"
+	"                [--sign-protected]\n"
 	"       gkmember --version | --help\n";
 
 static bool take_bundle(struct gkm_options *options, const char *value)
@@ -93,6 +94,12 @@ static bool take_point_to_point(struct gkm_options *options, const char *value)
 	return options->point_to_point = true;
 }
 
+static bool take_sign_protected(struct gkm_options *options, const char *value)
+{
+	(void)value;
+	return options->sign_protected = true;
+}
+
 static bool take_debug(struct gkm_options *options, const char *value)
 {
 	(void)value;
@@ -126,6 +133,7 @@ static const struct row {
 	{ "port", take_port, "a port, 0: any", 0 },
 	{ "group-address", take_address, "a multicast address, a port: " GROUP_ADDRESS, 0 },
 	{ "point-to-point", take_point_to_point, NULL, 0 },
+	{ "sign-protected", take_sign_protected, NULL, 0 },
 	{ "debug", take_debug, NULL, 'd' },
 	{ "version", take_version, NULL, 0 },
 	{ "help", take_help, NULL, 'h' },

@@ -21,6 +21,7 @@ struct gkm_options {
 	struct gk_addr address; /* of group messages; its scope is not set */
 	uint16_t port;          /* for requests to us; 0: any */
 	bool point_to_point;    /* do not announce rekeying by multicast */
+	bool sign_protected;    /* countersign as aiocoap and Californium do */
 	bool debug;
 	bool version, help; /* print it and end; nothing else is set then */
 };

@@ -3,6 +3,7 @@
 #include "member/report.h"
 #include "io/json.h"
 #include "libgroupkey/buf.h"
+#include "libgroupkey/coap.h"
 #include "libgroupkey/numbers.h"
 #include "member/text.h"
 #include <stdio.h>
@@ -12,11 +13,12 @@
 #define REFUSED_BURST 5
 
 static const char *const events[] = {
-	[GK_NOTE_JOINED] = "joined",   [GK_NOTE_LEFT] = "left",
-	[GK_NOTE_EVICTED] = "evicted", [GK_NOTE_REKEYED] = "rekeyed",
-	[GK_NOTE_REFUSED] = "error",   [GK_NOTE_RECOVERED] = "recovered",
-	[GK_NOTE_MESSAGE] = "message", [GK_NOTE_ERROR] = "error",
-	[GK_NOTE_CHECKED] = "checked",
+	[GK_NOTE_JOINED] = "joined",         [GK_NOTE_LEFT] = "left",
+	[GK_NOTE_EVICTED] = "evicted",       [GK_NOTE_REKEYED] = "rekeyed",
+	[GK_NOTE_REFUSED] = "error",         [GK_NOTE_RECOVERED] = "recovered",
+	[GK_NOTE_MESSAGE] = "message",       [GK_NOTE_ERROR] = "error",
+	[GK_NOTE_CHECKED] = "checked",       [GK_NOTE_RESPONSE] = "response",
+	[GK_NOTE_UNANSWERED] = "unanswered",
 };
 
 static const char *event_name(enum gk_note_kind kind)
@@ -94,7 +96,19 @@ static void put_place(struct io_json *json, int64_t num, struct gk_span gid, str
  * Notes
  */
 
-/* A message's note has the Sender ID of its sender; all others have ours. */
+/* A message's note has the Sender ID of its sender, an answer's that of who answers, and what has
+ * no answer that of who was asked; all others have ours. */
+static void begin_talk(struct io_json *json, const struct gk_note *note,
+		       const struct gk_membership_info *info, const char *whose)
+{
+	begin(json, event_name(note->kind));
+	put_group(json, note->group);
+	put_place(json, note->num, note->gid, info->sender_id);
+	io_json_text(json, "via", via_name(note->via));
+	io_json_text(json, "mode", note->pairwise ? "pairwise" : "group");
+	io_json_hex(json, whose, note->sid);
+}
+
 static void report_message(const struct gk_note *note, const struct gk_membership_info *info)
 {
 	struct io_json json;
@@ -104,12 +118,33 @@ static void report_message(const struct gk_note *note, const struct gk_membershi
 		log_debug("group", "a message that is no text is passed over");
 		return;
 	}
-	begin(&json, "message");
-	put_group(&json, note->group);
-	put_place(&json, note->num, note->gid, info->sender_id);
-	io_json_text(&json, "via", via_name(note->via));
-	io_json_hex(&json, "from", note->sid);
+	begin_talk(&json, note, info, "from");
 	io_json_span(&json, "text", text);
+	end(&json);
+}
+
+static void report_response(const struct gk_note *note, const struct gk_membership_info *info)
+{
+	struct io_json json;
+	struct gk_coap msg;
+	char code[8];
+
+	if (gk_coap_parse(note->message, &msg))
+		return;
+	snprintf(code, sizeof(code), "%u.%02u", msg.code >> 5, msg.code & 31u);
+	begin_talk(&json, note, info, "from");
+	io_json_text(&json, "code", code);
+	if (msg.payload.len > 0)
+		io_json_span(&json, "text", msg.payload);
+	end(&json);
+}
+
+static void report_unanswered(const struct gk_note *note, const struct gk_membership_info *info)
+{
+	struct io_json json;
+
+	begin_talk(&json, note, info, "to");
+	io_json_text(&json, "reason", note->reason);
 	end(&json);
 }
 
@@ -155,6 +190,10 @@ void gkm_report_note(struct gkm_report *report, const struct gk_member *member,
 		return;
 	if (note->kind == GK_NOTE_MESSAGE)
 		report_message(note, &info);
+	else if (note->kind == GK_NOTE_RESPONSE)
+		report_response(note, &info);
+	else if (note->kind == GK_NOTE_UNANSWERED)
+		report_unanswered(note, &info);
 	else
 		report_other(note, &info, dropped);
 }

@@ -18,13 +18,27 @@ bool gkm_text_fits(struct gk_span text)
 	return text.len > 0 && text.len <= GKM_TEXT_MAX && io_utf8_printable(text);
 }
 
-void gkm_text_put(struct gk_buf *message, struct gk_span text)
+static struct gk_coap_writer begin(struct gk_buf *message)
 {
 	struct gk_coap_writer w = gk_coap_begin(message, GK_COAP_POST);
 
 	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str(PATH));
 	gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, TEXT_PLAIN);
+	return w;
+}
+
+void gkm_text_put(struct gk_buf *message, struct gk_span text)
+{
+	struct gk_coap_writer w = begin(message);
+
 	gk_coap_put_uint(&w, GK_OPT_NO_RESPONSE, NO_RESPONSE);
+	gk_coap_put_payload(&w, text);
+}
+
+void gkm_text_put_told(struct gk_buf *message, struct gk_span text)
+{
+	struct gk_coap_writer w = begin(message);
+
 	gk_coap_put_payload(&w, text);
 }
 

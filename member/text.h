@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * What this application says to a group: a line of text, as POST /say with a text/plain payload.
- * libgroupkey protects the whole of it.
+ * What this application says to a group, or tells one member: a line of text, as POST /say with a
+ * text/plain payload. libgroupkey protects the whole of it.
  */
 #ifndef GKM_TEXT_H
 #define GKM_TEXT_H
@@ -16,8 +16,10 @@
 
 /** @return true if 'text' can be said: UTF-8 without control characters, 1..GKM_TEXT_MAX bytes */
 bool gkm_text_fits(struct gk_span text);
-/** Append the message that says 'text', which fits. */
+/** Append the message that says 'text', which fits, to all: no answer is wanted. */
 void gkm_text_put(struct gk_buf *message, struct gk_span text);
+/** ... that tells one member, who is to answer. */
+void gkm_text_put_told(struct gk_buf *message, struct gk_span text);
 /**
  * Read what someone said.
  * @param text  borrows from 'message'; any bytes, of any length

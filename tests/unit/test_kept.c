@@ -51,6 +51,31 @@ static void exactly_the_same_request_gets_the_answer_again(void **state)
 	assert_int_equal(t.blocks, 0);
 }
 
+static void a_request_is_known_before_its_answer(void **state)
+{
+	struct test_env t;
+	struct gk_env env = test_env(&t, 1);
+	struct gk_kept kept = { .until_ms = 0 };
+	struct gk_now now = { { 1000 }, { 0 } };
+	struct gk_span first = gk_span_str("first"), second = gk_span_str("second");
+
+	(void)state;
+	assert_false(gk_kept_is(&kept, &exchange, first, now));
+	assert_int_equal(gk_kept_set(&env, &kept, &exchange, first, gk_span_str("answer"), now),
+			 GK_OK);
+	assert_true(gk_kept_is(&kept, &exchange, first, now));
+	assert_int_equal(gk_kept_begin(&env, &kept, &exchange, second, now), GK_OK);
+	assert_false(gk_kept_is(&kept, &exchange, first, now));
+	assert_true(gk_kept_is(&kept, &exchange, second, now));
+	assert_false(gk_kept_matches(&kept, &exchange, second, now)); // the first one's answer
+	assert_int_equal(gk_kept_answer(&env, &kept, gk_span_str("another")), GK_OK);
+	assert_true(gk_kept_matches(&kept, &exchange, second, now));
+	assert_true(gk_span_equal(gk_blob_span(&kept.answer), gk_span_str("another")));
+	gk_kept_wipe(&env, &kept);
+	assert_false(gk_kept_is(&kept, &exchange, second, now));
+	assert_int_equal(t.blocks, 0);
+}
+
 static void without_memory_nothing_is_kept(void **state)
 {
 	struct test_env t;
@@ -77,6 +102,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exactly_the_same_request_gets_the_answer_again),
+		cmocka_unit_test(a_request_is_known_before_its_answer),
 		cmocka_unit_test(without_memory_nothing_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,7 +56,54 @@ static void commands_are_understood(void **state)
 	}
 }
 
+static const struct {
+	const char *line, *group, *sid, *ip, *text;
+	uint16_t port;
+} tells[] = {
+	{ "tell 04 [fd00::3] psst", "", "04", "fd000000000000000000000000000003", "psst", 5683 },
+	{ "tell 04 [fd00::3]:99 a  b", "", "04", "fd000000000000000000000000000003", "a  b", 99 },
+	{ "tell -g lights Fe0a [::1]:1 x", "lights", "fe0a", "00000000000000000000000000000001",
+	  "x", 1 },
+	{ "tell 0102030405060708 [fe80::1] -g x", "", "0102030405060708",
+	  "fe800000000000000000000000000001", "-g x", 5683 },
+};
+
+static void a_tell_names_a_member_and_its_address(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tells); i++) {
+		struct gkm_command command;
+		const char *wrong =
+			gkm_command_parse(exact_copy(gk_span_str(tells[i].line)), &command);
+		if (wrong)
+			fail_msg("'%s': %s", tells[i].line, wrong);
+		assert_int_equal(command.kind, GKM_COMMAND_TELL);
+		assert_true(is_text(command.group, tells[i].group));
+		assert_true(is_text(command.text, tells[i].text));
+		assert_hex_equal_row(gk_span(command.sid.data, command.sid.len), tells[i].sid,
+				     tells[i].line);
+		assert_hex_equal_row(gk_span(command.peer.ip, 16), tells[i].ip, tells[i].line);
+		assert_int_equal(command.peer.port, tells[i].port);
+	}
+}
+
 static const char *const bad[] = {
+	"tell",
+	"tell 04",
+	"tell 04 [fd00::3]",               // nothing to tell
+	"tell 04 [fd00::3] ",              // the same
+	"tell  [fd00::3] x",               // whom?
+	"tell 4 [fd00::3] x",              // half a byte
+	"tell 0g [fd00::3] x",             // no hex
+	"tell g0 [fd00::3] x",             // the same
+	"tell 010203040506070809 [::1] x", // longer than any
+	"tell [fd00::3] 04 x",             // the other way round
+	"tell 04 fd00::3 x",               // without brackets
+	"tell 04 [fd00::3]:0 x",           // nobody is at port 0
+	"tell 04 [fd00::3]:99999 x",
+	"tell 04 [fd00::3]:0000000000000000000000000000000000000000000000000000000000000000000001 "
+	"x",
+	"tell -g [fd00::3] x",
 	" ",
 	"x",
 	"Say hello",
@@ -147,6 +194,9 @@ static void the_longest_text_fits_into_a_line(void **state)
 	assert_true(len <= GKM_LINE_MAX);
 	assert_null(gkm_command_parse(exact_copy(gk_span(line, (size_t)len)), &command));
 	assert_int_equal(command.text.len, text);
+	len = snprintf(line, sizeof(line), "tell -g %0*d 0102030405060708 %-*s %0*d", (int)group, 0,
+		       IO_ADDR_TEXT - 1, "[fd00::1]", (int)text, 0);
+	assert_true(len <= GKM_LINE_MAX);
 	len = snprintf(line, sizeof(line), "say %0*d", (int)text + 1, 0);
 	assert_non_null(gkm_command_parse(exact_copy(gk_span(line, (size_t)len)), &command));
 }
@@ -155,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_are_understood),
+		cmocka_unit_test(a_tell_names_a_member_and_its_address),
 		cmocka_unit_test(anything_else_is_refused_and_changes_nothing),
 		cmocka_unit_test(lines_come_in_pieces_of_any_size),
 		cmocka_unit_test(a_line_that_is_too_long_is_refused_as_a_whole),

@@ -51,6 +51,7 @@ static void a_bundle_is_enough(void **state)
 	assert_hex_equal(gk_span(options.address.ip, 16), ALL_COAP_NODES);
 	assert_int_equal(options.address.port, 5685);
 	assert_false(options.point_to_point);
+	assert_false(options.sign_protected);
 	assert_false(options.debug);
 }
 
@@ -61,7 +62,7 @@ static void every_option_is_taken(void **state)
 
 	must_read("-b lamp -g lights -g meters -k [fd00::1]:5699 -i lowpan0 -d "
 		  "--roles responder,requester --state dir --port 0 --group-address [ff05::1]:99 "
-		  "--point-to-point",
+		  "--point-to-point --sign-protected",
 		  &options);
 	assert_int_equal(options.group_count, 2);
 	assert_string_equal(options.groups[0], "lights");
@@ -73,6 +74,7 @@ static void every_option_is_taken(void **state)
 	assert_int_equal(options.port, 0);
 	assert_int_equal(options.address.port, 99);
 	assert_true(options.point_to_point);
+	assert_true(options.sign_protected);
 	assert_true(options.debug);
 }
 

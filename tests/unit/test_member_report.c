@@ -165,6 +165,59 @@ static void the_status_counts_what_was_refused(void **state)
 	assert_has(status(p, 0), "\"refused\":1}");
 }
 
+/* What members say, tell and answer: in which mode, and whose Sender ID it is. */
+static void talk_is_told_with_its_mode(void **state)
+{
+	static const struct {
+		enum gk_note_kind kind;
+		bool pairwise;
+		const char *message, *reason, *event, *rest;
+	} rows[] = {
+		{ GK_NOTE_MESSAGE, false, "02 b3736179 10 ff6869", NULL, "message",
+		  "\"mode\":\"group\",\"from\":\"04\",\"text\":\"hi\"}" },
+		{ GK_NOTE_MESSAGE, true, "02 b3736179 10 ff6869", NULL, "message",
+		  "\"mode\":\"pairwise\",\"from\":\"04\",\"text\":\"hi\"}" },
+		{ GK_NOTE_RESPONSE, true, "44", NULL, "response",
+		  "\"mode\":\"pairwise\",\"from\":\"04\",\"code\":\"2.04\"}" },
+		{ GK_NOTE_RESPONSE, false, "84 ff 6e6f", NULL, "response",
+		  "\"mode\":\"group\",\"from\":\"04\",\"code\":\"4.04\",\"text\":\"no\"}" },
+		{ GK_NOTE_UNANSWERED, true, "", "no answer", "unanswered",
+		  "\"mode\":\"pairwise\",\"to\":\"04\",\"reason\":\"no answer\"}" },
+	};
+	struct gkm_report to = { .refused = { 0 } };
+	struct pair *p = *state;
+	char event[40];
+
+	pair_join_all(p, 1);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct gk_note note = {
+			.kind = rows[i].kind,
+			.group = gk_span_str(PAIR_LIGHTS),
+			.gid = hex_span("995600000007"),
+			.sid = hex_span("04"),
+			.message = hex_span(rows[i].message),
+			.num = 7,
+			.via = GK_VIA_UNICAST,
+			.reason = rows[i].reason,
+			.pairwise = rows[i].pairwise,
+		};
+		const char *line = report(&to, p, &note);
+		snprintf(event, sizeof(event), "\"event\":\"%s\"", rows[i].event);
+		assert_has(line, event);
+		assert_has(line, "\"num\":7,\"gid\":\"995600000007\",\"sid\":\"");
+		assert_has(line, "\"via\":\"unicast\"");
+		assert_has(line, rows[i].rest);
+	}
+	// what is no text is passed over, and an answer that is no message too
+	struct gk_note note = { .kind = GK_NOTE_MESSAGE,
+				.group = gk_span_str(PAIR_LIGHTS),
+				.message = hex_span("01") };
+	assert_string_equal(report(&to, p, &note), "");
+	note.kind = GK_NOTE_RESPONSE;
+	note.message = gk_span(NULL, 0);
+	assert_string_equal(report(&to, p, &note), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +225,7 @@ int main(void)
 						close_pair),
 		cmocka_unit_test_setup_teardown(the_answer_to_a_check_has_a_num_and_no_more,
 						open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(talk_is_told_with_its_mode, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(the_status_says_who_is_in_the_tree, open_pair,
 						close_pair),
 		cmocka_unit_test_setup_teardown(the_status_counts_what_was_refused, open_pair,

@@ -179,6 +179,7 @@ static void no_tells_without_the_pairwise_mode(void **state)
 
 	join_all(p, 2);
 	assert_int_equal(tell(p, 0, 1, "psst"), GK_ERR_UNSUPPORTED);
+	assert_int_equal(pair_tell(p, 0, hex_span("7f"), 1, "psst"), GK_ERR_UNSUPPORTED);
 	assert_int_equal(pair_count(p, PAIR_REQUEST, 0, 1), 0);
 	// and what pretends to be in it is refused
 	struct gk_group_common common = membership(p, 0)->common;
@@ -593,6 +594,28 @@ static void who_was_evicted_can_neither_tell_nor_be_told(void **state)
 	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_RESPONSE), 1);
 }
 
+static void another_credential_means_new_keys(void **state)
+{
+	struct pair *p = *state;
+	uint8_t cred_bytes[GK_CRED_MAX + 8], id_bytes[16];
+	struct gk_buf creds = gk_buf(cred_bytes, sizeof(cred_bytes));
+	struct gk_buf ids = gk_buf(id_bytes, sizeof(id_bytes));
+
+	join_all(p, 3);
+	assert_int_equal(tell(p, 0, 1, "a"), GK_OK);
+	assert_true(peer_of(p, 0, 1)->paired);
+	gk_put_array(&creds, 1);
+	gk_put_bytes(&creds, gk_membership_cred(membership(p, 2)));
+	gk_put_array(&ids, 1);
+	gk_put_bytes(&ids, sid_of(p, 1));
+	assert_int_equal(gk_membership_set_peers(membership(p, 0), gk_buf_span(&creds),
+						 hex_span("81 06"), gk_buf_span(&ids), false),
+			 GK_OK);
+	assert_false(peer_of(p, 0, 1)->paired);
+	assert_int_equal(tell(p, 0, 1, "b"), GK_OK);
+	assert_int_equal(pair_heard(p, 1, "b"), 0); // it is not for that one any more
+}
+
 static void keys_are_wiped_with_the_membership(void **state)
 {
 	struct pair *p = *state;
@@ -732,6 +755,7 @@ int main(void)
 		TEST(a_request_from_before_is_answered_after_a_rekeying, open_both),
 		TEST(who_was_evicted_can_neither_tell_nor_be_told, open_both),
 		TEST(who_was_evicted_can_neither_tell_nor_be_told, open_pairwise),
+		TEST(another_credential_means_new_keys, open_both),
 		TEST(keys_are_wiped_with_the_membership, open_both),
 		TEST(the_end_of_the_numbers_brings_a_new_sender_id, open_both),
 		TEST(an_answer_that_needs_a_number_and_has_none_waits_for_a_sender_id, open_both),

@@ -25,6 +25,19 @@ static void a_text_becomes_a_post_to_say_without_response(void **state)
 	assert_hex_equal(gk_buf_span(&message), HELLO);
 }
 
+static void what_one_is_told_wants_a_response(void **state)
+{
+	uint8_t bytes[GKM_TEXT_MESSAGE_MAX];
+	struct gk_buf message = gk_buf(bytes, sizeof(bytes));
+	struct gk_span text;
+	(void)state;
+
+	gkm_text_put_told(&message, gk_span_str("hi"));
+	assert_hex_equal(gk_buf_span(&message), "02b3736179 10 ff6869");
+	assert_true(gkm_text_read(exact_copy(gk_buf_span(&message)), &text));
+	assert_hex_equal(text, "6869");
+}
+
 static void the_longest_text_has_room(void **state)
 {
 	static uint8_t text[GKM_TEXT_MAX + 1];
@@ -78,6 +91,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_text_becomes_a_post_to_say_without_response),
+		cmocka_unit_test(what_one_is_told_wants_a_response),
 		cmocka_unit_test(the_longest_text_has_room),
 		cmocka_unit_test(anything_else_is_no_text),
 		cmocka_unit_test(a_text_needs_no_content_format),
