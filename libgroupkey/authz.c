@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * /authz-info under the OSCORE profile of ACE (RFC 9203): a first token makes a candidate, one
- * posted inside an association updates its rights. And tokens issued by the gateway itself.
+ * /authz-info. Under the OSCORE profile of ACE (RFC 9203) a first token makes a candidate, one
+ * posted inside an association updates its rights. Under the DTLS profile (RFC 9202) a token for a
+ * key that is known updates its rights, wherever it comes from; any other one makes a candidate.
  */
 #include "cwt.h"
 #include "kdc.h"
 
 #include <string.h>
 
-#define CLAIMS_ROOM           GK_TOKEN_MAX
-#define SALT_ROOM             128
-#define INFO_ROOM             16384 /* what an answer tells of a token's groups */
-#define FIXED_ROOM            48    /* ... beside that */
-#define NONCE1_MAX            32
-#define OSC_SALT_LEN          8
-#define OSC_MS_LEN            32
-#define GROUPS_PER_CLIENT_MAX 8
-#define CTI_LEN               8
-#define IAT_AHEAD_S           600 /* so much may the clock of an AS be ahead of ours */
-#define SCOPE_ROOM            (GROUPS_PER_CLIENT_MAX * (GK_GROUP_NAME_MAX + 8) + 4)
+#define CLAIMS_ROOM     GK_TOKEN_MAX
+#define SALT_ROOM       128
+#define INFO_ROOM       16384 /* what an answer tells of a token's groups */
+#define INFO_ROOM_WHOLE 900   /* ... in one piece */
+#define FIXED_ROOM      48    /* ... beside that */
+#define NONCE1_MAX      32
+#define IAT_AHEAD_S     600 /* so much may the clock of an AS be ahead of ours */
 
 /* RFC 9203 4.3 with no salt in the token: the empty string, encoded as the others are. */
 static const struct gk_span no_salt = { NULL, 0 };
@@ -113,16 +110,16 @@ static uint64_t newest_exi(const struct gk_client *client, const struct gk_cwt *
 	return exi_number(cwt) > shown ? exi_number(cwt) : shown;
 }
 
-static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client,
+/* @param id  of the token's client */
+static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client, struct gk_id id,
 			      const struct gk_cwt *cwt, struct gk_now now)
 {
-	enum gk_err err = gk_id_set(&client->id, cwt->osc_id);
+	const struct gk_client *known = gk_client_find(kdc, gk_id_span(&id));
 
-	if (err)
-		return err;
+	client->id = id;
 	client->exp = cwt->exp;
-	client->exi_number = newest_exi(gk_client_find(kdc, cwt->osc_id), cwt);
-	client->iat = newest_iat(gk_client_find(kdc, cwt->osc_id), cwt, now);
+	client->exi_number = newest_exi(known, cwt);
+	client->iat = newest_iat(known, cwt, now);
 	client->name_len =
 		(uint8_t)(cwt->subject.len < GK_NAME_MAX ? cwt->subject.len : GK_NAME_MAX);
 	if (client->name_len)
@@ -134,9 +131,11 @@ static enum gk_err fill_candidate(struct gk_kdc *kdc, struct gk_client *client,
 				  const struct gk_cwt *cwt, const struct gk_cbor_item *post,
 				  uint8_t n2[static GK_NONCE_LEN], struct gk_now now)
 {
-	struct gk_id id2;
-	enum gk_err err = set_claims(kdc, client, cwt, now);
+	struct gk_id id, id2;
+	enum gk_err err = gk_id_set(&id, cwt->osc_id);
 
+	if (!err)
+		err = set_claims(kdc, client, id, cwt, now);
 	if (!err)
 		err = gk_client_choose_kid(kdc, post[POST_ID1].string, &id2);
 	if (!err)
@@ -220,7 +219,8 @@ static size_t put_infos(struct gk_buf *buf, const struct gk_call *call, struct g
 	return pairs;
 }
 
-/* In ascending order of labels: the challenge is among those that tell of groups. */
+/* In ascending order of labels: the challenge is among those that tell of groups. @param n2
+ * OSCORE's alone */
 static void put_created(struct gk_buf *buf, const struct gk_call *call,
 			const struct gk_client *client, struct gk_span n2,
 			const struct gk_cbor_item *post, struct gk_buf *about)
@@ -230,35 +230,39 @@ static void put_created(struct gk_buf *buf, const struct gk_call *call,
 	size_t before = about->len;
 
 	pairs += put_infos(about, call, scope, post, GK_ACE_KDCCHALLENGE, INT32_MAX);
-	gk_put_map(buf, 3 + pairs);
-	gk_put_int(buf, GK_ACE_NONCE2);
-	gk_put_bytes(buf, n2);
-	gk_put_int(buf, GK_ACE_SERVER_RECIPIENTID);
-	gk_put_bytes(buf, gk_id_span(&client->assoc.ctx.recipient_id));
+	gk_put_map(buf, pairs + (client->session ? 1 : 3));
+	if (!client->session) {
+		gk_put_int(buf, GK_ACE_NONCE2);
+		gk_put_bytes(buf, n2);
+		gk_put_int(buf, GK_ACE_SERVER_RECIPIENTID);
+		gk_put_bytes(buf, gk_id_span(&client->assoc.ctx.recipient_id));
+	}
 	gk_buf_add(buf, gk_span_sub(gk_buf_span(about), 0, before));
 	gk_put_int(buf, GK_ACE_KDCCHALLENGE);
 	gk_put_bytes(buf, gk_span(client->assoc.challenge, GK_NONCE_LEN));
 	gk_buf_add(buf, gk_span_sub(gk_buf_span(about), before, about->len));
 }
 
-/* With many groups the answer goes out in blocks. */
+/* With many groups the answer goes out in blocks, which a candidate keeps; and a client for itself,
+ * not for whoever sends a copy of its post: that is told what fits. */
 static void answer_created(struct gk_call *call, struct gk_client *client, struct gk_span n2,
 			   const struct gk_cbor_item *post)
 {
 	const struct gk_env *env = &call->kdc->env;
-	size_t room = FIXED_ROOM + INFO_ROOM;
-	uint8_t *bytes = gk_alloc(env, room), *info_bytes = gk_alloc(env, INFO_ROOM);
-	struct gk_buf buf = gk_buf(bytes, room), about = gk_buf(info_bytes, INFO_ROOM);
+	bool in_blocks = client->candidate || call->client == client;
+	size_t info_room = in_blocks ? INFO_ROOM : INFO_ROOM_WHOLE, room = FIXED_ROOM + info_room;
+	uint8_t *bytes = gk_alloc(env, room), *info_bytes = gk_alloc(env, info_room);
+	struct gk_buf buf = gk_buf(bytes, room), about = gk_buf(info_bytes, info_room);
 
 	if (!bytes || !info_bytes || gk_answer_reserve(call, room)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 	} else {
 		put_created(&buf, call, client, n2, post, &about);
 		gk_answer_with(call, GK_COAP_CREATED, GK_CF_ACE, gk_buf_span(&buf));
-		call->candidate = client;
+		call->candidate = client->candidate ? client : NULL;
 	}
 	gk_free(env, bytes, room);
-	gk_free(env, info_bytes, INFO_ROOM);
+	gk_free(env, info_bytes, info_room);
 }
 
 static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
@@ -294,71 +298,137 @@ static void take_first(struct gk_call *call, const struct gk_cwt *cwt,
 
 /* an update of access rights (O 4.1, 4.2): nonces and ids in it are ignored */
 
-static bool changes_rights(const struct gk_call *call, const struct gk_cwt *cwt)
+static bool changes_rights(const struct gk_client *client, const struct gk_cwt *cwt,
+			   struct gk_now now)
 {
-	const struct gk_client *client = call->client;
-
 	return client->exp.s != cwt->exp.s || client->exi_number != newest_exi(client, cwt) ||
-	       client->iat.s != newest_iat(client, cwt, call->now).s ||
+	       client->iat.s != newest_iat(client, cwt, now).s ||
 	       !gk_span_equal(gk_blob_span(&client->scope), cwt->scope);
 }
 
-static void change_rights(struct gk_call *call, const struct gk_cwt *cwt)
+/* A candidate costs nothing yet. */
+static bool may_change(const struct gk_call *call, struct gk_client *client)
 {
-	struct gk_client *client = call->client;
+	return client->candidate ||
+	       (call->kdc->storage != GK_STORAGE_NONE && gk_client_may_churn(client, call->now));
+}
 
-	if (!gk_client_may_churn(client, call->now)) {
+/* @return false: the refusal is in the reply */
+static bool change_rights(struct gk_call *call, struct gk_client *client, const struct gk_cwt *cwt)
+{
+	if (!changes_rights(client, cwt, call->now))
+		return true;
+	if (!may_change(call, client)) {
 		gk_answer_full(call);
-		return;
+		return false;
 	}
 	if (gk_blob_set(&call->kdc->env, &client->scope, cwt->scope)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
-		return;
+		return false;
 	}
 	client->exp = cwt->exp;
 	client->exi_number = newest_exi(client, cwt);
 	client->iat = newest_iat(client, cwt, call->now);
+	if (client->candidate)
+		return true;
 	gk_client_arm_expiry(call->kdc, client, call->now);
 	gk_record_client(call->kdc, client);
-	gk_answer(call, GK_COAP_CREATED);
 	gk_client_recheck(call->kdc, client, call->now);
+	return true;
 }
 
 static void take_update(struct gk_call *call, const struct gk_cwt *cwt)
 {
-	const struct gk_client *client = call->client;
+	struct gk_client *client = call->client;
 
-	if (cwt->has_osc || !gk_span_equal(cwt->kid, gk_id_span(&client->id))) {
+	if (cwt->has_osc || cwt->has_key || !gk_span_equal(cwt->kid, gk_id_span(&client->id)))
 		refuse(call, GK_COAP_UNAUTHORIZED, "update of rights for another association");
-		return;
-	}
-	if (changes_rights(call, cwt))
-		change_rights(call, cwt);
-	else
+	else if (change_rights(call, client, cwt))
 		gk_answer(call, GK_COAP_CREATED);
 }
 
-/* both */
+/* a token for DTLS: whoever posts it, the session proves its key (D 3.2, 3.3). */
 
+static enum gk_err fill_session(struct gk_kdc *kdc, struct gk_client *client, struct gk_id id,
+				const struct gk_session *session, const struct gk_cwt *cwt,
+				struct gk_now now)
+{
+	enum gk_err err = set_claims(kdc, client, id, cwt, now);
+
+	if (!err)
+		err = gk_random(&kdc->env, client->assoc.challenge, GK_NONCE_LEN);
+	client->assoc.challenge_len = GK_NONCE_LEN;
+	client->assoc.synchronised = true;
+	return err ? err : gk_session_set(kdc, client, session);
+}
+
+static void take_session(struct gk_call *call, struct gk_id id, const struct gk_session *session,
+			 const struct gk_cwt *cwt, const struct gk_cbor_item *post)
+{
+	struct gk_kdc *kdc = call->kdc;
+	struct gk_client *client = gk_session_find(kdc, gk_id_span(&session->id));
+
+	/* Its challenge stays, since anybody may send a copy of this post (R 3.3). */
+	if (client) {
+		if (change_rights(call, client, cwt))
+			answer_created(call, client, (struct gk_span){ NULL, 0 }, post);
+		return;
+	}
+	if (gk_client_new(kdc, &client)) {
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	client->candidate = true;
+	if (fill_session(kdc, client, id, session, cwt, call->now)) {
+		gk_client_free(kdc, client);
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+		return;
+	}
+	gk_client_add_candidate(kdc, client, &call->exchange->peer, call->now);
+	answer_created(call, client, (struct gk_span){ NULL, 0 }, post);
+}
+
+/* all of them */
+
+/* The plain form has no place for nonce1, without which OSCORE cannot be. */
 static bool read_post(struct gk_call *call, struct gk_cbor_item *post)
 {
 	int64_t format = gk_coap_find_uint(&call->msg, GK_OPT_CONTENT_FORMAT, -1);
 
-	/* The plain form (Content-Format 61) has no place for nonce1, which this profile needs. */
+	if (format == GK_CF_CWT && call->kdc->dtls) {
+		memset(post, 0, POST_COUNT * sizeof(*post));
+		post[POST_TOKEN] =
+			(struct gk_cbor_item){ .kind = GK_CBOR_BYTES, .string = call->msg.payload };
+		return true;
+	}
 	return format == GK_CF_ACE &&
 	       gk_cbor_read_map(call->msg.payload, post_fields, POST_COUNT, post) == GK_OK;
 }
 
-/* A token that its AS has made, and that is not good any more. @return why, or NULL */
-static const char *void_because(const struct gk_kdc *kdc, const struct gk_cwt *cwt)
+/* Without an osc object it is for DTLS; or an update inside OSCORE, or meant to be one. */
+static bool is_for_session(const struct gk_call *call, const struct gk_cwt *cwt,
+			   const struct gk_cbor_item *post)
 {
-	struct gk_span id = cwt->has_osc ? cwt->osc_id : cwt->kid;
-	const struct gk_client *client = gk_client_find(kdc, id);
+	bool in_oscore = call->client && !call->client->session;
 
+	return call->kdc->dtls && !cwt->has_osc && !in_oscore &&
+	       (cwt->has_key || !post[POST_NONCE1].kind);
+}
+
+static bool is_older(const struct gk_cwt *cwt, const struct gk_client *known)
+{
+	return known && ((cwt->iat.s && cwt->iat.s < known->iat.s) ||
+			 (cwt->exi_s >= 0 && exi_number(cwt) < known->exi_number));
+}
+
+/* A token that its AS has made, and that is not good any more. @return why, or NULL */
+static const char *void_because(const struct gk_kdc *kdc, struct gk_span id,
+				const struct gk_session *session, const struct gk_cwt *cwt)
+{
 	if (gk_ledger_is_revoked(kdc, id))
 		return "token of a client whose tokens are revoked";
-	if (client && ((cwt->iat.s && cwt->iat.s < client->iat.s) ||
-		       (cwt->exi_s >= 0 && exi_number(cwt) < client->exi_number)))
+	if (is_older(cwt, gk_client_find(kdc, id)) ||
+	    is_older(cwt, gk_session_find(kdc, gk_id_span(&session->id))))
 		return "token superseded by a newer one"; /* A 5.10.1 */
 	if (cwt->exi_s >= 0 && exi_number(cwt) <= kdc->exi_ended)
 		return "token with a lifetime of its own that has ended, or has no number";
@@ -366,9 +436,10 @@ static const char *void_because(const struct gk_kdc *kdc, const struct gk_cwt *c
 }
 
 /* A lifetime begins when the token is first seen, and not anew with each post. */
-static void begin_lifetime(const struct gk_kdc *kdc, struct gk_cwt *cwt, struct gk_now now)
+static void begin_lifetime(const struct gk_kdc *kdc, struct gk_span id, struct gk_cwt *cwt,
+			   struct gk_now now)
 {
-	const struct gk_client *client = gk_client_find(kdc, cwt->has_osc ? cwt->osc_id : cwt->kid);
+	const struct gk_client *client = gk_client_find(kdc, id);
 	struct gk_utc end = { now.utc.s + cwt->exi_s };
 
 	if (cwt->exi_s < 0)
@@ -381,15 +452,30 @@ static void begin_lifetime(const struct gk_kdc *kdc, struct gk_cwt *cwt, struct 
 
 static void take(struct gk_call *call, struct gk_cwt *cwt, const struct gk_cbor_item *post)
 {
-	const char *reason = void_because(call->kdc, cwt);
+	bool for_session = is_for_session(call, cwt, post);
+	struct gk_span id = cwt->has_osc ? cwt->osc_id : cwt->kid;
+	struct gk_session session = { .kid_len = 0 };
+	const char *reason;
+	struct gk_id name;
 
-	begin_lifetime(call->kdc, cwt, call->now);
+	if (for_session &&
+	    gk_session_read(call->kdc, post[POST_TOKEN].string, cwt, &session, &name)) {
+		refuse(call, GK_COAP_BAD_REQUEST, "token with a key that is none for DTLS");
+		return;
+	}
+	if (for_session)
+		id = gk_id_span(&name);
+	reason = void_because(call->kdc, id, &session, cwt);
+	begin_lifetime(call->kdc, id, cwt, call->now);
 	if (reason)
 		refuse(call, GK_COAP_UNAUTHORIZED, reason);
-	else if (call->client)
+	else if (for_session)
+		take_session(call, name, &session, cwt, post);
+	else if (call->client && !call->client->session)
 		take_update(call, cwt);
 	else
 		take_first(call, cwt, post);
+	gk_wipe(&session, sizeof(session));
 }
 
 void gk_authz_post(struct gk_call *call)
@@ -411,111 +497,4 @@ void gk_authz_post(struct gk_call *call)
 	else
 		take(call, &cwt, post);
 	gk_wipe(claims, sizeof(claims));
-}
-
-/* the gateway as its own AS */
-
-static enum gk_err check_spec(const struct gk_kdc *kdc, const struct gk_client_spec *spec)
-{
-	if (spec->name.len == 0 || spec->name.len > GK_NAME_MAX || spec->group_count == 0 ||
-	    spec->group_count > GROUPS_PER_CLIENT_MAX || spec->lifetime_s < 1 ||
-	    spec->lifetime_s > 100 * 365 * INT64_C(86400))
-		return GK_ERR_RANGE;
-	for (size_t i = 0; i < spec->group_count; i++) {
-		const struct gk_group *group = gk_group_find(kdc, spec->groups[i]);
-
-		if (!group || !group->served)
-			return GK_ERR_UNKNOWN;
-		if (!spec->roles[i] || spec->roles[i] & ~(uint32_t)GK_ROLE_ALL)
-			return GK_ERR_RANGE;
-	}
-	return GK_OK;
-}
-
-static void put_scope(struct gk_buf *buf, const struct gk_client_spec *spec)
-{
-	gk_put_array(buf, spec->group_count);
-	for (size_t i = 0; i < spec->group_count; i++)
-		gk_scope_put(buf, spec->groups[i], spec->roles[i]);
-}
-
-static enum gk_err draw_secrets(struct gk_kdc *kdc, struct gk_client_bundle *bundle,
-				uint8_t nonce[static GK_AEAD_NONCE_MAX])
-{
-	enum gk_err err = gk_random(&kdc->env, bundle->osc_id, sizeof(bundle->osc_id));
-
-	if (!err)
-		err = gk_random(&kdc->env, bundle->ms, sizeof(bundle->ms));
-	if (!err)
-		err = gk_random(&kdc->env, bundle->salt, sizeof(bundle->salt));
-	return err ? err : gk_random(&kdc->env, nonce, GK_AEAD_NONCE_MAX);
-}
-
-/* A counter, which outlives the store in its mark. */
-static struct gk_span next_cti(const struct gk_kdc *kdc, uint8_t bytes[static CTI_LEN])
-{
-	struct gk_buf buf = gk_buf(bytes, CTI_LEN);
-
-	for (int shift = 56; shift >= 0; shift -= 8)
-		gk_buf_byte(&buf, (uint8_t)((kdc->high_cti + 1) >> shift));
-	return gk_buf_span(&buf);
-}
-
-static enum gk_err remember(struct gk_kdc *kdc, const struct gk_client_spec *spec,
-			    const struct gk_client_bundle *bundle, struct gk_span scope,
-			    struct gk_now now)
-{
-	struct gk_issued issued = { .cti = kdc->high_cti + 1,
-				    .name_len = (uint8_t)spec->name.len,
-				    .exp = bundle->exp };
-	enum gk_err err =
-		gk_id_set(&issued.client, gk_span(bundle->osc_id, sizeof(bundle->osc_id)));
-
-	memcpy(issued.name, spec->name.data, spec->name.len);
-	return err ? err : gk_ledger_issue(kdc, &issued, scope, now);
-}
-
-static enum gk_err check_room(const struct gk_kdc *kdc)
-{
-	return kdc->storage != GK_STORAGE_GOOD || kdc->high_cti >= INT64_MAX ? GK_ERR_NO_SPACE
-									     : GK_OK;
-}
-
-enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec, struct gk_now now,
-			 struct gk_client_bundle *out)
-{
-	uint8_t scope_bytes[SCOPE_ROOM], nonce[GK_AEAD_NONCE_MAX], cti_bytes[CTI_LEN];
-	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
-	struct gk_client_bundle bundle = { .token_len = 0 };
-	struct gk_buf token = gk_buf(bundle.token, sizeof(bundle.token));
-	enum gk_err err = check_spec(kdc, spec);
-
-	if (!err)
-		err = check_room(kdc);
-	if (!err)
-		err = draw_secrets(kdc, &bundle, nonce);
-	if (err)
-		return err;
-	bundle.exp.s = now.utc.s + spec->lifetime_s;
-	put_scope(&scope, spec);
-	err = gk_cwt_issue(&(struct gk_cwt_spec){ .issuer = gk_blob_span(&kdc->issuer),
-						  .audience = gk_blob_span(&kdc->audience),
-						  .subject = spec->name,
-						  .scope = gk_buf_span(&scope),
-						  .iat = now.utc,
-						  .exp = bundle.exp,
-						  .cti = next_cti(kdc, cti_bytes),
-						  .osc_id = gk_span(bundle.osc_id, 8),
-						  .ms = gk_span(bundle.ms, OSC_MS_LEN),
-						  .salt = gk_span(bundle.salt, OSC_SALT_LEN) },
-			   gk_span(kdc->as_key, sizeof(kdc->as_key)), gk_span(nonce, sizeof(nonce)),
-			   &token);
-	if (!err)
-		err = remember(kdc, spec, &bundle, gk_buf_span(&scope), now);
-	if (!err) {
-		bundle.token_len = token.len;
-		*out = bundle;
-	}
-	gk_wipe(&bundle, sizeof(bundle));
-	return err;
 }

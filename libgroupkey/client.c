@@ -32,7 +32,8 @@ struct gk_client *gk_client_find_by_kid(const struct gk_kdc *kdc, struct gk_span
 	for (; link; link = gk_hash_next(link)) {
 		struct gk_client *client = GK_OWNER(link, struct gk_client, assoc.by_kid);
 
-		if (gk_span_equal(gk_id_span(&client->assoc.ctx.recipient_id), kid))
+		if (!client->session &&
+		    gk_span_equal(gk_id_span(&client->assoc.ctx.recipient_id), kid))
 			return client;
 	}
 	return NULL;
@@ -80,17 +81,27 @@ enum gk_err gk_client_new(struct gk_kdc *kdc, struct gk_client **out)
 	return GK_OK;
 }
 
-static void end_association(struct gk_kdc *kdc, struct gk_association *assoc)
+/* What it is found by when it asks. */
+static struct gk_span association_key(const struct gk_client *client)
 {
-	if (assoc->ctx.aead)
+	return gk_id_span(client->session ? &client->session->id : &client->assoc.ctx.recipient_id);
+}
+
+static void end_association(struct gk_kdc *kdc, struct gk_client *client)
+{
+	struct gk_association *assoc = &client->assoc;
+
+	if (assoc->ctx.aead || client->session)
 		gk_hash_remove(&kdc->associations_by_kid, &assoc->by_kid);
 	gk_oscore_wipe(&assoc->ctx);
 	gk_kept_wipe(&kdc->env, &assoc->kept);
+	gk_free(&kdc->env, client->session, sizeof(*client->session));
+	client->session = NULL;
 }
 
 void gk_client_free(struct gk_kdc *kdc, struct gk_client *client)
 {
-	end_association(kdc, &client->assoc);
+	end_association(kdc, client);
 	if (!client->candidate && gk_client_find(kdc, gk_id_span(&client->id)) == client)
 		gk_hash_remove(&kdc->clients_by_id, &client->by_id);
 	gk_timer_clear(&kdc->timers, &client->expiry);
@@ -107,8 +118,7 @@ enum gk_err gk_client_link(struct gk_kdc *kdc, struct gk_client *client)
 
 	if (err)
 		return err;
-	gk_hash_add(&kdc->associations_by_kid, &client->assoc.by_kid,
-		    gk_id_span(&client->assoc.ctx.recipient_id));
+	gk_hash_add(&kdc->associations_by_kid, &client->assoc.by_kid, association_key(client));
 	return GK_OK;
 }
 
@@ -225,12 +235,14 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 {
 	struct gk_blob scope = client->scope;
 
-	end_association(kdc, &client->assoc);
+	gk_session_end(kdc, client);
+	end_association(kdc, client);
 	gk_hash_remove(&kdc->associations_by_kid, &candidate->assoc.by_kid);
 	client->assoc = candidate->assoc;
 	candidate->assoc = (struct gk_association){ 0 };
-	gk_hash_add(&kdc->associations_by_kid, &client->assoc.by_kid,
-		    gk_id_span(&client->assoc.ctx.recipient_id));
+	client->session = candidate->session;
+	candidate->session = NULL;
+	gk_hash_add(&kdc->associations_by_kid, &client->assoc.by_kid, association_key(client));
 	client->generation++;
 	client->scope = candidate->scope;
 	candidate->scope = scope;
@@ -248,7 +260,8 @@ uint8_t gk_client_refusal(const struct gk_kdc *kdc, const struct gk_client *cand
 	struct gk_span id = gk_id_span(&candidate->id);
 	const struct gk_client *known = gk_client_find(kdc, id);
 
-	if (gk_ledger_is_revoked(kdc, id) || (known && candidate->iat.s < known->iat.s))
+	if (gk_ledger_is_revoked(kdc, id) || (known && candidate->iat.s < known->iat.s) ||
+	    (known && !gk_session_is_of(known, candidate)))
 		return GK_COAP_UNAUTHORIZED;
 	if (kdc->storage == GK_STORAGE_NONE || (kdc->storage == GK_STORAGE_SCARCE && !known))
 		return GK_COAP_UNAVAILABLE;
@@ -315,6 +328,7 @@ void gk_client_expire(struct gk_kdc *kdc, struct gk_client *client, struct gk_no
 		kdc->exi_ended = client->exi_number;
 		gk_record_mark(kdc);
 	}
+	gk_session_end(kdc, client);
 	gk_record_client_gone(kdc, client);
 	gk_client_free(kdc, client);
 }

@@ -848,6 +848,12 @@ enum gk_err gk_public_key_check(const struct gk_public_key *key)
 	return !curve->point_valid || curve->point_valid(key) ? GK_OK : GK_ERR_RANGE;
 }
 
+bool gk_public_key_equal(const struct gk_public_key *a, const struct gk_public_key *b)
+{
+	return a->crv == b->crv && gk_equal(a->x, b->x, sizeof(a->x)) &&
+	       (a->crv != GK_CRV_P256 || gk_equal(a->y, b->y, sizeof(a->y)));
+}
+
 void gk_key_pair_wipe(struct gk_key_pair *key)
 {
 	gk_wipe(key, sizeof(*key));

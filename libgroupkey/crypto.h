@@ -99,6 +99,8 @@ GK_MUST_CHECK enum gk_err gk_key_from_private(int crv, struct gk_span d, struct 
  * @return GK_OK, GK_ERR_RANGE (not on the curve), GK_ERR_UNSUPPORTED
  */
 GK_MUST_CHECK enum gk_err gk_public_key_check(const struct gk_public_key *key);
+/** @return true if it is the same point of the same curve */
+bool gk_public_key_equal(const struct gk_public_key *a, const struct gk_public_key *b);
 /** Overwrite a key pair; it is then of no curve. */
 void gk_key_pair_wipe(struct gk_key_pair *key);
 

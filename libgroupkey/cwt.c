@@ -36,9 +36,10 @@ static const struct gk_cbor_field claim_fields[CLAIM_COUNT] = {
 	[CLAIM_EXI] = { GK_CLAIM_EXI, GK_CBOR_UINT, false },
 };
 
-enum { CNF_KID, CNF_OSC, CNF_COUNT };
+enum { CNF_KEY, CNF_KID, CNF_OSC, CNF_COUNT };
 
 static const struct gk_cbor_field cnf_fields[CNF_COUNT] = {
+	[CNF_KEY] = { GK_CNF_COSE_KEY, GK_CBOR_MAP, false },
 	[CNF_KID] = { GK_CNF_KID, GK_CBOR_BYTES, false },
 	[CNF_OSC] = { GK_CNF_OSC, GK_CBOR_MAP, false },
 };
@@ -53,6 +54,15 @@ static const struct gk_cbor_field osc_fields[OSC_COUNT] = {
 	[OSC_ALG] = { GK_OSC_ALG, GK_CBOR_INT, false },
 	[OSC_SALT] = { GK_OSC_SALT, GK_CBOR_BYTES, false },
 	[OSC_CONTEXT_ID] = { GK_OSC_CONTEXT_ID, GK_CBOR_BYTES, false },
+};
+
+enum { KEY_KTY, KEY_KID, KEY_K, KEY_COUNT };
+
+// Label -1 is the curve of other keys.
+static const struct gk_cbor_field key_fields[KEY_COUNT] = {
+	[KEY_KTY] = { GK_COSE_KTY, GK_CBOR_INT | GK_CBOR_TEXT, true },
+	[KEY_KID] = { GK_COSE_KID, GK_CBOR_BYTES, false },
+	[KEY_K] = { GK_COSE_K, GK_CBOR_ANY, false },
 };
 
 const struct gk_cwt_refusal gk_cwt_refusals[GK_CWT_FAULTS] = {
@@ -289,6 +299,38 @@ static enum gk_cwt_fault read_osc(struct reading *r, struct gk_span encoded)
 	return GK_CWT_FINE;
 }
 
+// D 3.3.1: without 'k' the key comes from the token itself.
+static enum gk_cwt_fault read_symmetric(struct reading *r, const struct gk_cbor_item key[KEY_COUNT])
+{
+	const struct gk_cbor_item *k = &key[KEY_K];
+	if (r->cwt.kid.len == 0 || r->cwt.kid.len > GK_KID_MAX)
+		return GK_CWT_CNF;
+	if (!is_there(k))
+		return GK_CWT_FINE;
+	if (k->kind != GK_CBOR_BYTES || k->string.len < GK_PSK_MIN || k->string.len > GK_PSK_MAX ||
+	    !r->encrypted)
+		return GK_CWT_CNF;
+
+	r->cwt.psk = k->string;
+	return GK_CWT_FINE;
+}
+
+static enum gk_cwt_fault read_key(struct reading *r, struct gk_span encoded)
+{
+	struct gk_cbor_item key[KEY_COUNT];
+	if (gk_cbor_read_map(encoded, key_fields, KEY_COUNT, key) != GK_OK)
+		return GK_CWT_CNF;
+
+	r->cwt.has_key = true;
+	r->cwt.kid = key[KEY_KID].string;
+	if (key[KEY_KTY].kind == GK_CBOR_UINT && key[KEY_KTY].number == GK_KTY_SYMMETRIC)
+		return read_symmetric(r, key);
+	if (r->cwt.kid.len > GK_KID_MAX || gk_cose_key_read(encoded, &r->cwt.public_key) != GK_OK ||
+	    gk_public_key_check(&r->cwt.public_key) != GK_OK)
+		return GK_CWT_CNF;
+	return GK_CWT_FINE;
+}
+
 static enum gk_cwt_fault read_cnf(struct reading *r)
 {
 	struct gk_span encoded = r->claims[CLAIM_CNF].encoded;
@@ -300,6 +342,8 @@ static enum gk_cwt_fault read_cnf(struct reading *r)
 
 	if (is_there(&cnf[CNF_OSC]))
 		return read_osc(r, cnf[CNF_OSC].encoded);
+	if (is_there(&cnf[CNF_KEY]))
+		return read_key(r, cnf[CNF_KEY].encoded);
 	r->cwt.kid = cnf[CNF_KID].string;
 	return GK_CWT_FINE;
 }
@@ -364,6 +408,29 @@ static void put_osc(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 	}
 }
 
+static void put_symmetric(struct gk_buf *buf, const struct gk_cwt_spec *spec)
+{
+	gk_put_map(buf, 3);
+	gk_put_int(buf, GK_COSE_KTY);
+	gk_put_int(buf, GK_KTY_SYMMETRIC);
+	gk_put_int(buf, GK_COSE_KID);
+	gk_put_bytes(buf, spec->kid);
+	gk_put_int(buf, GK_COSE_K);
+	gk_put_bytes(buf, spec->psk);
+}
+
+static void put_cnf(struct gk_buf *buf, const struct gk_cwt_spec *spec)
+{
+	gk_put_map(buf, 1);
+	gk_put_uint(buf, spec->public_key || spec->kid.len > 0 ? GK_CNF_COSE_KEY : GK_CNF_OSC);
+	if (spec->public_key)
+		gk_cose_key_put(buf, spec->public_key);
+	else if (spec->kid.len > 0)
+		put_symmetric(buf, spec);
+	else
+		put_osc(buf, spec);
+}
+
 static void put_claims(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 {
 	gk_put_map(buf, 5 + (spec->issuer.len > 0) + (spec->subject.len > 0) + (spec->cti.len > 0));
@@ -379,11 +446,19 @@ static void put_claims(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 		gk_put_bytes(buf, spec->cti);
 	}
 	gk_put_uint(buf, GK_CLAIM_CNF);
-	gk_put_map(buf, 1);
-	gk_put_uint(buf, GK_CNF_OSC);
-	put_osc(buf, spec);
+	put_cnf(buf, spec);
 	gk_put_uint(buf, GK_CLAIM_SCOPE);
 	gk_put_bytes(buf, spec->scope);
+}
+
+static bool key_fits(const struct gk_cwt_spec *spec)
+{
+	if (spec->public_key)
+		return gk_public_key_check(spec->public_key) == GK_OK;
+	if (spec->kid.len > 0)
+		return spec->kid.len <= GK_KID_MAX && spec->psk.len >= GK_PSK_MIN &&
+		       spec->psk.len <= GK_PSK_MAX;
+	return osc_lengths_fit(spec->osc_id, spec->ms, spec->salt);
 }
 
 // Nothing leaves that gk_cwt_read() would refuse.
@@ -391,8 +466,7 @@ static bool spec_fits(const struct gk_cwt_spec *spec)
 {
 	size_t entries = 0;
 	return spec->audience.len > 0 && spec->exp.s > spec->iat.s && spec->exp.s < GK_NEVER &&
-	       osc_lengths_fit(spec->osc_id, spec->ms, spec->salt) &&
-	       gk_scope_check_all(spec->scope, &entries) == GK_OK && entries > 0;
+	       key_fits(spec) && gk_scope_check_all(spec->scope, &entries) == GK_OK && entries > 0;
 }
 
 enum gk_err gk_cwt_issue(const struct gk_cwt_spec *spec, struct gk_span key, struct gk_span nonce,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * CBOR Web Tokens (RFC 8392) as ACE access tokens for the OSCORE profile (RFC 9203): opened with
- * the key shared with the AS, or verified with the AS's public key, or both (signed inside);
- * then the claims, in the order of A 5.10.1.1. A token that is signed and not encrypted may only
- * update access rights (cnf 'kid'): the Master Secret in an osc object must be encrypted (O 3.2).
+ * CBOR Web Tokens (RFC 8392) as ACE access tokens for the OSCORE profile (RFC 9203) and the DTLS
+ * profile (RFC 9202): opened with the key shared with the AS, or verified with the AS's public key,
+ * or both (signed inside); then the claims, in the order of A 5.10.1.1. What a token holds of
+ * secrets must be encrypted (O 3.2, D 3.3.1): one that is signed alone has a public key in its
+ * cnf, or just the name of a key.
  */
 #ifndef GK_CWT_H
 #define GK_CWT_H
@@ -16,6 +17,9 @@
 #define GK_OSC_MS_MIN   16 /* no shorter than the keys that come from it */
 #define GK_OSC_MS_MAX   64 /* our limits: what an AS sends is 16 to 32 bytes, salts 0 to 16 */
 #define GK_OSC_SALT_MAX 64
+#define GK_KID_MAX      32 /* of a COSE_Key; libcoap's clients send a psk_identity of up to 64 bytes */
+#define GK_PSK_MIN      16 /* of a pre-shared key */
+#define GK_PSK_MAX      64
 #define GK_EXI_MAX      UINT32_MAX /* a longer 'exi' is read as this, 136 years, so that sums fit */
 
 /** How tokens are recognised. Spans must outlive the use. */
@@ -31,12 +35,17 @@ struct gk_cwt {
 	struct gk_span subject; /* sub, the client's name; may be empty */
 	struct gk_span scope;   /* content of the scope byte string, checked */
 	struct gk_utc exp;      /* GK_NEVER: no exp, then 'exi_s' is there */
-	int64_t exi_s;         /* lifetime from first sight (A 5.10.3), 1..GK_EXI_MAX; -1: absent */
-	struct gk_utc iat;     /* 0: absent */
-	struct gk_span cti;    /* may be empty, but not with 'exi' */
-	bool has_osc;          /* cnf with an osc object; else 'kid' */
-	struct gk_span kid;    /* cnf {3: kid}: update of access rights (O 4.1) */
-	struct gk_span osc_id; /* O 9.4: id, ms, salt, contextId */
+	int64_t exi_s;      /* lifetime from first sight (A 5.10.3), 1..GK_EXI_MAX; -1: absent */
+	struct gk_utc iat;  /* 0: absent */
+	struct gk_span cti; /* may be empty, but not with 'exi' */
+	bool has_osc;       /* cnf with an osc object */
+	bool has_key;       /* ... with a COSE_Key; with neither there is 'kid' */
+	/* cnf {3: kid}: the key is known already (O 4.1, D 4), or is derived; or the kid of the
+	 * COSE_Key, which a symmetric one must have */
+	struct gk_span kid;
+	struct gk_span psk;              /* empty: derived (D 3.3.1) */
+	struct gk_public_key public_key; /* crv 0: the key is symmetric */
+	struct gk_span osc_id;           /* O 9.4: id, ms, salt, contextId */
 	struct gk_span ms;
 	struct gk_span salt; /* empty: absent */
 	struct gk_span context_id;
@@ -86,8 +95,10 @@ struct gk_cwt_spec {
 	struct gk_span issuer, audience, subject; /* issuer and subject may be empty */
 	struct gk_span scope;                     /* content of the scope byte string */
 	struct gk_utc iat, exp;
-	struct gk_span cti; /* may be empty */
-	struct gk_span osc_id, ms, salt;
+	struct gk_span cti;                     /* may be empty */
+	struct gk_span osc_id, ms, salt;        /* OSCORE profile; or one of these two: */
+	struct gk_span kid, psk;                /* DTLS profile with a pre-shared key */
+	const struct gk_public_key *public_key; /* ... with a raw public key; else NULL */
 };
 /**
  * Append a tagged COSE_Encrypt0 CWT.

@@ -48,6 +48,7 @@ static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span 
 	gk_queue_add(&kdc->queue, &(struct gk_event){ .kind = GK_EVENT_REQUEST,
 						      .id = request->id,
 						      .peer = request->peer,
+						      .dtls = request->dtls,
 						      .timeout_ms = timeout_ms,
 						      .bytes = bytes });
 }
@@ -59,6 +60,20 @@ static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
 	       (kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
 }
 
+/* Under DTLS the session protects it. */
+static enum gk_err seal(struct gk_kdc *kdc, struct gk_client *client, struct gk_span message,
+			struct gk_buf *buf, struct gk_request *request)
+{
+	if (client->session) {
+		request->dtls = client->session->id;
+		gk_buf_add(buf, message);
+		return gk_buf_err(buf);
+	}
+	if (!reserve_sequence(kdc, &client->assoc.ctx))
+		return GK_ERR_SEQUENCE;
+	return gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref);
+}
+
 static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
 				  enum gk_request_kind kind, struct gk_span message,
 				  struct gk_buf *buf)
@@ -66,12 +81,11 @@ static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
 	struct gk_client *client = node->client;
 	struct gk_request *request = NULL;
 
-	if (client->assoc.ctx.aead && !gk_hash_reserve(&kdc->requests))
+	if ((client->session || client->assoc.ctx.aead) && !gk_hash_reserve(&kdc->requests))
 		request = gk_alloc(&kdc->env, sizeof(*request));
 	if (!request)
 		return NULL;
-	if (!reserve_sequence(kdc, &client->assoc.ctx) ||
-	    gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref)) {
+	if (seal(kdc, client, message, buf, request)) {
 		gk_free(&kdc->env, request, sizeof(*request));
 		return NULL;
 	}
@@ -196,6 +210,16 @@ static int64_t shown_num(const struct gk_coap *answer)
 	return item.number;
 }
 
+static enum gk_err unseal(const struct gk_client *client, const struct gk_request *request,
+			  struct gk_span message, struct gk_buf *buf)
+{
+	if (!client->session)
+		return gk_oscore_unprotect_response(&client->assoc.ctx, &request->ref, message, buf,
+						    NULL);
+	gk_buf_add(buf, message);
+	return gk_buf_err(buf);
+}
+
 /* @param shown  the version that it says the member has, or -1
  * @return the code of a verified answer, or 0 */
 static uint8_t verify_answer(const struct gk_request *request, const struct gk_client *client,
@@ -207,8 +231,7 @@ static uint8_t verify_answer(const struct gk_request *request, const struct gk_c
 
 	*shown = -1;
 	if (!client || client->generation != request->generation || message.len > sizeof(bytes) ||
-	    gk_oscore_unprotect_response(&client->assoc.ctx, &request->ref, message, &buf, NULL) ||
-	    gk_coap_parse(gk_buf_span(&buf), &inner))
+	    unseal(client, request, message, &buf) || gk_coap_parse(gk_buf_span(&buf), &inner))
 		return 0;
 	if (request->kind == GK_REQUEST_PROBE)
 		*shown = shown_num(&inner);

@@ -168,6 +168,9 @@ struct gk_exchange {
 	uint16_t message_id;
 	uint8_t token_len;
 	uint8_t token[8];
+	/* It came in a DTLS session: what gk_kdc_psk() or gk_kdc_raw_key() called that. Else empty.
+	 */
+	struct gk_id dtls;
 };
 
 /** Kinds of record in the store. The values stand in files: never renumber. */
@@ -263,6 +266,7 @@ enum gk_event_kind {
 	GK_EVENT_NOTE = 6,      /* tell the operator */
 	GK_EVENT_CONFIRM = 7, /* a member's: send 'bytes' to 'peer', non-confirmable, with an empty
 				 token; a response to no request of libcoap's */
+	GK_EVENT_END = 10, /* a KDC's: end the DTLS sessions called 'dtls', after what was sent */
 };
 
 /** The next thing to do. Spans borrow from the object until the next call that can change it. */
@@ -270,6 +274,7 @@ struct gk_event {
 	enum gk_event_kind kind;
 	uint64_t id;
 	struct gk_addr peer;
+	struct gk_id dtls;   /* REQUEST: in this DTLS session, wherever it leads; empty: plain */
 	uint32_t timeout_ms; /* REQUEST: retransmit and wait this long, then report no answer */
 	struct gk_span bytes;
 	struct gk_record record;
@@ -455,6 +460,46 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_clock(struct gk_kdc *kdc, struct gk_now 
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_receive(struct gk_kdc *kdc,
 						const struct gk_exchange *exchange,
 						struct gk_span message, struct gk_now now);
+/**
+ * DTLS is offered (RFC 9202), or not any more; at first it is not. Where it is not, tokens for it
+ * are refused, and none are issued.
+ */
+GK_API void gk_kdc_set_dtls(struct gk_kdc *kdc, bool offered);
+/**
+ * Which pre-shared key a DTLS handshake is to go on with. The token that names it was posted
+ * before; a token in the psk_identity itself is refused, since nothing here gives access to the
+ * exporter that would make N_S (P 6.1.1).
+ *
+ * @param identity  psk_identity as it came: {8: {1: {1: 4, 2: kid}}} or {8: {3: kid}}, as CBOR
+ * @param key       receives up to GK_PSK_ROOM bytes; to be wiped
+ * @param id        what the session is called from now on, in gk_exchange and gk_event
+ * @return GK_OK; GK_ERR_UNKNOWN: no valid token of that kid; GK_ERR_UNSUPPORTED: a token;
+ *         GK_ERR_MALFORMED and the like: neither. Then end the handshake, with the alert
+ *         illegal_parameter if that can be chosen
+ * Source: RFC 9202 section 3.3.2.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_psk(const struct gk_kdc *kdc, struct gk_span identity,
+					    struct gk_now now, struct gk_buf *key,
+					    struct gk_id *id);
+#define GK_PSK_ROOM 64
+/**
+ * Is a raw public key that a DTLS handshake has proven that of a token?
+ * @param spki  SubjectPublicKeyInfo (RFC 7250), DER
+ * @return as gk_kdc_psk(); GK_ERR_UNSUPPORTED: a key of another kind than P-256 and Ed25519
+ * Source: RFC 9202 section 3.2.2.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_raw_key(const struct gk_kdc *kdc, struct gk_span spki,
+						struct gk_now now, struct gk_id *id);
+/**
+ * The KDC's own raw public key, of P-256; made, and stored, if there is none. It is used for
+ * nothing else: a handshake signs bytes that begin with what the client chose
+ * (docs/rekeying.md 7.3).
+ * @param d         the private part; to be wiped
+ * @param xy        the point
+ * @return GK_OK, GK_ERR_ENTROPY, GK_ERR_NO_MEMORY
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_own_raw_key(struct gk_kdc *kdc, uint8_t d[32],
+						    uint8_t xy[64]);
 /** The answer to a GK_EVENT_REQUEST, or an empty span: none came in time. Unknown ids are ignored.
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
@@ -526,6 +571,12 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_unban(struct gk_kdc *kdc, struct gk_span
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_revoke(struct gk_kdc *kdc, struct gk_span name,
 					       struct gk_now now);
 
+/** How a client protects what it says to the KDC: the profile of ACE that its token is for. */
+enum gk_profile {
+	GK_PROFILE_OSCORE = 0,   /* RFC 9203 */
+	GK_PROFILE_DTLS_PSK = 1, /* RFC 9202 section 3.3, a pre-shared key */
+	GK_PROFILE_DTLS_RPK = 2, /* section 3.2, its raw public key */
+};
 /** A client to be provisioned. */
 struct gk_client_spec {
 	struct gk_span name; /* 1..32 bytes, unique by the operator's care */
@@ -533,12 +584,16 @@ struct gk_client_spec {
 	const uint32_t *roles; /* GK_ROLE bits as in AIF, one per group */
 	size_t group_count;    /* 1..8 */
 	int64_t lifetime_s;
+	enum gk_profile profile;
+	struct gk_span public_key; /* GK_PROFILE_DTLS_RPK: its SubjectPublicKeyInfo, DER */
 };
 /** What a client is provisioned with. */
 struct gk_client_bundle {
 	uint8_t token[768];
 	size_t token_len;
-	uint8_t osc_id[8], ms[32], salt[8];
+	uint8_t osc_id[8], ms[32], salt[8]; /* GK_PROFILE_OSCORE */
+	uint8_t kid[8], psk[16];            /* GK_PROFILE_DTLS_PSK; no byte of kid is 0 */
+	uint8_t kdc_key[64];                /* GK_PROFILE_DTLS_RPK: the KDC's point, P-256 */
 	struct gk_utc exp;
 };
 /**
@@ -546,6 +601,7 @@ struct gk_client_bundle {
  * gk_kdc_revoke(); the client takes part once its token comes back. Of 10,000 tokens, that which
  * ended longest ago makes room for a new one.
  * @return GK_ERR_RANGE (names, count, lifetime), GK_ERR_UNKNOWN (a group that is not served),
+ *         GK_ERR_UNSUPPORTED (DTLS is not offered, or a public key of another kind),
  *         GK_ERR_ENTROPY, GK_ERR_NO_MEMORY, GK_ERR_NO_SPACE (storage is not GK_STORAGE_GOOD, or
  *         10,000 tokens have not ended)
  */
@@ -614,7 +670,8 @@ GK_API bool gk_kdc_member_next(const struct gk_kdc *kdc, struct gk_span group, s
  *  has ended by 'exp', may still be in the list. */
 struct gk_client_info {
 	struct gk_span name;
-	struct gk_id id;      /* of its OSCORE input material */
+	/* of its OSCORE input material; under DTLS, from the name of its key, or its public key */
+	struct gk_id id;
 	struct gk_span scope; /* of its token, encoded; empty: not known any more */
 	struct gk_utc exp;
 	size_t groups; /* that it is a member of now */

@@ -187,6 +187,15 @@ static bool is_own_address(const struct join *join)
 	return memcmp(join->address.ip, join->call->exchange->peer.ip, 16) == 0;
 }
 
+/* Whatever port a client under DTLS names, its session is where it is reached (P 11.1). */
+static enum gk_err read_control_uri(struct join *join, struct gk_span uri)
+{
+	if (join->call->client->session &&
+	    gk_uri_read_secure(uri, &join->address, &join->control_path) == GK_OK)
+		return GK_OK;
+	return gk_uri_read(uri, &join->address, &join->control_path);
+}
+
 /* Path "ace-group/GROUP/node" is P's default; the group's own path is reserved (R 4.3.1). */
 static bool check_control_uri(struct join *join)
 {
@@ -198,9 +207,8 @@ static bool check_control_uri(struct join *join)
 	if (!item->kind)
 		return true;
 	gk_group_put_path(&own, join->group);
-	if (gk_uri_read(item->string, &join->address, &join->control_path) ||
-	    !is_own_address(join) || join->control_path.len == 0 ||
-	    join->control_path.len > GK_URI_PATH_MAX ||
+	if (read_control_uri(join, item->string) || !is_own_address(join) ||
+	    join->control_path.len == 0 || join->control_path.len > GK_URI_PATH_MAX ||
 	    gk_span_equal(join->control_path, gk_buf_span(&own))) {
 		refuse_default(
 			join, "control_uri is not a coap URI with a path at the address that asks");
@@ -263,11 +271,21 @@ static bool check_credential(struct join *join)
 	return true;
 }
 
-/* Proof of possession over scope, N_S and N_C (R 4.3.1). Empty evidence would need a proof by
- * the association itself, which OSCORE from a symmetric key never is (P 6.2). */
+/* Empty evidence refers to a proof by the association itself: one made with the key of the very
+ * credential, as a raw public key under DTLS is. What is made with a symmetric key is none (P 6.2).
+ */
+static bool is_proven(const struct join *join)
+{
+	const struct gk_session *session = join->call->client->session;
+
+	return session && session->public_key.crv && join->item[JOIN_VERIFY].string.len == 0 &&
+	       gk_public_key_equal(&join->key, &session->public_key);
+}
+
+/* Proof of possession over scope, N_S and N_C (R 4.3.1). */
 static bool check_evidence(struct join *join)
 {
-	if (monitor_only(join) || join->keep_cred)
+	if (monitor_only(join) || join->keep_cred || is_proven(join))
 		return true;
 	if (!gk_proof_holds(join->call, &join->key, join->item[JOIN_SCOPE].string,
 			    join->item[JOIN_CNONCE].string, join->item[JOIN_VERIFY].string)) {

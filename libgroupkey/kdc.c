@@ -273,6 +273,24 @@ enum gk_err gk_kdc_need_keys(struct gk_kdc *kdc, const struct gk_group_config *c
 	return err ? err : need_cred(kdc, &kdc->dh_key[i], gk_ccs_put_dh, &kdc->dh_cred[i]);
 }
 
+void gk_kdc_set_dtls(struct gk_kdc *kdc, bool offered)
+{
+	kdc->dtls = offered;
+}
+
+enum gk_err gk_kdc_own_raw_key(struct gk_kdc *kdc, uint8_t d[32], uint8_t xy[64])
+{
+	struct gk_key_pair *key = &kdc->raw_key;
+	enum gk_err err = need_key(kdc, GK_CRV_P256, key);
+
+	if (err)
+		return err;
+	memcpy(d, key->d, 32);
+	memcpy(xy, key->pub.x, 32);
+	memcpy(xy + 32, key->pub.y, 32);
+	return gk_queue_err(&kdc->queue);
+}
+
 enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct gk_record *record, struct gk_now now)
 {
 	enum gk_err err = gk_record_restore(kdc, record, now);
@@ -310,7 +328,10 @@ enum gk_err gk_kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchang
 		return gk_queue_err(&kdc->queue); /* not a request: silence */
 	if (gk_coap_find(&msg, GK_OPT_OSCORE, &option))
 		return gk_client_receive(kdc, exchange, message, now);
-	receive_plain(kdc, exchange, &msg, now);
+	if (exchange->dtls.len)
+		gk_session_receive(kdc, exchange, message, &msg, now);
+	else
+		receive_plain(kdc, exchange, &msg, now);
 	return gk_queue_err(&kdc->queue);
 }
 

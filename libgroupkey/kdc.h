@@ -8,7 +8,8 @@
  *   walk.c      what the operator sees
  *   client.c    clients: tokens, associations
  *   exchange.c  protected exchanges with them, in both directions
- *   authz.c     /authz-info: tokens in, and tokens issued
+ *   session.c   clients that come by DTLS, whose exchanges their sessions protect
+ *   authz.c     /authz-info: tokens in; issue.c: tokens issued
  *   resource.c  the table of resources: who may do what. resource_groups.c, resource_read.c,
  *               resource_creds.c, resource_verify.c, resource_stale.c, resource_node.c serve them
  *               (resource.h); filter.c tells whose credentials are asked for
@@ -35,6 +36,7 @@
 #include "cbor.h"
 #include "coap.h"
 #include "cred.h"
+#include "cwt.h"
 #include "event.h"
 #include "hash.h"
 #include "kept.h"
@@ -70,10 +72,10 @@
 struct gk_node;
 struct gk_group;
 
-/** A pairwise association with a client, under OSCORE. */
+/** A pairwise association with a client: under OSCORE, or what its DTLS sessions have in common. */
 struct gk_association {
-	struct gk_oscore ctx;
-	struct gk_link by_kid;           /* our Recipient ID */
+	struct gk_oscore ctx;            /* no aead: under DTLS */
+	struct gk_link by_kid;           /* our Recipient ID; or what the sessions are called */
 	uint8_t challenge[GK_NONCE_LEN]; /* kdcchallenge, N_S */
 	uint8_t challenge_len;           /* 0: there is none */
 	uint8_t echo[GK_NONCE_LEN];      /* expected while not synchronised */
@@ -82,6 +84,15 @@ struct gk_association {
 	int64_t challenge_ms;    /* the account of challenges: see gk_account_take() */
 	bool synchronised;       /* the replay window is known (RFC 8613 B.1.2) */
 	struct gk_kept kept;
+};
+
+/** The key of a client that comes by DTLS (RFC 9202). */
+struct gk_session {
+	struct gk_id id; /* what sessions with this key are called */
+	uint8_t kid_len, psk_len;
+	uint8_t kid[GK_KID_MAX];
+	uint8_t psk[GK_PSK_MAX];
+	struct gk_public_key public_key; /* crv 0: it is the pre-shared key */
 };
 
 /**
@@ -96,7 +107,9 @@ struct gk_client {
 	struct gk_addr posted_from;
 	struct gk_timer expiry;
 	struct gk_timer forget; /* of the kept answer, and of one in blocks */
-	struct gk_id id;        /* of the OSCORE input material: the same across associations */
+	/* of the OSCORE input material, the same across associations; under DTLS from the name of
+	 * the key, or the public key, which are compared in full */
+	struct gk_id id;
 	uint8_t name_len;
 	uint8_t name[GK_NAME_MAX];
 	struct gk_blob scope; /* of the token, checked */
@@ -105,7 +118,8 @@ struct gk_client {
 	/* the highest number of its tokens whose lifetime begins when they are first seen (exi) */
 	uint64_t exi_number;
 	struct gk_association assoc;
-	uint64_t generation; /* counts associations, so that an answer finds its own */
+	struct gk_session *session; /* NULL: it comes by OSCORE */
+	uint64_t generation;        /* counts associations, so that an answer finds its own */
 	struct gk_node *nodes;
 	int64_t churn_ms; /* its account of what costs others: see gk_client_may_churn() */
 	struct gk_transfer request, answer; /* that are under way in blocks */
@@ -257,6 +271,7 @@ struct gk_request {
 	uint64_t generation;
 	int64_t num;
 	struct gk_oscore_ref ref;
+	struct gk_id dtls; /* the session it goes in; empty: it is protected by OSCORE */
 	/* an eviction notice outlives its node, and waits until it can be sent */
 	struct gk_addr peer;
 	struct gk_blob notice;
@@ -331,8 +346,9 @@ struct gk_kdc {
 	struct gk_blob sign_cred[2];    /* their credentials */
 	struct gk_key_pair dh_key[2]; /* P-256, X25519: for pairwise-only groups of each sign_alg */
 	struct gk_blob dh_cred[2];
-	uint64_t next_id;          /* of requests */
-	struct gk_request *unsent; /* notices that could not be sent, newest first */
+	struct gk_key_pair raw_key; /* for DTLS alone: handshakes sign what a client chose */
+	uint64_t next_id;           /* of requests */
+	struct gk_request *unsent;  /* notices that could not be sent, newest first */
 	size_t request_count;
 	struct gk_transfers transfers[2]; /* in blocks: of clients, and of outsiders */
 	struct gk_outsider outsiders[GK_OUTSIDERS_MAX];
@@ -350,6 +366,7 @@ struct gk_kdc {
 	struct gk_ban *bans;
 	const struct gk_group *pumped; /* the group that was first to use the budget last time */
 	bool blind;
+	bool dtls; /* is offered */
 };
 
 /** One request being served. */
@@ -405,7 +422,7 @@ struct gk_client *gk_client_find_by_kid(const struct gk_kdc *kdc, struct gk_span
 GK_MUST_CHECK enum gk_err gk_client_new(struct gk_kdc *kdc, struct gk_client **client);
 /** Unlink from wherever it is linked, wipe, free. Its nodes must be gone. */
 void gk_client_free(struct gk_kdc *kdc, struct gk_client *client);
-/** Set the derived context of a client, and make it findable by its kid. */
+/** Make a client findable by its kid, or by what its sessions are called. */
 GK_MUST_CHECK enum gk_err gk_client_link(struct gk_kdc *kdc, struct gk_client *client);
 /** Take a candidate in; the oldest ones beyond the bounds go. */
 void gk_client_add_candidate(struct gk_kdc *kdc, struct gk_client *client,
@@ -462,6 +479,37 @@ void gk_client_send_notices(struct gk_kdc *kdc, struct gk_now now);
 void gk_client_drop_notices(struct gk_kdc *kdc);
 /** One of our requests never left. */
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
+
+/* session.c */
+/**
+ * Whose key for DTLS does a token have?
+ * @param token    as posted: a key may be derived from it
+ * @param session  to be wiped
+ * @param client   the id of the client
+ * @return GK_OK; GK_ERR_UNSUPPORTED: a key that is none for DTLS; GK_ERR_CRYPTO
+ */
+GK_MUST_CHECK enum gk_err gk_session_read(const struct gk_kdc *kdc, struct gk_span token,
+					  const struct gk_cwt *cwt, struct gk_session *session,
+					  struct gk_id *client);
+/** Give a candidate its key, and make it findable by that. @return GK_ERR_NO_MEMORY */
+GK_MUST_CHECK enum gk_err gk_session_set(struct gk_kdc *kdc, struct gk_client *client,
+					 const struct gk_session *session);
+/** @return the client or candidate whose sessions are called so, or NULL */
+struct gk_client *gk_session_find(const struct gk_kdc *kdc, struct gk_span id);
+/** @return true if both have a key of the same name, or the same public key; or come by OSCORE */
+bool gk_session_is_of(const struct gk_client *a, const struct gk_client *b);
+/** Have the client's sessions ended, if it comes by DTLS. */
+void gk_session_end(struct gk_kdc *kdc, const struct gk_client *client);
+/** Read a SubjectPublicKeyInfo (RFC 7250) of P-256 or Ed25519. @return GK_ERR_UNSUPPORTED */
+GK_MUST_CHECK enum gk_err gk_spki_read(struct gk_span spki, struct gk_public_key *key);
+/** What a client with a key of this name, or with this public key, is called.
+ *  @return GK_ERR_CRYPTO */
+GK_MUST_CHECK enum gk_err gk_session_name_kid(struct gk_span kid, struct gk_id *client);
+GK_MUST_CHECK enum gk_err gk_session_name_key(const struct gk_public_key *key,
+					      struct gk_id *client);
+/** A request arrived in a session. @param message  its bytes, which 'msg' was read from */
+void gk_session_receive(struct gk_kdc *kdc, const struct gk_exchange *exchange,
+			struct gk_span message, const struct gk_coap *msg, struct gk_now now);
 
 /* authz.c */
 void gk_authz_post(struct gk_call *call);

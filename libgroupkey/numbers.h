@@ -4,7 +4,7 @@
  * Every number that comes from an RFC, a draft in the RFC Editor's queue or an IANA registry,
  * with the section that defines it. Abbreviations: R = RFC 9594, P = the Group OSCORE profile
  * (draft-ietf-ace-key-groupcomm-oscore-21, numbers assigned by IANA), G = RFC 10021, A = RFC 9200,
- * O = RFC 9203.
+ * O = RFC 9203, D = RFC 9202.
  */
 #ifndef GK_NUMBERS_H
 #define GK_NUMBERS_H
@@ -227,11 +227,13 @@ enum {
 	GK_COSE_KID = 2,
 	GK_COSE_KEY_ALG = 3,
 	GK_COSE_CRV = -1,
+	GK_COSE_K = -1, /* of a symmetric key: the key */
 	GK_COSE_X = -2,
 	GK_COSE_Y = -3,
 	GK_COSE_D = -4,
 	GK_KTY_OKP = 1,
 	GK_KTY_EC2 = 2,
+	GK_KTY_SYMMETRIC = 4,
 	GK_CRV_P256 = 1,
 	GK_CRV_X25519 = 4,
 	GK_CRV_ED25519 = 6,

@@ -127,6 +127,7 @@ static void end_client(struct gk_kdc *kdc, const struct gk_id *id, struct gk_now
 		return;
 	while (client->nodes)
 		gk_group_remove(client->nodes, GK_NOTE_EVICTED, "token revoked", now);
+	gk_session_end(kdc, client);
 	gk_record_client_gone(kdc, client);
 	gk_client_free(kdc, client);
 }

@@ -105,22 +105,25 @@ struct gk_span gk_record_name_in_key(struct gk_span key)
 }
 
 /* the KDC: [form, ES256 private key, EdDSA seed, P-256 and X25519 private keys for key agreement,
- *           sequence numbers are reserved up to]; an empty key: not made yet.
- * Form 1 ends after the seed, form 2 after the keys. */
+ *           P-256 private key for DTLS, sequence numbers are reserved up to]; an empty key: not
+ *           made yet.
+ * Form 3 has no key for DTLS; form 1 ends after the seed, form 2 after the keys. */
 
-#define KDC_KEYS 4
+#define KDC_KEYS 5
 
-static const uint8_t kdc_fields[GK_RECORD_FORMS] = { 0, 3, 5, 6, 6 };
-static const uint8_t kdc_keys[GK_RECORD_FORMS] = { 0, 2, 4, 4, 4 };
+static const uint8_t kdc_fields[GK_RECORD_FORMS] = { 0, 3, 5, 6, 7 };
+static const uint8_t kdc_keys[GK_RECORD_FORMS] = { 0, 2, 4, 4, 5 };
 
 static struct gk_key_pair *key_of(struct gk_kdc *kdc, size_t i)
 {
-	return i < 2 ? &kdc->sign_key[i] : &kdc->dh_key[i - 2];
+	if (i < 4)
+		return i < 2 ? &kdc->sign_key[i] : &kdc->dh_key[i - 2];
+	return &kdc->raw_key;
 }
 
 void gk_record_kdc(struct gk_kdc *kdc)
 {
-	uint8_t bytes[160];
+	uint8_t bytes[200];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
 	gk_record_put_head(&buf, kdc_fields);
@@ -133,7 +136,7 @@ void gk_record_kdc(struct gk_kdc *kdc)
 static enum gk_err restore_key(struct gk_kdc *kdc, size_t i, struct gk_span d)
 {
 	static const int curves[KDC_KEYS] = { GK_CRV_P256, GK_CRV_ED25519, GK_CRV_P256,
-					      GK_CRV_X25519 };
+					      GK_CRV_X25519, GK_CRV_P256 };
 
 	return d.len ? gk_key_from_private(curves[i], d, key_of(kdc, i)) : GK_OK;
 }
@@ -164,22 +167,41 @@ static enum gk_err restore_kdc(struct gk_kdc *kdc, const struct gk_record *recor
 }
 
 /* a client: [form, name, scope, exp, alg, our id, its id, has ID Context, ID Context,
- *                 sender key, recipient key, Common IV, kdcchallenge, iat, exi number]; iat 0: not
- * known. Form 3 has no exi number; 1 and 2 no iat either, and a limit of reserved sequence numbers
- * before kdcchallenge. */
+ *                 sender key, recipient key, Common IV, kdcchallenge, iat, exi number, session];
+ * iat 0: not known; session: null, or what there is in place of alg to Common IV of a client that
+ * comes by DTLS: [kid, pre-shared key, curve, x, y]; curve 0: none. Form 3 has neither session nor
+ * exi number; 1 and 2 no iat either, and a limit of reserved sequence numbers before kdcchallenge.
+ */
 
-static const uint8_t client_fields[GK_RECORD_FORMS] = { 0, 14, 14, 14, 15 };
+static const uint8_t client_fields[GK_RECORD_FORMS] = { 0, 14, 14, 14, 16 };
 
 static void put_context(struct gk_buf *buf, const struct gk_oscore *ctx)
 {
-	gk_put_int(buf, ctx->aead->alg);
+	gk_put_int(buf, ctx->aead ? ctx->aead->alg : 0);
 	gk_put_bytes(buf, gk_id_span(&ctx->recipient_id));
 	gk_put_bytes(buf, gk_id_span(&ctx->sender_id));
 	gk_put_bool(buf, ctx->has_id_context);
 	gk_record_put_raw(buf, ctx->id_context, ctx->id_context_len);
-	gk_record_put_raw(buf, ctx->sender_key, sizeof(ctx->sender_key));
-	gk_record_put_raw(buf, ctx->recipient_key, sizeof(ctx->recipient_key));
-	gk_record_put_raw(buf, ctx->common_iv, sizeof(ctx->common_iv));
+	gk_record_put_raw(buf, ctx->sender_key, ctx->aead ? sizeof(ctx->sender_key) : 0);
+	gk_record_put_raw(buf, ctx->recipient_key, ctx->aead ? sizeof(ctx->recipient_key) : 0);
+	gk_record_put_raw(buf, ctx->common_iv, ctx->aead ? sizeof(ctx->common_iv) : 0);
+}
+
+static void put_session(struct gk_buf *buf, const struct gk_session *session)
+{
+	const struct gk_public_key *key;
+
+	if (!session) {
+		gk_put_null(buf);
+		return;
+	}
+	key = &session->public_key;
+	gk_put_array(buf, 5);
+	gk_record_put_raw(buf, session->kid, session->kid_len);
+	gk_record_put_raw(buf, session->psk, session->psk_len);
+	gk_put_int(buf, key->crv);
+	gk_record_put_raw(buf, key->x, key->crv ? sizeof(key->x) : 0);
+	gk_record_put_raw(buf, key->y, key->crv ? sizeof(key->y) : 0);
 }
 
 void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client)
@@ -195,6 +217,7 @@ void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client)
 	gk_record_put_raw(&buf, client->assoc.challenge, client->assoc.challenge_len);
 	gk_put_int(&buf, client->iat.s);
 	gk_put_uint(&buf, client->exi_number);
+	put_session(&buf, client->session);
 	gk_record_store_value(kdc, GK_TABLE_CLIENT, gk_id_span(&client->id), &buf);
 }
 
@@ -205,16 +228,18 @@ void gk_record_client_gone(struct gk_kdc *kdc, const struct gk_client *client)
 
 static void take_context(struct gk_cbor *c, struct gk_oscore *ctx)
 {
-	ctx->aead = gk_aead_find(gk_cbor_int(c));
+	int64_t alg = gk_cbor_int(c);
+
+	ctx->aead = gk_aead_find(alg);
 	gk_record_take_id(c, &ctx->recipient_id);
 	gk_record_take_id(c, &ctx->sender_id);
 	ctx->has_id_context = gk_cbor_bool(c);
 	ctx->id_context_len =
 		gk_record_take_upto(c, gk_cbor_bytes(c), ctx->id_context, sizeof(ctx->id_context));
-	gk_record_take_raw(c, ctx->sender_key, sizeof(ctx->sender_key));
-	gk_record_take_raw(c, ctx->recipient_key, sizeof(ctx->recipient_key));
-	gk_record_take_raw(c, ctx->common_iv, sizeof(ctx->common_iv));
-	if (!ctx->aead)
+	gk_record_take_raw(c, ctx->sender_key, alg ? sizeof(ctx->sender_key) : 0);
+	gk_record_take_raw(c, ctx->recipient_key, alg ? sizeof(ctx->recipient_key) : 0);
+	gk_record_take_raw(c, ctx->common_iv, alg ? sizeof(ctx->common_iv) : 0);
+	if (alg && !ctx->aead)
 		gk_cbor_fail(c, GK_ERR_UNSUPPORTED);
 }
 
@@ -227,10 +252,50 @@ static void take_challenge(struct gk_cbor *c, struct gk_association *assoc)
 		gk_cbor_fail(c, GK_ERR_RANGE);
 }
 
+/* @return false: it comes by OSCORE */
+static bool take_session(struct gk_cbor *c, struct gk_cwt *key)
+{
+	int crv;
+
+	*key = (struct gk_cwt){ .has_osc = false };
+	if (gk_cbor_peek(c) == GK_CBOR_NULL) {
+		(void)gk_cbor_item(c, GK_CBOR_NULL);
+		return false;
+	}
+	gk_cbor_array_of(c, 5);
+	key->kid = gk_cbor_bytes(c);
+	key->psk = gk_cbor_bytes(c);
+	key->public_key.crv = (int)gk_cbor_uint(c, GK_CRV_ED25519);
+	crv = key->public_key.crv;
+	gk_record_take_raw(c, key->public_key.x, crv ? sizeof(key->public_key.x) : 0);
+	gk_record_take_raw(c, key->public_key.y, crv ? sizeof(key->public_key.y) : 0);
+	if (key->psk.len > GK_PSK_MAX || (!key->psk.len && !key->public_key.crv))
+		gk_cbor_fail(c, GK_ERR_RANGE);
+	return true;
+}
+
+/* It is called by its key: another key than that is damage. */
+static enum gk_err restore_session(struct gk_kdc *kdc, struct gk_client *client,
+				   const struct gk_cwt *key)
+{
+	struct gk_session session = { .kid_len = 0 };
+	struct gk_id name;
+	enum gk_err err = gk_session_read(kdc, (struct gk_span){ NULL, 0 }, key, &session, &name);
+
+	if (!err && !gk_id_equal(&name, &client->id))
+		err = GK_ERR_MALFORMED;
+	if (!err)
+		err = gk_session_set(kdc, client, &session);
+	gk_wipe(&session, sizeof(session));
+	return err;
+}
+
+/* @param key  of a client that comes by DTLS; of another one it has neither part */
 static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *record,
-			       struct gk_client *client)
+			       struct gk_client *client, struct gk_cwt *key)
 {
 	struct gk_cbor c = gk_cbor(record->value);
+	bool has_key = false;
 	struct gk_span scope;
 	unsigned form = gk_record_take_head(&c, client_fields);
 	size_t entries;
@@ -248,7 +313,11 @@ static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *recor
 		client->iat.s = (int64_t)gk_cbor_uint(&c, INT64_MAX);
 	if (form >= 4)
 		client->exi_number = gk_cbor_uint(&c, UINT64_MAX);
+	if (form >= 4)
+		has_key = take_session(&c, key);
 	err = gk_cbor_end(&c);
+	if (!err && has_key == (client->assoc.ctx.aead != NULL))
+		err = GK_ERR_UNSUPPORTED;
 	if (!err)
 		err = gk_id_set(&client->id, record->key);
 	if (!err)
@@ -271,15 +340,18 @@ static void resume_sequence(struct gk_kdc *kdc, struct gk_oscore *ctx)
 static enum gk_err restore_client(struct gk_kdc *kdc, const struct gk_record *record,
 				  struct gk_now now)
 {
+	struct gk_cwt key = { .has_osc = false };
 	struct gk_client *client;
 	enum gk_err err = gk_client_new(kdc, &client);
 
 	if (err)
 		return err;
 	client->candidate = true; /* not linked by its id yet */
-	err = read_client(kdc, record, client);
+	err = read_client(kdc, record, client, &key);
 	if (!err && gk_client_find(kdc, record->key))
 		err = GK_ERR_DUPLICATE;
+	if (!err && !client->assoc.ctx.aead)
+		err = restore_session(kdc, client, &key);
 	if (err) {
 		gk_oscore_wipe(&client->assoc.ctx); /* nor by its kid */
 		gk_client_free(kdc, client);
@@ -289,7 +361,7 @@ static enum gk_err restore_client(struct gk_kdc *kdc, const struct gk_record *re
 	resume_sequence(kdc, &client->assoc.ctx);
 	gk_hash_add(&kdc->clients_by_id, &client->by_id, record->key);
 	gk_client_arm_expiry(kdc, client, now);
-	return gk_client_link(kdc, client);
+	return client->session ? GK_OK : gk_client_link(kdc, client);
 }
 
 enum gk_err gk_record_restore(struct gk_kdc *kdc, const struct gk_record *record, struct gk_now now)

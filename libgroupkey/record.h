@@ -9,8 +9,8 @@
  *   1  had neither pairwise-only groups nor trees, and no sign_alg at the very first
  *   2  had no bans, revocations and issued tokens, and no group that has ended
  * Both reserved sequence numbers for each client, where there is one limit for the whole KDC now.
- *   3  knew no tokens whose lifetime begins when they are first seen, and not with which words a
- *      member had asked for its roles
+ *   3  knew no clients that come by DTLS, no tokens whose lifetime begins when they are first seen,
+ *      and not with which words a member had asked for its roles
  *
  * This is what record.c, record_group.c and record_ledger.c share; kdc.h has what others call.
  */

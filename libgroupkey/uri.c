@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#define DEFAULT_PORT 5683
-#define IP_GROUPS    8
+#define IP_GROUPS 8
 
 static int hex_digit(uint8_t c)
 {
@@ -98,12 +97,11 @@ static size_t find(struct gk_span text, char c)
 	return i;
 }
 
-/* ":5683", or nothing. */
+/* ":5683", or nothing: then the port stays. */
 static enum gk_err read_port(struct gk_span text, uint16_t *port)
 {
 	uint32_t value = 0;
 
-	*port = DEFAULT_PORT;
 	if (text.len == 0)
 		return GK_OK;
 	if (text.data[0] != ':' || text.len > 6)
@@ -118,16 +116,16 @@ static enum gk_err read_port(struct gk_span text, uint16_t *port)
 	return value > UINT16_MAX || (text.len > 1 && value == 0) ? GK_ERR_MALFORMED : GK_OK;
 }
 
-enum gk_err gk_uri_read(struct gk_span uri, struct gk_addr *addr, struct gk_span *path)
+static enum gk_err read_uri(struct gk_span scheme, uint16_t port, struct gk_span uri,
+			    struct gk_addr *addr, struct gk_span *path)
 {
-	static const char scheme[] = "coap://[";
 	struct gk_span rest, authority, ip;
-	struct gk_addr found = { .scope = 0 };
+	struct gk_addr found = { .port = port };
 	enum gk_err err;
 
-	if (!gk_span_equal(gk_span_sub(uri, 0, sizeof(scheme) - 1), gk_span_str(scheme)))
+	if (!gk_span_equal(gk_span_sub(uri, 0, scheme.len), scheme))
 		return GK_ERR_UNSUPPORTED;
-	rest = gk_span_sub(uri, sizeof(scheme) - 1, uri.len);
+	rest = gk_span_sub(uri, scheme.len, uri.len);
 	ip = gk_span_sub(rest, 0, find(rest, ']'));
 	if (ip.len == rest.len)
 		return GK_ERR_MALFORMED;
@@ -144,6 +142,16 @@ enum gk_err gk_uri_read(struct gk_span uri, struct gk_addr *addr, struct gk_span
 	*addr = found;
 	*path = rest;
 	return GK_OK;
+}
+
+enum gk_err gk_uri_read(struct gk_span uri, struct gk_addr *addr, struct gk_span *path)
+{
+	return read_uri(gk_span_str("coap://["), 5683, uri, addr, path);
+}
+
+enum gk_err gk_uri_read_secure(struct gk_span uri, struct gk_addr *addr, struct gk_span *path)
+{
+	return read_uri(gk_span_str("coaps://["), 5684, uri, addr, path);
 }
 
 /* writing */

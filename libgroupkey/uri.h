@@ -19,6 +19,9 @@
  */
 GK_MUST_CHECK enum gk_err gk_uri_read(struct gk_span uri, struct gk_addr *addr,
 				      struct gk_span *path);
+/** The same of "coaps://[fd00::3]:5684/a/b", whose default port is 5684. */
+GK_MUST_CHECK enum gk_err gk_uri_read_secure(struct gk_span uri, struct gk_addr *addr,
+					     struct gk_span *path);
 /** Append "coap://[ff03::fd]:5686" (RFC 5952 section 4), without a path. */
 void gk_uri_put(struct gk_buf *buf, const struct gk_addr *addr);
 /** @return "a" of "a/b", or all of "a" */

@@ -210,7 +210,7 @@ static bool read_client(const struct pair_record *r, struct stored *s)
 	return fine && !c.err && s->ctx.aead;
 }
 
-/* The ceiling of all sequence numbers is the KDC's: [form, four keys, ceiling]. */
+/* The ceiling of all sequence numbers is the KDC's: [form, five keys, ceiling]. */
 static uint64_t stored_ceiling(const struct pair *p)
 {
 	for (size_t i = 0; i < p->record_count; i++) {
@@ -219,9 +219,9 @@ static uint64_t stored_ceiling(const struct pair *p)
 
 		if (r->table != GK_TABLE_KDC)
 			continue;
-		gk_cbor_array_of(&c, 6);
+		gk_cbor_array_of(&c, 7);
 		(void)gk_cbor_uint(&c, UINT32_MAX);
-		for (int k = 0; k < 4; k++)
+		for (int k = 0; k < 5; k++)
 			(void)gk_cbor_bytes(&c);
 		return gk_cbor_uint(&c, UINT64_MAX);
 	}
@@ -531,9 +531,13 @@ static void take_kdc_request(struct pair *p, const struct gk_event *event)
 
 	m->id = event->id;
 	m->peer = event->peer;
+	m->dtls = event->dtls;
 	m->open = true;
 	m->deadline_ms = p->now.mono.ms + event->timeout_ms;
-	open_request(p, m);
+	if (event->dtls.len)
+		m->plain = copy(event->bytes);
+	else
+		open_request(p, m);
 }
 
 static void take_kdc_reply(struct pair *p, const struct gk_event *event)
@@ -668,6 +672,10 @@ static void take_kdc_event(struct pair *p, const struct gk_event *event)
 		break;
 	case GK_EVENT_MULTICAST:
 		take_kdc_multicast(p, event);
+		break;
+	case GK_EVENT_END:
+		p->ends++;
+		p->ended = event->dtls;
 		break;
 	case GK_EVENT_NONE:
 	case GK_EVENT_CONFIRM:
@@ -851,6 +859,7 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 		break;
 	case GK_EVENT_STORE:
 	case GK_EVENT_PROBE:
+	case GK_EVENT_END:
 	case GK_EVENT_NONE:
 		break_rule(p, "an event that a member never makes", event->bytes);
 		break;
@@ -1600,6 +1609,8 @@ uint8_t pair_raw_ask_message(struct pair_raw *raw, struct gk_span message)
 	struct gk_buf plain = gk_buf(raw->plain, sizeof(raw->plain));
 	struct gk_span got;
 
+	if (raw->exchange.dtls.len)
+		return pair_raw_send(raw, message);
 	if (gk_oscore_protect_request(&raw->ctx, message, &buf, &raw->ref))
 		abort();
 	pair_raw_send(raw, gk_buf_span(&buf));
@@ -1653,14 +1664,14 @@ void pair_raw_put_join(struct pair_raw *raw, struct gk_buf *buf, const char *gro
 		gk_put_int(buf, GK_PARAM_CLIENT_CRED);
 		gk_put_bytes(buf, gk_span(raw->cred, raw->cred_len));
 		gk_put_int(buf, GK_PARAM_CLIENT_CRED_VERIFY);
-		gk_put_bytes(buf, gk_span(sig, sizeof(sig)));
+		gk_put_bytes(buf, gk_span(sig, raw->no_evidence ? 0 : sizeof(sig)));
 	}
 	gk_put_int(buf, GK_PARAM_CNONCE);
 	gk_put_bytes(buf, gk_span(nonce, 8));
 	if (!control)
 		return;
-	snprintf(uri, sizeof(uri), "coap://[fd00::1:%x]:5683/ace-group/%s/node", raw->addr.ip[15],
-		 group);
+	snprintf(uri, sizeof(uri), "coap%s://[fd00::1:%x]:5683/ace-group/%s/node",
+		 raw->secure_control ? "s" : "", raw->addr.ip[15], group);
 	gk_put_int(buf, GK_PARAM_CONTROL_URI);
 	gk_put_text(buf, gk_span_str(uri));
 }
@@ -1681,7 +1692,7 @@ uint8_t pair_raw_join(struct pair_raw *raw, const char *group, uint32_t roles, b
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	char path[80];
 
-	if (!raw->ctx.aead && pair_raw_post(raw) != GK_COAP_CREATED)
+	if (!raw->exchange.dtls.len && !raw->ctx.aead && pair_raw_post(raw) != GK_COAP_CREATED)
 		return raw->answer.code;
 	pair_raw_put_join(raw, &buf, group, roles, control);
 	snprintf(path, sizeof(path), "ace-group/%s", group);
@@ -1725,7 +1736,9 @@ void pair_raw_reply_with(struct pair_raw *raw, const struct pair_message *reques
 	struct gk_oscore_ref ref;
 	bool fresh;
 
-	if (plain.len) {
+	if (m->dtls.len) {
+		gk_buf_add(&buf, plain);
+	} else if (plain.len) {
 		if (gk_oscore_unprotect_request(&raw->ctx, m->bytes, &opened, &ref, &fresh) ||
 		    gk_oscore_protect_response(&raw->ctx, &ref, plain, false, &buf))
 			abort();

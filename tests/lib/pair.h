@@ -49,6 +49,7 @@ struct pair_message {
 	struct gk_exchange exchange; /* of a REQUEST or MULTICAST, as the receiver sees it */
 	uint64_t id; /* of a REQUEST or MULTICAST: the sender's; of a REPLY: place of its request */
 	struct gk_addr peer; /* where the sender sent it */
+	struct gk_id dtls;   /* ... or in which session */
 	struct gk_span bytes;
 	struct gk_span plain; /* what the KDC protected, opened; what it sent plain; else empty */
 	int64_t sent_ms, deadline_ms;
@@ -115,6 +116,8 @@ struct pair {
 	size_t batches, urgent_batches;
 	size_t probes; /* PROBE events */
 	struct gk_addr probed;
+	size_t ends; /* END events, and the sessions that the newest one was about */
+	struct gk_id ended;
 	/* false: lost */
 	bool (*pass)(struct pair *p, const struct pair_message *m);
 	void *ctx;             /* for 'pass' */
@@ -220,7 +223,8 @@ void pair_digest(const struct pair *p, uint8_t out[GK_HASH_LEN]);
 
 /**
  * A client by hand: provisioned like a member, but each of its requests is the test's. It speaks
- * from fd00::1:X, and the KDC's requests to that address are in the log, to PAIR_OUTSIDE.
+ * from fd00::1:X, and the KDC's requests to that address are in the log, to PAIR_OUTSIDE. With
+ * 'exchange.dtls' set it speaks in a DTLS session, and nothing is protected.
  */
 struct pair_raw {
 	struct pair *p;
@@ -244,8 +248,10 @@ struct pair_raw {
 	struct gk_coap answer; /* opened; borrows from 'plain' */
 	char node[24];         /* node name, from the newest join */
 	char group[72];
-	uint8_t cnonce; /* of the newest join, repeated 8 times */
-	bool tree;      /* its joins announce the scheme "tree"; it does nothing else about it */
+	uint8_t cnonce;   /* of the newest join, repeated 8 times */
+	bool tree;        /* its joins announce the scheme "tree"; it does nothing else about it */
+	bool no_evidence; /* its joins refer to a proof by the association */
+	bool secure_control;   /* its control_uri is a coaps URI */
 	struct gk_span scheme; /* in place of that: an encoded item as rekeying_scheme */
 };
 

@@ -293,6 +293,7 @@ static void carry_out(struct world *w, const struct gk_event *e)
 		send_multicast(w, e);
 		break;
 	case GK_EVENT_CONFIRM:
+	case GK_EVENT_END:
 	case GK_EVENT_NONE:
 		broken(w, RULE_NOTES, KDC, "an event of kind %d", e->kind);
 		break;
