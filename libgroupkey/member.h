@@ -170,6 +170,7 @@ struct gk_exchange_out {
 	size_t sent;            /* how much of its payload comes before the present one */
 	unsigned restarts;
 	unsigned echoes;     /* how often it was repeated with an Echo */
+	int64_t num;         /* of our material when we asked */
 	bool checks;         /* asked since the application wants to know */
 	struct gk_blob body; /* of an answer in blocks: code, options, payload so far */
 	uint32_t blocks;     /* of the answer: this one is asked for; 0: it is the first */

@@ -605,9 +605,10 @@ static void done_creds(struct gk_task_answer *a)
 		return;
 	}
 	if (item[C_NUM].number < a->ms->num) {
-		/* a rekeying message overtook the answer; or, if it stays so, the KDC lost state */
-		gk_task_complain(a->m, a->ms, "the KDC is behind the version that it gave us");
 		gk_task_want(a->ms, GK_TASK_CREDS);
+		if (item[C_NUM].number >= a->m->out.num)
+			return; /* a rekeying message overtook the answer */
+		gk_task_complain(a->m, a->ms, "the KDC is behind the version that it gave us");
 		gk_task_pause(a->m, ++a->m->failures, a->now);
 		return;
 	}

@@ -143,6 +143,8 @@ static void start(struct gk_member *m, struct gk_membership *ms, enum gk_task ta
 	enum gk_err err;
 
 	m->out = (struct gk_exchange_out){ .busy = true, .task = task, .ms = ms };
+	if (ms)
+		m->out.num = ms->num;
 	err = build(m);
 	if (!err)
 		err = gk_task_send(m, (struct gk_span){ NULL, 0 });

@@ -739,6 +739,82 @@ static void credentials_fetched_again_do_not_open_the_replay_windows(void **stat
 	assert_int_equal(pair_heard(p, 0, "once"), 1);
 }
 
+/* An answer to GET creds: nobody else is in. */
+static struct gk_span no_creds(struct gk_buf *buf, int64_t num)
+{
+	struct gk_coap_writer w = gk_coap_begin(buf, GK_COAP_CONTENT);
+	char text[40];
+
+	snprintf(text, sizeof(text), "a4 09%02x 0d80 0e80 0f80", (unsigned)num);
+	gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	gk_coap_put_payload(&w, hex_span(text));
+	return gk_buf_span(buf);
+}
+
+static bool lose_requests_of_0(struct pair *p, const struct pair_message *m)
+{
+	(void)p;
+	return !(m->kind == PAIR_REQUEST && m->from == 0);
+}
+
+/* Somebody that it does not know speaks, so it asks for credentials; and that gets lost. */
+static void ask_for_creds(struct pair *p)
+{
+	struct gk_exchange exchange = { .id = 1 };
+	struct gk_oscore_option option;
+	uint8_t bytes[256];
+	size_t len;
+
+	assert_talk(p, 1, 0, "from one that it knows");
+	len = pair_newest(p, PAIR_MULTICAST, 1, 0)->bytes.len;
+	memcpy(bytes, pair_newest(p, PAIR_MULTICAST, 1, 0)->bytes.data, len);
+	assert_int_equal(gk_oscore_peek(gk_span(bytes, len), &option, NULL), GK_OK);
+	*(uint8_t *)(uintptr_t)option.kid.data = 0x77;
+	p->pass = lose_requests_of_0;
+	(void)!gk_member_receive(p->node[0].member, &exchange, gk_span(bytes, len), p->now);
+	pair_drain_node(p, 0);
+	for (int i = 0; i < 60000 && !pair_waiting(p, 0); i++)
+		pair_advance(p, 1);
+	assert_non_null(pair_waiting(p, 0));
+}
+
+static void an_answer_that_a_rekeying_overtakes_is_no_error(void **state)
+{
+	struct pair *p = *state;
+	uint8_t bytes[64];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	int64_t num = pair_info(p, 0).num;
+	size_t errors;
+
+	ask_for_creds(p);
+	rekey(p);
+	pair_run(p);
+	assert_int_equal(pair_info(p, 0).num, num + 1);
+	errors = pair_count_notes(p, 0, GK_NOTE_ERROR);
+	pair_forge_answer(p, 0, no_creds(&buf, num));
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), errors);
+	assert_non_null(pair_waiting(p, 0)); // it asks once more, and at once
+	p->pass = NULL;
+	pair_advance(p, 60000);
+	assert_true(pair_agree(p, 0, 2));
+	assert_talk(p, 1, 0, "from one that it knows still");
+}
+
+static void a_kdc_that_is_behind_what_it_said_is_an_error(void **state)
+{
+	struct pair *p = *state;
+	uint8_t bytes[64];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	size_t errors = pair_count_notes(p, 0, GK_NOTE_ERROR);
+
+	ask_for_creds(p);
+	pair_forge_answer(p, 0, no_creds(&buf, pair_info(p, 0).num - 1));
+	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), errors + 1);
+	p->pass = NULL;
+	pair_advance(p, 60000);
+	assert_true(pair_agree(p, 0, 2));
+}
+
 /* the association */
 
 static void a_forged_401_costs_a_new_association_and_no_membership(void **state)
@@ -813,6 +889,8 @@ int main(void)
 		RULE(the_same_material_is_never_begun_again_from_zero),
 		RULE(newer_material_by_asking_is_installed_when_the_stale_are_known),
 		RULE(credentials_fetched_again_do_not_open_the_replay_windows),
+		RULE(an_answer_that_a_rekeying_overtakes_is_no_error),
+		RULE(a_kdc_that_is_behind_what_it_said_is_an_error),
 		RULE(a_forged_401_costs_a_new_association_and_no_membership),
 		RULE(a_member_that_lost_everything_gets_another_sender_id),
 	};
