@@ -3,9 +3,11 @@
 #include "gatewayd/conf.h"
 #include "gatewayd/conf_table.h"
 #include "gatewayd/conf_text.h"
+#include "gatewayd/issuers.h"
 #include "io/addr.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
+#include "libgroupkey/cred.h"
 #include <errno.h>
 #include <libconfig.h>
 #include <limits.h>
@@ -395,6 +397,21 @@ static bool is_port_free(const struct report *report, const config_setting_t *se
 	return refuse_rekey(report, setting, "address", "must have another port than 'listen'");
 }
 
+static bool is_vouched_for(const struct report *report, const config_setting_t *setting,
+			   const struct gw_group_conf *group)
+{
+	bool needed = gk_cred_has_issuer(group->core.cred_fmt);
+
+	if (needed == (group->cred_issuers_file != NULL))
+		return true;
+	if (needed)
+		return refuse(report, setting, "cred_issuers_file",
+			      "is missing; must be an absolute path: of credentials of this "
+			      "'cred_fmt' somebody has to be known who issues them");
+	return refuse(report, config_setting_get_member(setting, "cred_issuers_file"), NULL,
+		      "must not be there: nobody issues credentials of this 'cred_fmt'");
+}
+
 static bool complete_group(const struct report *report, const config_setting_t *setting,
 			   struct gw_conf *conf, size_t i)
 {
@@ -409,7 +426,7 @@ static bool complete_group(const struct report *report, const config_setting_t *
 	// The table has found that both can be parsed.
 	(void)io_addr_parse(group->address, 0, &rekey->control_group);
 	(void)gw_conf_endpoint(conf->listen, &listen);
-	return is_name_unique(report, setting, conf, i) &&
+	return is_name_unique(report, setting, conf, i) && is_vouched_for(report, setting, group) &&
 	       is_beacon_possible(report, setting, rekey) &&
 	       is_port_free(report, setting, rekey, &listen);
 }
@@ -531,10 +548,16 @@ static void free_table(const struct gw_option *table, void *base)
 	}
 }
 
+static void free_group(struct gw_group_conf *group)
+{
+	free_table(gw_group_options, group);
+	free(group->issuers.data);
+}
+
 void gw_conf_free(struct gw_conf *conf)
 {
 	for (size_t i = 0; i < conf->group_count; i++)
-		free_table(gw_group_options, &conf->groups[i]);
+		free_group(&conf->groups[i]);
 	free(conf->groups);
 	free_table(gw_conf_options, conf);
 	*conf = (struct gw_conf){ 0 };
@@ -593,6 +616,7 @@ bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t si
 	struct report report = { path, error, size };
 	FILE *file = fopen(path, "rbe");
 	uint8_t *text = malloc(FILE_MAX + 1);
+	struct gw_conf found = { 0 };
 	bool ok = false;
 
 	if (!file)
@@ -604,11 +628,16 @@ bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t si
 		if (ferror(file))
 			refuse_file(&report, strerror(errno));
 		else
-			ok = gw_conf_parse(gk_span(text, len), path, conf, error, size);
+			ok = gw_conf_parse(gk_span(text, len), path, &found, error, size) &&
+			     gw_issuers_load(path, &found, error, size);
 	}
 	free(text);
 	if (file)
 		fclose(file);
+	if (ok)
+		*conf = found;
+	else
+		gw_conf_free(&found);
 	return ok;
 }
 

@@ -9,6 +9,7 @@
 #define GW_CONF_H
 
 #include "libgroupkey/groupkey.h"
+#include "libgroupkey/mem.h"
 #include <stdio.h>
 
 struct gw_group_conf {
@@ -17,7 +18,9 @@ struct gw_group_conf {
 	int scheme;                  /* enum gk_scheme */
 	int confirm;                 /* enum gk_confirm */
 	char *address;               /* "[ADDRESS]:PORT" of a multicast group */
-	struct gk_group_config core; /* has what is above too; its name borrows from 'name' */
+	char *cred_issuers_file;     /* NULL: none */
+	struct gk_blob issuers;      /* what gw_issuers_load() found in it */
+	struct gk_group_config core; /* has what is above too, and borrows from it */
 };
 
 /** Text is NUL-terminated and owned by the struct. */

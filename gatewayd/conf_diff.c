@@ -45,7 +45,8 @@ static bool is_same_table(const struct gw_option *table, const void *a, const vo
 
 bool gw_conf_same_group(const struct gw_group_conf *a, const struct gw_group_conf *b)
 {
-	return is_same_table(gw_group_options, a, b);
+	return is_same_table(gw_group_options, a, b) &&
+	       gk_span_equal(a->core.cred_issuers, b->core.cred_issuers);
 }
 
 const struct gw_group_conf *gw_conf_find_group(const struct gw_conf *conf, struct gk_span name)

@@ -104,6 +104,21 @@ static const struct gw_word sign_algs[] = {
 	{ 0 },
 };
 
+#define REFERENCE "only refers to a credential; members need the whole of it"
+#define C509      "this version reads no C509 certificates"
+
+static const struct gw_word cred_fmts[] = {
+	{ "ccs", GK_HEADER_KCCS, NULL },
+	{ "cwt", GK_HEADER_KCWT, NULL },
+	{ "x5t", -1, REFERENCE },
+	{ "x5u", -1, REFERENCE },
+	{ "c5t", -1, REFERENCE },
+	{ "c5u", -1, REFERENCE },
+	{ "c5c", -1, C509 },
+	{ "c5b", -1, C509 },
+	{ 0 },
+};
+
 static const struct gw_word schemes[] = {
 	{ "tree", GK_TREE, NULL },
 	{ "point-to-point", GK_POINT_TO_POINT, NULL },
@@ -168,6 +183,9 @@ const struct gw_option gw_group_options[] = {
 	{ "active", GW_BOOL, AT(core.active), .number = true },
 	{ "mode", GW_WORD, AT(mode), .words = modes, .number = GK_MODE_GROUP },
 	{ "sign_alg", GW_WORD, AT(core.sign_alg), .words = sign_algs, .number = GK_ALG_ES256 },
+	{ "cred_fmt", GW_WORD, AT(core.cred_fmt), .words = cred_fmts, .number = GK_HEADER_KCCS },
+	{ "cred_issuers_file", GW_TEXT, AT(cred_issuers_file), 1, 4095, "an absolute path",
+	  .fits = fits_path },
 	{ "members_max", GW_INT, AT(core.members_max), 1, 60000, "members",
 	  "each takes 1.5 KiB of memory", .number = 10000 },
 	{ "rekey", GW_GROUP, .sub = rekey_options },

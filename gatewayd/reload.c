@@ -150,13 +150,16 @@ static bool refuse_group(struct reload *reload, size_t i, const struct gw_group_
 			 enum gk_err err)
 {
 	const struct gw_group_conf *wanted = &reload->wanted.groups[i];
-	const char *option = "", *why = "mode or sign_alg cannot change while it has members";
+	const char *option = "";
+	const char *why = "mode, sign_alg or cred_fmt cannot change while it has members";
 	char name[64];
 
 	if (err == GK_ERR_NO_SPACE)
 		return refuse_unstored(reload, "groups");
 	if (err == GK_ERR_FORBIDDEN && now) {
-		option = now->mode == wanted->mode ? ".sign_alg" : ".mode";
+		option = now->mode != wanted->mode                     ? ".mode"
+			 : now->core.sign_alg != wanted->core.sign_alg ? ".sign_alg"
+								       : ".cred_fmt";
 		why = "cannot change while the group has members";
 	}
 	snprintf(name, sizeof(name), "groups[%zu]%s", i, option);

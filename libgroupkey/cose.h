@@ -10,9 +10,9 @@
 #include "cbor.h"
 #include "crypto.h"
 
+#define GK_CRED_MAX 1024 /* one credential: a CCS has about 200 bytes, a certificate 300 to 900 */
 /* Largest external_aad with which a structure is built: two credentials and change. */
-#define GK_AAD_MAX                1024
-#define GK_CRED_MAX               384 /* a CCS of a long name and a P-256 key has about 200 bytes */
+#define GK_AAD_MAX                (2 * GK_CRED_MAX + 256)
 #define GK_COSE_PAYLOAD_MAX       1024 /* of a COSE_Sign1: an access token is the largest */
 #define GK_COSE_ENCRYPT0_OVERHEAD 40   /* gk_cose_encrypt0() adds at most this much */
 

@@ -3,7 +3,7 @@
 #include "cred.h"
 #include "numbers.h"
 
-static enum gk_err find_key(struct gk_span ccs, struct gk_cbor_item *cose_key)
+enum gk_err gk_ccs_find_key(struct gk_span ccs, struct gk_cbor_item *cose_key)
 {
 	static const struct gk_cbor_field claims[] = { { GK_CLAIM_CNF, GK_CBOR_MAP, true } };
 	static const struct gk_cbor_field methods[] = { { GK_CNF_COSE_KEY, GK_CBOR_MAP, true } };
@@ -18,7 +18,7 @@ static enum gk_err find_key(struct gk_span ccs, struct gk_cbor_item *cose_key)
 static enum gk_err read_key(struct gk_span ccs, struct gk_public_key *key)
 {
 	struct gk_cbor_item cose_key;
-	enum gk_err err = find_key(ccs, &cose_key);
+	enum gk_err err = gk_ccs_find_key(ccs, &cose_key);
 
 	return err ? err : gk_cose_key_read(cose_key.encoded, key);
 }
@@ -48,7 +48,7 @@ enum gk_err gk_ccs_read_for(struct gk_span ccs, int crv, int alg, struct gk_publ
 	struct gk_public_key found;
 
 	if (gk_ccs_read(ccs, &found) != GK_OK || found.crv != crv ||
-	    find_key(ccs, &cose_key) != GK_OK ||
+	    gk_ccs_find_key(ccs, &cose_key) != GK_OK ||
 	    gk_cbor_read_map(cose_key.encoded, fields, 1, &named) != GK_OK ||
 	    (named.kind != GK_CBOR_NONE && named.number != alg))
 		return GK_ERR_CREDENTIAL;

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * Authentication credentials: CCS, a CBOR map of claims with the public key in cnf (RFC 9528
- * section 3.5.2, P 4). Opaque bytes once checked: never re-encoded, since they enter every
- * external_aad as they are. And the proof-of-possession inputs made with them (R 4.3.1).
+ * Authentication credentials (P 4). Opaque bytes once checked: never re-encoded, since they enter
+ * every external_aad as they are. And the proof-of-possession inputs made with them (R 4.3.1).
+ *
+ * A CCS is a CBOR map of claims with the public key in cnf (RFC 9528 section 3.5.2); a CWT is such
+ * a map signed by an issuer (RFC 8392), as a COSE_Sign1. Nobody but the token vouches for a CCS;
+ * for a CWT its issuer does.
  */
 #ifndef GK_CRED_H
 #define GK_CRED_H
 
 #include "cose.h"
 
+/** Find the COSE_Key in a map of claims: not read yet. */
+GK_MUST_CHECK enum gk_err gk_ccs_find_key(struct gk_span ccs, struct gk_cbor_item *cose_key);
 /**
  * Read a CCS and check its key: point on the curve, no private part, nothing after the map.
  * @return GK_OK; GK_ERR_CREDENTIAL with anything that makes it unfit (answer: error-id 2)
@@ -26,6 +31,64 @@ GK_MUST_CHECK enum gk_err gk_ccs_read_own(struct gk_span ccs, struct gk_public_k
  */
 GK_MUST_CHECK enum gk_err gk_ccs_read_for(struct gk_span ccs, int crv, int alg,
 					  struct gk_public_key *key);
+/* any format */
+
+#define GK_CRED_WIRE_MAX 2048 /* as it travels: a chain or a bag of certificates has several */
+#define GK_CRED_FORMATS  2
+
+/** A credential that was read. */
+struct gk_cred {
+	struct gk_public_key key;
+	int64_t alg;           /* for which it says it is; 0: it does not say */
+	struct gk_span binary; /* what enters external_aad and pairwise keys (G 2.4): the untagged
+				  CCS or CWT; borrowed */
+};
+
+/** What a credential has to be, to fit a group (R 4.3.1). */
+struct gk_cred_rules {
+	int fmt;                /* GK_HEADER_KCCS, ... */
+	int crv, alg;           /* of its key, and the COSE algorithm that it is used with */
+	struct gk_span issuers; /* who may vouch for it: see gk_cred_check_issuers() */
+	struct gk_utc now;
+};
+
+/** @return a number below GK_CRED_FORMATS for a format that this build has; else that */
+size_t gk_cred_slot(int64_t fmt);
+/** @return true if credentials of that format are vouched for, so that issuers are needed */
+bool gk_cred_has_issuer(int64_t fmt);
+/**
+ * Check who may vouch for credentials of a format: for CWTs their public keys, COSE_Keys one after
+ * another.
+ * @return GK_OK; GK_ERR_UNSUPPORTED: not a format of this build; GK_ERR_MISSING: none;
+ *         GK_ERR_CREDENTIAL: one cannot be used, or there are more than 16
+ */
+GK_MUST_CHECK enum gk_err gk_cred_check_issuers(int64_t fmt, struct gk_span issuers);
+/**
+ * Read a credential without asking who vouches for it: one of our own, or one that the KDC has
+ * checked and distributes.
+ * @param cred  written on GK_OK only
+ * @return GK_OK; GK_ERR_CREDENTIAL with anything that it is wrong in
+ */
+GK_MUST_CHECK enum gk_err gk_cred_read(int64_t fmt, struct gk_span bytes, struct gk_cred *cred);
+/** The same of our own, where the point needs no check: see gk_ccs_read_own(). */
+GK_MUST_CHECK enum gk_err gk_cred_read_own(int64_t fmt, struct gk_span bytes, struct gk_cred *cred);
+/**
+ * Read a credential and check that it fits: of the format and nothing else, vouched for and within
+ * its time where the format has that, with a key of that curve for that algorithm.
+ * @return as gk_cred_read(); answer: error-id 2
+ */
+GK_MUST_CHECK enum gk_err gk_cred_check(const struct gk_cred_rules *rules, struct gk_span bytes,
+					struct gk_cred *cred);
+/**
+ * Append a credential of our own, for which we vouch ourselves.
+ * @param dh      the key is for key agreement: it names no algorithm of signatures
+ * @param signer  a key for signatures that is ours; may be that of 'key'
+ * @return GK_OK, GK_ERR_UNSUPPORTED, GK_ERR_NO_SPACE, and as gk_sign()
+ */
+GK_MUST_CHECK enum gk_err gk_cred_put(struct gk_buf *buf, int64_t fmt, struct gk_span name,
+				      const struct gk_public_key *key, bool dh,
+				      const struct gk_key_pair *signer);
+
 /** Append a CCS {2: name, 8: {1: COSE_Key}}. */
 void gk_ccs_put(struct gk_buf *buf, struct gk_span name, const struct gk_public_key *key);
 /** The same of a key for key agreement, P-256 or X25519: its COSE_Key names no algorithm. */

@@ -90,6 +90,7 @@ void gk_group_free(struct gk_group *group)
 		free_stale_set(group, &group->stale[i]);
 	gk_cast_drop(group);
 	gk_blob_wipe(&kdc->env, &group->sealed);
+	gk_blob_wipe(&kdc->env, &group->issuers);
 	gk_keytree_wipe(&group->tree);
 	gk_free(&kdc->env, group->by_slot, group->slot_cap * sizeof(struct gk_node *));
 	clear_timers(group);

@@ -46,16 +46,38 @@ static bool copy(void *field, size_t cap, struct gk_span span)
 	return !buf.overflow;
 }
 
+/** @return GK_ERR_CREDENTIAL: not one of that format */
+static enum gk_err find_binary(int fmt, struct gk_span bytes, struct gk_span *binary)
+{
+	struct gk_cred cred;
+	enum gk_err err;
+
+	*binary = bytes;
+	if (fmt == GK_HEADER_KCCS) // is what it is
+		return GK_OK;
+	err = gk_cred_read_own(fmt, bytes, &cred);
+	if (!err)
+		*binary = cred.binary;
+	return err;
+}
+
 static enum gk_err copy_input(struct gk_group_common *common, const struct gk_group_input *input)
 {
+	struct gk_span gm_cred;
+	enum gk_err err;
+
+	common->cred_fmt = input->cred_fmt ? input->cred_fmt : GK_HEADER_KCCS;
+	err = find_binary(common->cred_fmt, input->gm_cred, &gm_cred);
+	if (err)
+		return err;
 	if (!copy(common->master_secret, sizeof(common->master_secret), input->master_secret) ||
 	    !copy(common->master_salt, sizeof(common->master_salt), input->master_salt) ||
-	    !copy(common->gm_cred, sizeof(common->gm_cred), input->gm_cred) ||
-	    input->master_secret.len == 0 || input->gm_cred.len == 0)
+	    !copy(common->gm_cred, sizeof(common->gm_cred), gm_cred) ||
+	    input->master_secret.len == 0 || gm_cred.len == 0)
 		return GK_ERR_RANGE;
 	common->master_secret_len = (uint8_t)input->master_secret.len;
 	common->master_salt_len = (uint8_t)input->master_salt.len;
-	common->gm_cred_len = (uint16_t)input->gm_cred.len;
+	common->gm_cred_len = (uint16_t)gm_cred.len;
 	return gk_id_set(&common->gid, input->gid);
 }
 
@@ -170,16 +192,16 @@ enum gk_err gk_group_sender_init(const struct gk_group_common *common, struct gk
 	struct gk_group_sender made = {
 		.seq_limit = GK_OSCORE_PIV_MAX + 1,
 		.sign_key = sign_key,
-		.cred = cred,
 	};
-	struct gk_public_key in_cred = { .crv = 0 };
+	struct gk_cred read = { .alg = 0 };
 	enum gk_err err = check_member(common, id);
 	if (!err)
-		err = gk_ccs_read_own(cred, &in_cred);
-	if (!err && !same_public_key(&in_cred, &sign_key->pub))
+		err = gk_cred_read_own(common->cred_fmt, cred, &read);
+	if (!err && !same_public_key(&read.key, &sign_key->pub))
 		err = GK_ERR_CREDENTIAL;
+	made.cred = read.binary;
 	if (!err)
-		err = derive_member(common, id, &in_cred, &made.id, made.key);
+		err = derive_member(common, id, &read.key, &made.id, made.key);
 	if (!err)
 		*sender = made;
 	gk_wipe(&made, sizeof(made));
@@ -189,10 +211,13 @@ enum gk_err gk_group_sender_init(const struct gk_group_common *common, struct gk
 enum gk_err gk_group_recipient_init(const struct gk_group_common *common, struct gk_span id,
 				    struct gk_span cred, struct gk_group_recipient *peer)
 {
-	struct gk_group_recipient made = { .cred = cred };
+	struct gk_group_recipient made = { .id = { .len = 0 } };
+	struct gk_cred read = { .alg = 0 };
 	enum gk_err err = check_member(common, id);
 	if (!err)
-		err = gk_ccs_read(cred, &made.sign_key);
+		err = gk_cred_read(common->cred_fmt, cred, &read);
+	made.sign_key = read.key;
+	made.cred = read.binary;
 	if (!err)
 		err = derive_member(common, id, &made.sign_key, &made.id, made.key);
 	if (!err)

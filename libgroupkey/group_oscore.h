@@ -34,6 +34,7 @@ struct gk_group_common {
 	const struct gk_aead *aead; /* AEAD Algorithm of the pairwise mode; NULL: not set */
 	int64_t sign_alg;           /* ES256 or EdDSA; 0: no group mode */
 	int64_t ecdh_alg;           /* 0: not set */
+	int cred_fmt;               /* of the members' credentials */
 	bool sign_protected;        /* what is countersigned has an empty sign_protected */
 	struct gk_id gid;
 	uint8_t master_secret[32];
@@ -43,7 +44,7 @@ struct gk_group_common {
 	uint8_t common_iv[GK_AEAD_NONCE_MAX];
 	uint8_t sign_enc_key[GK_AEAD_KEY_MAX]; /* Signature Encryption Key (G 2.1.9) */
 	uint16_t gm_cred_len;
-	uint8_t gm_cred[GK_CRED_MAX];
+	uint8_t gm_cred[GK_CRED_MAX]; /* in its binary form, as all that messages are bound to */
 };
 
 /** What a Common Context is made from. Numbers are COSE's; 0: not set. */
@@ -51,6 +52,7 @@ struct gk_group_input {
 	int64_t gp_enc_alg, alg, sign_alg, ecdh_alg, hkdf;
 	struct gk_span master_secret, master_salt, gid;
 	struct gk_span gm_cred; /* the Group Manager's credential, as distributed */
+	int cred_fmt;           /* of all credentials; 0: CCS */
 	bool sign_protected;    /* false: as RFC 9338 says; true: as aiocoap and Californium do */
 };
 

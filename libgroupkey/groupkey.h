@@ -356,6 +356,11 @@ struct gk_group_config {
 	 * X25519, into which they convert the Ed25519 keys of their credentials (RFC 10021 2.5.2)
 	 */
 	int sign_alg;
+	/* Format of credentials, a COSE header parameter: 14 CCS, 13 CWT */
+	int cred_fmt;
+	/* Who vouches for them, where the format has that: with CWTs public keys that their issuers
+	 * sign with, COSE_Keys one after another; up to 16. Copied */
+	struct gk_span cred_issuers;
 	bool rekey_on_join;   /* backward security; who joins the tree brings new material anyway */
 	uint32_t period_s;    /* scheduled rekeying; also the lifetime of material is twice this */
 	uint32_t coalesce_ms; /* departures within this time are one rekeying */
@@ -392,9 +397,11 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct
  * since it may be the old store that does not know the group. A restored group in which a departure
  * was not yet followed by a rekeying is rekeyed at once, and every member's delivery is taken up
  * again.
- * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg in this build),
- *         GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is served),
- *         GK_ERR_FORBIDDEN (another mode or sign_alg than the one its members joined with),
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_ENTROPY, GK_ERR_UNSUPPORTED (sign_alg, or
+ *         cred_fmt, in this build), GK_ERR_CREDENTIAL (cred_issuers: none, or not what they have to
+ *         be), GK_ERR_RANGE (a value out of its bounds), GK_ERR_STATE (a group of that name is
+ *         served), GK_ERR_FORBIDDEN (another mode, sign_alg or cred_fmt than its members joined
+ *         with),
  *         GK_ERR_MALFORMED (the store is damaged: administrative keys are missing),
  *         GK_ERR_NO_SPACE (it takes storing something, and the storage is GK_STORAGE_NONE)
  */
@@ -414,10 +421,11 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_disown(struct gk_kdc *kdc, uint32_t jump
 					       struct gk_now now);
 
 /**
- * Change a group that is served: everything but name, mode and sign_alg at any time; these two
- * while it has no members. Its members notice nothing but what the change is about. With another
- * scheme or another control_group, messages to the group reach those who join (again) from then on;
- * the others are told by messages of their own.
+ * Change a group that is served: everything but name, mode, sign_alg and cred_fmt at any time;
+ * these three while it has no members. Other cred_issuers count for joins from then on. Its members
+ * notice nothing but what the change is about. With another scheme or another control_group,
+ * messages to the group reach those who join (again) from then on; the others are told by messages
+ * of their own.
  * @return as gk_kdc_add_group(); GK_ERR_UNKNOWN: not served
  */
 GK_API GK_MUST_CHECK enum gk_err
@@ -685,6 +693,18 @@ GK_API bool gk_kdc_client_next(const struct gk_kdc *kdc, size_t *at, struct gk_c
 
 struct gk_member;
 
+/**
+ * A credential that was issued to us, for groups whose format is not CCS (a CCS we make ourselves).
+ * The KDC checks the credentials of all members before it distributes them; a member with issuers
+ * of its own checks them again, and talks to no peer whose credential these do not vouch for.
+ */
+struct gk_member_cred {
+	int cred_fmt; /* as in gk_group_config */
+	struct gk_span cred;
+	struct gk_span key;     /* the private key: 32 bytes, scalar or seed */
+	struct gk_span issuers; /* as in gk_group_config; empty: trust the KDC */
+};
+
 /** What a node is provisioned with, and where it lives. Copied. */
 struct gk_member_config {
 	struct gk_span token;  /* as issued; opaque to the member */
@@ -702,11 +722,14 @@ struct gk_member_config {
 	/* Countersignatures in group mode cover an empty sign_protected too, as those of aiocoap
 	 * and Californium do and RFC 9338 section 3.3 does not. All members have to do the same */
 	bool sign_protected;
+	const struct gk_member_cred *creds; /* copied; up to 4. Of a format, one for each curve */
+	size_t cred_count;
 };
 
 /**
  * Make a member without groups.
- * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (a length), GK_ERR_CRYPTO
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (a length), GK_ERR_CRYPTO, GK_ERR_CREDENTIAL (one
+ * in 'creds', that is of no format of this build, or not of its key; or its issuers)
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_new(const struct gk_env *env,
 					       const struct gk_member_config *config,

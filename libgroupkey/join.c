@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define FIXED_ROOM 1280 /* a Join Response beside the credentials */
+#define FIXED_ROOM 2048 /* a Join Response beside the credentials */
 
 enum {
 	JOIN_SCOPE,

@@ -175,8 +175,10 @@ void gk_kdc_free(struct gk_kdc *kdc)
 	gk_blob_wipe(&env, &kdc->group_path);
 	gk_blob_wipe(&env, &kdc->authz_path);
 	for (size_t i = 0; i < 2; i++) {
-		gk_blob_wipe(&env, &kdc->sign_cred[i]);
-		gk_blob_wipe(&env, &kdc->dh_cred[i]);
+		for (size_t fmt = 0; fmt < GK_CRED_FORMATS; fmt++) {
+			gk_blob_wipe(&env, &kdc->sign_cred[fmt][i]);
+			gk_blob_wipe(&env, &kdc->dh_cred[fmt][i]);
+		}
 	}
 	gk_free(&env, kdc, sizeof(*kdc));
 }
@@ -207,9 +209,12 @@ const struct gk_key_pair *gk_kdc_sign_key(const struct gk_kdc *kdc, int sign_alg
 	return &kdc->sign_key[key_slot(sign_alg)];
 }
 
-struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg)
+struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg, int cred_fmt)
 {
-	return gk_blob_span(&kdc->sign_cred[key_slot(sign_alg)]);
+	size_t fmt = gk_cred_slot(cred_fmt);
+
+	return fmt < GK_CRED_FORMATS ? gk_blob_span(&kdc->sign_cred[fmt][key_slot(sign_alg)])
+				     : gk_span(NULL, 0);
 }
 
 const struct gk_key_pair *gk_kdc_dh_key(const struct gk_kdc *kdc, int sign_alg)
@@ -217,9 +222,12 @@ const struct gk_key_pair *gk_kdc_dh_key(const struct gk_kdc *kdc, int sign_alg)
 	return &kdc->dh_key[key_slot(sign_alg)];
 }
 
-struct gk_span gk_kdc_dh_cred(const struct gk_kdc *kdc, int sign_alg)
+struct gk_span gk_kdc_dh_cred(const struct gk_kdc *kdc, int sign_alg, int cred_fmt)
 {
-	return gk_blob_span(&kdc->dh_cred[key_slot(sign_alg)]);
+	size_t fmt = gk_cred_slot(cred_fmt);
+
+	return fmt < GK_CRED_FORMATS ? gk_blob_span(&kdc->dh_cred[fmt][key_slot(sign_alg)])
+				     : gk_span(NULL, 0);
 }
 
 static enum gk_err need_key(struct gk_kdc *kdc, int crv, struct gk_key_pair *key)
@@ -236,19 +244,22 @@ static enum gk_err need_key(struct gk_kdc *kdc, int crv, struct gk_key_pair *key
 	return err;
 }
 
-static enum gk_err need_cred(struct gk_kdc *kdc, const struct gk_key_pair *key,
-			     void (*put)(struct gk_buf *, struct gk_span,
-					 const struct gk_public_key *),
-			     struct gk_blob *cred)
+static enum gk_err need_cred(struct gk_kdc *kdc, const struct gk_group_config *config, bool dh)
 {
+	size_t fmt = gk_cred_slot(config->cred_fmt), i = key_slot(config->sign_alg);
+	const struct gk_key_pair *key = dh ? &kdc->dh_key[i] : &kdc->sign_key[i];
+	struct gk_blob *cred;
 	uint8_t bytes[GK_CRED_MAX];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	enum gk_err err;
 
+	if (fmt >= GK_CRED_FORMATS)
+		return GK_ERR_UNSUPPORTED;
+	cred = dh ? &kdc->dh_cred[fmt][i] : &kdc->sign_cred[fmt][i];
 	if (cred->data)
 		return GK_OK;
-	put(&buf, gk_blob_span(&kdc->audience), &key->pub);
-	err = gk_buf_err(&buf);
+	err = gk_cred_put(&buf, config->cred_fmt, gk_blob_span(&kdc->audience), &key->pub, dh,
+			  &kdc->sign_key[i]);
 	return err ? err : gk_blob_set(&kdc->env, cred, gk_buf_span(&buf));
 }
 
@@ -266,11 +277,11 @@ enum gk_err gk_kdc_need_keys(struct gk_kdc *kdc, const struct gk_group_config *c
 	enum gk_err err = need_key(kdc, gk_sign_curve(config->sign_alg), &kdc->sign_key[i]);
 
 	if (!err)
-		err = need_cred(kdc, &kdc->sign_key[i], gk_ccs_put, &kdc->sign_cred[i]);
+		err = need_cred(kdc, config, false);
 	if (err || config->mode != GK_MODE_PAIRWISE)
 		return err;
 	err = need_key(kdc, gk_dh_curve(config->sign_alg), &kdc->dh_key[i]);
-	return err ? err : need_cred(kdc, &kdc->dh_key[i], gk_ccs_put_dh, &kdc->dh_cred[i]);
+	return err ? err : need_cred(kdc, config, true);
 }
 
 void gk_kdc_set_dtls(struct gk_kdc *kdc, bool offered)

@@ -207,6 +207,7 @@ struct gk_group {
 	struct gk_kdc *kdc;
 	struct gk_group *next;
 	struct gk_group_config config;
+	struct gk_blob issuers; /* that config.cred_issuers borrows from */
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint8_t name_len;
 	bool served; /* configured; a restored group that is not is kept and not shown */
@@ -343,9 +344,9 @@ struct gk_kdc {
 	size_t candidate_count;
 	struct gk_group *groups;
 	struct gk_key_pair sign_key[2]; /* ES256, EdDSA; crv 0: not made yet */
-	struct gk_blob sign_cred[2];    /* their credentials */
 	struct gk_key_pair dh_key[2]; /* P-256, X25519: for pairwise-only groups of each sign_alg */
-	struct gk_blob dh_cred[2];
+	/* their credentials, of each format; made again from the keys, byte for byte the same */
+	struct gk_blob sign_cred[GK_CRED_FORMATS][2], dh_cred[GK_CRED_FORMATS][2];
 	struct gk_key_pair raw_key; /* for DTLS alone: handshakes sign what a client chose */
 	uint64_t next_id;           /* of requests */
 	struct gk_request *unsent;  /* notices that could not be sent, newest first */
@@ -398,12 +399,13 @@ void gk_kdc_note_delivered(const struct gk_node *node, enum gk_via via);
 /** Tell of something about a group as a whole. */
 void gk_kdc_note_group(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_group *group,
 		       const char *reason);
-/** The KDC's signature key and credential for an algorithm, or NULL: not supported. */
+/** The KDC's signature key for an algorithm, and the credential of that in a format; curve 0, and
+ *  empty: not made. */
 const struct gk_key_pair *gk_kdc_sign_key(const struct gk_kdc *kdc, int sign_alg);
-struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg);
+struct gk_span gk_kdc_cred(const struct gk_kdc *kdc, int sign_alg, int cred_fmt);
 /** Its key for key agreement in a pairwise-only group, and the credential of that. */
 const struct gk_key_pair *gk_kdc_dh_key(const struct gk_kdc *kdc, int sign_alg);
-struct gk_span gk_kdc_dh_cred(const struct gk_kdc *kdc, int sign_alg);
+struct gk_span gk_kdc_dh_cred(const struct gk_kdc *kdc, int sign_alg, int cred_fmt);
 /** @return true if the keys are made that a group of this configuration needs */
 bool gk_kdc_has_keys(const struct gk_kdc *kdc, const struct gk_group_config *config);
 /** Make what is missing of them, and of their credentials. @return GK_ERR_UNSUPPORTED,
@@ -653,7 +655,7 @@ void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group);
 int gk_group_curve(const struct gk_group *group);
 /** @return the COSE algorithm with which they are used */
 int gk_group_cred_alg(const struct gk_group *group);
-/** Read a credential and check that it fits the group. @return GK_ERR_CREDENTIAL: it does not */
+/** Read a credential and check that it fits the group. @return as gk_cred_check() */
 GK_MUST_CHECK enum gk_err gk_group_check_cred(const struct gk_group *group, struct gk_span bytes,
 					      struct gk_now now, struct gk_public_key *key);
 

@@ -14,6 +14,7 @@ void gk_group_defaults(struct gk_group_config *config)
 	*config = (struct gk_group_config){
 		.active = true,
 		.sign_alg = GK_ALG_ES256,
+		.cred_fmt = GK_HEADER_KCCS,
 		.rekey_on_join = true,
 		.period_s = 86400,
 		.coalesce_ms = 500,
@@ -90,13 +91,15 @@ static bool config_in_range(const struct gk_group_config *c)
 static bool is_supported(const struct gk_group_config *config)
 {
 	return gk_sign_curve(config->sign_alg) &&
+	       gk_cred_slot(config->cred_fmt) < GK_CRED_FORMATS &&
 	       (config->mode == GK_MODE_GROUP || gk_dh_curve(config->sign_alg));
 }
 
 /* How members of a group protect their messages is what they joined with. */
 static bool is_alike(const struct gk_group *group, const struct gk_group_config *config)
 {
-	return group->config.sign_alg == config->sign_alg && group->config.mode == config->mode;
+	return group->config.sign_alg == config->sign_alg && group->config.mode == config->mode &&
+	       group->config.cred_fmt == config->cred_fmt;
 }
 
 /* Members of the tree listen at the address that they were told when they joined. What a group that
@@ -130,6 +133,8 @@ enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc, const struct gk_group_c
 		return GK_ERR_RANGE;
 	if (!is_supported(config))
 		return GK_ERR_UNSUPPORTED;
+	if (gk_cred_check_issuers(config->cred_fmt, config->cred_issuers))
+		return GK_ERR_CREDENTIAL;
 	group = gk_group_find(kdc, config->name);
 	if (group && group->count && !is_alike(group, config))
 		return GK_ERR_FORBIDDEN;
@@ -140,10 +145,27 @@ enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc, const struct gk_group_c
 
 /* serving */
 
+/* What can fail of it. */
+static enum gk_err take_issuers(struct gk_group *group, const struct gk_group_config *config)
+{
+	struct gk_blob copy = { NULL, 0 };
+	enum gk_err err = GK_OK;
+
+	if (gk_cred_has_issuer(config->cred_fmt))
+		err = gk_blob_set(&group->kdc->env, &copy, config->cred_issuers);
+	if (err)
+		return err;
+	gk_blob_wipe(&group->kdc->env, &group->issuers);
+	group->issuers = copy;
+	group->config.cred_issuers = gk_blob_span(&group->issuers);
+	return GK_OK;
+}
+
 static void serve(struct gk_group *group, const struct gk_group_config *config)
 {
 	group->config = *config;
 	group->config.name = gk_group_name(group);
+	group->config.cred_issuers = gk_blob_span(&group->issuers);
 	gk_group_trim_stale(group, config->stale_sets);
 	group->served = true;
 }
@@ -182,8 +204,10 @@ static void resume(struct gk_group *group, struct gk_now now)
 static enum gk_err begin(struct gk_group *group, const struct gk_group_config *config,
 			 struct gk_now now)
 {
-	enum gk_err err = group->ended ? gk_group_revive(group, now) : gk_group_create(group, now);
+	enum gk_err err = take_issuers(group, config);
 
+	if (!err)
+		err = group->ended ? gk_group_revive(group, now) : gk_group_create(group, now);
 	if (err)
 		return err;
 	serve(group, config);
@@ -231,6 +255,8 @@ enum gk_err gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *c
 	if (group->ended)
 		return begin(group, config, now);
 	err = gk_mgt_restored(group);
+	if (!err)
+		err = take_issuers(group, config);
 	if (err)
 		return err;
 	serve(group, config);
@@ -289,6 +315,8 @@ enum gk_err gk_kdc_change_group(struct gk_kdc *kdc, const struct gk_group_config
 		err = GK_ERR_UNKNOWN;
 	if (!err)
 		err = gk_kdc_need_keys(kdc, config);
+	if (!err)
+		err = take_issuers(group, config);
 	if (err)
 		return err;
 	old = group->config;

@@ -52,10 +52,17 @@ int gk_group_cred_alg(const struct gk_group *group)
 enum gk_err gk_group_check_cred(const struct gk_group *group, struct gk_span bytes,
 				struct gk_now now, struct gk_public_key *key)
 {
-	(void)now;
-	if (bytes.len > GK_CRED_MAX)
-		return GK_ERR_CREDENTIAL;
-	return gk_ccs_read_for(bytes, gk_group_curve(group), gk_group_cred_alg(group), key);
+	const struct gk_cred_rules rules = { .fmt = group->config.cred_fmt,
+					     .crv = gk_group_curve(group),
+					     .alg = gk_group_cred_alg(group),
+					     .issuers = gk_blob_span(&group->issuers),
+					     .now = now.utc };
+	struct gk_cred cred;
+	enum gk_err err = gk_cred_check(&rules, bytes, &cred);
+
+	if (!err)
+		*key = cred.key;
+	return err;
 }
 
 /* [kty] of the algorithm, [kty, crv] of the key. */
@@ -76,7 +83,7 @@ static void put_info(struct gk_buf *buf, const struct gk_group *group, int alg, 
 	gk_put_text(buf, gk_group_name(group));
 	gk_put_int(buf, alg);
 	put_capabilities(buf, crv);
-	gk_put_int(buf, GK_HEADER_KCCS);
+	gk_put_int(buf, group->config.cred_fmt);
 }
 
 void gk_group_put_sign_info(struct gk_buf *buf, const struct gk_group *group)
@@ -93,8 +100,9 @@ void gk_group_put_dh_creds(struct gk_buf *buf, const struct gk_group *group)
 {
 	gk_put_array(buf, 3);
 	gk_put_text(buf, gk_group_name(group));
-	gk_put_int(buf, GK_HEADER_KCCS);
-	gk_put_bytes(buf, gk_kdc_dh_cred(group->kdc, group->config.sign_alg));
+	gk_put_int(buf, group->config.cred_fmt);
+	gk_put_bytes(buf,
+		     gk_kdc_dh_cred(group->kdc, group->config.sign_alg, group->config.cred_fmt));
 }
 
 /* the 'key' map and what goes with it (P 6.3, 9.1, 11.1) */
@@ -118,7 +126,7 @@ static void put_algorithms(struct gk_buf *buf, const struct gk_group *group)
 {
 	int sign_alg = group->config.sign_alg;
 
-	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
+	put_int_pair(buf, GK_OSC_CRED_FMT, group->config.cred_fmt);
 	if (gk_group_signs(group))
 		put_signing(buf, sign_alg);
 	if (gk_group_agrees(group)) {
@@ -179,7 +187,7 @@ static void put_public_key(struct gk_buf *buf, const struct gk_group *group)
 	if (agrees)
 		put_int_pair(buf, GK_OSC_ALG, GK_ALG_AES_CCM_16_64_128);
 	put_bytes_pair(buf, GK_OSC_CONTEXT_ID, gk_id_span(&gid));
-	put_int_pair(buf, GK_OSC_CRED_FMT, GK_HEADER_KCCS);
+	put_int_pair(buf, GK_OSC_CRED_FMT, group->config.cred_fmt);
 	put_signing(buf, group->config.sign_alg);
 	if (agrees)
 		put_int_pair(buf, GK_OSC_ECDH_ALG, GK_ALG_ECDH_SS_HKDF_256);
@@ -312,7 +320,7 @@ enum gk_err gk_evidence_sign(const struct gk_group *group, struct gk_span n_c,
 	int alg = group->config.sign_alg;
 	enum gk_err err = put_input(group, n_c, evidence, &pop);
 
-	evidence->cred = gk_kdc_cred(group->kdc, alg);
+	evidence->cred = gk_kdc_cred(group->kdc, alg, group->config.cred_fmt);
 	evidence->verify_len = GK_SIG_LEN;
 	return err ? err
 		   : gk_sign(gk_kdc_sign_key(group->kdc, alg), gk_buf_span(&pop), evidence->verify);
@@ -323,16 +331,16 @@ static enum gk_err authenticate(const struct gk_group *group, struct gk_span pee
 {
 	uint8_t bytes[POP_ROOM];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
-	struct gk_public_key key;
+	struct gk_cred cred;
 	int alg = group->config.sign_alg;
-	enum gk_err err = gk_ccs_read(peer, &key);
+	enum gk_err err = gk_cred_read(group->config.cred_fmt, peer, &cred);
 
 	if (!err)
 		err = put_input(group, n_c, evidence, &pop);
-	evidence->cred = gk_kdc_dh_cred(group->kdc, alg);
+	evidence->cred = gk_kdc_dh_cred(group->kdc, alg, group->config.cred_fmt);
 	evidence->verify_len = GK_POP_MAC_LEN;
 	return err ? err
-		   : gk_pop_mac(gk_kdc_dh_key(group->kdc, alg), &key, gk_buf_span(&pop),
+		   : gk_pop_mac(gk_kdc_dh_key(group->kdc, alg), &cred.key, gk_buf_span(&pop),
 				evidence->verify);
 }
 

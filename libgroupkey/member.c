@@ -69,6 +69,29 @@ enum gk_err gk_member_need_dh(struct gk_member *m, int crv)
 	return err ? err : gk_blob_set(&m->env, &m->dh_cred[i], gk_buf_span(&cred));
 }
 
+static enum gk_err take_cred(struct gk_member *m, const struct gk_member_cred *given)
+{
+	struct gk_own_cred *own = &m->own[m->own_count];
+	struct gk_cred read;
+	enum gk_err err = gk_cred_read(given->cred_fmt, given->cred, &read);
+
+	if (!err)
+		err = gk_key_from_private(read.key.crv, given->key, &own->key);
+	if (!err && (memcmp(own->key.pub.x, read.key.x, sizeof(read.key.x)) != 0 ||
+		     memcmp(own->key.pub.y, read.key.y, sizeof(read.key.y)) != 0))
+		err = GK_ERR_CREDENTIAL;
+	if (!err && given->issuers.len && gk_cred_check_issuers(given->cred_fmt, given->issuers))
+		err = GK_ERR_CREDENTIAL;
+	if (err)
+		return err;
+	m->own_count++; /* its blobs are wiped from here on */
+	own->fmt = given->cred_fmt;
+	err = gk_blob_set(&m->env, &own->cred, given->cred);
+	return err || !gk_cred_has_issuer(given->cred_fmt)
+		       ? err
+		       : gk_blob_set(&m->env, &own->issuers, given->issuers);
+}
+
 static enum gk_err set_config(struct gk_member *m, const struct gk_member_config *config)
 {
 	enum gk_err err = gk_id_set(&m->osc_id, config->osc_id);
@@ -82,6 +105,8 @@ static enum gk_err set_config(struct gk_member *m, const struct gk_member_config
 	memcpy(m->seed, config->key_seed.data, sizeof(m->seed));
 	for (size_t i = 0; !err && i < 2; i++)
 		err = make_key(m, i);
+	for (size_t i = 0; !err && i < config->cred_count; i++)
+		err = take_cred(m, &config->creds[i]);
 	memcpy(m->ms, config->ms.data, config->ms.len);
 	m->ms_len = config->ms.len;
 	if (config->salt.len)
@@ -101,8 +126,8 @@ static bool config_fits(const struct gk_member_config *config)
 	return config->token.len && config->token.len <= 1024 && config->ms.len >= 16 &&
 	       config->ms.len <= sizeof(((struct gk_member *)0)->ms) &&
 	       config->salt.len <= sizeof(((struct gk_member *)0)->salt) &&
-	       config->key_seed.len == SEED_LEN && config->name.len <= 64 &&
-	       config->control_base.len && config->control_base.len <= 80;
+	       config->cred_count <= GK_OWN_CREDS_MAX && config->key_seed.len == SEED_LEN &&
+	       config->name.len <= 64 && config->control_base.len && config->control_base.len <= 80;
 }
 
 enum gk_err gk_member_new(const struct gk_env *env, const struct gk_member_config *config,
@@ -148,6 +173,10 @@ void gk_member_free(struct gk_member *m)
 		gk_blob_wipe(&env, &m->cred[i]);
 		gk_blob_wipe(&env, &m->dh_cred[i]);
 	}
+	for (size_t i = 0; i < m->own_count; i++) {
+		gk_blob_wipe(&env, &m->own[i].cred);
+		gk_blob_wipe(&env, &m->own[i].issuers);
+	}
 	gk_free(&env, m, sizeof(*m));
 }
 
@@ -158,8 +187,26 @@ static size_t key_slot(int sign_alg)
 	return sign_alg == GK_ALG_EDDSA;
 }
 
+const struct gk_own_cred *gk_membership_own(const struct gk_membership *ms)
+{
+	const struct gk_member *m = ms->member;
+	int crv = ms->kdc_dh.crv ? ms->kdc_dh.crv : gk_sign_curve(ms->sign_alg);
+
+	for (size_t i = 0; i < m->own_count; i++) {
+		if (m->own[i].fmt == ms->cred_fmt && m->own[i].key.pub.crv == crv)
+			return &m->own[i];
+	}
+	return NULL;
+}
+
 const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms)
 {
+	const struct gk_own_cred *own = gk_membership_own(ms);
+
+	if (own)
+		return &own->key;
+	if (ms->cred_fmt != GK_HEADER_KCCS)
+		return NULL;
 	return ms->kdc_dh.crv ? &ms->member->dh_key[dh_slot(ms->kdc_dh.crv)]
 			      : &ms->member->key[key_slot(ms->sign_alg)];
 }
@@ -167,7 +214,12 @@ const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms)
 struct gk_span gk_membership_cred(const struct gk_membership *ms)
 {
 	const struct gk_member *m = ms->member;
+	const struct gk_own_cred *own = gk_membership_own(ms);
 
+	if (own)
+		return gk_blob_span(&own->cred);
+	if (ms->cred_fmt != GK_HEADER_KCCS)
+		return gk_span(NULL, 0);
 	return gk_blob_span(ms->kdc_dh.crv ? &m->dh_cred[dh_slot(ms->kdc_dh.crv)]
 					   : &m->cred[key_slot(ms->sign_alg)]);
 }

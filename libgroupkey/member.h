@@ -29,10 +29,11 @@
 #define GK_REFS_MAX         8 /* messages of members that can still be answered */
 #define GK_TELLS_MAX        8 /* answers to what was told that are waited for */
 #define GK_NODE_NAME_MAX    32
-#define GK_CHALLENGE_MAX    64    /* N_S of a KDC; an exported one has 32 bytes */
-#define GK_KEY_CHECK_S      3600  /* default of policy 1 (P 14) */
-#define GK_PULL_PAUSE_MS    5000  /* between questions that anyone can provoke; doubled in vain */
-#define GK_PULL_JITTER_MS   2000  /* before a question that others may ask at the same time */
+#define GK_CHALLENGE_MAX    64   /* N_S of a KDC; an exported one has 32 bytes */
+#define GK_KEY_CHECK_S      3600 /* default of policy 1 (P 14) */
+#define GK_PULL_PAUSE_MS    5000 /* between questions that anyone can provoke; doubled in vain */
+#define GK_PULL_JITTER_MS   2000 /* before a question that others may ask at the same time */
+#define GK_OWN_CREDS_MAX    4
 #define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
 #define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
 #define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
@@ -122,6 +123,7 @@ struct gk_membership {
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint32_t roles;
 	int sign_alg; /* of the group; ES256 until we are told */
+	int cred_fmt; /* of its credentials; CCS until we are told */
 	/* the KDC's key in a pairwise-only group; crv 0: it is none, as far as we know */
 	struct gk_public_key kdc_dh;
 	bool asks;          /* by an empty Join Request, what the group's credentials have to be */
@@ -207,6 +209,15 @@ struct gk_told {
 	struct gk_id asked;
 };
 
+/** A credential of ours that was given to us. */
+struct gk_own_cred {
+	int fmt;
+	struct gk_key_pair key;
+	struct gk_blob cred;
+	struct gk_blob
+		issuers; /* that peers' credentials of this format are checked with; empty: not */
+};
+
 struct gk_member {
 	struct gk_env env;
 	struct gk_queue queue;
@@ -222,6 +233,8 @@ struct gk_member {
 	uint8_t seed[32];             /* that they come from */
 	struct gk_key_pair dh_key[2]; /* P-256, X25519: for pairwise-only groups, once in one */
 	struct gk_blob dh_cred[2];
+	struct gk_own_cred own[GK_OWN_CREDS_MAX];
+	size_t own_count;
 	/* the association with the KDC */
 	struct gk_oscore assoc;
 	uint8_t n1[8];
@@ -252,9 +265,11 @@ void gk_member_note(struct gk_membership *ms, enum gk_note_kind kind, enum gk_vi
 		    const char *reason);
 /** Make sure that we have a key for key agreement on P-256 or X25519, and a credential of it. */
 GK_MUST_CHECK enum gk_err gk_member_need_dh(struct gk_member *m, int crv);
-/** The key that is ours in a group, and the credential of it. */
+/** The key that is ours in a group, and the credential of it; NULL, and empty: we have none. */
 const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms);
 struct gk_span gk_membership_cred(const struct gk_membership *ms);
+/** The one that was given to us and that we use there, or NULL: it is one that we made. */
+const struct gk_own_cred *gk_membership_own(const struct gk_membership *ms);
 /** A random time between 0 and 'max_ms', so that members do not all speak at once. */
 uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
 
@@ -300,6 +315,7 @@ struct gk_material {
 	struct gk_span sid;
 	bool has_algorithms;
 	struct gk_group_input algorithms;
+	int64_t cred_fmt;
 	int64_t ecdh_crv;                 /* of ecdh_params; 0: none, or none that we can read */
 	struct gk_span creds, roles, ids; /* encoded arrays, or empty */
 	struct gk_span stale;             /* encoded array, or empty */
@@ -346,10 +362,11 @@ GK_MUST_CHECK enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct
  * @return GK_ERR_RANGE: it is none, or the one that we have, whose nonces are used; and as above
  */
 GK_MUST_CHECK enum gk_err gk_membership_renew_sid(struct gk_membership *ms, struct gk_span sid);
-/** Take in the peers of three parallel arrays; with 'replace' others go. */
+/** Take in the peers of three parallel arrays; with 'replace' others go. One whose credential our
+ *  trust anchors do not vouch for is not taken in. */
 GK_MUST_CHECK enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span creds,
 						  struct gk_span roles, struct gk_span ids,
-						  bool replace);
+						  bool replace, struct gk_now now);
 /** @return the peer with this Sender ID, or NULL; valid until peers come or go */
 struct gk_peer *gk_membership_find_peer(struct gk_membership *ms, struct gk_span id);
 /** @return true if this Sender ID is ours */

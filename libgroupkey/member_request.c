@@ -50,27 +50,41 @@ static const struct gk_cbor_field token_fields[T_COUNT] = {
 	[T_CHALLENGE] = { GK_ACE_KDCCHALLENGE, GK_CBOR_BYTES, false },
 };
 
-/** The fields of an entry that are of use here, without the id. */
+#define ENTRY_FIELDS 4
+
+/** The fields of an entry behind the id. */
 struct entry {
-	int64_t number;
-	struct gk_cbor_item next;
+	struct gk_cbor_item field[ENTRY_FIELDS];
 };
 
 typedef void entry_taker(struct gk_membership *ms, const struct entry *entry);
 
-/* sign_info_entry = [id, sign_alg, ...] (R 3.3) */
-static void take_sign(struct gk_membership *ms, const struct entry *entry)
+/* A format that we have not is none of ours: no credential of ours is of it. */
+static void take_format(struct gk_membership *ms, const struct gk_cbor_item *fmt)
 {
-	if (!gk_sign_curve(entry->number))
-		return;
-	ms->sign_alg = (int)entry->number;
-	ms->kdc_dh.crv = 0;
+	if (fmt->kind & GK_CBOR_INT)
+		ms->cred_fmt = fmt->number > 0 && fmt->number <= INT16_MAX ? (int)fmt->number : 0;
 }
 
-static bool read_dh(struct gk_span cred, struct gk_public_key *key)
+/* sign_info_entry = [id, sign_alg, sign_parameters, sign_key_parameters, cred_fmt] (R 3.3) */
+static void take_sign(struct gk_membership *ms, const struct entry *entry)
 {
-	return !gk_ccs_read_for(cred, GK_CRV_P256, GK_ALG_ECDH_SS_HKDF_256, key) ||
-	       !gk_ccs_read_for(cred, GK_CRV_X25519, GK_ALG_ECDH_SS_HKDF_256, key);
+	if (!gk_sign_curve(entry->field[0].number))
+		return;
+	ms->sign_alg = (int)entry->field[0].number;
+	ms->kdc_dh.crv = 0;
+	take_format(ms, &entry->field[3]);
+}
+
+static bool read_dh(int64_t fmt, struct gk_span bytes, struct gk_public_key *key)
+{
+	struct gk_cred cred;
+
+	if (gk_cred_read(fmt, bytes, &cred) || cred.key.crv == GK_CRV_ED25519 ||
+	    (cred.alg && cred.alg != GK_ALG_ECDH_SS_HKDF_256))
+		return false;
+	*key = cred.key;
+	return true;
 }
 
 /* kdc_dh_creds_entry = [id, cred_fmt, cred], of pairwise-only groups alone (P 5.3) */
@@ -78,9 +92,12 @@ static void take_dh(struct gk_membership *ms, const struct entry *entry)
 {
 	struct gk_public_key key;
 
-	if (entry->number == GK_HEADER_KCCS && entry->next.kind == GK_CBOR_BYTES &&
-	    read_dh(entry->next.string, &key) && !gk_member_need_dh(ms->member, key.crv))
-		ms->kdc_dh = key;
+	if (!(entry->field[0].kind & GK_CBOR_INT) || entry->field[1].kind != GK_CBOR_BYTES ||
+	    !read_dh(entry->field[0].number, entry->field[1].string, &key) ||
+	    gk_member_need_dh(ms->member, key.crv))
+		return;
+	ms->kdc_dh = key;
+	take_format(ms, &entry->field[0]);
 }
 
 static void take_for(struct gk_member *m, struct gk_span group, const struct entry *entry,
@@ -97,17 +114,14 @@ static void take_entry(struct gk_member *m, struct gk_span encoded, entry_taker 
 {
 	struct gk_cbor c = gk_cbor(encoded), names;
 	struct gk_cbor_iter fields = gk_cbor_array(&c), it;
-	struct entry entry = { 0 };
+	struct entry entry = { .field = { { .kind = GK_CBOR_NONE } } };
 	struct gk_cbor_item id;
 
 	if (!gk_cbor_more(&c, &fields))
 		return;
 	id = gk_cbor_item(&c, GK_CBOR_TEXT | GK_CBOR_ARRAY);
-	if (!gk_cbor_more(&c, &fields))
-		return;
-	entry.number = gk_cbor_int(&c);
-	if (gk_cbor_more(&c, &fields))
-		entry.next = gk_cbor_item(&c, GK_CBOR_ANY);
+	for (size_t i = 0; i < ENTRY_FIELDS && gk_cbor_more(&c, &fields); i++)
+		entry.field[i] = gk_cbor_item(&c, GK_CBOR_ANY);
 	if (c.err)
 		return;
 	if (id.kind == GK_CBOR_TEXT) {
@@ -213,11 +227,13 @@ static void put_control_uri(struct gk_buf *buf, const struct gk_task_request *r)
 static enum gk_err prove(const struct gk_membership *ms, struct gk_span input,
 			 uint8_t out[static GK_SIG_LEN], size_t *len)
 {
+	const struct gk_key_pair *key = gk_membership_key(ms);
 	bool mac = ms->kdc_dh.crv != 0;
 
+	if (!key)
+		return GK_ERR_CREDENTIAL;
 	*len = mac ? GK_POP_MAC_LEN : GK_SIG_LEN;
-	return mac ? gk_pop_mac(gk_membership_key(ms), &ms->kdc_dh, input, out)
-		   : gk_sign(gk_membership_key(ms), input, out);
+	return mac ? gk_pop_mac(key, &ms->kdc_dh, input, out) : gk_sign(key, input, out);
 }
 
 static enum gk_err put_evidence(struct gk_buf *buf, const struct gk_task_request *r,
@@ -278,6 +294,7 @@ static enum gk_err build_join(struct gk_task_request *r)
 
 /** A credential of the KDC, and the evidence that it has its key. */
 struct evidence {
+	int64_t fmt;
 	struct gk_span cred, nonce, verify;
 };
 
@@ -288,22 +305,27 @@ static bool is_proven(const struct gk_membership *ms, const struct evidence *evi
 	uint8_t bytes[128];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
 
+	struct gk_cred cred;
+
 	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
-	return !pop.overflow && gk_ccs_read(evidence->cred, key) == GK_OK &&
-	       gk_verify(key, gk_buf_span(&pop), evidence->verify) == GK_OK;
+	if (pop.overflow || gk_cred_read(evidence->fmt, evidence->cred, &cred) ||
+	    gk_verify(&cred.key, gk_buf_span(&pop), evidence->verify))
+		return false;
+	*key = cred.key;
+	return true;
 }
 
 /* The same in a pairwise-only group, by a MAC. */
 static bool is_authenticated(const struct gk_membership *ms, const struct evidence *evidence,
 			     struct gk_public_key *key)
 {
+	const struct gk_key_pair *own = gk_membership_key(ms);
 	uint8_t bytes[128];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
 
 	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
-	return !pop.overflow && read_dh(evidence->cred, key) &&
-	       gk_pop_check_mac(gk_membership_key(ms), key, gk_buf_span(&pop), evidence->verify) ==
-		       GK_OK;
+	return own && !pop.overflow && read_dh(evidence->fmt, evidence->cred, key) &&
+	       gk_pop_check_mac(own, key, gk_buf_span(&pop), evidence->verify) == GK_OK;
 }
 
 /* Of a group that uses both modes: the one way in which its members agree on keys (P 14). */
@@ -321,7 +343,7 @@ static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_mater
 			   struct gk_public_key *key)
 {
 	const struct gk_group_input *algorithms = &material->algorithms;
-	struct evidence evidence = { material->kdc_cred, material->kdc_nonce,
+	struct evidence evidence = { material->cred_fmt, material->kdc_cred, material->kdc_nonce,
 				     material->kdc_verify };
 
 	if (ms->kdc_dh.crv)
@@ -346,7 +368,9 @@ static bool find_signer(const struct gk_membership *ms, const struct gk_material
 	gk_wipe(&path, sizeof(path));
 	if (!mgt.kdc_cred.len) /* a key for key agreement signs nothing */
 		return !ms->kdc_dh.crv;
-	return is_proven(ms, &(struct evidence){ mgt.kdc_cred, mgt.kdc_nonce, mgt.kdc_verify },
+	return is_proven(ms,
+			 &(struct evidence){ material->cred_fmt, mgt.kdc_cred, mgt.kdc_nonce,
+					     mgt.kdc_verify },
 			 signer);
 }
 
@@ -427,6 +451,7 @@ static const char *enter(struct gk_task_answer *a)
 	if (!take_node_name(ms, a->msg) ||
 	    gk_blob_set(&a->m->env, &ms->kdc_cred, material.kdc_cred))
 		return "the Join Response names no node";
+	ms->cred_fmt = (int)material.cred_fmt;
 	if (repeats_sid(ms, &material))
 		return "the KDC gives us a Sender ID whose numbers are used";
 	if (ms->in && material.num < ms->num)
@@ -613,7 +638,7 @@ static void done_creds(struct gk_task_answer *a)
 		return;
 	}
 	if (gk_membership_set_peers(a->ms, item[C_CREDS].encoded, item[C_ROLES].encoded,
-				    item[C_IDS].encoded, true))
+				    item[C_IDS].encoded, true, a->now))
 		gk_task_complain(a->m, a->ms, "credentials of others cannot be used");
 }
 

@@ -137,6 +137,24 @@ static void finish(struct gk_member *m)
 	gk_blob_wipe(&m->env, &m->out.body);
 }
 
+/* Only who never says anything needs no credential. What is asked by an empty Join Request may tell
+ * that one of ours will do. */
+static bool can_join(const struct gk_membership *ms)
+{
+	return ms->asks || ms->roles == GK_ROLE_MONITOR || gk_membership_key(ms);
+}
+
+/* That is no reason for anything else to wait. */
+static void give_up_joining(struct gk_membership *ms, struct gk_now now)
+{
+	ms->wants &= ~(1u << GK_TASK_JOIN);
+	ms->asks = true;
+	gk_task_complain(
+		ms->member, ms,
+		"the group wants a credential of a format or algorithm that we have none of");
+	gk_task_join_later(ms, now);
+}
+
 static void start(struct gk_member *m, struct gk_membership *ms, enum gk_task task,
 		  struct gk_now now)
 {
@@ -191,10 +209,14 @@ void gk_task_next(struct gk_member *m, struct gk_now now)
 	while (!(wants & 1u << task))
 		task++;
 	for (size_t i = 0; i < m->group_count; i++) {
-		if (wants_of(m->groups[i]) & 1u << task) {
-			start(m, m->groups[i], (enum gk_task)task, now);
-			return;
+		if (!(wants_of(m->groups[i]) & 1u << task))
+			continue;
+		if (task == GK_TASK_JOIN && !can_join(m->groups[i])) {
+			give_up_joining(m->groups[i], now);
+			continue;
 		}
+		start(m, m->groups[i], (enum gk_task)task, now);
+		return;
 	}
 }
 

@@ -20,6 +20,7 @@ enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group, uint32_
 	memcpy(ms->name, group.data, group.len);
 	ms->roles = roles;
 	ms->sign_alg = GK_ALG_ES256;
+	ms->cred_fmt = GK_HEADER_KCCS;
 	ms->num = -1;
 	ms->check_interval_s = GK_KEY_CHECK_S;
 	for (size_t i = 0; i < GK_DUE_COUNT; i++)
@@ -173,7 +174,7 @@ static enum gk_err add_peer(struct gk_membership *ms, struct gk_span id, struct 
 	struct gk_id copy;
 	enum gk_err err = gk_id_set(&copy, id);
 
-	if (err || cred.len > GK_CRED_MAX)
+	if (err || cred.len > GK_CRED_WIRE_MAX)
 		return err ? err : GK_ERR_RANGE;
 	if (!peer) {
 		err = make_room(ms);
@@ -188,6 +189,36 @@ static enum gk_err add_peer(struct gk_membership *ms, struct gk_span id, struct 
 	peer->ready = false;
 	peer->paired = false;
 	return gk_blob_set(&ms->member->env, &peer->cred, cred);
+}
+
+/* What the KDC distributes it has checked. Where we have trust anchors of our own we do it again.
+ */
+static bool is_vouched_for(const struct gk_membership *ms, struct gk_span cred, struct gk_now now)
+{
+	const struct gk_own_cred *own = gk_membership_own(ms);
+	struct gk_cred_rules rules = { .fmt = ms->cred_fmt, .now = now.utc };
+	struct gk_cred read;
+
+	if (!own || !own->issuers.len)
+		return true;
+	rules.issuers = gk_blob_span(&own->issuers);
+	rules.crv = own->key.pub.crv;
+	rules.alg = ms->kdc_dh.crv ? GK_ALG_ECDH_SS_HKDF_256 : ms->sign_alg;
+	return gk_cred_check(&rules, cred, &read) == GK_OK;
+}
+
+static enum gk_err take_peer(struct gk_membership *ms, struct gk_span id, struct gk_span cred,
+			     uint32_t roles, struct gk_now now)
+{
+	struct gk_peer *peer = gk_membership_find_peer(ms, id);
+
+	if (is_vouched_for(ms, cred, now))
+		return add_peer(ms, id, cred, roles);
+	if (peer)
+		remove_peer(ms, peer);
+	gk_member_note(ms, GK_NOTE_ERROR, GK_VIA_NONE,
+		       "a peer's credential that our trust anchors do not vouch for");
+	return GK_OK;
 }
 
 bool gk_membership_is_own(const struct gk_membership *ms, struct gk_span id)
@@ -216,7 +247,8 @@ void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids)
 }
 
 enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span creds,
-				    struct gk_span roles, struct gk_span ids, bool replace)
+				    struct gk_span roles, struct gk_span ids, bool replace,
+				    struct gk_now now)
 {
 	struct gk_cbor c = gk_cbor(creds), r = gk_cbor(roles), i = gk_cbor(ids);
 	struct gk_cbor_iter cs = gk_cbor_array(&c), rs = gk_cbor_array(&r), is = gk_cbor_array(&i);
@@ -228,7 +260,7 @@ enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span cre
 		struct gk_span id = gk_cbor_bytes(&i);
 
 		if (!c.err && !r.err && !i.err && !gk_membership_is_own(ms, id))
-			err = add_peer(ms, id, cred, (uint32_t)role);
+			err = take_peer(ms, id, cred, (uint32_t)role, now);
 	}
 	if (!err)
 		err = c.err ? c.err : r.err ? r.err : i.err;

@@ -99,7 +99,9 @@ static int64_t read_curve(const struct gk_cbor_item *params)
 static void take_algorithms(const struct gk_cbor_item *key, struct gk_material *material)
 {
 	material->has_algorithms = key[K_CRED_FMT].kind != GK_CBOR_NONE;
+	material->cred_fmt = key[K_CRED_FMT].number;
 	material->algorithms = (struct gk_group_input){
+		.cred_fmt = (int)key[K_CRED_FMT].number,
 		.gp_enc_alg = key[K_GP_ENC].number,
 		.alg = key[K_ALG].number,
 		.sign_alg = key[K_SIGN].number,
@@ -162,7 +164,7 @@ enum gk_err gk_material_read(struct gk_span payload, struct gk_material *materia
 	err = gk_cbor_read_map(item[M_KEY].encoded, key_fields, K_COUNT, key);
 	if (err)
 		return err;
-	if (key[K_CRED_FMT].kind && key[K_CRED_FMT].number != GK_HEADER_KCCS)
+	if (key[K_CRED_FMT].kind && gk_cred_slot(key[K_CRED_FMT].number) == GK_CRED_FORMATS)
 		return GK_ERR_UNSUPPORTED;
 	*material = gather(item, key);
 	return GK_OK;
@@ -197,9 +199,11 @@ static void arm(struct gk_membership *ms, const struct gk_material *material, st
 
 enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid)
 {
+	const struct gk_key_pair *key = gk_membership_key(ms);
 	struct gk_group_sender sender;
-	enum gk_err err = gk_group_sender_init(&ms->common, sid, gk_membership_key(ms),
-					       gk_membership_cred(ms), &sender);
+	enum gk_err err =
+		key ? gk_group_sender_init(&ms->common, sid, key, gk_membership_cred(ms), &sender)
+		    : GK_ERR_CREDENTIAL;
 
 	if (err)
 		return err;
@@ -265,7 +269,7 @@ enum gk_err gk_membership_install(struct gk_membership *ms, const struct gk_mate
 	err = derive(ms, material);
 	if (!err && material->creds.len)
 		err = gk_membership_set_peers(ms, material->creds, material->roles, material->ids,
-					      false);
+					      false, now);
 	if (err) {
 		gk_membership_drop_material(ms);
 		return err;

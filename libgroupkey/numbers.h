@@ -222,7 +222,11 @@ enum {
 	GK_HEADER_KID = 4,
 	GK_HEADER_IV = 5,
 	GK_HEADER_PARTIAL_IV = 6,
-	GK_HEADER_KCCS = 14, /* also the 'cred_fmt' of CCS credentials, P 14 */
+	/* RFC 9528 section 10.6, RFC 9360 section 2: as 'cred_fmt', formats of credentials (P 4) */
+	GK_HEADER_KCWT = 13,
+	GK_HEADER_KCCS = 14, /* default, P 14 */
+	GK_HEADER_X5BAG = 32,
+	GK_HEADER_X5CHAIN = 33,
 	GK_COSE_KTY = 1,
 	GK_COSE_KID = 2,
 	GK_COSE_KEY_ALG = 3,

@@ -10,7 +10,7 @@
  *   2  had no bans, revocations and issued tokens, and no group that has ended
  * Both reserved sequence numbers for each client, where there is one limit for the whole KDC now.
  *   3  knew no clients that come by DTLS, no tokens whose lifetime begins when they are first seen,
- *      and not with which words a member had asked for its roles
+ *      not with which words a member had asked for its roles, and no credentials but CCS
  *
  * This is what record.c, record_group.c and record_ledger.c share; kdc.h has what others call.
  */

@@ -6,18 +6,19 @@
  */
 #include "record.h"
 
+#define NODE_ROOM     (GK_CRED_WIRE_MAX + 512)
 #define NODE_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + 8)
 #define CAST_ROOM     (GK_REKEYING_COAP_MAX + 32)
 
 /* a group: [form, num, used, rekeying pending, Gid prefix, Master Secret, made, next node,
  *                [* [num, [* Sender ID]]], sign_alg, Base IV, height of the tree,
- *                [* slot left since the last rekeying], mode, ended]; ended: then only num and Gid
- *                prefix have a meaning.
- * Form 1 ends after the sets or after sign_alg, form 2 after the mode. */
+ *                [* slot left since the last rekeying], mode, ended, cred_fmt]; ended: then only
+ * num and Gid prefix have a meaning. Form 3 ends after that. Form 1 ends after the sets or after
+ * sign_alg, form 2 after the mode. */
 
-#define GROUP_ROOM 160
+#define GROUP_ROOM 164
 
-static const uint8_t group_fields[GK_RECORD_FORMS] = { 9, 10, 14, 15, 15 };
+static const uint8_t group_fields[GK_RECORD_FORMS] = { 9, 10, 14, 15, 16 };
 
 static size_t lists_room(const struct gk_group *group)
 {
@@ -58,6 +59,7 @@ static void put_group(struct gk_buf *buf, const struct gk_group *group)
 		gk_put_uint(buf, group->tree.left[i]);
 	gk_put_uint(buf, group->config.mode);
 	gk_put_bool(buf, group->ended);
+	gk_put_int(buf, group->config.cred_fmt);
 }
 
 void gk_record_group(struct gk_group *group)
@@ -164,6 +166,7 @@ static enum gk_err read_group(struct gk_cbor *c, struct gk_group *group)
 	}
 	if (form >= 3)
 		group->ended = gk_cbor_bool(c);
+	group->config.cred_fmt = form >= 4 ? (int)gk_cbor_uint(c, INT16_MAX) : GK_HEADER_KCCS;
 	return gk_cbor_end(c);
 }
 
@@ -211,7 +214,7 @@ static struct gk_span node_key(const struct gk_node *node, uint8_t bytes[static 
 
 static void record_node(const struct gk_node *node, bool may_wait)
 {
-	uint8_t bytes[GK_RECORD_ROOM], key[NODE_KEY_ROOM];
+	uint8_t bytes[NODE_ROOM], key[NODE_KEY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
 	gk_record_put_head(&buf, node_fields);

@@ -62,13 +62,14 @@ static enum gk_err put_sign_enc_key(struct gk_buf *buf, const struct gk_group *g
 	struct gk_id gid = gk_group_gid(group);
 	struct gk_group_common common;
 	enum gk_err err = gk_group_common_init(
-		&common, &(struct gk_group_input){
-				 .gp_enc_alg = GK_ALG_AES_CCM_16_64_128,
-				 .sign_alg = group->config.sign_alg,
-				 .hkdf = GK_ALG_HMAC_256,
-				 .master_secret = gk_span(group->ms, sizeof(group->ms)),
-				 .gid = gk_id_span(&gid),
-				 .gm_cred = gk_kdc_cred(group->kdc, group->config.sign_alg) });
+		&common,
+		&(struct gk_group_input){ .gp_enc_alg = GK_ALG_AES_CCM_16_64_128,
+					  .sign_alg = group->config.sign_alg,
+					  .hkdf = GK_ALG_HMAC_256,
+					  .master_secret = gk_span(group->ms, sizeof(group->ms)),
+					  .gid = gk_id_span(&gid),
+					  .gm_cred = gk_kdc_cred(group->kdc, group->config.sign_alg,
+								 group->config.cred_fmt) });
 
 	if (err)
 		return err;

@@ -300,7 +300,7 @@ static bool read_group(const struct pair_record *r, struct stored_group *g)
 	struct gk_cbor c = gk_cbor(gk_span(r->value, r->value_len));
 	struct gk_span prefix, ms;
 
-	gk_cbor_array_of(&c, 15);
+	gk_cbor_array_of(&c, 16);
 	(void)gk_cbor_uint(&c, UINT32_MAX);
 	g->num = gk_cbor_int(&c);
 	(void)gk_cbor_bool(&c);
@@ -889,6 +889,8 @@ static void make_member(struct pair *p, size_t i)
 		.rejoin_delay_ms = 10000,
 		.point_to_point = n->point_to_point,
 		.sign_protected = n->sign_protected,
+		.creds = n->creds,
+		.cred_count = n->cred_count,
 	};
 
 	if (gk_member_new(&n->env, &config, &n->member))

@@ -90,6 +90,8 @@ struct pair_node {
 	bool cut; /* nothing reaches it, nothing comes from it */
 	/* when it is made (anew): it does not announce the tree; it signs with sign_protected */
 	bool point_to_point, sign_protected;
+	const struct gk_member_cred *creds; /* when it is made (anew), it has these */
+	size_t cred_count;
 };
 
 struct pair_nonce;

@@ -96,7 +96,7 @@ static void a_truncated_ccs_is_unfit(void **state)
 	}
 }
 
-static void a_ccs_may_be_of_384_bytes_and_not_of_one_more(void **state)
+static void a_ccs_may_be_as_long_as_is_said_and_no_longer(void **state)
 {
 	(void)state;
 	// A label and a head of three bytes stand before the filling.
@@ -186,7 +186,7 @@ int main(void)
 		cmocka_unit_test(a_ccs_is_read_whatever_else_it_claims),
 		cmocka_unit_test(whatever_makes_a_ccs_unfit_is_one_error),
 		cmocka_unit_test(a_truncated_ccs_is_unfit),
-		cmocka_unit_test(a_ccs_may_be_of_384_bytes_and_not_of_one_more),
+		cmocka_unit_test(a_ccs_may_be_as_long_as_is_said_and_no_longer),
 		cmocka_unit_test(a_written_ccs_reads_back),
 		cmocka_unit_test(the_parts_of_a_pop_input_have_shortest_heads),
 	};

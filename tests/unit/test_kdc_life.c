@@ -259,7 +259,7 @@ static void mode_and_sign_alg_change_while_there_are_no_members(void **state)
 	config.mode = GK_MODE_PAIRWISE;
 	assert_int_equal(change(p, &config), GK_OK);
 	assert_int_equal(pair_group(p).mode, GK_MODE_PAIRWISE);
-	assert_true(gk_kdc_dh_cred(p->kdc, GK_ALG_ES256).len > 0);
+	assert_true(gk_kdc_dh_cred(p->kdc, GK_ALG_ES256, GK_HEADER_KCCS).len > 0);
 	pair_restart(p); // stored
 	assert_int_equal(pair_group(p).mode, GK_MODE_PAIRWISE);
 	pair_join_all(p, 2);

@@ -107,7 +107,7 @@ static void add_dh_creds(struct gk_buf *buf, const char *label, const struct pai
 		return;
 	add(buf, label);
 	add(buf, "81 83 626731 0e");
-	gk_put_bytes(buf, gk_kdc_dh_cred(p->kdc, row->sign_alg));
+	gk_put_bytes(buf, gk_kdc_dh_cred(p->kdc, row->sign_alg, GK_HEADER_KCCS));
 }
 
 static uint8_t count_infos(const struct row *row)
@@ -268,7 +268,7 @@ static void a_group_of_both_modes_needs_no_credential_for_key_agreement(void **s
 	(void)state;
 	open_row(&p, &rows[1]);
 	assert_int_equal(gk_kdc_dh_key(p.kdc, GK_ALG_ES256)->pub.crv, 0);
-	assert_int_equal(gk_kdc_dh_cred(p.kdc, GK_ALG_ES256).len, 0);
+	assert_int_equal(gk_kdc_dh_cred(p.kdc, GK_ALG_ES256, GK_HEADER_KCCS).len, 0);
 	assert_true(pair_close(&p));
 }
 

@@ -410,7 +410,7 @@ static void a_monitor_is_refused(void **state)
 static void assert_dh_creds(const struct pair *p, const struct gk_cbor_item *item)
 {
 	struct gk_cbor c = gk_cbor(item->encoded);
-	struct gk_span cred = gk_kdc_dh_cred(p->kdc, alg_of(p));
+	struct gk_span cred = gk_kdc_dh_cred(p->kdc, alg_of(p), GK_HEADER_KCCS);
 	struct gk_public_key key;
 
 	gk_cbor_array_of(&c, 1);
@@ -514,7 +514,7 @@ static void the_join_response_is_of_a_pairwise_only_group(void **state)
 	assert_int_equal(pick(key, GK_OSC_ECDH_ALG).number, GK_ALG_ECDH_SS_HKDF_256);
 	assert_hex_equal(pick(key, GK_OSC_ECDH_PARAMS).encoded, ecdh_params(p));
 	cred = answered(&c, GK_PARAM_KDC_CRED).string;
-	assert_true(gk_span_equal(cred, gk_kdc_dh_cred(p->kdc, alg_of(p))));
+	assert_true(gk_span_equal(cred, gk_kdc_dh_cred(p->kdc, alg_of(p), GK_HEADER_KCCS)));
 	assert_true(is_evidence(&c, cred, answered(&c, GK_PARAM_KDC_NONCE).string,
 				answered(&c, GK_PARAM_KDC_CRED_VERIFY).string, true));
 }
@@ -533,7 +533,7 @@ static void mgt_key_material_has_the_credential_that_signs(void **state)
 	snprintf(c.raw.node, sizeof(c.raw.node), "n1");
 	for (size_t i = 0;; i++) {
 		mgt = read_mgt(&c);
-		assert_true(gk_span_equal(mgt.kdc_cred, gk_kdc_cred(p->kdc, alg_of(p))));
+		assert_true(gk_span_equal(mgt.kdc_cred, gk_kdc_cred(p->kdc, alg_of(p), GK_HEADER_KCCS)));
 		assert_true(is_evidence(&c, mgt.kdc_cred, mgt.kdc_nonce, mgt.kdc_verify, false));
 		if (i == ROWS(paths))
 			break;
@@ -770,10 +770,10 @@ static void a_restart_goes_on_with_the_same_keys(void **state)
 	size_t from;
 
 	join_members(p, 3);
-	cred = gk_kdc_dh_cred(p->kdc, alg_of(p));
+	cred = gk_kdc_dh_cred(p->kdc, alg_of(p), GK_HEADER_KCCS);
 	memcpy(before, cred.data, cred.len);
 	pair_restart(p);
-	cred = gk_kdc_dh_cred(p->kdc, alg_of(p));
+	cred = gk_kdc_dh_cred(p->kdc, alg_of(p), GK_HEADER_KCCS);
 	assert_memory_equal(before, cred.data, cred.len);
 	assert_int_equal(pair_group(p).mode, GK_MODE_PAIRWISE);
 	settle(p);

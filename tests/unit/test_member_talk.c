@@ -609,7 +609,8 @@ static void another_credential_means_new_keys(void **state)
 	gk_put_array(&ids, 1);
 	gk_put_bytes(&ids, sid_of(p, 1));
 	assert_int_equal(gk_membership_set_peers(membership(p, 0), gk_buf_span(&creds),
-						 hex_span("81 06"), gk_buf_span(&ids), false),
+						 hex_span("81 06"), gk_buf_span(&ids), false,
+						 p->now),
 			 GK_OK);
 	assert_false(peer_of(p, 0, 1)->paired);
 	assert_int_equal(tell(p, 0, 1, "b"), GK_OK);

@@ -780,7 +780,7 @@ static void a_group_that_is_not_served_holds_its_mode(void **state)
 	restart_without_lights();
 	refuses(&(struct settings){ .groups = METERS ",\n{ name = \"lights\"; "
 						     "mode = \"pairwise\"; }" },
-		":9: groups[1]: mode or sign_alg cannot change while it has members");
+		":9: groups[1]: mode, sign_alg or cred_fmt cannot change while it has members");
 	free_node();
 }
 
