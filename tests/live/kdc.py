@@ -17,7 +17,7 @@ from peer import (
     ACE, CBOR, CNONCE, CONTEXT_ID, CONTROL_URI, CREDS, CRED_FMT, EXI, EXP, GET_CREDS, GID, GKTY,
     GNAME, GP_ENC_ALG, GROUPCOMM, GURI, KDCCHALLENGE, KDC_NONCE, KEY, MONITOR, MS, NONCE2, NUM,
     PEER_IDS, PEER_ROLES, POLICIES, PROFILE, P_SIGN_INFO, RESPONDER, SENDER_ID, SERVER_ID, SIGN_ALG,
-    SIGN_INFO, SIGN_PARAMS, STALE_IDS, Client,
+    SIGN_INFO, SIGN_PARAMS, STALE_IDS, Client, Key,
 )
 
 
@@ -122,6 +122,14 @@ async def select(client, joined):
     report("verif-data is for verifiers", seen(answer) == problem(8), seen(answer))
 
 
+async def change_credential(client):
+    client.key = Key("another")
+    answer = await client.ask("POST", client.node + "/cred", client.credential(), GROUPCOMM)
+    report("another credential", seen(answer) == "2.04", seen(answer))
+    answer = await client.ask("GET", client.in_group("/creds"))
+    expect("is what others get", answer, "2.05", GROUPCOMM, lambda m: m[CREDS] == [client.key.cred])
+
+
 async def renew(client, joined):
     answer = await client.ask("POST", client.node)
     map_ = expect("a new Sender ID", answer, "2.04", GROUPCOMM, lambda m: m.keys() == {21})
@@ -180,6 +188,7 @@ async def main(bundle, group, *words):
     joined = await join(client)
     await read(client, joined)
     await select(client, joined)
+    await change_credential(client)
     await renew(client, joined)
     await obey(client, words)
     await leave(client)
