@@ -174,9 +174,17 @@ static bool choose_address(const struct gw_call *call, const struct order *order
 	return true;
 }
 
-static void fill_bundle(const struct order *order, const struct gk_client_bundle *made,
-			struct io_bundle *bundle)
+/* Where a KDC has something, unless that is where every one does by default. */
+static void fill_path(char out[static GK_ROOT_MAX + 1], const char *path, const char *usual)
 {
+	snprintf(out, GK_ROOT_MAX + 1, "%s", strcmp(path, usual) == 0 ? "" : path);
+}
+
+static void fill_bundle(const struct gw_conf *conf, const struct order *order,
+			const struct gk_client_bundle *made, struct io_bundle *bundle)
+{
+	fill_path(bundle->group_path, conf->group_path, "ace-group");
+	fill_path(bundle->authz_path, conf->authz_path, "authz-info");
 	snprintf(bundle->name, sizeof(bundle->name), "%s", order->name);
 	memcpy(bundle->token, made->token, made->token_len);
 	bundle->token_len = made->token_len;
@@ -266,7 +274,7 @@ int gw_call_client_add(struct gw_call *call)
 				    call->daemon->conf.interface);
 	status = issue(call, &order, &made);
 	if (!status) {
-		fill_bundle(&order, &made, &bundle);
+		fill_bundle(&call->daemon->conf, &order, &made, &bundle);
 		print_bundle(call, &bundle);
 	}
 	explicit_bzero(&made, sizeof(made));

@@ -8,6 +8,7 @@
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/cred.h"
+#include "libgroupkey/roots.h"
 #include <errno.h>
 #include <libconfig.h>
 #include <limits.h>
@@ -516,6 +517,17 @@ static bool check_mark(const struct report *report, const config_t *file, struct
 	return true;
 }
 
+// Each may be at its default, under the other.
+static bool check_paths(const struct report *report, const config_t *file,
+			const struct gw_conf *conf)
+{
+	if (gk_roots_fit(gk_span_str(conf->group_path), gk_span_str(conf->authz_path)))
+		return true;
+	return refuse(report, config_lookup(file, "paths"), NULL,
+		      "'groups' and 'authz_info' must not be at or below each other, or "
+		      "\".well-known\"");
+}
+
 static bool complete(const struct report *report, const config_t *file, struct gw_conf *conf)
 {
 	const config_setting_t *groups = config_lookup(file, "groups");
@@ -525,7 +537,7 @@ static bool complete(const struct report *report, const config_t *file, struct g
 		conf->as_key_file = NULL;
 		return refuse_file(report, "out of memory");
 	}
-	if (!check_mark(report, file, conf))
+	if (!check_mark(report, file, conf) || !check_paths(report, file, conf))
 		return false;
 	for (size_t i = 0; i < conf->group_count; i++) {
 		if (!complete_group(report, config_setting_get_elem(groups, (unsigned)i), conf, i))

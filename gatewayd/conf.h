@@ -38,6 +38,9 @@ struct gw_conf {
 	char *as_key_file;
 	char *as_public_key_file; /* NULL: none */
 	char *as_issuer;          /* NULL: any */
+	char *as_uri;             /* NULL: nobody is told */
+	int discovery;            /* enum gk_discovery */
+	char *group_path, *authz_path;
 	struct gw_group_conf *groups;
 	size_t group_count; /* at least 1 */
 };

@@ -5,6 +5,7 @@
 #include "io/addr.h"
 #include "io/log.h"
 #include "libgroupkey/numbers.h"
+#include "libgroupkey/roots.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +77,31 @@ static bool fits_control_group(const char *text)
 	unsigned scope = addr.ip[1] & 0x0f;
 	return addr.ip[0] == 0xff && scope >= 2 && scope <= 14 && addr.port != 0;
 }
+
+// One path below the root of a CoAP server, as libgroupkey has it.
+static bool fits_root(const char *text)
+{
+	return gk_root_check(gk_span_str(text));
+}
+
+// A scheme and something behind it, in the characters of a URI (RFC 3986 section 2).
+static bool fits_uri(const char *text)
+{
+	size_t scheme = strcspn(text, ":");
+
+	for (const char *c = text; *c; c++) {
+		if (!is_letter_or_digit(*c) && !strchr("-._~:/?#[]@!$&'()*+,;=%", *c))
+			return false;
+	}
+	return scheme > 0 && strncmp(text + scheme, "://", 3) == 0 && text[scheme + 3];
+}
+
+static const struct gw_word discoveries[] = {
+	{ "none", GK_DISCOVERY_NONE, NULL },
+	{ "kdc", GK_DISCOVERY_KDC, NULL },
+	{ "groups", GK_DISCOVERY_GROUPS, NULL },
+	{ 0 },
+};
 
 static const struct gw_word log_levels[] = {
 	{ "error", LOG_LEVEL_ERROR, NULL },
@@ -212,6 +238,21 @@ static const struct gw_option as_options[] = {
 	  .fits = fits_path, .fixed = "as.public_key_file" },
 	{ "issuer", GW_TEXT, AT(as_issuer), 1, GK_AUDIENCE_MAX,
 	  "1 to 64 bytes of UTF-8 without control characters", .fixed = "as.issuer" },
+	{ "uri", GW_TEXT, AT(as_uri), 1, GK_AS_URI_MAX,
+	  "an absolute URI of at most 255 bytes, as in \"coaps://as.example.com/token\"",
+	  .fits = fits_uri, .fixed = "as.uri" },
+	{ 0 },
+};
+
+#define ROOT_RANGE                                                                                 \
+	"1 to 4 segments of letters, digits, '.', '_', '~' and '-', with '/' between them, at "    \
+	"most 24 bytes"
+
+static const struct gw_option path_options[] = {
+	{ "groups", GW_TEXT, AT(group_path), 1, GK_ROOT_MAX, ROOT_RANGE, .fits = fits_root,
+	  .text = "ace-group", .fixed = "paths.groups" },
+	{ "authz_info", GW_TEXT, AT(authz_path), 1, GK_ROOT_MAX, ROOT_RANGE, .fits = fits_root,
+	  .text = "authz-info", .fixed = "paths.authz_info" },
 	{ 0 },
 };
 
@@ -237,6 +278,8 @@ const struct gw_option gw_conf_options[] = {
 	  "1 to 64 bytes of UTF-8 without control characters", .text = "gatewayd",
 	  .fixed = "audience" },
 	{ "as", GW_GROUP, .sub = as_options },
+	{ "discovery", GW_WORD, AT(discovery), .words = discoveries, .number = GK_DISCOVERY_KDC },
+	{ "paths", GW_GROUP, .sub = path_options },
 	{ "groups", GW_LIST, AT(groups), .sub = gw_group_options, .required = true },
 	{ 0 },
 };

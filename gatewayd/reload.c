@@ -330,6 +330,7 @@ static void swap_groups(struct reload *reload)
 {
 	struct gw_daemon *daemon = reload->daemon;
 
+	gk_kdc_set_discovery(daemon->kdc, (enum gk_discovery)reload->wanted.discovery);
 	if (is_new_link(reload))
 		gk_kdc_set_rekeying_bps(daemon->kdc, reload->wanted.rekeying_bps, gw_now(daemon));
 	if (!has_new_groups(reload))

@@ -456,6 +456,10 @@ static void make_kdc(struct gw_daemon *daemon)
 		.audience = gk_span_str(conf->audience),
 		.as_key = gk_span(key, sizeof(key)),
 		.issuer = conf->as_issuer ? gk_span_str(conf->as_issuer) : gk_span(NULL, 0),
+		.as_uri = conf->as_uri ? gk_span_str(conf->as_uri) : gk_span(NULL, 0),
+		.group_path = gk_span_str(conf->group_path),
+		.authz_path = gk_span_str(conf->authz_path),
+		.discovery = (enum gk_discovery)conf->discovery,
 		.rekeying_bps = conf->rekeying_bps,
 	};
 	enum gk_err err = gk_global_init(&env);

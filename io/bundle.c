@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "io/bundle.h"
 #include "libgroupkey/buf.h"
+#include "libgroupkey/roots.h"
 #include "libgroupkey/scope.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -132,17 +133,36 @@ static void read_exp(struct io_json_reader *reader, struct io_bundle *bundle)
 	bundle->exp = io_json_read_int(reader, 0, INT64_MAX);
 }
 
+static void read_path(struct io_json_reader *reader, char *path)
+{
+	io_json_read_text(reader, path, GK_ROOT_MAX + 1);
+	if (!reader->error && !gk_root_check(gk_span_str(path)))
+		io_json_read_refuse(reader, "must be a path as in \"ace-group\"");
+}
+
+static void read_group_path(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	read_path(reader, bundle->group_path);
+}
+
+static void read_authz_path(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	read_path(reader, bundle->authz_path);
+}
+
 bool io_bundle_parse(struct gk_span text, struct io_bundle *bundle, char *error, size_t size)
 {
-	static const char *const names[] = { "name",   "kdc",   "token", "osc",
-					     "groups", "roles", "exp",   NULL };
-	static read_fn *const reads[] = { read_name,   read_kdc,   read_token, read_osc,
-					  read_groups, read_roles, read_exp };
+	static const char *const names[] = { "name",  "kdc", "token",      "osc",        "groups",
+					     "roles", "exp", "group_path", "authz_path", NULL };
+	static read_fn *const reads[] = { read_name, read_kdc,        read_token,
+					  read_osc,  read_groups,     read_roles,
+					  read_exp,  read_group_path, read_authz_path };
+	static const uint32_t optional = 1 << 7 | 1 << 8;
 	struct io_json_reader reader;
 	struct io_bundle found = { 0 };
 
 	io_json_read(&reader, text);
-	read_members(&reader, &found, names, reads, 0);
+	read_members(&reader, &found, names, reads, optional);
 	bool ok = io_json_read_finish(&reader, error, size);
 	if (ok)
 		*bundle = found;
@@ -247,6 +267,10 @@ void io_bundle_put(struct io_json *json, const char *key, const struct io_bundle
 		io_json_int(json, NULL, bundle->roles[i]);
 	io_json_end(json);
 	io_json_int(json, "exp", bundle->exp);
+	if (bundle->group_path[0])
+		io_json_text(json, "group_path", bundle->group_path);
+	if (bundle->authz_path[0])
+		io_json_text(json, "authz_path", bundle->authz_path);
 	io_json_end(json);
 }
 

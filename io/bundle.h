@@ -8,8 +8,9 @@
  *   {"name":"lamp1","kdc":"[fd00::1]:5683","token":"d083...","osc":{"id":"01","ms":"...",
  *    "salt":"..."},"groups":["lights"],"roles":[6],"exp":1790000000}
  *
- * token, id, ms and salt are hex. Salt may be absent (RFC 9203 section 3.2.1); nothing else may,
- * and nothing else may be there.
+ * token, id, ms and salt are hex. Salt may be absent (RFC 9203 section 3.2.1). For a KDC with other
+ * paths than the usual ones there is "group_path":"kdc/groups" too, or "authz_path":"kdc/authz".
+ * Nothing else may be absent, and nothing else may be there.
  */
 #ifndef IO_BUNDLE_H
 #define IO_BUNDLE_H
@@ -36,6 +37,8 @@ struct io_bundle {
 	uint32_t roles[IO_BUNDLE_GROUPS_MAX]; /* in the group of the same index: 2, 4, 6 or 8 */
 	size_t group_count;                   /* at least 1 */
 	int64_t exp;                          /* of the token: seconds since 1970 UTC */
+	/* where the KDC has its groups, and takes tokens; "": where it has them by default */
+	char group_path[GK_ROOT_MAX + 1], authz_path[GK_ROOT_MAX + 1];
 };
 
 /**

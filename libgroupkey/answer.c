@@ -93,10 +93,15 @@ bool gk_answer_begin(struct gk_call *call, size_t size, struct gk_buf *payload)
 	return true;
 }
 
+void gk_answer_drop(struct gk_call *call, struct gk_buf *payload)
+{
+	gk_free(&call->kdc->env, payload->data, payload->cap);
+}
+
 void gk_answer_end(struct gk_call *call, struct gk_buf *payload)
 {
 	gk_answer_map(call, payload);
-	gk_free(&call->kdc->env, payload->data, payload->cap);
+	gk_answer_drop(call, payload);
 }
 
 void gk_answer_map(struct gk_call *call, struct gk_buf *payload)

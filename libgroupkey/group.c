@@ -105,7 +105,7 @@ struct gk_span gk_group_name(const struct gk_group *group)
 
 void gk_group_put_path(struct gk_buf *buf, const struct gk_group *group)
 {
-	gk_buf_add(buf, gk_blob_span(&group->kdc->group_path));
+	gk_buf_add(buf, gk_blob_span(&group->kdc->roots.groups));
 	gk_buf_byte(buf, '/');
 	gk_buf_add(buf, gk_group_name(group));
 }
@@ -113,7 +113,7 @@ void gk_group_put_path(struct gk_buf *buf, const struct gk_group *group)
 void gk_group_put_uri_path(struct gk_buf *buf, const struct gk_group *group)
 {
 	gk_buf_byte(buf, '/');
-	gk_buf_add(buf, gk_blob_span(&group->kdc->group_path));
+	gk_buf_add(buf, gk_blob_span(&group->kdc->roots.groups));
 	gk_buf_byte(buf, '/');
 	gk_uri_put_segment(buf, gk_group_name(group));
 }

@@ -171,6 +171,9 @@ struct gk_exchange {
 	/* It came in a DTLS session: what gk_kdc_psk() or gk_kdc_raw_key() called that. Else empty.
 	 */
 	struct gk_id dtls;
+	/* It was sent to a multicast address: a KDC answers discovery that finds something, and
+	 * meets all else with silence (RFC 7252 section 8.2). */
+	bool multicast;
 };
 
 /** Kinds of record in the store. The values stand in files: never renumber. */
@@ -289,6 +292,13 @@ struct gk_kdc;
 #define GK_AS_URI_MAX   255 /* bytes of the AS's URI */
 #define GK_ROOT_MAX     24  /* bytes of a configured path */
 
+/** What discovery, which anybody on the segment can do, tells (RFC 6690). */
+enum gk_discovery {
+	GK_DISCOVERY_NONE = 0,   /* nothing: there is no /.well-known/core */
+	GK_DISCOVERY_KDC = 1,    /* that there is a KDC, and at which paths */
+	GK_DISCOVERY_GROUPS = 2, /* and the names of all groups */
+};
+
 /** How tokens are recognised, and who we are. Copied. */
 struct gk_kdc_config {
 	struct gk_span audience;      /* expected in 'aud'; 1..GK_AUDIENCE_MAX bytes */
@@ -302,6 +312,7 @@ struct gk_kdc_config {
 	 * 1 to 4 segments that need no escape in a URI, at most GK_ROOT_MAX bytes; neither is at or
 	 * below the other, or ".well-known" */
 	struct gk_span group_path, authz_path;
+	enum gk_discovery discovery;
 	/* Bits per second that rekeying may take of the link, all groups together: messages to
 	 * groups and to members, and the confirmations that they call for. 0: no limit */
 	uint32_t rekeying_bps;
@@ -444,7 +455,9 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_remove_group(struct gk_kdc *kdc, struct 
 /** Walk the groups that were restored with something to lose and are not served. 'at' starts as 0.
  */
 GK_API bool gk_kdc_unserved_next(const struct gk_kdc *kdc, size_t *at, struct gk_span *name);
-/** Exchange what the KDC was made with that may change: the limit for rekeying. */
+/** Exchange what the KDC was made with that may change: what discovery tells, from now on. */
+GK_API void gk_kdc_set_discovery(struct gk_kdc *kdc, enum gk_discovery discovery);
+/** ... and the limit for rekeying. */
 GK_API void gk_kdc_set_rekeying_bps(struct gk_kdc *kdc, uint32_t bps, struct gk_now now);
 
 /** What the store can take. The levels of docs/state.md section 7. */
@@ -724,12 +737,15 @@ struct gk_member_config {
 	bool sign_protected;
 	const struct gk_member_cred *creds; /* copied; up to 4. Of a format, one for each curve */
 	size_t cred_count;
+	/* as the KDC has them (struct gk_kdc_config); our own resources are below group_path too */
+	struct gk_span group_path, authz_path;
 };
 
 /**
  * Make a member without groups.
- * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (a length), GK_ERR_CRYPTO, GK_ERR_CREDENTIAL (one
- * in 'creds', that is of no format of this build, or not of its key; or its issuers)
+ * @return GK_OK, GK_ERR_NO_MEMORY, GK_ERR_RANGE (a length, a path), GK_ERR_CRYPTO,
+ * GK_ERR_CREDENTIAL (one in 'creds', that is of no format of this build, or not of its key; or its
+ * issuers)
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_new(const struct gk_env *env,
 					       const struct gk_member_config *config,

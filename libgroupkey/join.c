@@ -404,7 +404,7 @@ static void answer_joined(struct join *join, const struct gk_node *node, uint8_t
 	put_response(&payload, join, node);
 	gk_buf_truncate(&join->call->reply, 0);
 	w = gk_coap_begin(&join->call->reply, code);
-	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_blob_span(&group->kdc->group_path));
+	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_blob_span(&group->kdc->roots.groups));
 	gk_coap_put(&w, GK_OPT_LOCATION_PATH, gk_group_name(join->group));
 	gk_coap_put_path(&w, GK_OPT_LOCATION_PATH, gk_span_str("nodes"));
 	gk_coap_put(&w, GK_OPT_LOCATION_PATH, gk_node_name(node));

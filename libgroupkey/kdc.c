@@ -3,12 +3,10 @@
 #include "kdc.h"
 
 #include "cose.h"
-#include "uri.h"
 
 #include <string.h>
 
-#define REPLY_ROOM        1400 /* one block, and what goes with it */
-#define ROOT_SEGMENTS_MAX 4
+#define REPLY_ROOM 1400 /* one block, and what goes with it */
 
 /* life */
 
@@ -26,52 +24,6 @@ static enum gk_err seed_tables(struct gk_kdc *kdc)
 	return err;
 }
 
-/* @return GK_OK: 1 to ROOT_SEGMENTS_MAX segments of unreserved characters (RFC 3986 section 2.3) */
-static enum gk_err check_root(struct gk_span path)
-{
-	uint8_t bytes[GK_ROOT_MAX];
-	struct gk_buf escaped = gk_buf(bytes, sizeof(bytes));
-	size_t segments = 0;
-
-	while (path.len) {
-		struct gk_span segment = gk_path_first(path);
-
-		if (!segment.len || segment.len + 1 == path.len || ++segments > ROOT_SEGMENTS_MAX)
-			return GK_ERR_RANGE;
-		gk_buf_truncate(&escaped, 0);
-		gk_uri_put_segment(&escaped, segment);
-		if (!gk_span_equal(gk_buf_span(&escaped), segment))
-			return GK_ERR_RANGE;
-		path = gk_span_sub(path, segment.len + 1, path.len);
-	}
-	return segments ? GK_OK : GK_ERR_RANGE;
-}
-
-static bool is_at_or_below(struct gk_span path, struct gk_span root)
-{
-	return gk_span_equal(gk_span_sub(path, 0, root.len), root) &&
-	       (path.len == root.len || path.data[root.len] == '/');
-}
-
-static enum gk_err set_roots(struct gk_kdc *kdc, const struct gk_kdc_config *config)
-{
-	struct gk_span well_known = gk_span_str(".well-known");
-	struct gk_span groups =
-		config->group_path.len ? config->group_path : gk_span_str("ace-group");
-	struct gk_span authz =
-		config->authz_path.len ? config->authz_path : gk_span_str("authz-info");
-	enum gk_err err = check_root(groups);
-
-	if (!err)
-		err = check_root(authz);
-	if (!err && (is_at_or_below(authz, groups) || is_at_or_below(groups, authz) ||
-		     is_at_or_below(groups, well_known) || is_at_or_below(authz, well_known)))
-		err = GK_ERR_RANGE;
-	if (!err)
-		err = gk_blob_set(&kdc->env, &kdc->group_path, groups);
-	return err ? err : gk_blob_set(&kdc->env, &kdc->authz_path, authz);
-}
-
 static enum gk_err set_config(struct gk_kdc *kdc, const struct gk_kdc_config *config)
 {
 	enum gk_err err = GK_OK;
@@ -83,7 +35,7 @@ static enum gk_err set_config(struct gk_kdc *kdc, const struct gk_kdc_config *co
 			err = gk_public_key_check(&kdc->as_public_key);
 	}
 	if (!err)
-		err = set_roots(kdc, config);
+		err = gk_roots_set(&kdc->env, &kdc->roots, config->group_path, config->authz_path);
 	if (!err)
 		err = gk_blob_set(&kdc->env, &kdc->audience, config->audience);
 	if (!err)
@@ -106,6 +58,7 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 		return GK_ERR_NO_MEMORY;
 	kdc->env = *env;
 	kdc->high_num = -1;
+	kdc->discovery = config->discovery;
 	gk_queue_init(&kdc->queue, &kdc->env);
 	gk_timers_init(&kdc->timers, &kdc->env);
 	gk_timer_init(&kdc->candidate_timer, GK_TIMER_CANDIDATES, kdc);
@@ -172,8 +125,7 @@ void gk_kdc_free(struct gk_kdc *kdc)
 	gk_blob_wipe(&env, &kdc->audience);
 	gk_blob_wipe(&env, &kdc->issuer);
 	gk_blob_wipe(&env, &kdc->as_uri);
-	gk_blob_wipe(&env, &kdc->group_path);
-	gk_blob_wipe(&env, &kdc->authz_path);
+	gk_roots_wipe(&env, &kdc->roots);
 	for (size_t i = 0; i < 2; i++) {
 		for (size_t fmt = 0; fmt < GK_CRED_FORMATS; fmt++) {
 			gk_blob_wipe(&env, &kdc->sign_cred[fmt][i]);
@@ -312,6 +264,15 @@ enum gk_err gk_kdc_restore(struct gk_kdc *kdc, const struct gk_record *record, s
 
 /* what arrives */
 
+/* To many at once, an error or an empty list is no answer (RFC 7252 section 8.2). */
+static bool has_something(const struct gk_call *call)
+{
+	struct gk_coap answer;
+
+	return !gk_coap_parse(gk_buf_span(&call->reply), &answer) &&
+	       answer.code == GK_COAP_CONTENT && answer.payload.len;
+}
+
 static void receive_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange,
 			  const struct gk_coap *msg, struct gk_now now)
 {
@@ -325,7 +286,8 @@ static void receive_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange
 	};
 
 	gk_resource_serve(&call);
-	gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&call.reply));
+	if (!exchange->multicast || has_something(&call))
+		gk_queue_reply(&kdc->queue, exchange, gk_buf_span(&call.reply));
 	gk_blob_wipe(&kdc->env, &call.large);
 }
 
@@ -337,6 +299,8 @@ enum gk_err gk_kdc_receive(struct gk_kdc *kdc, const struct gk_exchange *exchang
 
 	if (gk_coap_parse(message, &msg) || msg.code == GK_COAP_EMPTY || msg.code >> 5 != 0)
 		return gk_queue_err(&kdc->queue); /* not a request: silence */
+	if (exchange->multicast && !gk_core_is_asked(&msg))
+		return gk_queue_err(&kdc->queue);
 	if (gk_coap_find(&msg, GK_OPT_OSCORE, &option))
 		return gk_client_receive(kdc, exchange, message, now);
 	if (exchange->dtls.len)
@@ -434,6 +398,11 @@ enum gk_err gk_kdc_clock(struct gk_kdc *kdc, struct gk_now now)
 			gk_group_correct_age(group, now);
 	}
 	return gk_queue_err(&kdc->queue);
+}
+
+void gk_kdc_set_discovery(struct gk_kdc *kdc, enum gk_discovery discovery)
+{
+	kdc->discovery = discovery;
 }
 
 void gk_kdc_set_rekeying_bps(struct gk_kdc *kdc, uint32_t bps, struct gk_now now)

@@ -10,9 +10,10 @@
  *   exchange.c  protected exchanges with them, in both directions
  *   session.c   clients that come by DTLS, whose exchanges their sessions protect
  *   authz.c     /authz-info: tokens in; issue.c: tokens issued
- *   resource.c  the table of resources: who may do what. resource_groups.c, resource_read.c,
- *               resource_creds.c, resource_verify.c, resource_stale.c, resource_node.c serve them
- *               (resource.h); filter.c tells whose credentials are asked for
+ *   resource.c  the table of resources: who may do what. resource_core.c, resource_groups.c,
+ *               resource_read.c, resource_creds.c, resource_verify.c, resource_stale.c,
+ *               resource_node.c serve them (resource.h); filter.c tells whose credentials are
+ *               asked for
  *   answer.c    answers; answer_block.c sends those in blocks that are long
  *   request_block.c puts requests together that come in blocks; transfer.c keeps what is under way
  *   join.c      the Join Request; proof.c checks the evidence in it
@@ -44,6 +45,7 @@
 #include "numbers.h"
 #include "oscore.h"
 #include "rekeying.h"
+#include "roots.h"
 #include "scope.h"
 #include "timer.h"
 #include "transfer.h"
@@ -335,7 +337,8 @@ struct gk_kdc {
 	struct gk_timer candidate_timer, notice_timer, budget_timer;
 	struct gk_budget budget; /* of the link, for rekeying */
 	struct gk_blob audience, issuer, as_uri;
-	struct gk_blob group_path, authz_path; /* "ace-group", "authz-info" */
+	struct gk_roots roots;
+	enum gk_discovery discovery;
 	uint8_t as_key[GK_AEAD_KEY_MAX];
 	struct gk_public_key as_public_key;
 	struct gk_hash clients_by_id, associations_by_kid, nodes_by_ip, requests;
@@ -520,14 +523,23 @@ void gk_authz_post(struct gk_call *call);
 /** Serve a request; call->reply gets the answer. */
 void gk_resource_serve(struct gk_call *call);
 
+/* resource_core.c */
+/** @return true if the path is /.well-known/core */
+bool gk_core_is_path(const struct gk_coap *msg);
+/** @return true if it is discovery, the one thing that can be asked of many at once */
+bool gk_core_is_asked(const struct gk_coap *msg);
+
 /* answer.c */
 /** 4.01 or 4.03 to somebody who needs a (better) token, and is told where to get it. */
 void gk_answer_hints(struct gk_call *call, uint8_t code);
 /**
  * Begin a payload of up to 'size' bytes, and make room for it in the reply.
- * @return false: no memory, which the reply says; else gk_answer_end() has to follow
+ * @return false: no memory, which the reply says; else gk_answer_end() or gk_answer_drop() has to
+ * follow
  */
 bool gk_answer_begin(struct gk_call *call, size_t size, struct gk_buf *payload);
+/** Give the payload's memory back. */
+void gk_answer_drop(struct gk_call *call, struct gk_buf *payload);
 /** As gk_answer_map(), and give the payload's memory back. */
 void gk_answer_end(struct gk_call *call, struct gk_buf *payload);
 /** Make room for an answer with a payload of 'size' bytes. @return GK_ERR_NO_MEMORY */

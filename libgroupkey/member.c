@@ -4,10 +4,11 @@
 
 #include <string.h>
 
-#define MESSAGE_ROOM      2048
-#define REPLY_ROOM        256
-#define ANSWER_TIMEOUT_MS 15000
-#define SEED_LEN          32
+#define MESSAGE_ROOM         2048
+#define REPLY_ROOM           256
+#define ANSWER_TIMEOUT_MS    15000
+#define SEED_LEN             32
+#define CONTROL_SEGMENTS_MAX (GK_ROOT_SEGMENTS_MAX + 2)
 
 static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
 
@@ -102,6 +103,8 @@ static enum gk_err set_config(struct gk_member *m, const struct gk_member_config
 		err = gk_blob_set(&m->env, &m->name, config->name);
 	if (!err)
 		err = gk_blob_set(&m->env, &m->control_base, config->control_base);
+	if (!err)
+		err = gk_roots_set(&m->env, &m->roots, config->group_path, config->authz_path);
 	memcpy(m->seed, config->key_seed.data, sizeof(m->seed));
 	for (size_t i = 0; !err && i < 2; i++)
 		err = make_key(m, i);
@@ -169,6 +172,7 @@ void gk_member_free(struct gk_member *m)
 	gk_blob_wipe(&env, &m->token);
 	gk_blob_wipe(&env, &m->name);
 	gk_blob_wipe(&env, &m->control_base);
+	gk_roots_wipe(&env, &m->roots);
 	for (size_t i = 0; i < 2; i++) {
 		gk_blob_wipe(&env, &m->cred[i]);
 		gk_blob_wipe(&env, &m->dh_cred[i]);
@@ -329,7 +333,7 @@ enum gk_err gk_member_renew(struct gk_member *m, struct gk_span group, struct gk
 	return want(m, group, GK_TASK_RENEW, now);
 }
 
-/* requests of the KDC, on ace-group/GROUP/node */
+/* requests of the KDC, on ace-group/GROUP/node, or below another root */
 
 static bool is_segment(const struct gk_membership *ms, struct gk_span segment)
 {
@@ -343,12 +347,16 @@ static bool is_segment(const struct gk_membership *ms, struct gk_span segment)
 static struct gk_membership *find_control(const struct gk_member *m, const struct gk_coap *msg)
 {
 	struct gk_membership *ms;
-	struct gk_span path[3];
+	struct gk_span path[CONTROL_SEGMENTS_MAX];
+	size_t count = gk_coap_path(msg, path, CONTROL_SEGMENTS_MAX), root;
 
-	if (gk_coap_path(msg, path, 3) != 3 || !gk_span_equal(path[0], gk_span_str("ace-group")))
+	if (count > CONTROL_SEGMENTS_MAX)
 		return NULL;
-	ms = gk_member_find(m, path[1]);
-	return ms && is_segment(ms, path[2]) ? ms : NULL;
+	root = gk_root_match(&m->roots.groups, path, count);
+	if (!root || count != root + 2)
+		return NULL;
+	ms = gk_member_find(m, path[root]);
+	return ms && is_segment(ms, path[root + 1]) ? ms : NULL;
 }
 
 static uint8_t post_control(struct gk_membership *ms, const struct gk_coap *msg, struct gk_now now,

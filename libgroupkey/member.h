@@ -23,6 +23,7 @@
 #include "mem.h"
 #include "numbers.h"
 #include "rekeying.h"
+#include "roots.h"
 #include "scope.h"
 
 #define GK_MEMBERSHIPS_MAX  8
@@ -222,6 +223,7 @@ struct gk_member {
 	struct gk_env env;
 	struct gk_queue queue;
 	struct gk_blob token, name, control_base;
+	struct gk_roots roots;
 	struct gk_id osc_id;
 	uint8_t ms[64], salt[32];
 	size_t ms_len, salt_len;

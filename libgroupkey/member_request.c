@@ -211,11 +211,13 @@ static void done_token(struct gk_task_answer *a)
 
 static void put_control_uri(struct gk_buf *buf, const struct gk_task_request *r)
 {
-	uint8_t bytes[160];
+	uint8_t bytes[192];
 	struct gk_buf uri = gk_buf(bytes, sizeof(bytes));
 
 	gk_buf_add(&uri, gk_blob_span(&r->m->control_base));
-	gk_buf_add(&uri, gk_span_str("/ace-group/"));
+	gk_buf_byte(&uri, '/');
+	gk_buf_add(&uri, gk_blob_span(&r->m->roots.groups));
+	gk_buf_byte(&uri, '/');
 	gk_buf_add(&uri, gk_membership_name(r->ms));
 	gk_buf_byte(&uri, '/');
 	gk_membership_put_segment(r->ms, &uri);

@@ -45,10 +45,10 @@ void gk_task_join_later(struct gk_membership *ms, struct gk_now now)
 static void put_path(struct gk_task_request *r, const char *path)
 {
 	if (!r->ms) {
-		gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str("authz-info"));
+		gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_blob_span(&r->m->roots.authz));
 		return;
 	}
-	gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str("ace-group"));
+	gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_blob_span(&r->m->roots.groups));
 	gk_coap_put(&r->w, GK_OPT_URI_PATH, gk_membership_name(r->ms));
 	if (path[0] == '*') {
 		gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str("nodes"));

@@ -25,7 +25,7 @@ void gk_cast_put_route(struct gk_buf *buf, const struct gk_group *group)
 {
 	struct gk_coap_writer w = gk_coap_begin(buf, GK_COAP_POST);
 
-	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&group->kdc->group_path));
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&group->kdc->roots.groups));
 	gk_coap_put(&w, GK_OPT_URI_PATH, gk_group_name(group));
 	gk_coap_put_uint(&w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
 	gk_buf_byte(buf, 0xff);

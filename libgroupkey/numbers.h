@@ -65,6 +65,7 @@ enum {
 /* Content-Formats */
 enum {
 	GK_CF_ACE = 19,              /* application/ace+cbor, A 8.16 */
+	GK_CF_LINK_FORMAT = 40,      /* application/link-format, RFC 6690 section 7.3 */
 	GK_CF_CBOR = 60,             /* application/cbor, RFC 8949 section 9.4 */
 	GK_CF_CWT = 61,              /* application/cwt, RFC 8392 section 9.2 */
 	GK_CF_PROBLEM_DETAILS = 257, /* application/concise-problem-details+cbor, RFC 9290 6.3 */

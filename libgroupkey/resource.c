@@ -5,7 +5,6 @@
  * checks before a handler runs are those of R 4.1.2, in an order that tells an outsider nothing.
  */
 #include "resource.h"
-#include "uri.h"
 
 #define ANY_FORMAT 0xffff
 
@@ -36,9 +35,10 @@ static const enum gk_storage worst[][2] = {
 	[TOKEN] = { GK_STORAGE_NONE, GK_STORAGE_SCARCE },
 };
 
-/* The paths that can be configured, and what is below them. */
+/* /.well-known/core, the paths that can be configured, and what is below them. */
 enum root {
 	NOWHERE,
+	CORE,
 	AUTHZ,
 	GROUPS,
 };
@@ -54,6 +54,7 @@ static const struct resource {
 	uint16_t takes, gives;
 	void (*serve)(struct gk_call *call);
 } resources[] = {
+	{ CORE, "", GK_COAP_GET, ANYONE, NOTHING, ANY_FORMAT, GK_CF_LINK_FORMAT, gk_get_core },
 	/* of which forms there are, authz.c knows */
 	{ AUTHZ, "", GK_COAP_POST, ANYONE, TOKEN, ANY_FORMAT, GK_CF_ACE, gk_authz_post },
 	{ GROUPS, "", GK_COAP_FETCH, CLIENT, NOTHING, GK_CF_ACE_GROUPCOMM, GK_CF_ACE_GROUPCOMM,
@@ -118,31 +119,18 @@ static bool path_matches(const char *pattern, const struct gk_span *path, size_t
 	return i == count;
 }
 
-/* @return how many segments of the request's path are those of a root; 0: it is not below it */
-static size_t match_root(const struct gk_call *call, const struct gk_blob *root)
-{
-	struct gk_span rest = gk_blob_span(root);
-	size_t count = 0;
-
-	while (rest.len) {
-		struct gk_span segment = gk_path_first(rest);
-
-		if (count == call->path_len || !gk_span_equal(segment, call->path[count]))
-			return 0;
-		rest = gk_span_sub(rest, segment.len + 1, rest.len);
-		count++;
-	}
-	return count;
-}
-
 static enum root find_root(struct gk_call *call)
 {
 	const struct gk_kdc *kdc = call->kdc;
 
-	call->root_len = match_root(call, &kdc->authz_path);
+	if (gk_core_is_path(&call->msg)) {
+		call->root_len = call->path_len;
+		return kdc->discovery == GK_DISCOVERY_NONE ? NOWHERE : CORE;
+	}
+	call->root_len = gk_root_match(&kdc->roots.authz, call->path, call->path_len);
 	if (call->root_len && call->root_len == call->path_len)
 		return AUTHZ;
-	call->root_len = match_root(call, &kdc->group_path);
+	call->root_len = gk_root_match(&kdc->roots.groups, call->path, call->path_len);
 	return call->root_len ? GROUPS : NOWHERE;
 }
 

@@ -9,6 +9,9 @@
 
 #include "kdc.h"
 
+/* resource_core.c */
+void gk_get_core(struct gk_call *call);
+
 /* resource_groups.c */
 void gk_fetch_groups(struct gk_call *call);
 

@@ -439,6 +439,8 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 		.answer_timeout_ms = ANSWER_TIMEOUT_MS,
 		.point_to_point = options->point_to_point,
 		.sign_protected = options->sign_protected,
+		.group_path = gk_span_str(bundle->group_path),
+		.authz_path = gk_span_str(bundle->authz_path),
 	};
 	enum gk_err err = gk_global_init(&env);
 

@@ -706,10 +706,19 @@ static enum gk_err give_back(struct pair *p)
 	return err;
 }
 
+static struct gk_span text_or_none(const char *text)
+{
+	return text ? gk_span_str(text) : gk_span(NULL, 0);
+}
+
 static enum gk_err start(struct pair *p)
 {
 	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
 					.as_key = gk_span(pair_as_key, sizeof(pair_as_key)),
+					.as_uri = text_or_none(p->as_uri),
+					.group_path = text_or_none(p->group_path),
+					.authz_path = text_or_none(p->authz_path),
+					.discovery = p->discovery,
 					.rekeying_bps = p->rekeying_bps };
 	enum gk_err err = gk_kdc_new(&p->env, &config, &p->kdc);
 
@@ -891,6 +900,8 @@ static void make_member(struct pair *p, size_t i)
 		.sign_protected = n->sign_protected,
 		.creds = n->creds,
 		.cred_count = n->cred_count,
+		.group_path = text_or_none(p->group_path),
+		.authz_path = text_or_none(p->authz_path),
 	};
 
 	if (gk_member_new(&n->env, &config, &n->member))

@@ -125,6 +125,10 @@ struct pair {
 	void *ctx;             /* for 'pass' */
 	size_t events;         /* of the KDC, so far */
 	uint32_t rekeying_bps; /* of the KDC, from its next start on */
+	/* the same; and of members that are made from then on. NULL: the defaults */
+	const char *group_path, *authz_path;
+	const char *as_uri; /* NULL: none */
+	enum gk_discovery discovery;
 	size_t crash_at; /* it crashes before it carries out this one; the first is 1; 0: never */
 	unsigned life;   /* counts the KDC's */
 	bool manual_restart; /* leave a dead KDC to the test: 'kdc' is NULL then */

@@ -123,6 +123,10 @@ static void what_is_wrong_is_refused_and_changes_nothing(void **state)
 		{ HEAD OSC ",\"roles\":[-2]", "a number out of range" },
 		{ HEAD OSC ",\"roles\":[4294967298]", "a number out of range" },
 		{ HEAD OSC "," GROUPS "," ROLES ",\"exp\":-1}", "a number out of range" },
+		{ HEAD OSC ",\"group_path\":\"/a\"", "must be a path" },
+		{ HEAD OSC ",\"group_path\":\"\"", "must not be empty" },
+		{ HEAD OSC ",\"authz_path\":\"a b\"", "must be a path" },
+		{ HEAD OSC ",\"authz_path\":\"abcdefghijklmnopqrstuvwxy\"", "too long" },
 	};
 	struct io_bundle before;
 	(void)state;
@@ -135,6 +139,26 @@ static void what_is_wrong_is_refused_and_changes_nothing(void **state)
 			fail_msg("%s:\n got %s\nwant %s", rows[i].text, error, rows[i].error);
 		assert_memory_equal(&bundle, &before, sizeof(before));
 	}
+}
+
+static void paths_are_in_a_bundle_if_they_are_other_ones(void **state)
+{
+	static const char paths[] = "{" NAME "," KDC "," TOK "," OSC "," GROUPS "," ROLES "," EXP
+				    ",\"group_path\":\"kdc/groups\",\"authz_path\":\"kdc/authz\"}";
+	struct io_bundle bundle;
+	struct io_json json;
+	char error[IO_BUNDLE_ERROR];
+	(void)state;
+	assert_true(parse(whole, &bundle, error, sizeof(error)));
+	assert_string_equal(bundle.group_path, "");
+	assert_string_equal(bundle.authz_path, "");
+	assert_true(parse(paths, &bundle, error, sizeof(error)));
+	assert_string_equal(bundle.group_path, "kdc/groups");
+	assert_string_equal(bundle.authz_path, "kdc/authz");
+	io_json_init(&json);
+	io_bundle_put(&json, NULL, &bundle);
+	assert_string_equal(io_json_finish(&json), paths);
+	io_json_free(&json);
 }
 
 static void truncation_anywhere_is_refused(void **state)
@@ -290,6 +314,7 @@ int main(void)
 		cmocka_unit_test(members_come_in_any_order),
 		cmocka_unit_test(salt_alone_may_be_absent),
 		cmocka_unit_test(what_is_wrong_is_refused_and_changes_nothing),
+		cmocka_unit_test(paths_are_in_a_bundle_if_they_are_other_ones),
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		FILE_TEST(what_is_written_is_read_back),
 		FILE_TEST(a_file_that_is_there_is_not_written_over),

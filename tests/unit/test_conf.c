@@ -288,6 +288,10 @@ static void defaults_of_the_daemon_are_as_documented(void **state)
 	assert_string_equal(conf.as_key_file, "/etc/gatewayd/state/as.key");
 	assert_null(conf.as_public_key_file);
 	assert_null(conf.as_issuer);
+	assert_null(conf.as_uri);
+	assert_int_equal(conf.discovery, GK_DISCOVERY_KDC);
+	assert_string_equal(conf.group_path, "ace-group");
+	assert_string_equal(conf.authz_path, "authz-info");
 	gw_conf_free(&conf);
 }
 
@@ -397,7 +401,9 @@ static void every_option_reaches_its_field(void **state)
 		   "\"[::1]:1\"; state_dir = \"/s\"; "
 		   "mark = \"/m\"; control = \"/c\"; log_level = \"debug\"; log = \"syslog\"; "
 		   "audience = \"a\"; "
-		   "as = { key_file = \"/k\"; public_key_file = \"/p\"; issuer = \"n\"; }; "
+		   "as = { key_file = \"/k\"; public_key_file = \"/p\"; issuer = \"n\"; uri = "
+		   "\"u://u\"; }; "
+		   "discovery = \"groups\"; paths = { groups = \"g\"; authz_info = \"z\"; }; "
 		   "groups = ( { name = \"x\"; }, { name = \"g\"; mode = \"pairwise\"; "
 		   "active = false; "
 		   "sign_alg = \"ES256\"; "
@@ -421,6 +427,10 @@ static void every_option_reaches_its_field(void **state)
 	assert_string_equal(conf.as_key_file, "/k");
 	assert_string_equal(conf.as_public_key_file, "/p");
 	assert_string_equal(conf.as_issuer, "n");
+	assert_string_equal(conf.as_uri, "u://u");
+	assert_int_equal(conf.discovery, GK_DISCOVERY_GROUPS);
+	assert_string_equal(conf.group_path, "g");
+	assert_string_equal(conf.authz_path, "z");
 	assert_int_equal(conf.group_count, 2);
 	assert_string_equal(conf.groups[0].name, "x");
 	assert_string_equal(conf.groups[1].name, "g");
@@ -452,6 +462,7 @@ struct nest {
 static const struct nest top = { "", "" };
 static const struct nest in_link = { "link = { ", " };" };
 static const struct nest in_as = { "as = { ", " };" };
+static const struct nest in_paths = { "paths = { ", " };" };
 static const struct nest in_group = { "groups = ( { ", " } );" };
 static const struct nest in_rekey = { "groups = ( { rekey = { ", " }; } );" };
 static const struct nest in_presence = { "groups = ( { presence = { ", " }; } );" };
@@ -464,7 +475,7 @@ static const struct nest *nest_of(const struct gw_option *option)
 	} rows[] = {
 		{ "link", &in_link },         { "as", &in_as },
 		{ "groups", &in_group },      { "rekey", &in_rekey },
-		{ "presence", &in_presence },
+		{ "presence", &in_presence }, { "paths", &in_paths },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -507,7 +518,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 42);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 47);
 }
 
 // Every number of a table at its smallest or at its largest.
@@ -769,6 +780,11 @@ static void what_needs_a_restart_is_named(void **state)
 		{ "as = { public_key_file = \"/b\"; };", "", "as.public_key_file" },
 		{ "as = { issuer = \"a\"; };", "as = { issuer = \"b\"; };", "as.issuer" },
 		{ "as = { issuer = \"a\"; };", "as = { issuer = \"a\"; };", NULL },
+		{ "", "as = { uri = \"u://u\"; };", "as.uri" },
+		{ "", "paths = { groups = \"a\"; };", "paths.groups" },
+		{ "", "paths = { authz_info = \"a\"; };", "paths.authz_info" },
+		{ "", "paths = { groups = \"ace-group\"; };", NULL },
+		{ "", "discovery = \"groups\";", NULL },
 		{ "",
 		  "listen = \"[::1]:7\"; control = \"/c\"; log = \"syslog\"; "
 		  "log_level = \"debug\"; link = { rate_kbps = 20; };",

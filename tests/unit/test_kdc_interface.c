@@ -663,6 +663,7 @@ static void a_credential_is_replaced_and_the_nonce_of_the_join_stays(void **stat
 	gk_pop_put_kdc(&pop, gk_span(n_c, 8), item[1].string);
 	assert_int_equal(gk_verify(&key, gk_buf_span(&pop), item[2].string), GK_OK);
 	assert_int_equal(pair_num(p), 0); // nobody is rekeyed for it
+	assert_int_equal(gk_group_find(p->kdc, gk_span_str(PAIR_LIGHTS))->cred_bytes, cred.len);
 }
 
 static void a_credential_that_is_refused_leaves_the_old_one(void **state)
@@ -683,6 +684,9 @@ static void a_credential_that_is_refused_leaves_the_old_one(void **state)
 		{ { .payload = "a3 0540 06480102030405060708 18184102" }, GK_ACE_ERROR_CREDENTIAL },
 		{ { .payload = "a3 0541a0 0640 18184102" }, -1 }, // an empty nonce
 		{ { .payload = "a3 0541a0 0601 18184102" }, -1 },
+		{ { .payload = "a3 0541a0 065821 00000000000000000000000000000000 "
+			       "0000000000000000000000000000000000 18184102" },
+		  -1 }, // a nonce of 33 bytes
 		{ { .payload = "a2 0541a0 18184102" }, -1 },
 		{ { .payload = "a2 0541a0 06480102030405060708" }, -1 },
 		{ { .payload = "a2 06480102030405060708 18184102" }, -1 },
@@ -822,6 +826,140 @@ static void a_challenge_that_is_missing_is_made_and_kept(void **state)
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, GK_ROLE_MONITOR, false), GK_COAP_CHANGED);
 }
 
+/* roots other than the usual ones */
+
+static uint8_t ask_join(struct pair_raw *raw)
+{
+	uint8_t bytes[512];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	put_post(&buf, raw, &(struct post){ 0 });
+	bytes[0] = 0xa4;
+	gk_put_int(&buf, GK_PARAM_SCOPE);
+	gk_put_bytes(&buf, hex_span("82666c696768747302"));
+	return pair_raw_ask(raw, GK_COAP_POST, "kdc/groups/lights", -1, gk_buf_span(&buf));
+}
+
+static void location_of(const struct pair_raw *raw, char *out)
+{
+	struct gk_coap_iter it = gk_coap_options(&raw->answer);
+
+	for (*out = 0; gk_coap_next(&it);) {
+		if (it.number == GK_OPT_LOCATION_PATH)
+			out += sprintf(out, "/%.*s", (int)it.value.len,
+				       (const char *)it.value.data);
+	}
+}
+
+/* Members speak with it, hear what it says to the group, and what it says to them. */
+static void members_follow_to_another_root(void **state)
+{
+	struct pair *p = *state;
+	struct gk_group_config tree = pair_tree_config("heat");
+	struct pair_raw raw;
+
+	p->group_path = "kdc/groups";
+	p->authz_path = "kdc/authz";
+	pair_restart(p);
+	assert_int_equal(pair_serve(p, &tree), GK_OK);
+	for (size_t i = 0; i < 3; i++) {
+		pair_add(p, GK_ROLE_ALL);
+		assert_int_equal(pair_join(p, i, PAIR_LIGHTS, 6), GK_OK);
+		assert_int_equal(pair_join(p, i, "heat", 6), GK_OK);
+		pair_run(p);
+	}
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str("heat"), p->now));
+	pair_run(p);
+	pair_advance(p, 20000);
+	assert_true(pair_agree(p, 0, 2));
+	assert_int_equal(pair_group(p).confirmed, 3);
+	assert_true(pair_count(p, PAIR_MULTICAST, PAIR_KDC, -3) > 0);
+	pair_raw_open(&raw, p, 9, "raw9", NULL, &all, 1);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_NOT_FOUND); // to the usual path
+}
+
+static void the_groups_have_another_root(void **state)
+{
+	struct pair *p = *state;
+	struct gk_id gid = gid_of(p, PAIR_LIGHTS);
+	struct pair_raw raw;
+	char location[80];
+
+	join(&raw, p, 1, GK_ROLE_REQUESTER);
+	p->group_path = "kdc/groups";
+	pair_restart(p);
+	pair_raw_ask(&raw, GK_COAP_GET, "kdc/groups/lights/num", -1, gk_span(NULL, 0));
+	struct gk_span echo;
+	uint8_t request[64];
+	struct gk_buf buf = gk_buf(request, sizeof(request));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
+
+	assert_true(gk_coap_find(&raw.answer, GK_OPT_ECHO, &echo));
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("kdc/groups/lights/num"));
+	gk_coap_put(&w, GK_OPT_ECHO, echo);
+	assert_int_equal(pair_raw_ask_message(&raw, gk_buf_span(&buf)), GK_COAP_CONTENT);
+	assert_int_equal(ask(&raw, GK_COAP_GET, "ace-group/lights/num", ""), GK_COAP_NOT_FOUND);
+	assert_int_equal(ask(&raw, GK_COAP_GET, "kdc/lights/num", ""), GK_COAP_NOT_FOUND);
+	assert_int_equal(ask(&raw, GK_COAP_GET, "kdc/groups", ""), GK_COAP_NOT_ALLOWED);
+	assert_int_equal(ask(&raw, GK_COAP_GET, "kdc/groups/lights/nodes/n1", ""), GK_COAP_CONTENT);
+	assert_int_equal(ask_join(&raw), GK_COAP_CHANGED);
+	location_of(&raw, location);
+	assert_string_equal(location, "/kdc/groups/lights/nodes/n1");
+	// where probes go of who gave no control_uri
+	struct gk_node *node = gk_group_node_named(gk_group_find(p->kdc, gk_span_str(PAIR_LIGHTS)),
+						   gk_span_str("n1"));
+	assert_true(gk_span_equal(gk_blob_span(&node->control_path),
+				  gk_span_str("kdc/groups/lights/node")));
+	uint8_t gids[32];
+	struct gk_buf fetch = gk_buf(gids, sizeof(gids));
+
+	gk_buf_add(&fetch, hex_span("a10081"));
+	gk_put_bytes(&fetch, gk_id_span(&gid));
+	pair_raw_ask(&raw, GK_COAP_FETCH, "kdc/groups", -1, gk_buf_span(&fetch));
+	expect_names(&raw, &gid, "lights", "/kdc/groups/lights");
+}
+
+/* AS Request Creation Hints: wire reference 1.4 */
+
+#define HINTS "a2 01 76 636f6170733a2f2f61732e6578616d706c652f746f6b 05 68 6761746577617964"
+
+static void who_has_no_fitting_token_is_told_where_to_get_one(void **state)
+{
+	static const uint8_t plain[] = { GK_COAP_FETCH, 0xb9, 'a', 'c', 'e', '-',
+					 'g',           'r',  'o', 'u', 'p' };
+	struct pair *p = *state;
+	struct pair_raw raw, member;
+
+	p->as_uri = "coaps://as.example/tok";
+	pair_restart(p);
+	join(&member, p, 1, GK_ROLE_REQUESTER);
+	open_raw(&raw, p, 2, &verifier);
+	for (int i = 0; i < 4; i++) {
+		struct pair_raw *asks = i == 3 ? &member : &raw;
+
+		if (i == 0) // without a token
+			assert_int_equal(pair_raw_send(&raw, gk_span(plain, sizeof(plain))),
+					 GK_COAP_UNAUTHORIZED);
+		if (i == 1) // with one for another group
+			assert_int_equal(ask(&raw, GK_COAP_GET, "ace-group/heat/num", ""),
+					 GK_COAP_FORBIDDEN);
+		if (i == 2) // with too few roles for the resource
+			assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, ""), GK_COAP_FORBIDDEN);
+		if (i == 3) {
+			pair_drain_kdc(p, gk_kdc_ban(p->kdc, gk_span_str(PAIR_LIGHTS),
+						     gk_span_str("raw1"), p->now));
+			assert_int_equal(pair_raw_get(&member, GK_COAP_POST, ""),
+					 GK_COAP_FORBIDDEN);
+		}
+		assert_int_equal(format_of(asks), GK_CF_ACE);
+		assert_hex_equal(asks->answer.payload, HINTS);
+	}
+	// what has an error-id keeps it, and another's node says nothing
+	assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"), GK_COAP_FORBIDDEN);
+	assert_int_equal(error_id(&raw), GK_ACE_ERROR_NOT_MEMBER);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -847,6 +985,9 @@ int main(void)
 		RULE(the_scope_counts_as_it_was_sent),
 		RULE(a_member_of_an_older_store_replaces_its_credential_too),
 		RULE(a_challenge_that_is_missing_is_made_and_kept),
+		RULE(members_follow_to_another_root),
+		RULE(the_groups_have_another_root),
+		RULE(who_has_no_fitting_token_is_told_where_to_get_one),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }
