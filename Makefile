@@ -82,7 +82,8 @@ netlink_obj = $(call objects,$(filter-out $(mains),$(call sources,netlink)))
 io_obj = $(call objects,$(call sources,io))
 gatewayd_obj = $(call objects,$(filter-out $(mains),$(call sources,gatewayd)))
 member_obj = $(call objects,$(filter-out $(mains),$(call sources,member)))
-testlib_obj = $(call objects,$(wildcard tests/lib/*.c) tests/conformance/client.c)
+testlib_obj = $(call objects,$(wildcard tests/lib/*.c) \
+	$(filter-out tests/conformance/test_%,$(wildcard tests/conformance/*.c)))
 
 has = $(if $(filter $(1),$(PARTS)),$(B)/$(2))
 core = $(call has,libgroupkey,libgroupkey.a)

@@ -319,30 +319,33 @@ void put_token(struct bytes *b, const struct client *c, const struct token *t)
 
 /* the client */
 
+void put_ccs(struct bytes *b, const char *name, const struct gk_public_key *pub, int alg)
+{
+	bool ec = pub->crv == 1;
+
+	put_hex(b, "a2 02");
+	put_tstr(b, name);
+	put_hex(b, ec ? "08 a1 01 a5 01 02 03" : "08 a1 01 a4 01 01 03");
+	put_int(b, alg);
+	put_hex(b, "20");
+	put_int(b, pub->crv);
+	put_hex(b, "21");
+	put_bstr(b, gk_span(pub->x, 32));
+	if (ec) {
+		put_hex(b, "22");
+		put_bstr(b, gk_span(pub->y, 32));
+	}
+}
+
 void client_use_key(struct client *c, int crv, int alg)
 {
-	const struct gk_public_key *pub = &c->key.pub;
 	uint8_t d[32] = { 3 };
 
 	d[31] = c->raw.addr.ip[15];
 	if (gk_key_from_private(crv, gk_span(d, sizeof(d)), &c->key))
 		fail_msg("no key of curve %d", crv);
 	c->cred.len = 0;
-	put_hex(&c->cred, "a2 02");
-	put_tstr(&c->cred, c->name);
-	put_hex(&c->cred, "08 a1 01");
-	put_head(&c->cred, 5, crv == 1 ? 5 : 4);
-	put_hex(&c->cred, crv == 1 ? "01 02" : "01 01");
-	put_int(&c->cred, 3);
-	put_int(&c->cred, alg);
-	put_hex(&c->cred, "20");
-	put_int(&c->cred, crv);
-	put_hex(&c->cred, "21");
-	put_bstr(&c->cred, gk_span(pub->x, 32));
-	if (crv == 1) {
-		put_hex(&c->cred, "22");
-		put_bstr(&c->cred, gk_span(pub->y, 32));
-	}
+	put_ccs(&c->cred, c->name, &c->key.pub, alg);
 }
 
 void client_grant(struct client *c, const char *group, uint32_t roles)
@@ -431,7 +434,7 @@ uint8_t client_post(struct client *c)
 
 /* messages: code, options, ff, payload */
 
-static void put_option(struct bytes *b, unsigned *last, unsigned number, struct gk_span value)
+void put_option(struct bytes *b, unsigned *last, unsigned number, struct gk_span value)
 {
 	unsigned delta = number - *last;
 
@@ -539,23 +542,51 @@ static int64_t option_uint(struct gk_span options, unsigned number)
 	return sum;
 }
 
+struct gk_span options_in(struct gk_span message, unsigned number, size_t place,
+			  struct gk_span *value)
+{
+	struct gk_span unused;
+
+	return walk(after(message, 1), number, place, value ? value : &unused);
+}
+
+int64_t option_in(struct gk_span message, unsigned number)
+{
+	return option_uint(after(message, 1), number);
+}
+
+struct gk_span payload_in(struct gk_span message)
+{
+	size_t head = 1 + options_in(message, 0, 0, NULL).len;
+
+	return head < message.len ? after(message, head + 1) : nothing;
+}
+
+void path_in(struct gk_span message, char *path, size_t size)
+{
+	struct gk_span segment;
+
+	path[0] = '\0';
+	for (size_t i = 0; options_in(message, URI_PATH, i, &segment), segment.data; i++)
+		snprintf(path + strlen(path), size - strlen(path), "%s%.*s", i ? "/" : "",
+			 (int)segment.len, (const char *)segment.data);
+}
+
 /* Append the answer to what came of it before. */
 static void take(struct client *c, struct gk_span message)
 {
-	struct gk_span value, rest;
+	struct gk_span payload;
 
 	if (!message.len) {
 		c->code = 0;
 		return;
 	}
+	payload = payload_in(message);
 	c->code = message.data[0];
-	c->options = walk(after(message, 1), 0, 0, &value);
-	c->format = (int)option_uint(c->options, CONTENT_FORMAT);
-	rest = after(message, 1 + c->options.len);
-	if (!rest.len)
-		return;
-	memcpy(c->body + c->payload.len, rest.data + 1, rest.len - 1);
-	c->payload = gk_span(c->body, c->payload.len + rest.len - 1);
+	c->options = options_in(message, 0, 0, NULL);
+	c->format = (int)option_in(message, CONTENT_FORMAT);
+	memcpy(c->body + c->payload.len, payload.data ? payload.data : c->body, payload.len);
+	c->payload = gk_span(c->body, c->payload.len + payload.len);
 }
 
 uint8_t ask_plain(struct client *c, uint8_t method, const char *path, int format,
@@ -795,20 +826,9 @@ size_t count_told(const struct client *c)
 	return count;
 }
 
-static void read_path(struct gk_span options, struct told *told)
-{
-	struct gk_span segment;
-
-	told->path[0] = '\0';
-	for (size_t i = 0; walk(options, URI_PATH, i, &segment), segment.data; i++)
-		snprintf(told->path + strlen(told->path), sizeof(told->path) - strlen(told->path),
-			 "%s%.*s", i ? "/" : "", (int)segment.len, (const char *)segment.data);
-}
-
 void read_told(const struct client *c, size_t place, struct told *told)
 {
 	struct gk_buf buf = gk_buf(told->bytes, sizeof(told->bytes));
-	struct gk_span options, rest;
 	struct gk_oscore_ref ref;
 	bool fresh;
 
@@ -817,12 +837,10 @@ void read_told(const struct client *c, size_t place, struct told *told)
 		fail_msg("no request %zu to %s", place, c->name);
 	if (gk_oscore_unprotect_request(&c->raw.ctx, told->message->bytes, &buf, &ref, &fresh))
 		fail_msg("request %zu to %s is not under its association", place, c->name);
-	options = walk(after(gk_buf_span(&buf), 1), 0, 0, &rest);
-	rest = after(gk_buf_span(&buf), 1 + options.len);
 	told->code = told->bytes[0];
-	told->format = (int)option_uint(options, CONTENT_FORMAT);
-	told->payload = rest.len ? after(rest, 1) : nothing;
-	read_path(options, told);
+	told->format = (int)option_in(gk_buf_span(&buf), CONTENT_FORMAT);
+	told->payload = payload_in(gk_buf_span(&buf));
+	path_in(gk_buf_span(&buf), told->path, sizeof(told->path));
 }
 
 void answer_told(struct client *c, const struct told *told, uint8_t code)

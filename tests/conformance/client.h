@@ -64,6 +64,11 @@ void put_tstr(struct bytes *b, const char *text);
 /** Append a scope entry [group, Tperm] (P 3). */
 void put_entry(struct bytes *b, const char *group, uint32_t roles);
 
+/** Append a CCS {2: name, 8: {1: COSE_Key}}. @param alg  as client_use_key() */
+void put_ccs(struct bytes *b, const char *name, const struct gk_public_key *pub, int alg);
+/** Append an option. @param last  number of the one before; 0 at first */
+void put_option(struct bytes *b, unsigned *last, unsigned number, struct gk_span value);
+
 /* reading: items of definite length, heads in the shortest form, or the test fails */
 
 /** @return the encoded value under a label; empty: not there */
@@ -77,6 +82,16 @@ size_t array_size(struct gk_span array);
 struct gk_span bstr(struct gk_span encoded);
 struct gk_span tstr(struct gk_span encoded);
 int64_t integer(struct gk_span encoded);
+
+/** @return a message's options and, if 'value' is not NULL, the place-th one of a number in them,
+ * or its data NULL */
+struct gk_span options_in(struct gk_span message, unsigned number, size_t place,
+			  struct gk_span *value);
+/** @return an option as a number; CF_NONE: it is not there */
+int64_t option_in(struct gk_span message, unsigned number);
+struct gk_span payload_in(struct gk_span message);
+/** The path of a request as text. */
+void path_in(struct gk_span message, char *path, size_t size);
 
 /* tokens */
 
