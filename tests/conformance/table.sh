@@ -48,7 +48,7 @@ results() {
 		if [ -e "$log" ]; then
 			result=$(awk -v name="$name" '
 				{ line = $0; sub(/^(not )?ok [0-9]+ (- )?(# SKIP )?/, "", line) }
-				line != name && index(line, name " #") != 1 { next }
+				line != name && index(line, name " #") != 1 && index(line, name ":") != 1 { next }
 				/# SKIP/ { result = "skipped"; next }
 				/^ok / { result = "passed"; next }
 				/^not ok / { result = "failed" }
@@ -70,7 +70,8 @@ numbers that it carries.
 R RFC 9594; P draft-ietf-ace-key-groupcomm-oscore-21; G Group OSCORE, RFC 10021; A RFC 9200 (ACE);
 O RFC 9203 (OSCORE profile); D RFC 9202 (DTLS profile).
 END
-	awk -F '|' -v carried="$work/carried" -v results="$work/results" -v exempt="$work/exempt" '
+	awk -F '|' -v carried="$work/carried" -v results="$work/results" -v exempt="$work/exempt" \
+		-v notes="$work/notes" '
 	function trim(s) {
 		gsub(/^ +| +$/, "", s)
 		return s
@@ -93,6 +94,10 @@ END
 		reason[trim($1)] = trim($2)
 		next
 	}
+	FILENAME == notes {
+		note[trim($1)] = "<br>" trim($2)
+		next
+	}
 	/^= / {
 		print "\n## " substr($0, 3)
 		next
@@ -106,17 +111,18 @@ END
 		n = trim($1)
 		row = "| " n " | " trim($2) " | " trim($3) " | " trim($4) " | "
 		if (n in tests)
-			print row tests[n] " | " (n in bad ? "FAILED" : "passed") " |"
+			print row tests[n] note[n] " | " (n in bad ? "FAILED" : "passed") " |"
 		else if (n in reason)
 			print row reason[n] " | does not apply |"
 		else
 			print row "| MISSING |"
-	}' "$work/results" "$work/carried" "$work/exempt" "$here/requirements.txt"
+	}' "$work/results" "$work/carried" "$work/exempt" "$work/notes" "$here/requirements.txt"
 }
 
 carried >"$work/carried"
 results >"$work/results"
 rows not_applicable.txt >"$work/exempt"
+rows notes.txt >"$work/notes"
 rows requirements.txt | cut -d ' ' -f 1 | sort >"$work/all"
 cut -d '|' -f 1 "$work/carried" | sort -u >"$work/tested"
 cut -d ' ' -f 1 "$work/exempt" | sort -u >"$work/excused"

@@ -207,6 +207,25 @@ static void kdc_008_authz_info_takes_nothing_but_posts(void **state)
 	}
 }
 
+static void kdc_009_a_flood_of_posts_takes_nothing_from_others(void **state)
+{
+	struct pair *p = *state;
+	static struct client c, flooder;
+	size_t blocks;
+
+	client_open(&c, p, 1, ALL);
+	client_open(&flooder, p, 2, ALL);
+	assert_int_equal(client_post(&c), CREATED);
+	for (int i = 0; i < 50; i++)
+		(void)client_post(&flooder);
+	blocks = p->kdc_env.blocks;
+	for (int i = 0; i < 2000; i++)
+		(void)client_post(&flooder);
+	assert_true(p->kdc_env.blocks <= blocks);
+	/* what was posted before still makes an association */
+	assert_int_equal(join(&c, &(struct join){ .roles = REQUESTER }), CREATED);
+}
+
 static void kdc_010_a_token_without_key_end_or_scope_is_none(void **state)
 {
 	static struct client c;
@@ -355,6 +374,7 @@ int main(void)
 		LIGHTS(kdc_005_a_later_token_for_a_key_replaces_the_earlier_one),
 		LIGHTS(kdc_006_a_lifetime_begins_when_its_token_is_first_seen),
 		LIGHTS(kdc_008_authz_info_takes_nothing_but_posts),
+		LIGHTS(kdc_009_a_flood_of_posts_takes_nothing_from_others),
 		LIGHTS(kdc_010_a_token_without_key_end_or_scope_is_none),
 		LIGHTS(kdc_011_nobody_joins_without_the_association_of_its_token),
 		LIGHTS(kdc_014_who_can_only_be_a_monitor_needs_no_challenge),

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+//
+// The member: new keys, those it missed, and what it asks of the KDC (sections 9 and 11 of the
+// profile, section 2.6 of RFC 10021).
+
+#include "kdc.h"
+
+#include "tests/lib/hex.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BOTH (REQUESTER | RESPONDER)
+
+static const struct gk_span nothing = { NULL, 0 };
+
+/* It waits for nothing and asks again if it wants to; until it asks this. */
+static void asks_for(struct kdc *k, uint8_t code, const char *path)
+{
+	if (!k->asked)
+		kdc_wait(k, 60000);
+	if (!kdc_is_asked(k, code, path))
+		fail_msg("not %u %s but %u %s", code, path, k->asked ? k->code : 0, k->path);
+}
+
+#define ASKS_STALE(k)    asks_for((k), FETCH, "ace-group/lights/stale-sids")
+#define ASKS_MATERIAL(k) asks_for((k), GET, "ace-group/lights/nodes/n5")
+
+static uint8_t told(struct kdc *k, uint32_t num, const char *stale)
+{
+	return kdc_tell_material(k, &(struct material){ .num = num, .stale = stale });
+}
+
+static void assert_version(struct kdc *k, int64_t num)
+{
+	assert_int_equal(kdc_info(k).num, num);
+	assert_int_equal(kdc_say(k, "now"), GK_OK);
+	assert_true(peer_reads(k, (uint32_t)num, OWN_SID, 0, "now"));
+}
+
+static void mem_042_048_the_next_version_is_installed(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	for (uint64_t seq = 0; seq < 3; seq++) {
+		assert_int_equal(kdc_say(k, "old"), GK_OK);
+		assert_true(peer_reads(k, 7, OWN_SID, seq, "old"));
+	}
+	assert_int_equal(told(k, 8, "80"), CHANGED);
+	assert_int_equal(k->notes[GK_NOTE_REKEYED], 1);
+	/* a sequence number of 0, and nothing under the old keys, either way */
+	assert_version(k, 8);
+	peer_says(k, 1, 7, 0, "old");
+	assert_string_equal(k->heard, "");
+	peer_says(k, 1, 8, 0, "new");
+	assert_string_equal(k->heard, "new");
+	/* replayed under the new keys it is not heard again */
+	peer_says(k, 1, 8, 0, "new");
+	assert_string_equal(k->heard, "");
+}
+
+static void mem_042_what_is_not_newer_is_ignored(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	(void)told(k, 7, "83 4101 4102 4103");
+	(void)told(k, 6, "83 4101 4102 4103");
+	assert_int_equal(kdc_info(k).num, 7);
+	assert_int_equal(kdc_info(k).peers, 3);
+	peer_says(k, 1, 7, 0, "still");
+	assert_string_equal(k->heard, "still");
+	assert_int_equal(k->notes[GK_NOTE_REKEYED], 0);
+	assert_false(k->asked);
+}
+
+static void mem_027_041_who_went_is_forgotten(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(told(k, 8, "82 4102 41fe"), CHANGED);
+	assert_int_equal(kdc_info(k).peers, 2);
+	peer_says(k, 2, 8, 0, "gone");
+	assert_string_equal(k->heard, "");
+	peer_says(k, 1, 8, 0, "here");
+	assert_string_equal(k->heard, "here");
+}
+
+static void mem_042_043_044_after_a_gap_it_asks_who_went_first(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	(void)told(k, 9, "81 4102");
+	/* neither the old keys nor the new ones */
+	assert_int_equal(kdc_say(k, "x"), GK_ERR_STATE);
+	peer_says(k, 1, 7, 0, "old");
+	assert_string_equal(k->heard, "");
+	peer_says(k, 1, 9, 0, "new");
+	assert_string_equal(k->heard, "");
+	ASKS_STALE(k);
+	assert_int_equal(k->format, CF_CBOR);
+	assert_hex_equal(k->payload, "07");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "82 4102 4103");
+	assert_version(k, 9);
+	assert_int_equal(kdc_info(k).peers, 1);
+	peer_says(k, 1, 9, 0, "here");
+	assert_string_equal(k->heard, "here");
+	assert_int_equal(k->notes[GK_NOTE_RECOVERED], 1);
+}
+
+static void mem_044_so_it_does_when_it_read_newer_keys(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(gk_member_check(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	asks_for(k, GET, "ace-group/lights/num");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "09");
+	ASKS_MATERIAL(k);
+	kdc_answer_material(k, CONTENT, &(struct material){ .num = 9, .whole = true, .sid = true });
+	ASKS_STALE(k);
+	assert_int_equal(kdc_say(k, "x"), GK_ERR_STATE);
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "81 4103");
+	assert_version(k, 9);
+	assert_int_equal(kdc_info(k).peers, 2);
+}
+
+static void mem_043_045_it_polls_and_fetches_what_it_missed(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	kdc_wait(k, 2 * 3600000);
+	asks_for(k, GET, "ace-group/lights/num");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "07");
+	assert_int_equal(kdc_say(k, "same"), GK_OK);
+	kdc_wait(k, 2 * 3600000);
+	asks_for(k, GET, "ace-group/lights/num");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "08");
+	ASKS_MATERIAL(k);
+	kdc_answer_material(k, CONTENT, &(struct material){ .num = 8, .whole = true, .sid = true });
+	if (k->asked) {
+		ASKS_STALE(k);
+		kdc_answer_hex(k, CONTENT, CF_CBOR, "80");
+	}
+	assert_version(k, 8);
+	assert_int_equal(kdc_info(k).peers, 3);
+}
+
+static void mem_046_without_a_payload_everybody_is_forgotten(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	(void)told(k, 12, "80");
+	ASKS_STALE(k);
+	kdc_answer(k, CONTENT, CF_NONE, nothing);
+	assert_int_equal(kdc_info(k).peers, 0);
+	peer_says(k, 1, 12, 0, "who?");
+	assert_string_equal(k->heard, "");
+	/* and an empty array means the contrary */
+	kdc_make_member(k);
+	kdc_let_in(k, BOTH, 7);
+	(void)told(k, 9, "80");
+	ASKS_STALE(k);
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "80");
+	assert_int_equal(kdc_info(k).peers, 3);
+}
+
+static void mem_039_a_message_of_the_kdc_counts_once(void **state)
+{
+	struct kdc *k = *state;
+	struct gk_oscore before;
+
+	kdc_let_in(k, BOTH, 7);
+	before = k->assoc;
+	(void)kdc_tell(k, DELETE, nothing);
+	assert_int_equal(k->notes[GK_NOTE_EVICTED], 1);
+	kdc_wait(k, 600000);
+	assert_true(kdc_is_asked(k, POST, "ace-group/lights"));
+	kdc_answer_material(
+		k, CREATED,
+		&(struct material){ .num = 8, .whole = true, .sid = true, .proof = true });
+	assert_true(kdc_info(k).joined);
+	/* the same Partial IV as then */
+	k->assoc.seq = before.seq;
+	(void)kdc_tell(k, DELETE, nothing);
+	assert_true(kdc_info(k).joined);
+	assert_int_equal(k->notes[GK_NOTE_EVICTED], 1);
+}
+
+static void mem_050_only_the_kdc_is_heard_at_the_control_uri(void **state)
+{
+	struct kdc *k = *state;
+	struct bytes b = { .len = 0 }, material = { .len = 0 };
+	unsigned last = 0;
+	struct gk_oscore real;
+
+	kdc_let_in(k, BOTH, 7);
+	/* without protection */
+	put_hex(&b, "04");
+	put_option(&b, &last, 11, gk_span_str("ace-group"));
+	put_option(&b, &last, 11, gk_span_str("lights"));
+	put_option(&b, &last, 11, gk_span_str("node"));
+	kdc_send(k, all_of(&b));
+	b.data[0] = POST;
+	put_option(&b, &last, 12, hex_span("0105"));
+	put_hex(&b, "ff");
+	put_material(&material, k, &(struct material){ .num = 8, .stale = "80" });
+	put_raw(&b, all_of(&material));
+	kdc_send(k, all_of(&b));
+	/* under another key */
+	real = k->assoc;
+	k->assoc.sender_key[3] ^= 1;
+	(void)kdc_tell(k, DELETE, nothing);
+	(void)told(k, 8, "80");
+	k->assoc = real;
+	assert_true(kdc_info(k).joined);
+	assert_int_equal(kdc_info(k).num, 7);
+	assert_int_equal(k->notes[GK_NOTE_EVICTED] + k->notes[GK_NOTE_REKEYED], 0);
+	assert_int_equal(told(k, 8, "80"), CHANGED);
+	assert_int_equal(kdc_info(k).num, 8);
+	assert_int_equal(kdc_tell(k, DELETE, nothing), DELETED);
+	assert_false(kdc_info(k).joined);
+}
+
+static void mem_029_034_035_049_a_new_sender_id_begins_with_0(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(kdc_say(k, "one"), GK_OK);
+	assert_int_equal(kdc_say(k, "two"), GK_OK);
+	assert_true(peer_reads(k, 7, OWN_SID, 1, "two"));
+	assert_int_equal(gk_member_renew(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	asks_for(k, POST, "ace-group/lights/nodes/n5");
+	assert_int_equal(k->payload.len, 0);
+	kdc_answer_hex(k, CHANGED, CF_ACE_GC, "a1 15 4108");
+	assert_hex_equal(kdc_info(k).sender_id, "08");
+	assert_int_equal(kdc_say(k, "three"), GK_OK);
+	assert_true(peer_reads(k, 7, 8, 0, "three"));
+	assert_int_equal(kdc_info(k).num, 7);
+}
+
+static void mem_051_who_lost_its_state_says_nothing_before_it_has_another_sender_id(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(kdc_say(k, "one"), GK_OK);
+	kdc_make_member(k);
+	assert_int_not_equal(kdc_say(k, "two"), GK_OK);
+	kdc_begin(k, BOTH);
+	assert_int_not_equal(kdc_say(k, "two"), GK_OK);
+	kdc_answer_material(
+		k, CHANGED,
+		&(struct material){
+			.num = 7, .whole = true, .sid = true, .own_sid = 9, .proof = true });
+	assert_int_equal(kdc_say(k, "two"), GK_OK);
+	assert_true(peer_reads(k, 7, 9, 0, "two"));
+}
+
+static void mem_047_evicted_it_says_nothing(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(kdc_tell(k, DELETE, nothing), DELETED);
+	assert_int_not_equal(kdc_say(k, "x"), GK_OK);
+	peer_says(k, 1, 7, 0, "y");
+	assert_string_equal(k->heard, "");
+}
+
+static void mem_032_an_error_says_what_to_do(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(gk_member_check(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	asks_for(k, GET, "ace-group/lights/num");
+	kdc_answer_hex(k, FORBIDDEN, CF_PROBLEM, "a1 00 a1 00 00");
+	kdc_wait(k, 600000);
+	assert_true(kdc_is_asked(k, POST, "ace-group/lights"));
+}
+
+static void mem_033_it_leaves_and_learns_of_new_members(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	/* somebody that it does not know */
+	k->peer_cred[0] = k->peer_cred[1];
+	k->peer_key[0] = k->peer_key[1];
+	peer_says(k, 0, 7, 0, "new here");
+	assert_string_equal(k->heard, "");
+	kdc_wait(k, 60000);
+	assert_int_equal(k->code, GET);
+	assert_true(kdc_is_asked(k, GET, "ace-group/lights/creds"));
+	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
+	assert_int_equal(gk_member_leave(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	asks_for(k, DELETE, "ace-group/lights/nodes/n5");
+	kdc_answer(k, DELETED, CF_NONE, nothing);
+	assert_int_equal(k->notes[GK_NOTE_LEFT], 1);
+	assert_false(kdc_info(k).joined);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define KDC(test) cmocka_unit_test_setup_teardown(test, open_kdc, close_kdc)
+		KDC(mem_042_048_the_next_version_is_installed),
+		KDC(mem_042_what_is_not_newer_is_ignored),
+		KDC(mem_027_041_who_went_is_forgotten),
+		KDC(mem_042_043_044_after_a_gap_it_asks_who_went_first),
+		KDC(mem_044_so_it_does_when_it_read_newer_keys),
+		KDC(mem_043_045_it_polls_and_fetches_what_it_missed),
+		KDC(mem_046_without_a_payload_everybody_is_forgotten),
+		KDC(mem_039_a_message_of_the_kdc_counts_once),
+		KDC(mem_050_only_the_kdc_is_heard_at_the_control_uri),
+		KDC(mem_029_034_035_049_a_new_sender_id_begins_with_0),
+		KDC(mem_051_who_lost_its_state_says_nothing_before_it_has_another_sender_id),
+		KDC(mem_047_evicted_it_says_nothing),
+		KDC(mem_032_an_error_says_what_to_do),
+		KDC(mem_033_it_leaves_and_learns_of_new_members),
+	};
+
+	return cmocka_run_group_tests(tests, pair_global_init, NULL);
+}
