@@ -16,6 +16,7 @@
 #define URI_PATH       11
 #define CONTENT_FORMAT 12
 #define BLOCK2         23
+#define ECHO           252
 
 static const struct gk_span nothing = { NULL, 0 };
 
@@ -470,7 +471,7 @@ static void put_path(struct bytes *b, unsigned *last, const char *path)
 }
 
 static void put_request(struct bytes *b, uint8_t method, const char *path, int format,
-			int64_t block, struct gk_span payload)
+			int64_t block, struct gk_span echo, struct gk_span payload)
 {
 	unsigned last = 0;
 
@@ -480,6 +481,8 @@ static void put_request(struct bytes *b, uint8_t method, const char *path, int f
 		put_option_uint(b, &last, CONTENT_FORMAT, (uint32_t)format);
 	if (block >= 0)
 		put_option_uint(b, &last, BLOCK2, (uint32_t)block);
+	if (echo.len)
+		put_option(b, &last, ECHO, echo);
 	if (payload.len) {
 		put_byte(b, 0xff);
 		put_raw(b, payload);
@@ -594,7 +597,7 @@ uint8_t ask_plain(struct client *c, uint8_t method, const char *path, int format
 {
 	struct bytes message = { .len = 0 };
 
-	put_request(&message, method, path, format, -1, payload);
+	put_request(&message, method, path, format, -1, nothing, payload);
 	c->payload = gk_span(c->body, 0);
 	(void)pair_raw_send(&c->raw, all_of(&message));
 	take(c, gk_span(c->p->raw_answer, c->raw.answers ? c->p->raw_len : 0));
@@ -620,21 +623,43 @@ static void take_protected(struct client *c)
 					      : 1 + answer->options.len));
 }
 
+/* RFC 9175: a KDC that has begun anew wants to see that the request is fresh. */
+static bool take_echo(const struct client *c, struct bytes *echo)
+{
+	struct gk_span value;
+
+	if (c->code != UNAUTHORIZED || !c->raw.is_protected || !find_option(c, ECHO, 0, &value))
+		return false;
+	echo->len = 0;
+	put_raw(echo, value);
+	return true;
+}
+
+static int64_t next_block(const struct client *c)
+{
+	int64_t block = c->code ? option_uint(c->options, BLOCK2) : -1;
+
+	/* NUM, M, SZX: the next one, of the same size */
+	return block >= 0 && block & 8 ? ((block >> 4) + 1) << 4 | (block & 7) : -1;
+}
+
 uint8_t ask(struct client *c, uint8_t method, const char *path, int format, struct gk_span payload)
 {
+	struct bytes echo = { .len = 0 };
 	int64_t block = -1;
+	bool again;
 
 	c->payload = gk_span(c->body, 0);
 	do {
 		struct bytes message = { .len = 0 };
 
-		put_request(&message, method, path, format, block, payload);
+		put_request(&message, method, path, format, block, all_of(&echo), payload);
 		(void)pair_raw_ask_message(&c->raw, all_of(&message));
+		again = !echo.len;
 		take_protected(c);
-		block = c->code ? option_uint(c->options, BLOCK2) : -1;
-		/* NUM, M, SZX: the next one, of the same size */
-		block = block >= 0 && block & 8 ? ((block >> 4) + 1) << 4 | (block & 7) : -1;
-	} while (block >= 0);
+		again = again && take_echo(c, &echo);
+		block = next_block(c);
+	} while (again || block >= 0);
 	return c->code;
 }
 

@@ -102,6 +102,7 @@ static void kdc_043_what_is_malformed_gets_4_00(void **state)
 		{ POST, "ace-group/lights", CF_ACE_GC, "ff" },
 		{ POST, "ace-group/lights", CF_ACE_GC, "a1 03" },
 		{ FETCH, "ace-group/lights/creds", CF_ACE_GC, "a1 04 f6" },
+		{ FETCH, "ace-group/lights/creds", CF_ACE_GC, "a1 04 83 f5 80 80" },
 		{ FETCH, "ace-group/lights/creds", CF_ACE_GC, "a1 04 83 01 80 8141 05" },
 		{ FETCH, "ace-group/lights/creds", CF_ACE_GC, "a1 04 82 f5 81 02" },
 		{ FETCH, "ace-group/lights/stale-sids", CF_CBOR, "" },

@@ -114,6 +114,26 @@ static void kdc_071_no_sender_id_comes_twice_under_a_gid(void **state)
 	}
 }
 
+static void kdc_071_nor_after_a_restart(void **state)
+{
+	struct pair *p = *state;
+	static struct client c;
+	struct gk_span seen[12];
+
+	no_rekeying_on_join(p);
+	client_open(&c, p, 1, ALL);
+	must_join(&c, REQUESTER);
+	seen[0] = sid_of(&c);
+	for (size_t i = 1; i < ROWS(seen); i++) {
+		if (i == ROWS(seen) / 2)
+			pair_restart(p);
+		assert_int_equal(join(&c, &(struct join){ .roles = REQUESTER }), CHANGED);
+		seen[i] = sid_of(&c);
+		for (size_t k = 0; k < i; k++)
+			assert_false(gk_span_equal(seen[k], seen[i]));
+	}
+}
+
 static void kdc_071_a_monitor_has_no_sender_id(void **state)
 {
 	static struct client c;
@@ -386,6 +406,7 @@ static void kdc_084_146_a_scheme_is_named_if_it_is_not_point_to_point(void **sta
 
 	assert_int_equal(pair_serve(*state, &config), GK_OK);
 	client_open(&plain, *state, 1, ALL);
+	client_grant(&plain, "tree", ALL);
 	must_join(&plain, REQUESTER);
 	assert_false(has(plain.payload, 20) || has(plain.payload, 27) || has(plain.payload, 28));
 	client_open(&tree, *state, 2, ALL);
@@ -400,6 +421,13 @@ static void kdc_084_146_a_scheme_is_named_if_it_is_not_point_to_point(void **sta
 	assert_int_equal(ask_group(&tree, GET, ""), CONTENT);
 	assert_hex_equal(in_map(tree.payload, 20), "3a00011f38");
 	assert_true(has(tree.payload, 27));
+	/* nor is another scheme this one */
+	assert_int_equal(join(&plain, &(struct join){ .group = "tree",
+						      .roles = REQUESTER,
+						      .more_pairs = 1,
+						      .more = "14 3a00010000" }),
+			 CREATED);
+	assert_false(has(plain.payload, 20) || has(plain.payload, 27) || has(plain.payload, 28));
 	/* who does not know the scheme is served point-to-point, and told of nothing else */
 	assert_int_equal(join(&tree, &(struct join){ .group = "tree", .roles = REQUESTER }),
 			 CHANGED);
@@ -481,6 +509,7 @@ int main(void)
 		LIGHTS(kdc_069_a_new_member_is_created_one_that_joins_again_changed),
 		LIGHTS(kdc_070_a_different_credential_takes_the_place_of_the_old_one),
 		LIGHTS(kdc_071_no_sender_id_comes_twice_under_a_gid),
+		LIGHTS(kdc_071_nor_after_a_restart),
 		LIGHTS(kdc_071_a_monitor_has_no_sender_id),
 		LIGHTS(kdc_072_who_joins_again_gets_another_sender_id),
 		LIGHTS(kdc_073_a_credential_is_served_with_the_newest_sender_id),

@@ -425,6 +425,7 @@ static void mem_031_keys_of_a_scheme_count_only_with_a_scheme(void **state)
 	kdc_answer(k, CREATED, CF_ACE_GC, all_of(&b));
 	assert_true(kdc_info(k).joined);
 	assert_false(kdc_info(k).in_tree);
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 0);
 }
 
 int main(void)
