@@ -30,6 +30,7 @@
 #define CRED_LEN      105
 #define OLD_SPEAKERS  3
 #define REQUESTER     2u
+#define RESPONDER     4u
 #define READERS       12u /* responders and monitors */
 
 /* Bytes of CoAP messages, for bounds: material for one member, with a path of 10 levels; a beacon;
@@ -742,6 +743,79 @@ static void hold_speech(struct world *w, int g)
 		group->speaker = -1;
 }
 
+/* the talk: one tells another something, until that one has answered */
+
+static bool may_be_told(const struct world *w, int i, int g)
+{
+	const struct node *node = &w->nodes[i];
+
+	return node->place[g].wanted && node->place[g].roles & RESPONDER && is_live(w, node) &&
+	       is_settled(w, node, g);
+}
+
+static int choose_asked(struct world *w, int g)
+{
+	int first = (int)chance_between(w, 0, w->opt.nodes - 1);
+
+	for (int i = 0; i < w->opt.nodes; i++) {
+		int asked = (first + i) % w->opt.nodes;
+
+		if (asked != w->groups[g].teller && may_be_told(w, asked, g))
+			return asked;
+	}
+	return -1;
+}
+
+/* Those who still have an old key tell too; check_reading() sees who listens. */
+static void let_departed_tell(struct world *w, int g)
+{
+	int left = OLD_SPEAKERS;
+
+	for (int i = 0; i < w->opt.nodes && left; i++) {
+		struct node *node = &w->nodes[i];
+
+		if (node->place[g].member || !(node->place[g].roles & REQUESTER) ||
+		    node_info(node, &w->groups[g]).num < 0)
+			continue;
+		left--;
+		if (node_tell(w, node, &w->nodes[w->groups[g].asked], g))
+			broken(w, RULE_SECRET, w->groups[g].asked,
+			       "%s: answers the departed node%d", w->groups[g].name, i);
+	}
+}
+
+static void talk(struct world *w, int g)
+{
+	struct group *group = &w->groups[g];
+	bool answered = node_tell(w, &w->nodes[group->teller], &w->nodes[group->asked], g);
+
+	w->tally[TALK_ROUNDS]++;
+	if (!answered && ++group->talk_rounds < rounds_max(w))
+		return;
+	if (!answered)
+		broken(w, RULE_READ, group->asked, "%s: does not answer node%d", group->name,
+		       group->teller);
+	w->tally[TALKS]++;
+	let_departed_tell(w, g);
+	group->teller = -1;
+}
+
+static void hold_talk(struct world *w, int g)
+{
+	struct group *group = &w->groups[g];
+
+	if (group->teller < 0 && group->quiet_minutes % SPEECH_EVERY == 0) {
+		group->teller = choose_speaker(w, g);
+		group->asked = choose_asked(w, g);
+		group->talk_rounds = 0;
+	}
+	if (group->teller >= 0 && group->asked >= 0 && may_speak(w, group->teller, g) &&
+	    may_be_told(w, group->asked, g))
+		talk(w, g);
+	else
+		group->teller = -1;
+}
+
 static void check_group(struct world *w, int g)
 {
 	struct group *group = &w->groups[g];
@@ -751,12 +825,15 @@ static void check_group(struct world *w, int g)
 	check_places(w, g);
 	if (!is_quiet(w, g)) {
 		group->speaker = -1;
+		group->teller = -1;
 		return;
 	}
 	check_newest(w, g);
 	check_ledger(w, g);
-	if (group->config.mode == GK_MODE_GROUP)
+	if (group->config.mode != GK_MODE_PAIRWISE)
 		hold_speech(w, g);
+	if (group->config.mode != GK_MODE_GROUP)
+		hold_talk(w, g);
 	group->quiet_minutes++;
 	w->tally[QUIET_MINUTES] += g == 0;
 }

@@ -9,14 +9,16 @@
 static const char usage[] =
 	"usage: sim [--seed N] [--nodes N] [--days N] [--loss P] [--drop P] [--quiet]\n"
 	"           [--scheme tree|mixed|point-to-point] [--confirm auto|all|implicit|none]\n"
-	"           [--beacon SECONDS] [--cell group|pairwise]\n"
+	"           [--beacon SECONDS] [--cell group|pairwise|both]\n"
 	"  --loss is of frames, --drop of whole datagrams beside that.\n"
 	"  Without any option but --quiet: some fixed runs.\n";
 
 static const char *const schemes[] = {
 	[SIM_POINT_TO_POINT] = "point-to-point", [SIM_TREE] = "tree", [SIM_MIXED] = "mixed"
 };
-static const char *const modes[] = { [GK_MODE_GROUP] = "group", [GK_MODE_PAIRWISE] = "pairwise" };
+static const char *const modes[] = {
+	[GK_MODE_GROUP] = "group", [GK_MODE_PAIRWISE] = "pairwise", [GK_MODE_BOTH] = "both"
+};
 static const char *const confirms[] = { [GK_CONFIRM_AUTO] = "auto",
 					[GK_CONFIRM_ALL] = "all",
 					[GK_CONFIRM_IMPLICIT] = "implicit",
@@ -117,6 +119,7 @@ static void check_run(struct world *w)
 		THEFTS,  EVICTIONS,   CRASHES,  RESTARTS, EXPIRIES,  BLIND,   FORGED,
 		SAYINGS, READINGS,    SPEECHES, REFUSALS, RESPONSES, PURGES,
 	};
+	static const enum tally needed_of_pairs[] = { TALKS };
 	static const enum tally needed_of_tree[] = { CASTS, BY_MULTICAST, TAMPERED };
 
 	if (w->opt.days >= 1 && 2 * w->tally[QUIET_MINUTES] < w->tally[MINUTES])
@@ -128,6 +131,8 @@ static void check_run(struct world *w)
 	need(w, needed, COUNT(needed));
 	if (w->opt.scheme != SIM_POINT_TO_POINT)
 		need(w, needed_of_tree, COUNT(needed_of_tree));
+	if (w->opt.cell != GK_MODE_GROUP)
+		need(w, needed_of_pairs, COUNT(needed_of_pairs));
 }
 
 static void put_options(const struct options *opt)
@@ -176,7 +181,8 @@ static unsigned run_default(bool quiet, unsigned *test)
 		  .beacon_s = 4 },
 		{ 7, 40, 3, .loss = 0.2, .drop = 0.1, .scheme = SIM_MIXED,
 		  .cell = GK_MODE_PAIRWISE },
-		{ 8, 40, 3, .loss = 0.3, .scheme = SIM_MIXED, .confirm = GK_CONFIRM_NONE },
+		{ 8, 40, 3, .loss = 0.3, .scheme = SIM_MIXED, .confirm = GK_CONFIRM_NONE,
+		  .cell = GK_MODE_BOTH },
 	};
 	unsigned count = 0;
 

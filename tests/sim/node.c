@@ -209,9 +209,9 @@ static void take_message(struct world *w, struct node *node, const struct gk_eve
 	}
 	w->tally[READINGS]++;
 	check_reading(w, node, number);
-	if (number == w->said_count - 1)
+	if (number == w->said_count - 1 && !e->note.pairwise)
 		w->readers[node->index] = true;
-	if (node->place[group].roles & 4 && chance_of(w, RESPONSE_CHANCE))
+	if (node->place[group].roles & 4 && (e->note.pairwise || chance_of(w, RESPONSE_CHANCE)))
 		respond(w, node, e->id);
 }
 
@@ -231,6 +231,9 @@ static void take_note(struct world *w, struct node *node, const struct gk_event 
 	switch (e->note.kind) {
 	case GK_NOTE_MESSAGE:
 		take_message(w, node, e);
+		return;
+	case GK_NOTE_RESPONSE:
+		w->answered |= e->id == w->told;
 		return;
 	case GK_NOTE_REFUSED:
 		w->tally[REFUSALS]++;
@@ -264,7 +267,9 @@ static void send_reply(struct world *w, struct node *node, const struct gk_event
 	}
 	wire_reply(w, arrival, e->bytes);
 	if (arrival->from != KDC) {
-		w->tally[RESPONSES]++; /* nobody waits for it: the core hears group answers later */
+		w->tally[RESPONSES]++; /* nobody waits for those to what was said */
+		if (w->told && !w->reply)
+			w->reply = datagram_new(DG_GROUP, node->index, arrival->from, e->bytes);
 		return;
 	}
 	d = datagram_new(DG_ANSWER, node->index, KDC, e->bytes);
@@ -282,6 +287,18 @@ static void send_multicast(struct world *w, const struct node *node, const struc
 		net_multicast(w, node->index, w->said[w->said_count - 1].group, e->bytes);
 }
 
+static bool is_to_member(const struct gk_event *e)
+{
+	return memcmp(e->peer.ip, gateway_addr().ip, sizeof(e->peer.ip)) != 0;
+}
+
+static void tell_directly(struct world *w, const struct node *node, const struct gk_event *e)
+{
+	wire_request(w, node->index, node->index, e->bytes);
+	w->told = e->id;
+	w->speech = datagram_new(DG_GROUP, node->index, node->index, e->bytes);
+}
+
 static void send_confirmation(struct world *w, const struct node *node, const struct gk_event *e)
 {
 	struct datagram *d = datagram_new(DG_CONFIRM, node->index, KDC, e->bytes);
@@ -296,6 +313,10 @@ static void carry_out(struct world *w, struct node *node, const struct gk_event 
 {
 	switch (e->kind) {
 	case GK_EVENT_REQUEST:
+		if (is_to_member(e)) {
+			tell_directly(w, node, e);
+			break;
+		}
 		trace(w, node->index, "member: request", (int64_t)e->id, NULL);
 		wire_request(w, node->index, KDC, e->bytes);
 		call_open(w, node->index, KDC, e, false);
@@ -423,17 +444,24 @@ static uint64_t new_number(struct world *w, const struct node *node, int group)
 	return w->said_count++;
 }
 
-void node_say(struct world *w, struct node *node, int group)
+static void put_number(struct gk_buf *buf, uint64_t number)
 {
-	uint64_t number = new_number(w, node, group);
-	uint8_t bytes[32], digits[8];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_coap_writer writer = gk_coap_begin(&buf, CODE_POST);
-	enum gk_err err;
+	struct gk_coap_writer writer = gk_coap_begin(buf, CODE_POST);
+	uint8_t digits[8];
 
 	for (size_t i = 0; i < sizeof(digits); i++)
 		digits[i] = (uint8_t)(number >> 8 * (sizeof(digits) - 1 - i));
 	gk_coap_put_payload(&writer, gk_span(digits, sizeof(digits)));
+}
+
+void node_say(struct world *w, struct node *node, int group)
+{
+	uint64_t number = new_number(w, node, group);
+	uint8_t bytes[32];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err;
+
+	put_number(&buf, number);
 	err = gk_member_say(node->member, gk_span_str(w->groups[group].name), gk_buf_span(&buf),
 			    w->now);
 	if (err != GK_ERR_UNKNOWN && err != GK_ERR_STATE && err != GK_ERR_SEQUENCE)
@@ -459,4 +487,45 @@ bool node_speak(struct world *w, struct node *node, int group)
 	}
 	free(speech);
 	return speech != NULL;
+}
+
+/* Who is not known, or has no numbers left, asks the KDC first. */
+static void tell(struct world *w, struct node *node, const struct node *to, int group)
+{
+	struct gk_span sid = node_info(to, &w->groups[group]).sender_id;
+	uint8_t bytes[32];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	enum gk_err err;
+
+	put_number(&buf, new_number(w, node, group));
+	err = gk_member_tell(node->member, gk_span_str(w->groups[group].name), sid, &to->addr,
+			     gk_buf_span(&buf), w->now);
+	if (err != GK_ERR_UNKNOWN && err != GK_ERR_STATE && err != GK_ERR_SEQUENCE &&
+	    err != GK_ERR_FORBIDDEN)
+		must(w, node, err, "gk_member_tell");
+	w->tally[SAYINGS] += err == GK_OK;
+	drain(w, node);
+}
+
+bool node_tell(struct world *w, struct node *node, struct node *to, int group)
+{
+	struct datagram *speech;
+	struct gk_span answer = { NULL, 0 };
+
+	w->answered = false;
+	tell(w, node, to, group);
+	speech = w->speech;
+	w->speech = NULL;
+	if (speech) {
+		speech->to = to->index;
+		node_receive(w, to, speech);
+		if (w->reply)
+			answer = gk_span(w->reply->bytes, w->reply->len);
+		node_answer(w, node, w->told, answer);
+	}
+	free(speech);
+	free(w->reply);
+	w->reply = NULL;
+	w->told = 0;
+	return w->answered;
 }

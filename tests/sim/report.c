@@ -11,7 +11,8 @@
 static const char *const rules[RULES] = {
 	[RULE_NEWEST] = "each quiet minute every live member has the newest key",
 	[RULE_DEPARTED] = "nobody departed has a key made since",
-	[RULE_READ] = "what a live member says is read by every live responder",
+	[RULE_READ] =
+		"what a live member says is read by every live responder, and answered by one",
 	[RULE_SECRET] = "nobody departed reads, or is listened to",
 	[RULE_FORWARD] = "num and Gid never go back, restarts included",
 	[RULE_NONCE] = "no nonce goes with two messages",
@@ -81,6 +82,8 @@ static const char *const tallies[TALLIES] = {
 	[MINUTES] = "minutes",
 	[SPEECHES] = "speeches",
 	[SPEECH_ROUNDS] = "speech_rounds",
+	[TALKS] = "talks",
+	[TALK_ROUNDS] = "talk_rounds",
 };
 
 const char *tally_name(enum tally tally)

@@ -63,7 +63,8 @@
 enum rule {
 	RULE_NEWEST,   /* each quiet minute every live member has the newest material */
 	RULE_DEPARTED, /* nobody departed has material made since */
-	RULE_READ,     /* what a live member says, every live responder can read */
+	RULE_READ,     /* what a live member says, every live responder can read; and who is told
+			* something answers */
 	RULE_SECRET,   /* and nobody departed; nor is anybody departed listened to */
 	RULE_FORWARD,  /* num and Gid never go back */
 	RULE_NONCE,    /* no two messages under one key and nonce */
@@ -135,6 +136,8 @@ enum tally {
 	MINUTES,
 	SPEECHES,
 	SPEECH_ROUNDS,
+	TALKS,
+	TALK_ROUNDS,
 	TALLIES,
 };
 
@@ -172,7 +175,7 @@ struct options {
 	enum sim_scheme scheme;
 	enum gk_confirm confirm;
 	uint32_t beacon_s; /* shortest interval; 0: no beacon */
-	enum gk_mode cell; /* of that group; nobody says anything to it if it is pairwise-only */
+	enum gk_mode cell; /* of that group: what is said there goes to all, to one, or both */
 	bool quiet;
 };
 
@@ -266,6 +269,9 @@ struct group {
 	/* the speech of a quiet minute, repeated until everybody has read it */
 	int speaker;
 	int rounds;
+	/* the talk of one, in pairwise mode, repeated until who is asked answers */
+	int teller, asked;
+	int talk_rounds;
 	int64_t quiet_minutes;
 };
 
@@ -326,9 +332,12 @@ struct world {
 	/* what was said, and what went over the air */
 	struct said *said;
 	size_t said_count, said_cap;
-	bool direct; /* what is said goes into 'speech', not over the air */
+	bool direct; /* what is said or told goes into 'speech', not over the air */
 	struct datagram *speech;
-	bool *readers; /* of the speech */
+	uint64_t told;          /* the core's name for what was told directly; 0: nothing */
+	struct datagram *reply; /* to that */
+	bool answered;          /* and it was valid */
+	bool *readers;          /* of the speech */
 	struct seen *seen;
 	size_t seen_count, seen_cap;
 	/* report */
@@ -432,6 +441,8 @@ void node_renew(struct world *w, struct node *node, int group);
 void node_say(struct world *w, struct node *node, int group);
 /** Say something, and show it to every node directly; w->readers tells who read it. */
 bool node_speak(struct world *w, struct node *node, int group);
+/** Tell another one something directly. @return true if it has answered */
+bool node_tell(struct world *w, struct node *node, struct node *to, int group);
 void node_receive(struct world *w, struct node *node, const struct datagram *d);
 void node_answer(struct world *w, struct node *node, uint64_t core_id, struct gk_span bytes);
 struct gk_membership_info node_info(const struct node *node, const struct group *group);

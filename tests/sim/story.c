@@ -331,7 +331,7 @@ static void act(struct world *w, uint64_t count, void *ptr)
 static void chatter(struct world *w, uint64_t g, void *ptr)
 {
 	(void)ptr;
-	for (int i = 0; w->groups[g].config.mode == GK_MODE_GROUP && i < TRIES; i++) {
+	for (int i = 0; w->groups[g].config.mode != GK_MODE_PAIRWISE && i < TRIES; i++) {
 		struct node *node = &w->nodes[chance_between(w, 0, w->opt.nodes - 1)];
 
 		if (!(node->place[g].roles & 2) || !node_info(node, &w->groups[g]).joined)
@@ -369,6 +369,7 @@ static void name_group(struct world *w, struct group *group, const char *name)
 	group->made_ms = must_alloc(NULL, sizeof(*group->made_ms));
 	group->made_ms[0] = 0;
 	group->speaker = -1;
+	group->teller = -1;
 }
 
 static void make_groups(struct world *w)

@@ -101,8 +101,9 @@ static const char *const bad[] = {
 	"tell 04 fd00::3 x",               // without brackets
 	"tell 04 [fd00::3]:0 x",           // nobody is at port 0
 	"tell 04 [fd00::3]:99999 x",
-	"tell 04 [fd00::3]:0000000000000000000000000000000000000000000000000000000000000000000001 "
-	"x",
+	/* a port of 70 digits, and so longer than any address */
+	("tell 04 [fd00::3]:00000000000000000000000000000000000"
+	 "00000000000000000000000000000000005683 x"),
 	"tell -g [fd00::3] x",
 	" ",
 	"x",
