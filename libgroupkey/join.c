@@ -144,7 +144,7 @@ static bool check_roles(struct join *join)
 	}
 	if (scope.roles & ~granted) {
 		note_refusal(join, "roles beyond the token");
-		gk_answer(join->call, GK_COAP_FORBIDDEN);
+		gk_answer_hints(join->call, GK_COAP_FORBIDDEN);
 		return false;
 	}
 	join->roles = scope.roles;

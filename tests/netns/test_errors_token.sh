@@ -9,6 +9,8 @@
 
 . "$GK_TOP/tests/netns/client.sh"
 
+groups='lights meters'
+
 has_expired() { # SECONDS since 1970
 	[ "$(date +%s)" -ge "$1" ]
 }
@@ -63,5 +65,22 @@ options='audience = "somebody else";'
 gateway_start
 session 1 <<-END
 	token | 4.03 | a token for another audience
+END
+
+# {1: "coaps://as.example.com/token", 5: "gatewayd"} (RFC 9200 section 5.3)
+hints='19 a201781c636f6170733a2f2f61732e6578616d706c652e636f6d2f746f6b656e05686761746577617964'
+gateway_end TERM
+options='as = { uri = "coaps://as.example.com/token"; };'
+gateway_start
+session 1 <<-END
+	plain get ace-group/lights  | 4.01 $hints | who has no token is told where there are some
+	plain get ace-group/nowhere | 4.01 $hints | and the same for a group that there is not
+	plain get nothing           | 4.04 | but not for what needs none
+	token                       | 2.01 * | a token
+	get ace-group/meters        | 4.03 $hints | which is not for this group
+	get ace-group/nowhere       | 4.03 $hints | nor for one that there is not
+	post ace-group/nowhere      | 4.03 $hints | nor to join there
+	join lights roles=8         | 4.03 $hints | nor for this role
+	get ace-group/lights/num    | $no_member | a member is missing something else
 END
 conclude
