@@ -2,8 +2,9 @@
 // Copyright (c) 2026 the gatewayd authors
 //
 // Messages to a member: as they are, inside of its association as requests of the KDC, as answers
-// to each of its own requests, and to its control group, signed or not. It survives, gives its
-// memory back and repeats no nonce; and what the KDC did not sign changes nothing.
+// to each of its own requests, to its control group, signed or not, and from another member in
+// pairwise mode. It survives, gives its memory back and repeats no nonce; and what the KDC did not
+// sign changes nothing.
 
 #include "libgroupkey/kdc.h"
 #include "libgroupkey/member.h"
@@ -38,6 +39,7 @@ static void start(void)
 		must(pair_global_init(NULL) == 0);
 	pair_open(&p, 2);
 	config = pair_tree_config(PAIR_LIGHTS);
+	config.mode = GK_MODE_BOTH;
 	must(pair_serve(&p, &config) == GK_OK);
 	pair_join_all(&p, 2);
 	must(pair_agree(&p, 0, 1));
@@ -183,6 +185,73 @@ static void hear_group(unsigned kind, struct gk_span rest)
 	pair_advance(&p, 5000); // the next signature is verified again
 }
 
+/* from another member, in pairwise mode */
+
+/* A ciphertext of the fuzzer's: whatever it is, nobody has told that. */
+static void hear_forged(const struct gk_membership *from, struct gk_span ciphertext)
+{
+	uint8_t bytes[1100];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_POST);
+	struct gk_exchange exchange = { .id = 1 };
+	uint8_t option_bytes[GK_OSCORE_OPTION_MAX];
+	struct gk_buf option = gk_buf(option_bytes, sizeof(option_bytes));
+	uint64_t accepted = p.node[0].member->groups[0]->accepted;
+
+	gk_oscore_option_put(&option, &(struct gk_oscore_option){
+					      .has_kid = true,
+					      .kid = gk_id_span(&from->sid),
+					      .piv = gk_span("\x7f\xff\xff\xff", 4),
+					      .has_kid_context = true,
+					      .kid_context = gk_id_span(&from->common.gid),
+				      });
+	gk_coap_put(&w, GK_OPT_OSCORE, gk_buf_span(&option));
+	gk_coap_put_payload(&w, ciphertext);
+	(void)!gk_member_receive(p.node[0].member, &exchange, gk_buf_span(&buf), p.now);
+	must(p.node[0].member->groups[0]->accepted == accepted);
+}
+
+/* A message of the fuzzer's, well protected. */
+static void hear_told(const struct gk_membership *to, struct gk_span message)
+{
+	struct gk_exchange exchange = { .id = 1 };
+	const struct pair_message *m;
+
+	if (gk_member_tell(p.node[1].member, gk_span_str(PAIR_LIGHTS), gk_id_span(&to->sid),
+			   &p.node[0].addr, message, p.now))
+		return;
+	pair_drain_node(&p, 1);
+	m = pair_newest(&p, PAIR_REQUEST, 1, 0);
+	(void)!gk_member_receive(p.node[0].member, &exchange, m->bytes, p.now);
+	must(gk_member_answer(p.node[1].member, m->id, gk_span(NULL, 0), p.now) == GK_OK);
+	pair_drain_node(&p, 1);
+}
+
+/* An answer to what the member tells. */
+static void hear_answer(const struct gk_membership *from, struct gk_span answer)
+{
+	const struct pair_message *m;
+
+	if (gk_member_tell(p.node[0].member, gk_span_str(PAIR_LIGHTS), gk_id_span(&from->sid),
+			   &p.node[1].addr, gk_span("\x02\xffx", 3), p.now))
+		return;
+	pair_drain_node(&p, 0);
+	m = pair_newest(&p, PAIR_REQUEST, 0, 1);
+	must(gk_member_answer(p.node[0].member, m->id, answer, p.now) == GK_OK);
+}
+
+static void hear_member(unsigned kind, struct gk_span rest)
+{
+	if (!pair_info(&p, 0).joined || !pair_info(&p, 1).joined)
+		return;
+	if (kind == 0)
+		hear_forged(p.node[1].member->groups[0], rest);
+	else if (kind == 1)
+		hear_told(p.node[0].member->groups[0], rest);
+	else
+		hear_answer(p.node[1].member->groups[0], rest);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct gk_exchange exchange = { .id = 1 };
@@ -192,7 +261,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	start();
 	rest = gk_span(data + 1, size - 1);
-	if (data[0] & 4)
+	if ((data[0] & 12) == 8)
+		hear_member(data[0] & 3, rest);
+	else if (data[0] & 4)
 		hear_group(data[0] & 3, rest);
 	else if ((data[0] & 3) == 0)
 		(void)!gk_member_receive(p.node[0].member, &exchange, rest, p.now);
