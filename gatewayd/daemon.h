@@ -48,6 +48,7 @@ struct gw_daemon {
 	struct io_coap *coap;  /* NULL: the address to listen at is not there yet, */
 	int64_t listen_ms;     /* and will be tried again then; else GK_NEVER */
 	uint32_t listen_scope; /* the interface it is bound to; 0: none */
+	int heard_ifindex;     /* on which it hears multicast discovery; 0: none */
 	struct gw_control *control;
 	struct gk_mono started;
 	bool stopping;

@@ -65,10 +65,27 @@ static void give_up_ours(struct gw_daemon *daemon)
 	daemon->coap = NULL;
 }
 
+/* Discovery is sent to the port of CoAP (RFC 7252 section 8). A membership ends with its interface,
+ * even if one of the same name comes back. */
+static void hear_discovery(struct gw_daemon *daemon)
+{
+	int ifindex = daemon->segment.ifindex;
+
+	if (!daemon->coap || daemon->heard_ifindex == ifindex)
+		return;
+	daemon->heard_ifindex = ifindex;
+	if (ifindex && io_coap_port(daemon->coap) == IO_ADDR_COAP_PORT &&
+	    !io_coap_join(daemon->coap, daemon->conf.interface))
+		log_warnx("coap", "%s: discovery by multicast is not heard",
+			  daemon->conf.interface);
+}
+
 static void take_up(struct gw_daemon *daemon, const struct gw_listener *next)
 {
 	daemon->coap = next->coap;
 	daemon->listen_scope = next->scope;
+	daemon->heard_ifindex = 0;
+	hear_discovery(daemon);
 	daemon->listen_ms = next->coap ? GK_NEVER : gw_now(daemon).mono.ms + RETRY_MS;
 }
 
@@ -101,6 +118,7 @@ void gw_listen_check(struct gw_daemon *daemon)
 {
 	struct gk_addr addr;
 
+	hear_discovery(daemon);
 	if (!daemon->coap || daemon->listen_scope == 0 ||
 	    !io_addr_parse(daemon->conf.listen, IO_ADDR_COAP_PORT, &addr) ||
 	    addr.scope == daemon->listen_scope)

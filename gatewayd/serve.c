@@ -241,7 +241,7 @@ void gw_serve_request(void *ctx, const struct gk_exchange *exchange, struct gk_s
 		done = gw_outbox_flush(&daemon->outbox, gw_now(daemon).mono);
 		daemon->reply = NULL;
 	}
-	if (!done)
+	if (!done && !exchange->multicast)
 		put_unavailable(reply);
 }
 

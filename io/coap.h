@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * CoAP over UDP by unicast, on libcoap (API of 4.3.0), which nothing else knows. It turns what
+ * CoAP over UDP by unicast, and what is sent to all CoAP nodes, on libcoap (API of 4.3.0), which nothing else knows. It turns what
  * libcoap parsed into the message form of libgroupkey and back. Acknowledgement and retransmission
  * are libcoap's; OSCORE passes through as an option, and so do Observe and the options of
  * block-wise transfer.
@@ -68,6 +68,14 @@ void io_coap_close(struct io_coap *coap);
  */
 void io_coap_give_up(struct io_coap *coap);
 
+/**
+ * Hear what is sent to all CoAP nodes too, ff02::fd, ff03::fd and ff05::fd, by way of an interface;
+ * again, when that has come back. Only an endpoint on :: hears it. Such requests have 'multicast'
+ * in their exchange; answers to them go out after a random delay of up to 5 s (RFC 7252
+ * section 8.2), and errors do not go out at all.
+ * @return false: not all of them can be joined now
+ */
+bool io_coap_join(struct io_coap *coap, const char *interface);
 /** The port that was bound. */
 uint16_t io_coap_port(const struct io_coap *coap);
 /** A descriptor that becomes readable when io_coap_read() has something to do (epoll in epoll). */

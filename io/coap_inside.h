@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * What the parts of io/coap.h share: the endpoint and the requests of others are in coap.c, the
- * requests of our own in coap_request.c. Only these include libcoap.
+ * requests of our own in coap_request.c, groups in coap_multicast.c. Only these include libcoap.
  */
 #ifndef IO_COAP_INSIDE_H
 #define IO_COAP_INSIDE_H
@@ -57,6 +57,11 @@ struct gk_addr io_coap_peer_of(const coap_session_t *session);
 coap_address_t io_coap_address_of(const struct gk_addr *addr);
 /** -errno of the libcoap call that just failed; libcoap tells nothing else. */
 int io_coap_last_error(void);
+
+/* Requests to many (coap_multicast.c) */
+
+/** @return true if the request that is being handled was sent to a multicast address */
+bool io_coap_is_multicast(const coap_session_t *session);
 
 /* Requests of our own (coap_request.c) */
 

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "io/coap.h"
+#include "io/loop.h"
+#include "libgroupkey/buf.h"
+#include "tests/lib/hex.h"
+#include "tests/lib/netns.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define PORT         5683
+#define LEISURE_MS   5500 // DEFAULT_LEISURE of RFC 7252 section 4.8 is 5 s
+
+static bool in_namespace;
+static struct gk_addr left, right; // two ends of one wire, in one namespace
+
+struct server {
+	struct io_coap *coap;
+	struct gk_span answer; // to whatever comes
+	struct gk_exchange exchange;
+	size_t count;
+};
+
+static void serve(void *ctx, const struct gk_exchange *exchange, struct gk_span message,
+		  struct gk_buf *reply)
+{
+	struct server *server = ctx;
+
+	(void)message;
+	server->exchange = *exchange;
+	server->count++;
+	gk_buf_add(reply, server->answer);
+}
+
+static void need_namespace(const char *test)
+{
+	if (in_namespace)
+		return;
+	print_message("%s: no network namespace, skipped\n", test);
+	skip();
+}
+
+static void open_server(struct server *server, const char *answer)
+{
+	struct gk_addr any = { .port = PORT };
+
+	*server = (struct server){ .answer = hex_span(answer) };
+	assert_int_equal(io_coap_open(&server->coap, &any, serve, NULL, server), 0);
+}
+
+static int open_client(void)
+{
+	struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_scope_id = left.scope };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	memcpy(&own.sin6_addr, left.ip, 16);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+	return fd;
+}
+
+// NON GET with a message id and token of its own
+static void send_to(int fd, const uint8_t ip[16], uint8_t number)
+{
+	const uint8_t request[] = { 0x51, 0x01, 0x00, number, number };
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(PORT),
+				   .sin6_scope_id = left.scope };
+
+	memcpy(&to.sin6_addr, ip, 16);
+	assert_int_equal(
+		sendto(fd, request, sizeof(request), 0, (struct sockaddr *)&to, sizeof(to)),
+		sizeof(request));
+}
+
+// Let the server work until the client has something or the time is over. @return bytes received
+static size_t run(struct server *server, int fd, int64_t limit_ms, uint8_t *got, size_t size,
+		  struct sockaddr_in6 *from)
+{
+	int64_t end = io_now().mono.ms + limit_ms;
+
+	while (io_now().mono.ms < end) {
+		struct pollfd fds[] = { { .fd = fd, .events = POLLIN },
+					{ .fd = io_coap_fd(server->coap), .events = POLLIN } };
+		socklen_t len = sizeof(*from);
+
+		poll(fds, 2, 20);
+		io_coap_read(server->coap);
+		if (fds[0].revents)
+			return (size_t)recvfrom(fd, got, size, 0, (struct sockaddr *)from, &len);
+	}
+	return 0;
+}
+
+static void what_is_sent_to_all_nodes_is_heard_and_answered(void **state)
+{
+	static const uint8_t groups[][16] = {
+		{ 0xff, 0x02, [15] = 0xfd },
+		{ 0xff, 0x03, [15] = 0xfd },
+		{ 0xff, 0x05, [15] = 0xfd },
+	};
+	struct server server;
+	int fd;
+
+	(void)state;
+	need_namespace(__func__);
+	fd = open_client();
+	open_server(&server, "45 c128 ff 3c2f783e");
+	assert_true(io_coap_join(server.coap, "right"));
+	for (size_t i = 0; i < COUNT(groups); i++)
+		send_to(fd, groups[i], (uint8_t)i);
+	for (size_t i = 0; i < COUNT(groups); i++) {
+		struct sockaddr_in6 from;
+		uint8_t got[64];
+		size_t len = run(&server, fd, LEISURE_MS, got, sizeof(got), &from);
+
+		assert_int_equal(server.count, COUNT(groups));
+		assert_true(server.exchange.multicast);
+		assert_memory_equal(server.exchange.peer.ip, left.ip, 16);
+		// from an address of its own, with the token of the request, non-confirmable
+		assert_true(len > 5);
+		assert_memory_equal(&from.sin6_addr, right.ip, 16);
+		assert_int_equal(from.sin6_port, htons(PORT));
+		assert_int_equal(got[0], 0x51);
+		assert_int_equal(got[1], 0x45);
+		assert_true(got[4] < COUNT(groups));
+	}
+	io_coap_close(server.coap);
+	close(fd);
+}
+
+static void what_is_sent_to_us_is_no_multicast(void **state)
+{
+	struct server server;
+	struct sockaddr_in6 from;
+	uint8_t got[64];
+	int fd;
+
+	(void)state;
+	need_namespace(__func__);
+	fd = open_client();
+	open_server(&server, "45 c128 ff 3c2f783e");
+	assert_true(io_coap_join(server.coap, "right"));
+	send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, 1);
+	assert_true(run(&server, fd, LEISURE_MS, got, sizeof(got), &from) > 0);
+	assert_true(server.exchange.multicast);
+	send_to(fd, right.ip, 2); // of the same session
+	assert_true(run(&server, fd, 1000, got, sizeof(got), &from) > 0);
+	assert_int_equal(server.count, 2);
+	assert_false(server.exchange.multicast);
+	io_coap_close(server.coap);
+	close(fd);
+}
+
+static void nobody_hears_of_errors_and_of_silence(void **state)
+{
+	static const char *const answers[] = { "84", "", "a3" };
+	struct server server;
+	struct sockaddr_in6 from;
+	uint8_t got[64];
+	int fd;
+
+	(void)state;
+	need_namespace(__func__);
+	fd = open_client();
+	open_server(&server, "");
+	assert_true(io_coap_join(server.coap, "right"));
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		server.answer = hex_span(answers[i]);
+		send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, (uint8_t)i);
+		assert_int_equal(run(&server, fd, 100, got, sizeof(got), &from), 0);
+		assert_int_equal(server.count, i + 1);
+	}
+	assert_int_equal(run(&server, fd, LEISURE_MS, got, sizeof(got), &from), 0);
+	io_coap_close(server.coap);
+	close(fd);
+}
+
+static void an_interface_that_is_not_there_cannot_be_joined(void **state)
+{
+	struct server server;
+
+	(void)state;
+	need_namespace(__func__);
+	open_server(&server, "45");
+	assert_false(io_coap_join(server.coap, "nowhere"));
+	io_coap_close(server.coap);
+}
+
+static int enter(void **state)
+{
+	(void)state;
+	in_namespace = netns_enter() && netns_veth("left", "right") &&
+		       netns_link_local("left", &left) && netns_link_local("right", &right);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_sent_to_all_nodes_is_heard_and_answered),
+		cmocka_unit_test(what_is_sent_to_us_is_no_multicast),
+		cmocka_unit_test(nobody_hears_of_errors_and_of_silence),
+		cmocka_unit_test(an_interface_that_is_not_there_cannot_be_joined),
+	};
+	return cmocka_run_group_tests(tests, enter, NULL);
+}
