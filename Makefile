@@ -171,7 +171,7 @@ preload = $(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/
 # What all others have shown; so it is of no use with some of them.
 secrets = $(if $(T),,tests/secrets.sh)
 # Which requirement has which test; needs what they have said.
-table =
+table = $(if $(T),,tests/conformance/table.sh)
 
 test_bin = $(unit_bin) $(tool_bin) $(replay_bin)
 test_libs = $(B)/testlib.a $(ARCHIVES)

@@ -83,9 +83,7 @@ END
 	FILENAME == carried {
 		file = $2
 		sub(/^tests\//, "", file)
-		name = $3
-		gsub(/_/, "\\_", name)
-		tests[$1] = tests[$1] (tests[$1] ? "<br>" : "") file ": " name
+		tests[$1] = tests[$1] (tests[$1] ? "<br>" : "") file ": `" $3 "`"
 		if (result[$2 "|" $3] == "failed")
 			bad[$1] = 1
 		next
@@ -113,7 +111,7 @@ END
 		if (n in tests)
 			print row tests[n] note[n] " | " (n in bad ? "FAILED" : "passed") " |"
 		else if (n in reason)
-			print row reason[n] " | does not apply |"
+			print row reason[n] " | " (reason[n] ~ /^Not in this/ ? "no" : "does not apply") " |"
 		else
 			print row "| MISSING |"
 	}' "$work/results" "$work/carried" "$work/exempt" "$work/notes" "$here/requirements.txt"

@@ -194,6 +194,27 @@ static void kdc_036_037_an_identity_without_a_valid_token_is_refused(void **stat
 	assert_int_not_equal(shake_hands(&c), GK_OK);
 }
 
+/* D 3.3.1: from the key that AS and KDC share, and the token as it was posted */
+static void kdc_036_a_key_that_is_not_in_the_token_is_derived(void **state)
+{
+	static struct client c;
+	struct bytes cnf = { .len = 0 }, token = { .len = 0 }, info = { .len = 0 };
+
+	client_open(&c, *state, 1, ALL);
+	put_hex(&cnf, "a1 01 a2 01 04 02");
+	put_bstr(&cnf, gk_span(c.id, sizeof(c.id)));
+	put_token(&token, &c, &(struct token){ .cnf = all_of(&cnf) });
+	assert_int_equal(ask_plain(&c, POST, "authz-info", CF_CWT, all_of(&token)), CREATED);
+	put_hex(&info, "83");
+	put_tstr(&info, "ACE-CoAP-DTLS-key-derivation");
+	put_hex(&info, "10");
+	put_bstr(&info, all_of(&token));
+	assert_int_equal(
+		gk_hkdf(nothing, gk_span(pair_as_key, 16), all_of(&info), c.ms, sizeof(c.ms)),
+		GK_OK);
+	assert_int_equal(shake_hands(&c), GK_OK);
+}
+
 static void kdc_035_037_a_raw_public_key_is_that_of_a_token(void **state)
 {
 	struct pair *p = *state;
@@ -210,6 +231,13 @@ static void kdc_035_037_a_raw_public_key_is_that_of_a_token(void **state)
 	assert_int_equal(post(&c, (struct token){ 0 }, all_of(&cnf)), CREATED);
 	assert_int_equal(gk_kdc_raw_key(p->kdc, all_of(&spki), p->now, &c.raw.exchange.dtls),
 			 GK_OK);
+	/* of another key it proves nothing */
+	c.raw.addr.ip[15] = 9;
+	client_use_key(&c, 1, -7);
+	c.raw.addr.ip[15] = 1;
+	(void)join_here(&c, &(struct join){ .roles = REQUESTER, .verify = "40" });
+	assert_error(&c, BAD_REQUEST, 3);
+	client_use_key(&c, 1, -7);
 	/* the handshake has proven this key, and so evidence may be empty */
 	assert_int_equal(join_here(&c, &(struct join){ .roles = REQUESTER, .verify = "40" }),
 			 CREATED);
@@ -278,6 +306,7 @@ int main(void)
 		DTLS(kdc_033_a_token_of_each_client_is_kept),
 		DTLS(kdc_035_the_kdc_has_one_raw_public_key),
 		DTLS(kdc_036_037_an_identity_without_a_valid_token_is_refused),
+		DTLS(kdc_036_a_key_that_is_not_in_the_token_is_derived),
 		DTLS(kdc_035_037_a_raw_public_key_is_that_of_a_token),
 		DTLS(kdc_059_a_session_by_a_shared_key_proves_nothing),
 		DTLS(kdc_038_039_each_request_is_checked_and_the_session_stays),

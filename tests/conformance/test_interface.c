@@ -208,6 +208,16 @@ static void kdc_048_the_group_in_the_scope_is_the_one_in_the_path(void **state)
 	assert_int_equal(ask(&c, POST, "ace-group/heat", CF_ACE_GC, all_of(&request)), CREATED);
 }
 
+static void fetch_own(struct client *c)
+{
+	struct bytes b = { .len = 0 };
+
+	assert_int_equal(ask_group(c, GET, ""), CONTENT);
+	put_hex(&b, "a1 00 81");
+	put_raw(&b, in_map(in_map(c->payload, 8), 6));
+	assert_int_equal(ask(c, FETCH, "ace-group", CF_ACE_GC, all_of(&b)), CONTENT);
+}
+
 static void kdc_049_the_whole_interface_is_there(void **state)
 {
 	static const struct {
@@ -252,6 +262,64 @@ static void kdc_049_the_whole_interface_is_there(void **state)
 			if (k % 2)
 				pair_advance(*state, 120000);
 		}
+	}
+}
+
+/* The labels in a map count as seen. */
+static void see(bool seen[35], struct gk_span map)
+{
+	for (int label = 0; label < 35; label++)
+		seen[label] = seen[label] || has(map, label);
+}
+
+static void kdc_052_each_parameter_has_its_place(void **state)
+{
+	// by label: what a request has, and what no answer of ours needs
+	static const int asked[] = { 3, 4, 5, 6, 24, 26 }, none[] = { 22, 23, 25, 30 };
+	struct pair *p = *state;
+	struct gk_group_config tree = pair_tree_config("tree"), pairwise = pair_config("pairwise");
+	static struct client c, verifier;
+	static struct told told;
+	bool seen[35] = { false };
+
+	pairwise.mode = GK_MODE_PAIRWISE;
+	assert_int_equal(pair_serve(p, &tree), GK_OK);
+	assert_int_equal(pair_serve(p, &pairwise), GK_OK);
+	client_open(&c, p, 1, ALL);
+	client_grant(&c, "tree", ALL);
+	client_grant(&c, "pairwise", ALL);
+	(void)join(&c, &(struct join){ .roles = MONITOR | REQUESTER });
+	see(seen, c.payload); /* sign_info */
+	(void)ask_hex(&c, POST, "ace-group/pairwise", CF_ACE_GC, "");
+	see(seen, c.payload); /* ecdh_info, kdc_dh_creds */
+	assert_int_equal(join(&c, &(struct join){ .group = "tree",
+						  .roles = REQUESTER,
+						  .get_creds = "f6",
+						  .more_pairs = 1,
+						  .more = "14 3a00011f38" }),
+			 CREATED);
+	see(seen, c.payload);
+	assert_int_equal(join(&c, &(struct join){ .roles = REQUESTER,
+						  .control = "coap://[fd00::1:1]:5683/c" }),
+			 CREATED);
+	fetch_own(&c);
+	see(seen, c.payload); /* gid, gname, guri */
+	assert_int_equal(ask_group(&c, POST, "*"), CHANGED);
+	see(seen, c.payload); /* group_senderId */
+	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
+	read_told(&c, 0, &told);
+	see(seen, told.payload); /* stale_node_ids */
+	client_open(&verifier, p, 2, VERIFIER);
+	assert_int_equal(client_post(&verifier), CREATED);
+	assert_int_equal(ask_group(&verifier, GET, "verif-data"), CONTENT);
+	see(seen, verifier.payload); /* sign_enc_key */
+	for (size_t i = 0; i < ROWS(asked); i++)
+		seen[asked[i]] = true;
+	for (size_t i = 0; i < ROWS(none); i++)
+		seen[none[i]] = true;
+	for (size_t label = 0; label < ROWS(seen); label++) {
+		if (!seen[label])
+			fail_msg("nowhere %zu", label);
 	}
 }
 
@@ -432,6 +500,7 @@ int main(void)
 		LIGHTS(kdc_047_what_was_wrong_is_told_the_operator),
 		LIGHTS(kdc_048_the_group_in_the_scope_is_the_one_in_the_path),
 		LIGHTS(kdc_049_the_whole_interface_is_there),
+		LIGHTS(kdc_052_each_parameter_has_its_place),
 		LIGHTS(kdc_050_methods_are_for_the_roles_of_the_table),
 		LIGHTS(kdc_051_who_only_verifies_has_four_resources),
 		LIGHTS(kdc_053_gids_lead_to_names_and_uris),

@@ -114,7 +114,7 @@ static void kdc_071_no_sender_id_comes_twice_under_a_gid(void **state)
 	}
 }
 
-static void kdc_071_nor_after_a_restart(void **state)
+static void kdc_071_121_nor_after_a_restart(void **state)
 {
 	struct pair *p = *state;
 	static struct client c;
@@ -509,7 +509,7 @@ int main(void)
 		LIGHTS(kdc_069_a_new_member_is_created_one_that_joins_again_changed),
 		LIGHTS(kdc_070_a_different_credential_takes_the_place_of_the_old_one),
 		LIGHTS(kdc_071_no_sender_id_comes_twice_under_a_gid),
-		LIGHTS(kdc_071_nor_after_a_restart),
+		LIGHTS(kdc_071_121_nor_after_a_restart),
 		LIGHTS(kdc_071_a_monitor_has_no_sender_id),
 		LIGHTS(kdc_072_who_joins_again_gets_another_sender_id),
 		LIGHTS(kdc_073_a_credential_is_served_with_the_newest_sender_id),

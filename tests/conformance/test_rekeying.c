@@ -221,7 +221,7 @@ static void kdc_137_a_member_that_is_silent_is_told_a_few_times(void **state)
 		assert_true(gk_span_equal(ms_in(again.payload), ms_in(first.payload)));
 		assert_int_equal(integer(in_map(again.payload, 9)), 1);
 	}
-	assert_true(messages >= 2 && messages <= 10);
+	assert_true(messages >= 2 && messages <= 6);
 	/* one that confirms is not told again */
 	rekey(p);
 	pair_advance(p, 600000);
@@ -293,12 +293,15 @@ static void kdc_141_material_does_not_expire_in_a_group_that_goes_on(void **stat
 	assert_int_equal(client_post_with(&c, &(struct token){ .lifetime_s = 100 * 86400 }, NULL),
 			 CREATED);
 	must_join(&c, REQUESTER);
-	exp = integer(in_map(c.payload, 11));
-	num = integer(in_map(c.payload, 9));
-	pair_advance(p, (exp - p->now.utc.s) * 1000);
-	assert_int_equal(ask_group(&c, GET, ""), CONTENT);
-	assert_true(integer(in_map(c.payload, 9)) > num);
-	assert_true(integer(in_map(c.payload, 11)) > p->now.utc.s);
+	/* again and again */
+	for (int i = 0; i < 3; i++) {
+		exp = integer(in_map(c.payload, 11));
+		num = integer(in_map(c.payload, 9));
+		pair_advance(p, (exp - p->now.utc.s) * 1000);
+		assert_int_equal(ask_group(&c, GET, ""), CONTENT);
+		assert_true(integer(in_map(c.payload, 9)) > num);
+		assert_true(integer(in_map(c.payload, 11)) > p->now.utc.s);
+	}
 }
 
 static void kdc_142_the_first_and_the_last_member_get_keys_that_nobody_had(void **state)
@@ -407,6 +410,8 @@ static void kdc_149_identifiers_are_unique(void **state)
 		assert_int_equal(pair_serve(p, &config), GK_OK);
 	}
 	for (unsigned i = 0; i < ROWS(c); i++) {
+		if (i == 2) /* nor does it begin anew */
+			pair_restart(p);
 		client_open(&c[i], p, i + 1, ALL);
 		client_grant(&c[i], "heat", ALL);
 		client_grant(&c[i], "door", ALL);
