@@ -83,7 +83,7 @@ static bool read_address(struct gk_span word, struct gk_addr *addr)
 {
 	char text[IO_ADDR_TEXT];
 
-	if (word.len >= sizeof(text) || memchr(word.data, '\0', word.len))
+	if (word.len == 0 || word.len >= sizeof(text) || memchr(word.data, '\0', word.len))
 		return false;
 	memcpy(text, word.data, word.len);
 	text[word.len] = '\0';
