@@ -117,9 +117,11 @@ check_soon 20 'those who are left tell each other' gets_through 1 2 lights 'we t
 node_end 1 TERM
 node_end 2 TERM
 node_start 1 --sign-protected
+check_soon 20 'one that is started anew is in again' have_joined 4 1
+# In this order: who comes is told who is there, but who is there is not told of a new credential.
 node_start 2 --sign-protected
-check_soon 20 'started anew, they are in again' have_joined 4 1 2
+check_soon 20 'and so is another' have_joined 4 2
 check_soon 10 'all agree' views_agree lights 1 2
 node_tell 1 'say -g lights signed alike'
-check_soon 10 'and understand what the other signs' has_heard 2 group 'signed alike'
+check_soon 10 'it understands what the other signs' has_heard 2 group 'signed alike'
 conclude
