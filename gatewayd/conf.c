@@ -398,6 +398,23 @@ static bool is_port_free(const struct report *report, const config_setting_t *se
 	return refuse_rekey(report, setting, "address", "must have another port than 'listen'");
 }
 
+/* X.509 takes a wolfSSL that has it, and there are no certificates of X25519 keys. */
+static bool is_format_there(const struct report *report, const config_setting_t *setting,
+			    const struct gw_group_conf *group)
+{
+	const config_setting_t *at = config_setting_get_member(setting, "cred_fmt");
+	int alg = group->core.sign_alg;
+	int crv = group->mode == GK_MODE_PAIRWISE ? gk_dh_curve(alg) : gk_sign_curve(alg);
+
+	if (gk_cred_slot(group->core.cred_fmt) == GK_CRED_FORMATS)
+		return refuse(report, at, NULL, "wolfSSL was built without X.509");
+	if (crv && !gk_cred_has_curve(group->core.cred_fmt, crv))
+		return refuse(
+			report, at, NULL,
+			"X25519 keys, which this mode takes beside EdDSA, have no certificates");
+	return true;
+}
+
 static bool is_vouched_for(const struct report *report, const config_setting_t *setting,
 			   const struct gw_group_conf *group)
 {
@@ -427,7 +444,8 @@ static bool complete_group(const struct report *report, const config_setting_t *
 	// The table has found that both can be parsed.
 	(void)io_addr_parse(group->address, 0, &rekey->control_group);
 	(void)gw_conf_endpoint(conf->listen, &listen);
-	return is_name_unique(report, setting, conf, i) && is_vouched_for(report, setting, group) &&
+	return is_name_unique(report, setting, conf, i) &&
+	       is_format_there(report, setting, group) && is_vouched_for(report, setting, group) &&
 	       is_beacon_possible(report, setting, rekey) &&
 	       is_port_free(report, setting, rekey, &listen);
 }

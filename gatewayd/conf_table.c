@@ -136,6 +136,8 @@ static const struct gw_word sign_algs[] = {
 static const struct gw_word cred_fmts[] = {
 	{ "ccs", GK_HEADER_KCCS, NULL },
 	{ "cwt", GK_HEADER_KCWT, NULL },
+	{ "x5chain", GK_HEADER_X5CHAIN, NULL },
+	{ "x5bag", GK_HEADER_X5BAG, NULL },
 	{ "x5t", -1, REFERENCE },
 	{ "x5u", -1, REFERENCE },
 	{ "c5t", -1, REFERENCE },

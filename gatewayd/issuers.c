@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/issuers.h"
 #include "io/file.h"
+#include "io/pem.h"
 #include "libgroupkey/cred.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@ static const char *load(struct gw_group_conf *group)
 
 	if (why)
 		return why;
+	if (io_pem_is(gk_span(group->issuers.data, group->issuers.len)) &&
+	    !io_pem_decode(&group->issuers))
+		return "has a certificate that is no text as in RFC 7468";
 	group->core.cred_issuers = gk_span(group->issuers.data, group->issuers.len);
 	return gk_cred_check_issuers(group->core.cred_fmt, group->core.cred_issuers)
 		       ? "must have 1 to 16 issuers of such credentials, and nothing else"

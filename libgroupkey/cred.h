@@ -6,7 +6,8 @@
  *
  * A CCS is a CBOR map of claims with the public key in cnf (RFC 9528 section 3.5.2); a CWT is such
  * a map signed by an issuer (RFC 8392), as a COSE_Sign1. Nobody but the token vouches for a CCS;
- * for a CWT its issuer does.
+ * for a CWT its issuer does. Certificates travel as chains or bags (x509.h), and CAs vouch for
+ * them.
  */
 #ifndef GK_CRED_H
 #define GK_CRED_H
@@ -34,14 +35,14 @@ GK_MUST_CHECK enum gk_err gk_ccs_read_for(struct gk_span ccs, int crv, int alg,
 /* any format */
 
 #define GK_CRED_WIRE_MAX 2048 /* as it travels: a chain or a bag of certificates has several */
-#define GK_CRED_FORMATS  2
+#define GK_CRED_FORMATS  4
 
 /** A credential that was read. */
 struct gk_cred {
 	struct gk_public_key key;
 	int64_t alg;           /* for which it says it is; 0: it does not say */
-	struct gk_span binary; /* what enters external_aad and pairwise keys (G 2.4): the untagged
-				  CCS or CWT; borrowed */
+	struct gk_span binary; /* what enters external_aad and pairwise keys (G 2.4): the CCS, the
+				  untagged CWT, the end entity's certificate; borrowed */
 };
 
 /** What a credential has to be, to fit a group (R 4.3.1). */
@@ -54,11 +55,13 @@ struct gk_cred_rules {
 
 /** @return a number below GK_CRED_FORMATS for a format that this build has; else that */
 size_t gk_cred_slot(int64_t fmt);
+/** @return true if this build has keys of that curve in that format: no X25519 in certificates */
+bool gk_cred_has_curve(int64_t fmt, int crv);
 /** @return true if credentials of that format are vouched for, so that issuers are needed */
 bool gk_cred_has_issuer(int64_t fmt);
 /**
- * Check who may vouch for credentials of a format: for CWTs their public keys, COSE_Keys one after
- * another.
+ * Check who may vouch for credentials of a format: for CWTs public keys, COSE_Keys one after
+ * another; for certificates CAs, certificates in DER one after another.
  * @return GK_OK; GK_ERR_UNSUPPORTED: not a format of this build; GK_ERR_MISSING: none;
  *         GK_ERR_CREDENTIAL: one cannot be used, or there are more than 16
  */

@@ -5,6 +5,7 @@
  */
 #include "cred.h"
 #include "numbers.h"
+#include "x509.h"
 
 #define ISSUERS_MAX 16 /* each may cost a signature that is checked in vain */
 
@@ -115,12 +116,14 @@ static enum gk_err check_times(struct gk_span claims, struct gk_utc now)
 		       : GK_OK;
 }
 
-static enum gk_err vouch_cwt(const struct gk_cred_rules *rules, const struct gk_cred *cred)
+static enum gk_err vouch_cwt(const struct gk_cred_rules *rules, struct gk_span bytes,
+			     const struct gk_cred *cred)
 {
 	struct gk_cbor c = gk_cbor(rules->issuers);
 	struct gk_public_key key;
 	struct gk_span claims;
 
+	(void)bytes;
 	while (next_issuer(&c, &key)) {
 		if (gk_cose_verify1(cred->binary, &key, &claims) == GK_OK)
 			return check_times(claims, rules->now);
@@ -128,7 +131,57 @@ static enum gk_err vouch_cwt(const struct gk_cred_rules *rules, const struct gk_
 	return GK_ERR_CREDENTIAL;
 }
 
+/* certificates */
+
+/* Its key says nothing of algorithms: usage is what counts (RFC 5280 section 4.2.1.3). */
+static enum gk_err open_x509(struct gk_span bytes, bool is_bag, struct gk_cred *cred)
+{
+	struct gk_x509_cert cert;
+	enum gk_err err = gk_x509_find(bytes, is_bag, &cert);
+
+	if (err)
+		return err;
+	cred->key = cert.key;
+	cred->binary = cert.der;
+	return GK_OK;
+}
+
+static enum gk_err open_chain(struct gk_span bytes, struct gk_cred *cred)
+{
+	return open_x509(bytes, false, cred);
+}
+
+static enum gk_err open_bag(struct gk_span bytes, struct gk_cred *cred)
+{
+	return open_x509(bytes, true, cred);
+}
+
+static unsigned usage_of(bool dh)
+{
+	return dh ? GK_X509_AGREES : GK_X509_SIGNS;
+}
+
+static enum gk_err vouch_x509(const struct gk_cred_rules *rules, struct gk_span bytes,
+			      const struct gk_cred *cred)
+{
+	(void)cred;
+	return gk_x509_check(bytes, rules->fmt == GK_HEADER_X5BAG, rules->issuers,
+			     usage_of(rules->alg == GK_ALG_ECDH_SS_HKDF_256), rules->now);
+}
+
+static enum gk_err check_anchors(struct gk_span issuers)
+{
+	return gk_x509_check_anchors(issuers, ISSUERS_MAX);
+}
+
 /* writing */
+
+static enum gk_err put_x509(struct gk_buf *buf, struct gk_span name,
+			    const struct gk_public_key *key, bool dh,
+			    const struct gk_key_pair *signer)
+{
+	return gk_x509_put(buf, name, key, usage_of(dh), signer);
+}
 
 static enum gk_err put_ccs(struct gk_buf *buf, struct gk_span name, const struct gk_public_key *key,
 			   bool dh, const struct gk_key_pair *signer)
@@ -162,15 +215,19 @@ static enum gk_err put_cwt(struct gk_buf *buf, struct gk_span name, const struct
 
 static const struct format {
 	int fmt;
+	bool is_x509; /* which not every build can read */
 	enum gk_err (*open)(struct gk_span bytes, struct gk_cred *cred);
 	/* of one that was opened; NULL: nobody vouches for such a credential */
-	enum gk_err (*vouch)(const struct gk_cred_rules *rules, const struct gk_cred *cred);
+	enum gk_err (*vouch)(const struct gk_cred_rules *rules, struct gk_span bytes,
+			     const struct gk_cred *cred);
 	enum gk_err (*check_issuers)(struct gk_span issuers);
 	enum gk_err (*put)(struct gk_buf *buf, struct gk_span name, const struct gk_public_key *key,
 			   bool dh, const struct gk_key_pair *signer);
 } formats[GK_CRED_FORMATS] = {
-	{ GK_HEADER_KCCS, open_ccs, NULL, NULL, put_ccs },
-	{ GK_HEADER_KCWT, open_cwt, vouch_cwt, check_keys, put_cwt },
+	{ GK_HEADER_KCCS, false, open_ccs, NULL, NULL, put_ccs },
+	{ GK_HEADER_KCWT, false, open_cwt, vouch_cwt, check_keys, put_cwt },
+	{ GK_HEADER_X5CHAIN, true, open_chain, vouch_x509, check_anchors, put_x509 },
+	{ GK_HEADER_X5BAG, true, open_bag, vouch_x509, check_anchors, put_x509 },
 };
 
 size_t gk_cred_slot(int64_t fmt)
@@ -179,7 +236,8 @@ size_t gk_cred_slot(int64_t fmt)
 
 	while (i < GK_CRED_FORMATS && formats[i].fmt != fmt)
 		i++;
-	return i;
+	return i < GK_CRED_FORMATS && formats[i].is_x509 && !gk_x509_supported() ? GK_CRED_FORMATS
+										 : i;
 }
 
 static const struct format *find_format(int64_t fmt)
@@ -187,6 +245,13 @@ static const struct format *find_format(int64_t fmt)
 	size_t i = gk_cred_slot(fmt);
 
 	return i < GK_CRED_FORMATS ? &formats[i] : NULL;
+}
+
+bool gk_cred_has_curve(int64_t fmt, int crv)
+{
+	const struct format *format = find_format(fmt);
+
+	return format && crv && !(format->is_x509 && crv == GK_CRV_X25519);
 }
 
 bool gk_cred_has_issuer(int64_t fmt)
@@ -237,7 +302,7 @@ enum gk_err gk_cred_check(const struct gk_cred_rules *rules, struct gk_span byte
 
 	if (gk_cred_read_own(rules->fmt, bytes, &found) || found.key.crv != rules->crv ||
 	    (found.alg && found.alg != rules->alg) || gk_public_key_check(&found.key) ||
-	    (format->vouch && format->vouch(rules, &found)))
+	    (format->vouch && format->vouch(rules, bytes, &found)))
 		return GK_ERR_CREDENTIAL;
 	*cred = found;
 	return GK_OK;

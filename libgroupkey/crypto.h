@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * Every cryptographic primitive, over wolfSSL; no other file of the library includes it. Keys are
+ * Every cryptographic primitive, over wolfSSL; only crypto_x509.c includes it too. Keys are
  * fixed-size types: compared in constant time, wiped when replaced, never printed.
  *
  * What uses a private key needs gk_global_init() (GK_ERR_STATE without it), since wolfSSL blinds

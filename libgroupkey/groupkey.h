@@ -367,10 +367,12 @@ struct gk_group_config {
 	 * X25519, into which they convert the Ed25519 keys of their credentials (RFC 10021 2.5.2)
 	 */
 	int sign_alg;
-	/* Format of credentials, a COSE header parameter: 14 CCS, 13 CWT */
+	/* Format of credentials, a COSE header parameter: 14 CCS, 13 CWT, and where wolfSSL has
+	 * X.509 33 a chain of certificates, 32 a bag of them */
 	int cred_fmt;
 	/* Who vouches for them, where the format has that: with CWTs public keys that their issuers
-	 * sign with, COSE_Keys one after another; up to 16. Copied */
+	 * sign with, COSE_Keys one after another; else certificates of CAs, in DER one after
+	 * another; up to 16. Copied */
 	struct gk_span cred_issuers;
 	bool rekey_on_join;   /* backward security; who joins the tree brings new material anyway */
 	uint32_t period_s;    /* scheduled rekeying; also the lifetime of material is twice this */

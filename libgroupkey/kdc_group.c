@@ -90,8 +90,10 @@ static bool config_in_range(const struct gk_group_config *c)
 
 static bool is_supported(const struct gk_group_config *config)
 {
-	return gk_sign_curve(config->sign_alg) &&
-	       gk_cred_slot(config->cred_fmt) < GK_CRED_FORMATS &&
+	bool dh = config->mode == GK_MODE_PAIRWISE;
+	int crv = dh ? gk_dh_curve(config->sign_alg) : gk_sign_curve(config->sign_alg);
+
+	return gk_sign_curve(config->sign_alg) && gk_cred_has_curve(config->cred_fmt, crv) &&
 	       (config->mode == GK_MODE_GROUP || gk_dh_curve(config->sign_alg));
 }
 

@@ -7,6 +7,7 @@
 #include "libgroupkey/kdc.h"
 #include "libgroupkey/member.h"
 
+#include "tests/lib/certs.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/issue.h"
 #include "tests/lib/pair.h"
@@ -30,7 +31,7 @@ struct issued {
 
 static struct pair p;
 static struct gk_key_pair issuer, stranger;
-static uint8_t issuer_bytes[256];
+static uint8_t issuer_bytes[512];
 static struct gk_span issuers;
 static struct issued issued[MEMBERS];
 
@@ -45,6 +46,9 @@ static const struct row rows[] = {
 	{ GK_HEADER_KCWT, GK_MODE_BOTH, GK_ALG_EDDSA },
 	{ GK_HEADER_KCWT, GK_MODE_PAIRWISE, GK_ALG_ES256 },
 	{ GK_HEADER_KCWT, GK_MODE_PAIRWISE, GK_ALG_EDDSA },
+	{ GK_HEADER_X5CHAIN, GK_MODE_GROUP, GK_ALG_ES256 },
+	{ GK_HEADER_X5BAG, GK_MODE_BOTH, GK_ALG_ES256 },
+	{ GK_HEADER_X5CHAIN, GK_MODE_PAIRWISE, GK_ALG_ES256 },
 };
 
 static int curve_of(const struct row *row)
@@ -55,19 +59,48 @@ static int curve_of(const struct row *row)
 
 static bool has(const struct row *row)
 {
-	return curve_of(row) && gk_dh_curve(row->sign_alg);
+	return curve_of(row) && gk_dh_curve(row->sign_alg) &&
+	       gk_cred_has_curve(row->fmt, curve_of(row));
+}
+
+static bool is_x509(const struct row *row)
+{
+	return row->fmt == GK_HEADER_X5CHAIN || row->fmt == GK_HEADER_X5BAG;
+}
+
+/* Of the nodes 0 to 2: with the CA that is between the root and it, in its place, or in a bag
+ * before it; and one alone that the root has certified itself. The first is for any use. */
+static void put_certs(struct gk_buf *buf, size_t i, const struct row *row)
+{
+	const char *node = i == 0 ? CERT_NODE_0 : CERT_NODE_1;
+
+	if (i == 2 || row->mode == GK_MODE_PAIRWISE) {
+		gk_buf_add(buf, hex_span(i == 2 ? CERT_NODE_2 : CERT_NODE_AGREES));
+		return;
+	}
+	gk_put_array(buf, 2);
+	gk_put_bytes(buf, hex_span(row->fmt == GK_HEADER_X5BAG ? CERT_INTER : node));
+	gk_put_bytes(buf, hex_span(row->fmt == GK_HEADER_X5BAG ? node : CERT_INTER));
 }
 
 static void issue(size_t i, const struct row *row, const struct gk_key_pair *by)
 {
-	struct gk_key_pair key = issue_key(curve_of(row), (uint8_t)(0x31 + i));
+	struct gk_key_pair key;
 	struct gk_buf buf = gk_buf(issued[i].bytes, sizeof(issued[i].bytes));
 
-	issue_put_cwt(&buf, &(struct issue_cwt){ .name = "node",
-						 .key = &key.pub,
-						 .dh = row->mode == GK_MODE_PAIRWISE,
-						 .issuer = by,
-						 .tags = (int)i % 3 });
+	/* there is one certificate for key agreement: two members have the same */
+	key = issue_key(curve_of(row),
+			(uint8_t)(is_x509(row) && row->mode == GK_MODE_PAIRWISE && i == 1
+					  ? 0x31
+					  : 0x31 + i));
+	if (is_x509(row))
+		put_certs(&buf, i, row);
+	else
+		issue_put_cwt(&buf, &(struct issue_cwt){ .name = "node",
+							 .key = &key.pub,
+							 .dh = row->mode == GK_MODE_PAIRWISE,
+							 .issuer = by,
+							 .tags = (int)i % 3 });
 	memcpy(issued[i].key, key.d, sizeof(key.d));
 	issued[i].cred = (struct gk_member_cred){ .cred_fmt = row->fmt,
 						  .cred = gk_buf_span(&buf),
@@ -92,7 +125,10 @@ static void open_row(const struct row *row)
 
 	issuer = issue_key(GK_CRV_P256, 0x11);
 	stranger = issue_key(GK_CRV_P256, 0x12);
-	issue_put_issuer(&buf, &issuer);
+	if (is_x509(row))
+		gk_buf_add(&buf, hex_span(CERT_ROOT));
+	else
+		issue_put_issuer(&buf, &issuer);
 	issuers = gk_buf_span(&buf);
 	config = config_of(row);
 	pair_open(&p, 37);
@@ -145,27 +181,31 @@ static void members_join_speak_and_are_rekeyed(void **state)
 	}
 }
 
-/* Exactly as they came, tags and all. */
+/* Exactly as they came: tags, chains and bags and all. */
 static void credentials_are_kept_and_served_byte_for_byte(void **state)
 {
-	const struct gk_group *group;
-
 	(void)state;
-	open_row(&rows[0]);
-	for (size_t i = 0; i < MEMBERS; i++)
-		join(i);
-	pair_restart(&p);
-	group = p.kdc->groups;
-	assert_int_equal(group->count, MEMBERS);
-	for (size_t i = 0; i < MEMBERS; i++)
-		assert_true(
-			gk_span_equal(gk_blob_span(&group->nodes[i]->cred), issued[i].cred.cred));
-	for (size_t i = 0; i < 2; i++) { // the last one to join knows the others
-		const struct gk_peer *peer = &p.node[2].member->groups[0]->peers[i];
+	for (size_t r = 0; r < ROWS(rows); r++) {
+		const struct gk_group *group;
 
-		assert_true(gk_span_equal(gk_blob_span(&peer->cred), issued[i].cred.cred));
+		if (!has(&rows[r]))
+			continue;
+		open_row(&rows[r]);
+		for (size_t i = 0; i < MEMBERS; i++)
+			join(i);
+		pair_restart(&p);
+		group = p.kdc->groups;
+		assert_int_equal(group->count, MEMBERS);
+		for (size_t i = 0; i < MEMBERS; i++)
+			assert_true(gk_span_equal(gk_blob_span(&group->nodes[i]->cred),
+						  issued[i].cred.cred));
+		for (size_t i = 0; i < 2; i++) { // the last one to join knows the others
+			const struct gk_peer *peer = &p.node[2].member->groups[0]->peers[i];
+
+			assert_true(gk_span_equal(gk_blob_span(&peer->cred), issued[i].cred.cred));
+		}
+		close_row();
 	}
-	close_row();
 }
 
 static void the_kdc_has_a_credential_of_the_format(void **state)
