@@ -16,7 +16,9 @@
 #define INFO_ROOM_WHOLE 900   /* ... in one piece */
 #define FIXED_ROOM      48    /* ... beside that */
 #define NONCE1_MAX      32
-#define IAT_AHEAD_S     600 /* so much may the clock of an AS be ahead of ours */
+#define IAT_AHEAD_S     600   /* so much may the clock of an AS be ahead of ours */
+#define POST_COST_MS    1000  /* what a post costs an address ... */
+#define POST_BURST_MS   64000 /* ... of this: 64 at once, then one a second */
 
 /* RFC 9203 4.3 with no salt in the token: the empty string, encoded as the others are. */
 static const struct gk_span no_salt = { NULL, 0 };
@@ -478,6 +480,42 @@ static void take(struct gk_call *call, struct gk_cwt *cwt, const struct gk_cbor_
 	gk_wipe(&session, sizeof(session));
 }
 
+/* That of an address; of one that was not seen lately, that which is the fullest. */
+static struct gk_source *source_of(struct gk_kdc *kdc, const struct gk_addr *from)
+{
+	struct gk_source *fullest = &kdc->sources[0];
+
+	for (size_t i = 0; i < GK_SOURCES_MAX; i++) {
+		struct gk_source *source = &kdc->sources[i];
+
+		if (memcmp(source->ip, from->ip, sizeof(source->ip)) == 0)
+			return source;
+		if (source->posts_ms < fullest->posts_ms)
+			fullest = source;
+	}
+	*fullest = (struct gk_source){ .posts_ms = 0 };
+	memcpy(fullest->ip, from->ip, sizeof(fullest->ip));
+	return fullest;
+}
+
+/* Each takes decryption or a signature's verification (A 5.10.1.2). Addresses can be forged, so
+ * there is no limit for all of them together: it would shut out everybody. */
+static bool may_post(struct gk_call *call)
+{
+	return call->client ||
+	       gk_account_take(&source_of(call->kdc, &call->exchange->peer)->posts_ms, POST_COST_MS,
+			       POST_BURST_MS, call->now);
+}
+
+static void answer_too_many(struct gk_call *call)
+{
+	struct gk_coap_writer w;
+
+	gk_buf_truncate(&call->reply, 0);
+	w = gk_coap_begin(&call->reply, GK_COAP_TOO_MANY);
+	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, POST_COST_MS / 1000);
+}
+
 void gk_authz_post(struct gk_call *call)
 {
 	uint8_t claims[CLAIMS_ROOM];
@@ -487,6 +525,10 @@ void gk_authz_post(struct gk_call *call)
 	struct gk_cwt cwt;
 	enum gk_cwt_fault fault;
 
+	if (!may_post(call)) {
+		answer_too_many(call);
+		return;
+	}
 	if (!read_post(call, post)) {
 		refuse(call, GK_COAP_BAD_REQUEST, "malformed token post");
 		return;

@@ -63,6 +63,7 @@
 #define GK_STORAGE_MAX_AGE_S 30    /* Max-Age of a 5.03, as for want of storage */
 #define GK_CANDIDATES_MAX    1024  /* token posts that wait for a first protected request */
 #define GK_CANDIDATES_PER_ID 4     /* ... of one client from one address */
+#define GK_SOURCES_MAX       64    /* addresses whose token posts are counted */
 #define GK_CANDIDATE_MS      120000 /* ... and for how long */
 #define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
 #define GK_STALE_SETS_MAX    16
@@ -330,6 +331,12 @@ struct gk_ban {
 	char node[24]; /* its node name at the time; empty: it was no member */
 };
 
+/** An address that has posted tokens lately, and its account of them: see gk_account_take(). */
+struct gk_source {
+	uint8_t ip[16];
+	int64_t posts_ms;
+};
+
 struct gk_kdc {
 	struct gk_env env;
 	struct gk_queue queue;
@@ -357,6 +364,7 @@ struct gk_kdc {
 	struct gk_transfers transfers[2]; /* in blocks: of clients, and of outsiders */
 	struct gk_outsider outsiders[GK_OUTSIDERS_MAX];
 	struct gk_timer outsider_timer;
+	struct gk_source sources[GK_SOURCES_MAX];
 	size_t timers_wanted;
 	enum gk_storage storage;
 	uint64_t seq_limit; /* Partial IVs below may have been used, by any association; stored */

@@ -186,7 +186,7 @@ static void done_token(struct gk_task_answer *a)
 {
 	struct gk_cbor_item item[T_COUNT];
 
-	if (a->msg->code == GK_COAP_UNAVAILABLE) {
+	if (a->msg->code == GK_COAP_UNAVAILABLE || a->msg->code == GK_COAP_TOO_MANY) {
 		gk_task_complain(a->m, NULL, "the KDC cannot take the token now");
 		gk_task_pause(a->m, ++a->m->failures, a->now);
 		return;

@@ -34,6 +34,7 @@ enum {
 	GK_COAP_TOO_LARGE = 0x8d,      /* 4.13 */
 	GK_COAP_BAD_FORMAT = 0x8f,     /* 4.15 */
 	GK_COAP_INTERNAL = 0xa0,       /* 5.00 */
+	GK_COAP_TOO_MANY = 0x9d,       /* 4.29 (RFC 8516) */
 	GK_COAP_UNAVAILABLE = 0xa3,    /* 5.03 */
 };
 

@@ -606,6 +606,45 @@ static void a_client_makes_new_associations_so_often_and_no_more(void **state)
 	assert_true(raw.is_protected);
 }
 
+/* RFC 9200 section 5.10.1.2 */
+static void an_address_posts_so_many_tokens_and_no_more(void **state)
+{
+	struct pair *p = *state;
+	struct claims wrong = { .audience = "other" };
+	struct pair_raw raw, other;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	pair_raw_open(&other, p, 2, "two", NULL, &both, 1);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(post_claims(&raw, &wrong), GK_COAP_FORBIDDEN);
+	assert_int_equal(post_claims(&raw, &wrong), GK_COAP_TOO_MANY);
+	assert_int_equal(max_age(&raw), 1);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_TOO_MANY);
+	assert_int_equal(pair_raw_post(&other), GK_COAP_CREATED);
+	assert_int_equal(ask_num(&other), GK_COAP_FORBIDDEN);
+	pair_advance(p, 1000);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_TOO_MANY);
+}
+
+/* Other addresses push out none that posts too many itself, while there are less busy ones. */
+static void many_addresses_share_the_table_of_those_that_post(void **state)
+{
+	struct pair *p = *state;
+	struct claims wrong = { .audience = "other" };
+	struct pair_raw raw, other;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(post_claims(&raw, &wrong), GK_COAP_FORBIDDEN);
+	for (unsigned i = 0; i < GK_SOURCES_MAX + 6; i++) {
+		pair_raw_open(&other, p, 2 + i, "other", NULL, &both, 1);
+		assert_int_equal(post_claims(&other, &wrong), GK_COAP_FORBIDDEN);
+	}
+	assert_int_equal(post_claims(&raw, &wrong), GK_COAP_TOO_MANY);
+}
+
 static void restart_member(struct pair *p)
 {
 	pair_reset(p, 0);
@@ -951,6 +990,8 @@ int main(void)
 		RULE(an_update_that_cannot_be_stored_is_put_off),
 		RULE(an_update_that_changes_nothing_stores_nothing),
 		RULE(a_client_changes_its_rights_so_often_and_no_more),
+		RULE(an_address_posts_so_many_tokens_and_no_more),
+		RULE(many_addresses_share_the_table_of_those_that_post),
 		RULE(a_client_makes_new_associations_so_often_and_no_more),
 		RULE(a_lifetime_begins_once_and_its_token_does_not_begin_anew),
 		RULE(a_lifetime_is_superseded_and_bounded_by_exp),
