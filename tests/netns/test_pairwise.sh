@@ -99,8 +99,10 @@ node_tell 1 'tell -g lights 0102030405 [fd00::99] x'
 check_soon 5 'a Sender ID that nobody has' node_said 1 error '"group":"lights"'
 
 for group in pairs lights; do
+	num=$(group_num $group)
 	check "a member is banned from $group" quietly ctl evict $group node3 --ban
 	check_soon 10 "it is told" node_said 3 evicted "\"group\":\"$group\""
+	check_soon 10 "$group: there is a new key" num_of_group_is_above $group "$num"
 	check_soon 10 "the others agree on $group" views_agree $group 1 2
 done
 errors=$(node_count 3 error)
