@@ -3,8 +3,8 @@
 """kdc.py BUNDLE GROUP CTL SOCKET ADDRESS: aiocoap is a client of the KDC, from token to leaving.
 
 Prints a line for each thing that is looked at: 'ok' or 'bad', what, and what was found instead; and
-'restart it' when the daemon is to be started anew, which a line of input says is done. CTL and SOCKET
-are gatewayctl and where it finds the daemon, ADDRESS our own.
+'restart it' when the daemon is to be started anew, which a line of input says is done. CTL and
+SOCKET are gatewayctl and where it finds the daemon, ADDRESS our own.
 """
 
 import asyncio
@@ -57,8 +57,10 @@ async def token(client):
 
 async def join(client):
     empty = await client.ask("POST", client.in_group())
-    expect("an empty join tells the algorithms", empty, "4.00", GROUPCOMM, lambda m: P_SIGN_INFO in m)
-    map_ = expect("it joins", await client.join(), "2.01", GROUPCOMM, lambda m: m[GKTY] == m[PROFILE] == 1)
+    what = "an empty join tells the algorithms"
+    expect(what, empty, "4.00", GROUPCOMM, lambda m: P_SIGN_INFO in m)
+    answer = await client.join()
+    map_ = expect("it joins", answer, "2.01", GROUPCOMM, lambda m: m[GKTY] == m[PROFILE] == 1)
     report("the KDC proves its key", client.verify_kdc(map_))
     report("nobody else is in", map_[CREDS] == map_[PEER_ROLES] == map_[PEER_IDS] == [], map_)
     key = map_[KEY]
@@ -95,7 +97,7 @@ async def read(client, joined):
     map_ = expect("GET of kdc-cred", answer, "2.05", GROUPCOMM)
     report("with new evidence", client.verify_kdc(map_) and map_[KDC_NONCE] != joined[KDC_NONCE])
     answer = await client.ask("FETCH", client.in_group("/stale-sids"), joined[NUM], CBOR)
-    report("stale-sids of the version that is in use", seen(answer).startswith("4.00"), seen(answer))
+    report("stale-sids since now", seen(answer).startswith("4.00"), seen(answer))
     answer = await client.ask("GET", client.in_group("/policies"))
     expect("GET of policies", answer, "2.05", GROUPCOMM, lambda m: m == {POLICIES: {1: 3600, 2: 0}})
 
@@ -112,11 +114,13 @@ async def select(client, joined):
         ("by Sender ID", [True, [], [sid]], 1),
         ("all but one Sender ID", [False, [], [sid]], 0),
     ):
-        answer = await client.ask("FETCH", client.in_group("/creds"), {GET_CREDS: chosen}, GROUPCOMM)
+        request = {GET_CREDS: chosen}
+        answer = await client.ask("FETCH", client.in_group("/creds"), request, GROUPCOMM)
         got = cbor2.loads(answer.payload)
         good = got[CREDS] == [client.key.cred] if count else got == b""
         report(f"credentials {what}", answer.code.dotted == "2.05" and good, seen(answer))
-    answer = await client.ask("FETCH", client.in_group("/kdc-cred"), {CNONCE: b"12345678"}, GROUPCOMM)
+    request = {CNONCE: b"12345678"}
+    answer = await client.ask("FETCH", client.in_group("/kdc-cred"), request, GROUPCOMM)
     report("kdc-cred by FETCH is for verifiers", seen(answer) == problem(8), seen(answer))
     answer = await client.ask("GET", client.in_group("/verif-data"))
     report("verif-data is for verifiers", seen(answer) == problem(8), seen(answer))
@@ -143,7 +147,8 @@ def ctl(words, command, *arguments):
 async def obey(client, words):
     """What the KDC tells by requests of its own, for which aiocoap is the server."""
     uri = f"coap://[{words[2]}]/control"
-    map_ = expect("it gives a control_uri", await client.join({CONTROL_URI: uri}), "2.04", GROUPCOMM)
+    answer = await client.join({CONTROL_URI: uri})
+    map_ = expect("it gives a control_uri", answer, "2.04", GROUPCOMM)
     ctl(words[:2], "rekey", client.group)
     request = await client.told()
     new = cbor2.loads(request.payload)
@@ -156,7 +161,8 @@ async def obey(client, words):
     expect("which is that of the group", answer, "2.05", GROUPCOMM, lambda m: same(m, new))
     ctl(words[:2], "evict", client.group, client.bundle.json["name"])
     request = await client.told()
-    report("an eviction comes there", request.code.name == "DELETE" and not request.payload, request)
+    good = request.code.name == "DELETE" and not request.payload
+    report("an eviction comes there", good, request)
 
 
 def same(one, other):
@@ -175,7 +181,7 @@ async def leave(client):
 
 
 async def survive_restart(client):
-    """Whoever is asked after a restart does not know what is fresh, and asks back (RFC 8613 B.1.2)."""
+    """A KDC that has been restarted asks back what is fresh (RFC 8613 appendix B.1.2)."""
     print("restart it", flush=True)
     sys.stdin.readline()
     answer = await client.ask("GET", client.in_group("/num"))

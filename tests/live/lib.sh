@@ -22,7 +22,7 @@ presence='check_interval_s = 86400; evict = false;'
 
 need_aiocoap() {
 	if ! "$python" -c 'import aiocoap, cbor2, cryptography' 2>/dev/null; then
-		echo '1..0 # SKIP needs python3-aiocoap, python3-cbor2 and python3-cryptography for /usr/bin/python3'
+		echo '1..0 # SKIP needs python3-aiocoap, -cbor2 and -cryptography of /usr/bin/python3'
 		exit 0
 	fi
 }

@@ -12,7 +12,7 @@ as RFC 10021, it is given another algorithm or another order, and the place says
 - what is countersigned has five elements there, as in drafts of RFC 9338: gkmember has an option;
 - the algorithm of ES256 stands for itself as key agreement too, and the alg of a COSE_Key is not
   optional: see Es256 and EcdhP256;
-- keys of the group mode are derived for the AEAD of the pairwise mode, without which it cannot be: see
+- keys of the group mode are derived for the AEAD of the pairwise mode, which has to be there: see
   Group and NoAead.
 """
 
@@ -26,8 +26,8 @@ import cbor2
 from cryptography.hazmat.primitives import hashes
 
 from peer import (
-    ALG, CONTEXT_ID, CONTROL_URI, CREDS, GP_ENC_ALG, KDC_CRED, KEY, MS, NUM, PEER_IDS, SALT, SENDER_ID,
-    Client, aiocoap, oscore, public_key, resource,
+    ALG, CONTEXT_ID, CONTROL_URI, CREDS, GP_ENC_ALG, KDC_CRED, KEY, MS, NUM, PEER_IDS, SALT,
+    SENDER_ID, Client, aiocoap, oscore, public_key, resource,
 )
 
 INTERFACE = "lowpan0"
@@ -108,9 +108,7 @@ class Said(resource.Resource):
         self.member = member
 
     async def render_post(self, request):
-        context = request.remote.security_context
-        text = request.payload.decode()
-        self.member.print("message", **{"from": context.recipient_id.hex()}, mode="pairwise", text=text)
+        self.member.hear_text(request.remote.security_context, "pairwise", request.payload)
         return aiocoap.Message(code=aiocoap.CHANGED, payload=b"heard " + request.payload)
 
 
@@ -124,6 +122,10 @@ class Member:
     def print(self, event, **more):
         line = {"event": event, "group": self.client.group, "num": self.num} | more
         print(json.dumps(line, separators=(",", ":")), flush=True)
+
+    def hear_text(self, context, mode, text):
+        sender = {"from": context.recipient_id.hex()}
+        self.print("message", **sender, mode=mode, text=text.decode())
 
     async def join(self):
         await self.client.open()
@@ -149,7 +151,7 @@ class Member:
         listed = await self.client.ask("GET", self.client.in_group("/creds"))
         material = await self.client.ask("GET", self.client.node)
         self.install(cbor2.loads(material.payload), cbor2.loads(listed.payload))
-        self.print("rekeyed", via="pull", gid=self.group.id_context.hex(), peers=len(self.group.peers))
+        self.print("rekeyed", via="pull", gid=self.group.id_context.hex())
 
     # The group: a datagram is a message, unprotected and protected by aiocoap.
 
@@ -172,8 +174,7 @@ class Member:
             if context is None:
                 raise oscore.ContextUnavailable("no context for this")
             inner, _ = context.unprotect(message)
-            text = inner.payload.decode()
-            self.print("message", **{"from": context.recipient_id.hex()}, mode="group", text=text)
+            self.hear_text(context, "group", inner.payload)
         except (oscore.ProtectionInvalid, oscore.ContextUnavailable, aiocoap.error.Error) as error:
             self.print("error", reason=repr(error))
 
@@ -188,11 +189,12 @@ class Member:
     async def tell(self, words):
         sid, address, text = words.split(" ", 2)
         uri = "coap://" + address
-        self.client.context.client_credentials[uri + "/*"] = self.group.pairwise_for(bytes.fromhex(sid))
+        pairwise = self.group.pairwise_for(bytes.fromhex(sid))
+        self.client.context.client_credentials[uri + "/*"] = pairwise
         request = aiocoap.Message(code=aiocoap.POST, uri=uri + "/say", payload=text.encode(),
                                   content_format=0)
         answer = await asyncio.wait_for(self.client.context.request(request).response, 10)
-        self.print("response", **{"from": sid}, code=answer.code.dotted, text=answer.payload.decode())
+        self.print("response", **{"from": sid}, code=answer.code.dotted)
 
     async def leave(self, _):
         answer = await self.client.ask("DELETE", self.client.node)

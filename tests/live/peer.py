@@ -3,7 +3,8 @@
 """What a client of the KDC needs, written from the RFCs' texts on top of aiocoap.
 
 The CoAP and OSCORE are aiocoap's, the signatures and hashes those of python3-cryptography; nothing
-here comes from libgroupkey. "R", "P" and "O" are RFC 9594, its profile for Group OSCORE and RFC 9203.
+here comes from libgroupkey. "R", "P", "G" and "O" are RFC 9594, its profile for Group OSCORE, RFC
+10021 and RFC 9203.
 """
 
 import asyncio
@@ -140,7 +141,7 @@ class Client:
         self.site.add_resource(["control"], self.control)
         self.context = await aiocoap.Context.create_server_context(
             oscore_sitewrapper.OscoreSiteWrapper(self.site, self.known),
-            transports=["oscore", "udp6"]
+            transports=["oscore", "udp6"],
         )
         return self
 
@@ -184,7 +185,7 @@ class Client:
         return answer
 
     def credential(self):
-        """Ours, a nonce, and the evidence (R 4.3.1): three CBOR byte strings, signed as they are."""
+        """Ours, a nonce, and the evidence: three byte strings of CBOR, signed (R 4.3.1)."""
         cnonce = os.urandom(8)
         signed = b"".join(map(cbor2.dumps, (self.scope, self.challenge, cnonce)))
         return {CLIENT_CRED: self.key.cred, CNONCE: cnonce, CLIENT_VERIFY: self.key.sign(signed)}

@@ -14,7 +14,7 @@ options='discovery = "groups";'
 
 # ask WORDS...: what coap-client says, errors too; links each in a line.
 ask() {
-	in_node 1 coap-client-notls -B 5 "$@" 2>&1 | sed 's/,</\n</g'
+	in_node 1 coap-client-notls -B 8 "$@" 2>&1 | sed 's/,</\n</g'
 }
 
 says() { # WORDS...: is there a line with each of them?
@@ -27,6 +27,10 @@ says_no() { # WORDS
 	! says "$1"
 }
 
+is_empty() { # FILE
+	[ ! -s "$1" ]
+}
+
 need_root
 command -v coap-client-notls >/dev/null || {
 	echo '1..0 # SKIP needs coap-client-notls: package libcoap3-bin'
@@ -36,8 +40,9 @@ segment_open 1
 gateway_start
 node_add 1 lights requester,responder
 
-for address in '[fd00::1]'; do
-	ask "coap://$address/.well-known/core" >"$work/answer.log"
+# libcoap writes the address into Uri-Host, with the interface behind it.
+for address in '[fd00::1]' '[ff02::fd%lowpan0]' '[ff03::fd]'; do
+	ask -N "coap://$address/.well-known/core" >"$work/answer.log"
 	check "$address: the groups are found" says '</ace-group>' 'if="ace.groups"'
 	check "$address: and each of them" says '</ace-group/lights>' '</ace-group/meters>' \
 		'if="ace.group"' 'rt="core.osc.gm"'
@@ -46,6 +51,13 @@ done
 ask 'coap://[fd00::1]/.well-known/core?rt=ace.ai' >"$work/answer.log"
 check 'a query chooses' says '</authz-info>'
 check 'and leaves out the rest' says_no '</ace-group'
+ask -N 'coap://[ff03::fd]/.well-known/core?rt=nothing' >"$work/answer.log"
+check 'multicast that fits nothing is not answered' is_empty "$work/answer.log"
+ask -N 'coap://[ff03::fd]/ace-group/lights' >"$work/answer.log"
+check 'nor multicast to what needs an association' is_empty "$work/answer.log"
+ask -N 'coap://[ff03::fd]/nothing' >"$work/answer.log"
+check 'nor to what there is not' is_empty "$work/answer.log"
+
 # What needs an association is refused.
 ask 'coap://[fd00::1]/ace-group/lights' >"$work/answer.log"
 check 'who has no association is told so' says '4.01'
