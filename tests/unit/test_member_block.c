@@ -304,10 +304,12 @@ static void an_answer_that_does_not_fit_the_block_is_none(void **state)
 
 	for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
 		size_t i = join_in_blocks(p, SZX);
+		size_t errors = pair_count_notes(p, (int)i, GK_NOTE_ERROR);
 
 		answer(p, i, rows[k].code, rows[k].block);
 		assert_false(out_of(p, i)->busy);
 		assert_false(is_in(p, i));
+		assert_int_equal(pair_count_notes(p, (int)i, GK_NOTE_ERROR), errors);
 		pair_advance(p, 20000);
 		assert_true(is_in(p, i));
 	}

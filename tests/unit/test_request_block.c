@@ -312,6 +312,50 @@ static void a_block_that_does_not_follow_is_incomplete(void **state)
 	assert_int_equal(send_block(&raw, &u, block_count(&u) - 1), GK_COAP_CREATED);
 }
 
+/* Echo and sizes are no part of what a transfer is told by; the resource is. */
+static void what_says_how_it_goes_may_differ_from_block_to_block(void **state)
+{
+	static const uint8_t echo[8] = { 1 };
+	struct pair *p = *state;
+	uint8_t bytes[CHAIN_LEN + 1024];
+	struct pair_raw raw;
+	struct upload u;
+
+	open_client(&raw, p, 1);
+	u = join_of(long_join(&raw, bytes, sizeof(bytes), CHAIN_LEN));
+	u.size1 = (uint32_t)u.payload.len;
+	assert_int_equal(send_block(&raw, &u, 0), GK_COAP_CONTINUE);
+	u.size1 = 0;
+	u.echo = gk_span(echo, sizeof(echo));
+	assert_int_equal(send_block(&raw, &u, 1), GK_COAP_CONTINUE);
+	u.echo.len = 0;
+	u.asks = true;
+	for (size_t num = 2; num + 1 < block_count(&u); num++)
+		assert_int_equal(send_block(&raw, &u, num), GK_COAP_CONTINUE);
+	assert_int_equal(send_block(&raw, &u, block_count(&u) - 1), GK_COAP_CREATED);
+}
+
+static void a_block_for_another_group_is_incomplete(void **state)
+{
+	static const char *const groups[] = { PAIR_LIGHTS, "lamps" };
+	const uint32_t roles[] = { both, both };
+	struct gk_group_config config = pair_config("lamps");
+	struct pair *p = *state;
+	uint8_t bytes[CHAIN_LEN + 1024];
+	struct pair_raw raw;
+	struct upload u;
+
+	assert_int_equal(pair_serve(p, &config), GK_OK);
+	pair_raw_open(&raw, p, 1, "raw1", groups, roles, 2);
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+	u = join_of(long_join(&raw, bytes, sizeof(bytes), CHAIN_LEN));
+	send_first(&raw, &u, 1);
+	u.path = "ace-group/lamps";
+	assert_int_equal(send_block(&raw, &u, 1), GK_COAP_INCOMPLETE);
+	u.path = JOIN_PATH;
+	assert_int_equal(send_block(&raw, &u, 1), GK_COAP_CONTINUE);
+}
+
 static void a_first_block_begins_anew(void **state)
 {
 	struct pair *p = *state;
@@ -563,12 +607,19 @@ static void five_hundred_credentials_come_in_blocks_as_they_were_written(void **
 
 static void the_last_block_of_an_answer_can_be_asked_for_again(void **state)
 {
+	static const uint8_t junk[1024];
 	struct pair *p = *state;
+	struct upload u = join_of(gk_span(junk, sizeof(junk)));
+	const uint8_t *slow_body;
 	uint8_t got[1024];
-	struct pair_raw raw;
+	struct pair_raw raw, slow;
 	size_t len;
 
 	add_members(p, 1, 3);
+	u.szx = 0;
+	open_client(&slow, p, 8);
+	send_first(&slow, &u, 1);
+	slow_body = list_of(p, false)->last->body.data;
 	open_client(&raw, p, 9);
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, both, false), GK_COAP_CREATED);
 	assert_int_equal(ask_rest(&raw, GK_COAP_GET, CREDS_PATH, 0, 2, false), GK_COAP_CONTENT);
@@ -576,7 +627,9 @@ static void the_last_block_of_an_answer_can_be_asked_for_again(void **state)
 	assert_int_equal(
 		ask_rest(&raw, GK_COAP_GET, CREDS_PATH, (uint32_t)(len - 1) / 64, 2, false),
 		GK_COAP_CONTENT);
-	// but it is the first to go
+	// but it is the first to go, before one that began earlier
+	assert_ptr_equal(list_of(p, false)->last->body.data, slow_body);
+	assert_ptr_not_equal(list_of(p, false)->first->body.data, slow_body);
 	assert_int_equal(list_of(p, false)->first->ms + GK_TRANSFER_IDLE_MS < p->now.mono.ms, 1);
 }
 
@@ -608,6 +661,10 @@ static void a_token_may_come_in_blocks_and_its_answer_go_out_in_blocks(void **st
 	u.szx2 = 0;
 	assert_int_equal(send_all(&raw, &u), GK_COAP_CREATED);
 	// what is kept is for the address that posted
+	assert_int_equal(ask_rest(&thief, GK_COAP_POST, "authz-info", 1, 0, true),
+			 GK_COAP_INCOMPLETE);
+	thief.addr = raw.addr;
+	thief.addr.port++;
 	assert_int_equal(ask_rest(&thief, GK_COAP_POST, "authz-info", 1, 0, true),
 			 GK_COAP_INCOMPLETE);
 	assert_int_equal(send_all(&raw, &u), GK_COAP_CREATED);
@@ -861,6 +918,52 @@ static void progress_counts_for_a_while_only(void **state)
 	list_of(p, false)->bytes -= GK_BODY_BYTES_MAX - 512;
 }
 
+static void asking_for_the_same_block_again_is_no_progress(void **state)
+{
+	static const uint8_t junk[1024];
+	struct upload u = join_of(gk_span(junk, sizeof(junk)));
+	struct pair *p = *state;
+	struct pair_raw slow, other;
+
+	add_members(p, 1, 3);
+	open_client(&slow, p, 8);
+	open_client(&other, p, 9);
+	assert_int_equal(pair_raw_join(&slow, PAIR_LIGHTS, both, false), GK_COAP_CREATED);
+	assert_int_equal(ask_rest(&slow, GK_COAP_GET, CREDS_PATH, 0, 1, false), GK_COAP_CONTENT);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask_rest(&slow, GK_COAP_GET, CREDS_PATH, 1, 1, false),
+				 GK_COAP_CONTENT);
+		pair_advance(p, GK_TRANSFER_IDLE_MS / 2);
+	}
+	list_of(p, false)->bytes += GK_BODY_BYTES_MAX - 512;
+	u.szx = 5;
+	assert_int_equal(send_block(&other, &u, 0), GK_COAP_CONTINUE);
+	list_of(p, false)->bytes -= GK_BODY_BYTES_MAX - 512;
+	assert_int_equal(ask_rest(&slow, GK_COAP_GET, CREDS_PATH, 2, 1, false), GK_COAP_INCOMPLETE);
+}
+
+/* Not even itself, if there is no room for more of it. */
+static void who_finds_no_room_loses_nothing(void **state)
+{
+	static const uint8_t junk[1024];
+	struct upload u = join_of(gk_span(junk, sizeof(junk)));
+	struct pair *p = *state;
+	struct pair_raw slow, other;
+
+	u.szx = 2;
+	open_client(&slow, p, 1);
+	open_client(&other, p, 2);
+	send_first(&slow, &u, 2);
+	pair_advance(p, GK_TRANSFER_IDLE_MS + 1);
+	send_first(&other, &u, 2);
+	list_of(p, false)->bytes += GK_BODY_BYTES_MAX - 256;
+	assert_int_equal(send_block(&slow, &u, 2), GK_COAP_UNAVAILABLE);
+	list_of(p, false)->bytes -= GK_BODY_BYTES_MAX - 256;
+	assert_int_equal(bytes_kept(p), 256);
+	assert_int_equal(send_block(&slow, &u, 2), GK_COAP_CONTINUE);
+	assert_int_equal(send_block(&other, &u, 2), GK_COAP_CONTINUE);
+}
+
 static void what_a_client_began_ends_with_its_association(void **state)
 {
 	struct pair *p = *state;
@@ -889,6 +992,8 @@ int main(void)
 		RULE(a_request_in_one_block_is_one_without),
 		RULE(a_block_that_comes_twice_counts_once),
 		RULE(a_block_that_does_not_follow_is_incomplete),
+		RULE(what_says_how_it_goes_may_differ_from_block_to_block),
+		RULE(a_block_for_another_group_is_incomplete),
 		RULE(a_first_block_begins_anew),
 		RULE(a_request_that_is_too_large_is_told_how_large_it_may_be),
 		RULE(a_block_that_cannot_be_is_a_bad_request),
@@ -906,6 +1011,8 @@ int main(void)
 		RULE(who_holds_transfers_open_does_not_keep_others_from_theirs),
 		RULE(outsiders_give_way_to_clients),
 		RULE(progress_counts_for_a_while_only),
+		RULE(asking_for_the_same_block_again_is_no_progress),
+		RULE(who_finds_no_room_loses_nothing),
 		RULE(what_a_client_began_ends_with_its_association),
 	};
 
