@@ -2,9 +2,11 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "member/node.h"
 #include "io/log.h"
+#include "io/secret.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/coap.h"
 #include "libgroupkey/numbers.h"
+#include "member/credential.h"
 #include <errno.h>
 #include <net/if.h>
 #include <signal.h>
@@ -420,13 +422,22 @@ static const char *make_control_base(const struct gkm_node *node, char text[stat
 	return text;
 }
 
+static void load_credential(const struct gkm_options *options, struct gkm_credential *credential)
+{
+	char error[IO_SECRET_ERROR];
+
+	if (!gkm_credential_load(options, credential, error, sizeof(error)))
+		fatal("member", "%s", error);
+}
+
 static void make_member(struct gkm_node *node, const struct gkm_options *options,
 			const struct io_bundle *bundle, const struct gk_addr *kdc,
 			struct gk_span key_seed)
 {
 	struct gk_env env = io_env();
 	char control_base[IO_ADDR_TEXT];
-	const struct gk_member_config config = {
+	struct gkm_credential credential = { .bytes = { NULL, 0 } };
+	struct gk_member_config config = {
 		.token = gk_span(bundle->token, bundle->token_len),
 		.osc_id = gk_span(bundle->osc_id, bundle->osc_id_len),
 		.ms = gk_span(bundle->ms, bundle->ms_len),
@@ -446,7 +457,16 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 
 	if (err)
 		fatal("member", "wolfSSL does not start: %s", gk_strerror(err));
+	if (options->cred) {
+		load_credential(options, &credential);
+		config.creds = &credential.cred;
+		config.cred_count = 1;
+	}
 	err = gk_member_new(&env, &config, &node->member);
+	gkm_credential_wipe(&credential);
+	if (err == GK_ERR_CREDENTIAL)
+		fatal("member",
+		      "--cred: not of its format and key, or --cred-issuers are no issuers");
 	if (err)
 		fatal("member", "the bundle cannot be used: %s", gk_strerror(err));
 }

@@ -17,7 +17,8 @@ const char gkm_options_usage[] =
 	"usage: gkmember -b BUNDLE [-g GROUP]... [-k '[ADDRESS]:PORT'] [-i INTERFACE] [-d]\n"
 	"                [--roles ROLE[,ROLE]] [--state DIR] [--port PORT]\n"
 	"                [--group-address '[ADDRESS]:PORT'] [--point-to-point]\n"
-	"                [--sign-protected]\n"
+	"                [--sign-protected] [--cred-format FORMAT --cred FILE --cred-key FILE\n"
+	"                [--cred-issuers FILE]]\n"
 	"       gkmember --version | --help\n";
 
 static bool take_bundle(struct gkm_options *options, const char *value)
@@ -100,6 +101,43 @@ static bool take_sign_protected(struct gkm_options *options, const char *value)
 	return options->sign_protected = true;
 }
 
+static bool take_cred_format(struct gkm_options *options, const char *value)
+{
+	static const struct {
+		const char *name;
+		int fmt;
+	} formats[] = {
+		{ "ccs", GK_HEADER_KCCS },
+		{ "cwt", GK_HEADER_KCWT },
+		{ "x5chain", GK_HEADER_X5CHAIN },
+		{ "x5bag", GK_HEADER_X5BAG },
+	};
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(formats[i].name, value) == 0)
+			options->cred_format = formats[i].fmt;
+	}
+	return options->cred_format != 0;
+}
+
+static bool take_cred(struct gkm_options *options, const char *value)
+{
+	options->cred = value;
+	return *value != '\0';
+}
+
+static bool take_cred_key(struct gkm_options *options, const char *value)
+{
+	options->cred_key = value;
+	return *value != '\0';
+}
+
+static bool take_cred_issuers(struct gkm_options *options, const char *value)
+{
+	options->cred_issuers = value;
+	return *value != '\0';
+}
+
 static bool take_debug(struct gkm_options *options, const char *value)
 {
 	(void)value;
@@ -134,6 +172,10 @@ static const struct row {
 	{ "group-address", take_address, "a multicast address, a port: " GROUP_ADDRESS, 0 },
 	{ "point-to-point", take_point_to_point, NULL, 0 },
 	{ "sign-protected", take_sign_protected, NULL, 0 },
+	{ "cred-format", take_cred_format, "ccs, cwt, x5chain or x5bag", 0 },
+	{ "cred", take_cred, "a file name", 0 },
+	{ "cred-key", take_cred_key, "a file name", 0 },
+	{ "cred-issuers", take_cred_issuers, "a file name", 0 },
 	{ "debug", take_debug, NULL, 'd' },
 	{ "version", take_version, NULL, 0 },
 	{ "help", take_help, NULL, 'h' },
@@ -187,6 +229,15 @@ static bool take(struct gkm_options *options, int found, char **argv, char *erro
 	return false;
 }
 
+/* All of it, or nothing. */
+static bool has_whole_cred(const struct gkm_options *options)
+{
+	bool cred = options->cred != NULL;
+
+	return cred == (options->cred_format != 0) && cred == (options->cred_key != NULL) &&
+	       (cred || !options->cred_issuers);
+}
+
 static bool is_whole(const struct gkm_options *options, int argc, char **argv, char *error,
 		     size_t size)
 {
@@ -196,7 +247,10 @@ static bool is_whole(const struct gkm_options *options, int argc, char **argv, c
 		snprintf(error, size, "%s: not an option", argv[optind]);
 	else if (!options->bundle)
 		snprintf(error, size, "-b: a bundle is needed");
-	return options->bundle && optind == argc;
+	else if (!has_whole_cred(options))
+		snprintf(error, size,
+			 "--cred: needs --cred-format and --cred-key, and they need it");
+	return options->bundle && optind == argc && has_whole_cred(options);
 }
 
 bool gkm_options_read(int argc, char **argv, struct gkm_options *options, char *error, size_t size)

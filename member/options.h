@@ -22,6 +22,8 @@ struct gkm_options {
 	uint16_t port;          /* for requests to us; 0: any */
 	bool point_to_point;    /* do not announce rekeying by multicast */
 	bool sign_protected;    /* countersign as aiocoap and Californium do */
+	int cred_format;        /* of a credential that was issued to us; 0: none was */
+	const char *cred, *cred_key, *cred_issuers; /* files; NULL: none */
 	bool debug;
 	bool version, help; /* print it and end; nothing else is set then */
 };

@@ -208,6 +208,52 @@ static void credentials_are_kept_and_served_byte_for_byte(void **state)
 	}
 }
 
+/* What is behind the way to the trust anchor is kept and served all the same. */
+static void a_chain_that_takes_several_blocks_is_joined_with(void **state)
+{
+	struct gk_buf buf = gk_buf(issued[0].bytes, sizeof(issued[0].bytes));
+	const struct row chain = { GK_HEADER_X5CHAIN, GK_MODE_GROUP, GK_ALG_ES256 };
+
+	(void)state;
+	if (!has(&chain))
+		skip();
+	open_row(&chain);
+	gk_put_array(&buf, 6);
+	gk_put_bytes(&buf, hex_span(CERT_NODE_0));
+	gk_put_bytes(&buf, hex_span(CERT_INTER));
+	for (int i = 0; i < 4; i++)
+		gk_put_bytes(&buf, hex_span(CERT_ROOT));
+	issued[0].cred.cred = gk_buf_span(&buf);
+	assert_in_range(buf.len, 1800, GK_CRED_WIRE_MAX);
+	join(0);
+	join(1);
+	assert_true(pair_agree(&p, 0, 1));
+	assert_true(gk_span_equal(gk_blob_span(&p.node[1].member->groups[0]->peers[0].cred),
+				  issued[0].cred.cred));
+	pair_advance(&p, 30000);
+	assert_int_equal(pair_say(&p, 0, PAIR_LIGHTS, "hello"), GK_OK);
+	pair_run(&p);
+	assert_int_equal(pair_heard(&p, 1, "hello"), 1);
+	pair_restart(&p);
+	close_row();
+}
+
+/* Wire reference 4.8 (g): nobody forbids it. Whoever was provisioned anew may come with the
+ * credential of its earlier membership, and evidence is needed all the same. */
+static void two_members_may_have_the_same_credential(void **state)
+{
+	(void)state;
+	open_row(&rows[0]);
+	issued[1] = issued[0];
+	issued[1].cred.cred = gk_span(issued[1].bytes, issued[0].cred.cred.len);
+	issued[1].cred.key = gk_span(issued[1].key, 32);
+	join(0);
+	join(1);
+	assert_true(pair_info(&p, 0).joined);
+	assert_true(pair_info(&p, 1).joined);
+	close_row();
+}
+
 static void the_kdc_has_a_credential_of_the_format(void **state)
 {
 	(void)state;
@@ -433,6 +479,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_join_speak_and_are_rekeyed),
 		cmocka_unit_test(credentials_are_kept_and_served_byte_for_byte),
+		cmocka_unit_test(a_chain_that_takes_several_blocks_is_joined_with),
+		cmocka_unit_test(two_members_may_have_the_same_credential),
 		cmocka_unit_test(the_kdc_has_a_credential_of_the_format),
 		cmocka_unit_test(a_credential_of_nobody_is_refused_with_error_2),
 		cmocka_unit_test(one_of_another_format_is_refused_with_error_2),

@@ -35,6 +35,35 @@ static void must_read(const char *line, struct gkm_options *options)
 		fail_msg("'%s': %s", line, error);
 }
 
+static void an_issued_credential_is_whole_or_not_there(void **state)
+{
+	static const struct {
+		const char *line;
+		bool fine;
+	} rows[] = {
+		{ "-b a --cred-format cwt --cred f --cred-key k", true },
+		{ "-b a --cred-format x5chain --cred f --cred-key k --cred-issuers i", true },
+		{ "-b a --cred f --cred-key k", false },
+		{ "-b a --cred-format cwt --cred-key k", false },
+		{ "-b a --cred-format cwt --cred f", false },
+		{ "-b a --cred-format x5t --cred f --cred-key k", false },
+		{ "-b a --cred-issuers i", false },
+	};
+	struct gkm_options options;
+	char error[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		if (read(rows[i].line, &options, error, sizeof(error)) != rows[i].fine)
+			fail_msg("'%s'", rows[i].line);
+	}
+	must_read(rows[1].line, &options);
+	assert_int_equal(options.cred_format, 33);
+	assert_string_equal(options.cred, "f");
+	assert_string_equal(options.cred_key, "k");
+	assert_string_equal(options.cred_issuers, "i");
+}
+
 static void a_bundle_is_enough(void **state)
 {
 	struct gkm_options options;
@@ -141,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bundle_is_enough),
+		cmocka_unit_test(an_issued_credential_is_whole_or_not_there),
 		cmocka_unit_test(every_option_is_taken),
 		cmocka_unit_test(short_and_long_are_the_same),
 		cmocka_unit_test(help_and_version_need_no_bundle),
