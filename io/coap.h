@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * CoAP over UDP by unicast, and what is sent to all CoAP nodes, on libcoap (API of 4.3.0), which nothing else knows. It turns what
- * libcoap parsed into the message form of libgroupkey and back. Acknowledgement and retransmission
- * are libcoap's; OSCORE passes through as an option, and so do Observe and the options of
- * block-wise transfer.
+ * CoAP over UDP by unicast, and what is sent to all CoAP nodes, on libcoap (API of 4.3.0), which
+ * nothing else knows. It turns what libcoap parsed into the message form of libgroupkey and back.
+ * Acknowledgement and retransmission are libcoap's; OSCORE passes through as an option, and so do
+ * Observe and the options of block-wise transfer.
  *
  * One peer is asked one thing at a time (NSTART of RFC 7252 section 4.7); what is asked of it
  * meanwhile waits for its turn. A request ends with a response or with its time, and with nothing

@@ -177,14 +177,10 @@ static void a_critical_option_that_is_unknown_is_a_bad_option(void **state)
 		uint16_t number;
 		uint8_t code;
 	} rows[] = {
-		{ GK_OPT_IF_MATCH, GK_COAP_BAD_OPTION },
-		{ 29, GK_COAP_BAD_OPTION },
-		{ 65001, GK_COAP_BAD_OPTION },
-		{ 65000, GK_COAP_CONTENT },
-		{ GK_OPT_SIZE1, GK_COAP_CONTENT },
-		{ GK_OPT_NO_RESPONSE, GK_COAP_CONTENT },
-		{ GK_OPT_REQUEST_TAG, GK_COAP_CONTENT },
-		{ GK_OPT_ACCEPT, GK_COAP_NOT_ACCEPTABLE },
+		{ GK_OPT_IF_MATCH, GK_COAP_BAD_OPTION }, { 29, GK_COAP_BAD_OPTION },
+		{ 65001, GK_COAP_BAD_OPTION },           { 65000, GK_COAP_CONTENT },
+		{ GK_OPT_SIZE1, GK_COAP_CONTENT },       { GK_OPT_NO_RESPONSE, GK_COAP_CONTENT },
+		{ GK_OPT_REQUEST_TAG, GK_COAP_CONTENT }, { GK_OPT_ACCEPT, GK_COAP_NOT_ACCEPTABLE },
 		{ GK_OPT_URI_HOST, GK_COAP_CONTENT },
 	};
 	struct pair *p = *state;
