@@ -11,7 +11,8 @@
 #include "libgroupkey/groupkey.h"
 
 /** The port of CoAP (RFC 7252 section 6.1). */
-#define IO_ADDR_COAP_PORT 5683
+#define IO_ADDR_COAP_PORT  5683
+#define IO_ADDR_COAPS_PORT 5684
 
 /** Room for "[address%interface]:port" and its NUL. */
 #define IO_ADDR_TEXT 80

@@ -97,6 +97,10 @@ static void answer_request(coap_resource_t *resource, coap_session_t *session,
 		return;
 	}
 	memcpy(exchange.token, token.s, token.length);
+	if (!io_coap_hear_session(coap, session, &exchange.dtls)) {
+		coap_pdu_set_code(response, COAP_RESPONSE_CODE_UNAUTHORIZED);
+		return;
+	}
 
 	io_coap_write_message(&message, request);
 	coap->handler(coap->ctx, &exchange, gk_buf_span(&message), &reply);
@@ -164,16 +168,21 @@ static int claim_port(struct gk_addr *listen)
 }
 
 /* Does the port that was claimed for 'old' seem taken to who claims it for 'listen'? */
-static bool is_claimed_by(const struct io_coap *old, const struct gk_addr *listen)
+static bool is_claimed_by(const coap_address_t *old, const struct gk_addr *listen)
 {
 	const struct sockaddr_in6 address = io_addr_to_sockaddr(listen);
 	const struct in6_addr *theirs = &address.sin6_addr, *ours;
 
-	if (!old || io_coap_port(old) != listen->port)
+	if (!old || old->addr.sin6.sin6_port != address.sin6_port)
 		return false;
-	ours = &old->local.addr.sin6.sin6_addr;
+	ours = &old->addr.sin6.sin6_addr;
 	return IN6_IS_ADDR_UNSPECIFIED(ours) || IN6_ARE_ADDR_EQUAL(ours, theirs) ||
 	       (IN6_IS_ADDR_UNSPECIFIED(theirs) && IN6_IS_ADDR_LOOPBACK(ours));
+}
+
+int io_coap_claim(struct gk_addr *listen, const coap_address_t *taken)
+{
+	return is_claimed_by(taken, listen) ? 0 : claim_port(listen);
 }
 
 static int set_up_context(struct io_coap *coap, const struct gk_addr *listen)
@@ -210,7 +219,7 @@ static int open_endpoint(struct io_coap **out, const struct io_coap *old,
 	struct gk_env env = io_env();
 	struct gk_addr address = *listen;
 	struct io_coap *coap;
-	int err = is_claimed_by(old, listen) ? 0 : claim_port(&address);
+	int err = io_coap_claim(&address, old ? &old->local : NULL);
 
 	if (err < 0)
 		return err;
@@ -306,8 +315,10 @@ void io_coap_close(struct io_coap *coap)
 		return;
 
 	io_coap_drop_requests(coap);
+	io_coap_release_sessions(coap);
 	// coap_cleanup() is for the whole process, which may have other endpoints.
 	coap_free_context(coap->context);
+	io_coap_free_dtls(coap);
 	free(coap);
 }
 
@@ -335,7 +346,9 @@ void io_coap_read(struct io_coap *coap)
 	for (int i = 0; i < ROUNDS_MAX && (i == 0 || is_readable(coap)); i++)
 		coap_io_process(coap->context, COAP_IO_NO_WAIT);
 
-	io_coap_end_turn(coap, io_now().mono);
+	struct gk_mono now = io_now().mono;
+	io_coap_end_turn(coap, now);
+	io_coap_tidy_sessions(coap, now);
 }
 
 struct gk_mono io_coap_next_expiry(struct io_coap *coap, struct gk_now now)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * CoAP over UDP by unicast, and what is sent to all CoAP nodes, on libcoap (API of 4.3.0), which
- * nothing else knows. It turns what libcoap parsed into the message form of libgroupkey and back.
- * Acknowledgement and retransmission are libcoap's; OSCORE passes through as an option, and so do
- * Observe and the options of block-wise transfer.
+ * CoAP by unicast, over UDP and DTLS, and what is sent to all CoAP nodes, on libcoap (API
+ * of 4.3.0), which nothing else knows. It turns what libcoap parsed into the message form of
+ * libgroupkey and back. Acknowledgement and retransmission are libcoap's; OSCORE passes through as
+ * an option, and so do Observe and the options of block-wise transfer.
  *
  * One peer is asked one thing at a time (NSTART of RFC 7252 section 4.7); what is asked of it
  * meanwhile waits for its turn. A request ends with a response or with its time, and with nothing
@@ -76,6 +76,41 @@ void io_coap_give_up(struct io_coap *coap);
  * @return false: not all of them can be joined now
  */
 bool io_coap_join(struct io_coap *coap, const char *interface);
+
+/** How DTLS sessions get their keys and names. */
+struct io_coap_keys {
+	/* the key that a psk_identity is about, and the name of the session; false: refuse it */
+	bool (*psk)(void *ctx, struct gk_span identity, struct gk_buf *key, struct gk_id *name);
+	/* the name for a raw public key, SubjectPublicKeyInfo as DER; false: refuse it */
+	bool (*raw_key)(void *ctx, struct gk_span spki, struct gk_id *name);
+	uint8_t d[32], xy[64]; /* our own raw public key, of P-256 */
+};
+
+/** DTLS sessions that are kept; of more, that which was silent for longest ends. Each takes about
+ *  15 kB, with GnuTLS. */
+#define IO_COAP_SESSIONS_MAX 256
+
+/** Can this libcoap do DTLS at all, with pre-shared keys? And with raw public keys? */
+bool io_coap_has_dtls(void);
+bool io_coap_has_raw_keys(void);
+/**
+ * Answer requests under DTLS as well, each of which has the name of its session. A client has one
+ * session: a newer one ends the older. What goes wrong is nobody's to know but the peer's.
+ *
+ * @param old   as for io_coap_open_beside()
+ * @param keys  copied
+ * @return 0; -ENOTSUP: there is no DTLS in this libcoap; -EADDRINUSE and other -errno: cannot bind.
+ *         After an error nothing else is to be done with 'coap' than to close it.
+ */
+int io_coap_open_dtls(struct io_coap *coap, const struct io_coap *old, const struct gk_addr *listen,
+		      const struct io_coap_keys *keys, void *ctx);
+/** The port that was bound for it; 0: none. */
+uint16_t io_coap_dtls_port(const struct io_coap *coap);
+/** How many DTLS sessions are up. */
+size_t io_coap_session_count(const struct io_coap *coap);
+/** End the sessions of a name, when all that was begun in this turn is done. */
+void io_coap_end_sessions(struct io_coap *coap, const struct gk_id *name);
+
 /** The port that was bound. */
 uint16_t io_coap_port(const struct io_coap *coap);
 /** A descriptor that becomes readable when io_coap_read() has something to do (epoll in epoll). */
@@ -97,5 +132,11 @@ struct gk_mono io_coap_next_expiry(struct io_coap *coap, struct gk_now now);
  */
 int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
 		    struct gk_span message, uint32_t timeout_ms, struct gk_now now);
+/**
+ * The same in the newest DTLS session of a name, wherever it leads.
+ * @return as io_coap_request(); -ENOTCONN: there is none
+ */
+int io_coap_request_in(struct io_coap *coap, uint64_t id, const struct gk_id *name,
+		       struct gk_span message, uint32_t timeout_ms, struct gk_now now);
 
 #endif

@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * What the parts of io/coap.h share: the endpoint and the requests of others are in coap.c, the
- * requests of our own in coap_request.c, groups in coap_multicast.c. Only these include libcoap.
+ * requests of our own in coap_request.c, sessions under DTLS in coap_dtls.c, groups in
+ * coap_multicast.c. Only these include libcoap.
  */
 #ifndef IO_COAP_INSIDE_H
 #define IO_COAP_INSIDE_H
@@ -22,7 +23,7 @@
 enum io_coap_state {
 	IO_COAP_FREE = 0,
 	IO_COAP_WAITING, // for another request to the same peer; 'message' is ours
-	IO_COAP_SENT,    // in 'session', a socket of its own
+	IO_COAP_SENT,    // in 'session', a socket of its own or the peer's under DTLS
 	IO_COAP_DONE,    // answered; 'session' is closed at the end of the turn
 };
 
@@ -31,6 +32,7 @@ struct io_coap_own {
 	uint64_t id;
 	uint64_t turn; // who waits longest has the smallest
 	struct gk_addr peer;
+	struct gk_id dtls; /* the session it goes in; empty: none, but a socket of its own */
 	struct gk_mono deadline;
 	uint8_t token[IO_COAP_TOKEN_LEN];
 	coap_session_t *session;
@@ -46,6 +48,7 @@ struct io_coap {
 	void *ctx;
 	uint64_t exchanges, turns;
 	uint16_t message_id;
+	struct io_coap_dtls *dtls; // NULL: no DTLS
 	struct io_coap_own requests[IO_COAP_REQUESTS_MAX];
 };
 
@@ -62,6 +65,29 @@ int io_coap_last_error(void);
 
 /** @return true if the request that is being handled was sent to a multicast address */
 bool io_coap_is_multicast(const coap_session_t *session);
+
+/* The endpoint (coap.c) */
+
+/** Find out whether an address is free. @param taken  by us, and about to be closed; or NULL
+ *  @return 0, and 'listen' has its port; -errno */
+int io_coap_claim(struct gk_addr *listen, const coap_address_t *taken);
+
+/* Sessions under DTLS (coap_dtls.c) */
+
+/** @param name  of the session, unchanged if it is not under DTLS
+ *  @return false: under DTLS, and nobody has given it a name */
+bool io_coap_name_session(const coap_session_t *session, struct gk_id *name);
+/** The same for a session that a request came in: it is in use. */
+bool io_coap_hear_session(struct io_coap *coap, const coap_session_t *session, struct gk_id *name);
+/** @return the newest session of that name that is up, or NULL */
+coap_session_t *io_coap_find_session(const struct io_coap *coap, const struct gk_id *name);
+/** A request of ours in it was answered, or was not. */
+void io_coap_note_silence(const coap_session_t *session, bool silent);
+/** End what is to end. */
+void io_coap_tidy_sessions(struct io_coap *coap, struct gk_mono now);
+/** Before the context is freed, and after. */
+void io_coap_release_sessions(struct io_coap *coap);
+void io_coap_free_dtls(struct io_coap *coap);
 
 /* Requests of our own (coap_request.c) */
 

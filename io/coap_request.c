@@ -6,15 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Where a request goes, to which one goes at a time.
+struct target {
+	struct gk_addr peer;
+	struct gk_id dtls;
+};
+
+static bool goes_to(const struct io_coap_own *r, const struct target *target)
+{
+	return gk_id_equal(&r->dtls, &target->dtls) &&
+	       (target->dtls.len || io_addr_equal(&target->peer, &r->peer));
+}
+
+static struct target target_of(const struct io_coap_own *r)
+{
+	return (struct target){ r->peer, r->dtls };
+}
+
 static struct io_coap_own *find_request(struct io_coap *coap, coap_bin_const_t token,
-					const struct gk_addr *peer)
+					const struct target *target)
 {
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
 		// RFC 7252 section 5.3.2: token and endpoint, whichever socket it came in by
 		if (r->state == IO_COAP_SENT && token.length == IO_COAP_TOKEN_LEN &&
-		    memcmp(token.s, r->token, IO_COAP_TOKEN_LEN) == 0 &&
-		    io_addr_equal(peer, &r->peer))
+		    memcmp(token.s, r->token, IO_COAP_TOKEN_LEN) == 0 && goes_to(r, target))
 			return r;
 	}
 	return NULL;
@@ -28,25 +44,25 @@ static struct io_coap_own *find_free(struct io_coap *coap)
 	return NULL;
 }
 
-// Is a request to 'peer' in state 'least' or a later one?
-static bool is_asked(const struct io_coap *coap, const struct gk_addr *peer,
+// Is a request to there in state 'least' or a later one?
+static bool is_asked(const struct io_coap *coap, const struct target *target,
 		     enum io_coap_state least)
 {
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		const struct io_coap_own *r = &coap->requests[i];
-		if (r->state >= least && io_addr_equal(peer, &r->peer))
+		if (r->state >= least && goes_to(r, target))
 			return true;
 	}
 	return false;
 }
 
-static struct io_coap_own *find_next_turn(struct io_coap *coap, const struct gk_addr *peer)
+static struct io_coap_own *find_next_turn(struct io_coap *coap, const struct target *target)
 {
 	struct io_coap_own *next = NULL;
 
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
-		if (r->state == IO_COAP_WAITING && io_addr_equal(peer, &r->peer) &&
+		if (r->state == IO_COAP_WAITING && goes_to(r, target) &&
 		    (!next || r->turn < next->turn))
 			next = r;
 	}
@@ -66,6 +82,8 @@ static void finish_as(struct io_coap *coap, struct io_coap_own *r, bool sent,
 {
 	uint64_t id = r->id;
 
+	if (r->state == IO_COAP_SENT && r->dtls.len)
+		io_coap_note_silence(r->session, message.len == 0);
 	if (r->state == IO_COAP_SENT)
 		r->state = IO_COAP_DONE;
 	else
@@ -114,11 +132,12 @@ static void fit_retransmissions(coap_session_t *session, uint32_t time_ms)
 	coap_session_set_ack_random_factor(session, fixed_point(spread));
 }
 
-// Also cancels retransmissions, which hold the session as well.
-static void close_session(coap_session_t *session)
+// Also cancels retransmissions, which hold the session as well. One under DTLS is the peer's too.
+static void close_session(const struct io_coap_own *r)
 {
-	coap_session_disconnected(session, COAP_NACK_NOT_DELIVERABLE);
-	coap_session_release(session);
+	if (!r->dtls.len)
+		coap_session_disconnected(r->session, COAP_NACK_NOT_DELIVERABLE);
+	coap_session_release(r->session);
 }
 
 static coap_pdu_t *make_pdu(struct io_coap *coap, const struct io_coap_own *r,
@@ -148,22 +167,36 @@ static int send_in_session(struct io_coap *coap, const struct io_coap_own *r,
 	return coap_send(r->session, pdu) < 0 ? io_coap_last_error() : 0;
 }
 
-static int start(struct io_coap *coap, struct io_coap_own *r, const struct gk_coap *msg,
-		 uint32_t time_ms)
+static int open_session(struct io_coap *coap, struct io_coap_own *r)
 {
 	coap_address_t remote = io_coap_address_of(&r->peer);
-	int err;
 
+	if (r->dtls.len) {
+		r->session = io_coap_find_session(coap, &r->dtls);
+		if (!r->session)
+			return -ENOTCONN;
+		coap_session_reference(r->session);
+		return 0;
+	}
 	errno = 0;
 	r->session = coap_new_client_session(coap->context, &coap->local, &remote, COAP_PROTO_UDP);
 	if (!r->session)
 		return io_coap_last_error();
-
 	coap_session_set_mtu(r->session, IO_COAP_DATAGRAM_MAX);
+	return 0;
+}
+
+static int start(struct io_coap *coap, struct io_coap_own *r, const struct gk_coap *msg,
+		 uint32_t time_ms)
+{
+	int err = open_session(coap, r);
+
+	if (err < 0)
+		return err;
 	fit_retransmissions(r->session, time_ms);
 	err = send_in_session(coap, r, msg);
 	if (err < 0) {
-		close_session(r->session);
+		close_session(r);
 		return err;
 	}
 
@@ -188,16 +221,17 @@ static bool choose_token(struct io_coap *coap, struct io_coap_own *r)
 {
 	struct gk_env env = io_env();
 	coap_bin_const_t token = { IO_COAP_TOKEN_LEN, r->token };
+	struct target target = target_of(r);
 
 	do {
 		if (!env.random(env.ctx, r->token, IO_COAP_TOKEN_LEN))
 			return false;
-	} while (find_request(coap, token, &r->peer));
+	} while (find_request(coap, token, &target));
 	return true;
 }
 
-int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
-		    struct gk_span message, uint32_t timeout_ms, struct gk_now now)
+static int request(struct io_coap *coap, uint64_t id, struct target target, struct gk_span message,
+		   uint32_t timeout_ms, struct gk_now now)
 {
 	struct io_coap_own *r = find_free(coap);
 	struct gk_coap msg;
@@ -210,10 +244,11 @@ int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *pee
 		return -ENOBUFS;
 
 	// It stays free until one of the last two calls has done its work.
-	bool busy = is_asked(coap, peer, IO_COAP_WAITING);
+	bool busy = is_asked(coap, &target, IO_COAP_WAITING);
 	*r = (struct io_coap_own){
 		.id = id,
-		.peer = *peer,
+		.peer = target.peer,
+		.dtls = target.dtls,
 		.deadline = { now.mono.ms + timeout_ms },
 	};
 	if (!choose_token(coap, r))
@@ -221,12 +256,26 @@ int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *pee
 	return busy ? wait_for_turn(coap, r, message) : start(coap, r, &msg, timeout_ms);
 }
 
-static void start_next(struct io_coap *coap, const struct gk_addr *peer, struct gk_mono now)
+int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+		    struct gk_span message, uint32_t timeout_ms, struct gk_now now)
+{
+	return request(coap, id, (struct target){ .peer = *peer }, message, timeout_ms, now);
+}
+
+int io_coap_request_in(struct io_coap *coap, uint64_t id, const struct gk_id *name,
+		       struct gk_span message, uint32_t timeout_ms, struct gk_now now)
+{
+	if (!io_coap_find_session(coap, name))
+		return -ENOTCONN;
+	return request(coap, id, (struct target){ .dtls = *name }, message, timeout_ms, now);
+}
+
+static void start_next(struct io_coap *coap, const struct target *target, struct gk_mono now)
 {
 	struct io_coap_own *r;
 
 	// 'answer' may have started another one.
-	while (!is_asked(coap, peer, IO_COAP_SENT) && (r = find_next_turn(coap, peer))) {
+	while (!is_asked(coap, target, IO_COAP_SENT) && (r = find_next_turn(coap, target))) {
 		struct gk_coap msg;
 		int64_t left_ms = r->deadline.ms - now.ms;
 
@@ -240,12 +289,14 @@ coap_response_t io_coap_take_response(coap_session_t *session, const coap_pdu_t 
 				      const coap_pdu_t *received, const coap_mid_t mid)
 {
 	struct io_coap *coap = coap_get_app_data(coap_session_get_context(session));
-	struct gk_addr peer = io_coap_peer_of(session);
-	struct io_coap_own *r = find_request(coap, coap_pdu_get_token(received), &peer);
+	struct target target = { .peer = io_coap_peer_of(session) };
+	struct io_coap_own *r = NULL;
 	uint8_t in[IO_COAP_DATAGRAM_MAX];
 	struct gk_buf message = gk_buf(in, sizeof(in));
 
 	(void)sent, (void)mid;
+	if (io_coap_name_session(session, &target.dtls))
+		r = find_request(coap, coap_pdu_get_token(received), &target);
 	// 'Fail' sends a Reset, which stops the peer's retransmissions, and is wrong for an
 	// acknowledgement (RFC 7252 section 4.2).
 	if (!r)
@@ -271,13 +322,13 @@ static void close_done(struct io_coap *coap, struct gk_mono now)
 {
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
-		struct gk_addr peer = r->peer;
+		struct target target = target_of(r);
 
 		if (r->state != IO_COAP_DONE)
 			continue;
-		close_session(r->session);
+		close_session(r);
 		free_request(r);
-		start_next(coap, &peer, now);
+		start_next(coap, &target, now);
 	}
 }
 
@@ -301,7 +352,7 @@ void io_coap_drop_requests(struct io_coap *coap)
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
 		if (r->state == IO_COAP_SENT || r->state == IO_COAP_DONE)
-			close_session(r->session);
+			close_session(r);
 		free_request(r);
 	}
 }
