@@ -12,6 +12,7 @@
 #define DEFAULT_S  (365 * DAY_S)
 #define LONGEST_S  (36500 * DAY_S)
 #define NAME_BYTES 32
+#define SPKI_MAX   128 /* the longest that there is here has 91 bytes */
 
 /* What is asked for. */
 struct order {
@@ -22,6 +23,9 @@ struct order {
 	int64_t lifetime_s;
 	struct gk_addr kdc;
 	bool has_kdc;
+	enum gk_profile profile;
+	uint8_t spki[SPKI_MAX];
+	size_t spki_len; /* 0: none */
 };
 
 static int take_group(struct gw_call *call, struct order *order, const char *value)
@@ -110,16 +114,58 @@ static int take_kdc(struct gw_call *call, struct order *order, const char *value
 	return GW_DONE;
 }
 
+static int take_profile(struct gw_call *call, struct order *order, const char *value)
+{
+	static const char *const names[] = {
+		[GK_PROFILE_OSCORE] = "oscore",
+		[GK_PROFILE_DTLS_PSK] = "dtls-psk",
+		[GK_PROFILE_DTLS_RPK] = "dtls-rpk",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		order->profile = (enum gk_profile)i;
+		return GW_DONE;
+	}
+	return gw_call_fail(call, GW_USAGE, "--profile %s: oscore, dtls-psk or dtls-rpk", value);
+}
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) % 16 : -1;
+}
+
+static int take_public_key(struct gw_call *call, struct order *order, const char *value)
+{
+	size_t len = strlen(value) / 2;
+	bool fine = strlen(value) % 2 == 0 && len > 0 && len <= sizeof(order->spki);
+
+	for (size_t i = 0; fine && i < len; i++) {
+		int high = hex_digit(value[2 * i]), low = hex_digit(value[2 * i + 1]);
+
+		fine = high >= 0 && low >= 0;
+		order->spki[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
+	}
+	if (!fine)
+		return gw_call_fail(call, GW_USAGE,
+				    "--public-key: a SubjectPublicKeyInfo (DER) in hex");
+	order->spki_len = len;
+	return GW_DONE;
+}
+
 static int take_option(struct gw_call *call, struct order *order, size_t at)
 {
 	static const struct {
 		const char *name;
 		int (*take)(struct gw_call *call, struct order *order, const char *value);
 	} options[] = {
-		{ "--group", take_group },
-		{ "--roles", take_roles },
-		{ "--expires", take_expires },
-		{ "--kdc", take_kdc },
+		{ "--group", take_group },     { "--roles", take_roles },
+		{ "--expires", take_expires }, { "--kdc", take_kdc },
+		{ "--profile", take_profile }, { "--public-key", take_public_key },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -151,6 +197,21 @@ static int read_order(struct gw_call *call, struct order *order)
 		if (!order->roles[i])
 			return gw_call_fail(call, GW_USAGE, "--roles: once behind each --group");
 	}
+	if ((order->profile == GK_PROFILE_DTLS_RPK) != (order->spki_len > 0))
+		return gw_call_fail(call, GW_USAGE,
+				    "--public-key: with --profile dtls-rpk, and only then");
+	return GW_DONE;
+}
+
+/* Which of these the libcoap of this build can do is known. */
+static int check_profile(struct gw_call *call, const struct order *order)
+{
+	if (order->profile != GK_PROFILE_OSCORE && !io_coap_dtls_port(call->daemon->coap))
+		return gw_call_fail(call, GW_REFUSED,
+				    "client add: DTLS is not offered; listen_dtls does that");
+	if (order->profile == GK_PROFILE_DTLS_RPK && !io_coap_has_raw_keys())
+		return gw_call_fail(call, GW_REFUSED,
+				    "client add: this libcoap has no raw public keys");
 	return GW_DONE;
 }
 
@@ -178,6 +239,30 @@ static bool choose_address(const struct gw_call *call, const struct order *order
 static void fill_path(char out[static GK_ROOT_MAX + 1], const char *path, const char *usual)
 {
 	snprintf(out, GK_ROOT_MAX + 1, "%s", strcmp(path, usual) == 0 ? "" : path);
+}
+
+/* The same address at another port; and {cnf: {COSE_Key: {kty: symmetric, kid}}} (RFC 9202 3.3.2).
+ */
+static void fill_dtls(const struct gw_call *call, const struct order *order,
+		      const struct gk_client_bundle *made, struct io_bundle *bundle)
+{
+	static const uint8_t head[] = { 0xa1, 0x08, 0xa1, 0x01, 0xa2, 0x01, 0x04, 0x02, 0x48 };
+	struct gk_addr addr;
+
+	if (order->profile == GK_PROFILE_OSCORE || !io_addr_parse(bundle->kdc, 0, &addr))
+		return;
+	addr.port = io_coap_dtls_port(call->daemon->coap);
+	io_addr_format(&addr, bundle->dtls);
+	if (order->profile == GK_PROFILE_DTLS_RPK) {
+		memcpy(bundle->kdc_key, made->kdc_key, sizeof(made->kdc_key));
+		bundle->kdc_key_len = sizeof(made->kdc_key);
+		return;
+	}
+	memcpy(bundle->identity, head, sizeof(head));
+	memcpy(bundle->identity + sizeof(head), made->kid, sizeof(made->kid));
+	bundle->identity_len = sizeof(head) + sizeof(made->kid);
+	memcpy(bundle->psk, made->psk, sizeof(made->psk));
+	bundle->psk_len = sizeof(made->psk);
 }
 
 static void fill_bundle(const struct gw_conf *conf, const struct order *order,
@@ -242,11 +327,16 @@ static int issue(struct gw_call *call, const struct order *order, struct gk_clie
 		.roles = order->roles,
 		.group_count = order->group_count,
 		.lifetime_s = order->lifetime_s,
+		.profile = order->profile,
+		.public_key = gk_span(order->spki, order->spki_len),
 	};
 	enum gk_err err = gk_kdc_issue(call->daemon->kdc, &spec, gw_now(call->daemon), made);
 
 	if (err == GK_ERR_UNKNOWN)
 		return gw_call_fail(call, GW_REFUSED, "client add: no such group");
+	if (err == GK_ERR_UNSUPPORTED)
+		return gw_call_fail(call, GW_REFUSED,
+				    "client add: --public-key: not a key of P-256 or Ed25519");
 	return err ? gw_call_conclude(call, err) : store_token(call);
 }
 
@@ -266,6 +356,8 @@ int gw_call_client_add(struct gw_call *call)
 	status = gw_call_ready(call);
 	if (!status)
 		status = check_clock(call);
+	if (!status)
+		status = check_profile(call, &order);
 	if (status)
 		return status;
 	if (!choose_address(call, &order, bundle.kdc))
@@ -275,6 +367,7 @@ int gw_call_client_add(struct gw_call *call)
 	status = issue(call, &order, &made);
 	if (!status) {
 		fill_bundle(&call->daemon->conf, &order, &made, &bundle);
+		fill_dtls(call, &order, &made, &bundle);
 		print_bundle(call, &bundle);
 	}
 	explicit_bzero(&made, sizeof(made));

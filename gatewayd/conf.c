@@ -389,13 +389,29 @@ static bool is_beacon_possible(const struct report *report, const config_setting
 	return refuse_rekey(report, setting, "beacon_max_s", "must be at least beacon_min_s");
 }
 
+static uint16_t port_of(const char *endpoint)
+{
+	struct gk_addr addr = { 0 };
+
+	// The table has found that it can be parsed.
+	if (endpoint)
+		(void)gw_conf_endpoint(endpoint, &addr);
+	return addr.port;
+}
+
 // Confirmations come to the port of the control group by unicast, as requests to ours do.
 static bool is_port_free(const struct report *report, const config_setting_t *setting,
-			 const struct gk_rekey_config *rekey, const struct gk_addr *listen)
+			 const struct gw_conf *conf, const struct gk_rekey_config *rekey)
 {
-	if (rekey->scheme != GK_TREE || rekey->control_group.port != listen->port)
-		return true;
-	return refuse_rekey(report, setting, "address", "must have another port than 'listen'");
+	uint16_t port = rekey->control_group.port;
+
+	if (rekey->scheme == GK_TREE && port == port_of(conf->listen))
+		return refuse_rekey(report, setting, "address",
+				    "must have another port than 'listen'");
+	if (rekey->scheme == GK_TREE && port == port_of(conf->listen_dtls))
+		return refuse_rekey(report, setting, "address",
+				    "must have another port than 'listen_dtls'");
+	return true;
 }
 
 /* X.509 takes a wolfSSL that has it, and there are no certificates of X25519 keys. */
@@ -435,7 +451,6 @@ static bool complete_group(const struct report *report, const config_setting_t *
 {
 	struct gw_group_conf *group = &conf->groups[i];
 	struct gk_rekey_config *rekey = &group->core.rekey;
-	struct gk_addr listen = { 0 };
 
 	group->core.name = gk_span_str(group->name);
 	group->core.mode = (enum gk_mode)group->mode;
@@ -443,11 +458,10 @@ static bool complete_group(const struct report *report, const config_setting_t *
 	rekey->confirm = (enum gk_confirm)group->confirm;
 	// The table has found that both can be parsed.
 	(void)io_addr_parse(group->address, 0, &rekey->control_group);
-	(void)gw_conf_endpoint(conf->listen, &listen);
 	return is_name_unique(report, setting, conf, i) &&
 	       is_format_there(report, setting, group) && is_vouched_for(report, setting, group) &&
 	       is_beacon_possible(report, setting, rekey) &&
-	       is_port_free(report, setting, rekey, &listen);
+	       is_port_free(report, setting, conf, rekey);
 }
 
 /* One component of a path, so that no two paths become one name. */
@@ -546,6 +560,15 @@ static bool check_paths(const struct report *report, const config_t *file,
 		      "\".well-known\"");
 }
 
+static bool check_dtls(const struct report *report, const config_t *file,
+		       const struct gw_conf *conf)
+{
+	if (!conf->listen_dtls || port_of(conf->listen) != port_of(conf->listen_dtls))
+		return true;
+	return refuse(report, config_lookup(file, "listen_dtls"), NULL,
+		      "must have another port than 'listen'");
+}
+
 static bool complete(const struct report *report, const config_t *file, struct gw_conf *conf)
 {
 	const config_setting_t *groups = config_lookup(file, "groups");
@@ -555,7 +578,8 @@ static bool complete(const struct report *report, const config_t *file, struct g
 		conf->as_key_file = NULL;
 		return refuse_file(report, "out of memory");
 	}
-	if (!check_mark(report, file, conf) || !check_paths(report, file, conf))
+	if (!check_mark(report, file, conf) || !check_paths(report, file, conf) ||
+	    !check_dtls(report, file, conf))
 		return false;
 	for (size_t i = 0; i < conf->group_count; i++) {
 		if (!complete_group(report, config_setting_get_elem(groups, (unsigned)i), conf, i))

@@ -29,6 +29,7 @@ struct gw_conf {
 	uint32_t rate_kbps, share_percent; /* of the link; of that, for rekeying */
 	uint32_t rekeying_bps;             /* which is so much */
 	char *listen;                      /* "[ADDRESS]:PORT" or "[ADDRESS%INTERFACE]:PORT" */
+	char *listen_dtls;                 /* the same for DTLS; NULL: none */
 	char *state_dir;
 	char *mark; /* path of the file; by default one of its own for each state_dir */
 	char *control;

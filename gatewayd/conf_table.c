@@ -266,6 +266,9 @@ const struct gw_option gw_conf_options[] = {
 	{ "listen", GW_TEXT, AT(listen), 1, IO_ADDR_TEXT - 1,
 	  "an IPv6 address and a port that is not 0, as in \"[::]:5683\"", .fits = fits_endpoint,
 	  .text = "[::]:5683" },
+	{ "listen_dtls", GW_TEXT, AT(listen_dtls), 1, IO_ADDR_TEXT - 1,
+	  "an IPv6 address and a port that is not 0, as in \"[::]:5684\"", .fits = fits_endpoint,
+	  .fixed = "listen_dtls" },
 	{ "state_dir", GW_TEXT, AT(state_dir), 1, 4000, "an absolute path", .fits = fits_path,
 	  .text = "/etc/gatewayd/state", .fixed = "state_dir" },
 	// Its default depends on state_dir: see complete().

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/daemon.h"
 
+#include "config.h"
 #include "gatewayd/control.h"
 #include "gatewayd/listen.h"
 #include "gatewayd/reload.h"
@@ -128,6 +129,7 @@ void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struc
 	gw_storage_open(daemon, start->wish);
 	gw_daemon_add_groups(daemon);
 	tell_unserved(daemon);
+	gk_kdc_set_dtls(daemon->kdc, daemon->conf.listen_dtls != NULL);
 	gw_listen_open(daemon);
 	add_control_groups(daemon);
 	open_segment(daemon);
@@ -136,6 +138,11 @@ void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struc
 	log_info("daemon", "serves %zu group%s at %s on %s", daemon->conf.group_count,
 		 daemon->conf.group_count == 1 ? "" : "s", daemon->conf.listen,
 		 daemon->conf.interface);
+	if (daemon->conf.listen_dtls)
+		log_info("daemon", "DTLS at %s, with %s (%s)", daemon->conf.listen_dtls,
+			 io_coap_has_raw_keys() ? "pre-shared keys and raw public keys"
+						: "pre-shared keys",
+			 GK_COAP_NAME);
 }
 
 static struct gk_mono next_deadline(struct gw_daemon *daemon, struct gk_mono coap)

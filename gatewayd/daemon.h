@@ -107,6 +107,9 @@ extern const struct gw_segment_sink gw_serve_segment;
 /** A request came in: io_coap_request_fn. */
 void gw_serve_request(void *daemon, const struct gk_exchange *exchange, struct gk_span message,
 		      struct gk_buf *reply);
+/** Which key and name a DTLS session has: of struct io_coap_keys. */
+bool gw_serve_psk(void *ctx, struct gk_span identity, struct gk_buf *key, struct gk_id *name);
+bool gw_serve_raw_key(void *ctx, struct gk_span spki, struct gk_id *name);
 /** An answer came in, or none in time: io_coap_answer_fn. */
 void gw_serve_answer(void *daemon, uint64_t id, bool sent, struct gk_span message);
 /** A confirmation came in: io_group_message_fn. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/listen.h"
+#include "config.h"
 #include "io/log.h"
 #include <errno.h>
 #include <string.h>
@@ -16,6 +17,23 @@ static void read_coap(void *ctx, int fd, uint32_t events)
 	io_coap_read(daemon->coap);
 }
 
+/* The zone of an address that was checked already is all that can be wrong. */
+static int open_dtls(struct gw_daemon *daemon, struct io_coap *coap)
+{
+	struct io_coap_keys keys = { .psk = gw_serve_psk, .raw_key = gw_serve_raw_key };
+	struct gk_addr addr;
+	int err;
+
+	if (!daemon->conf.listen_dtls)
+		return 0;
+	if (!io_addr_parse(daemon->conf.listen_dtls, IO_ADDR_COAPS_PORT, &addr))
+		return -ENODEV;
+	gw_serve_check(gk_kdc_own_raw_key(daemon->kdc, keys.d, keys.xy));
+	err = io_coap_open_dtls(coap, daemon->coap, &addr, &keys, daemon);
+	explicit_bzero(&keys, sizeof(keys));
+	return err;
+}
+
 static int open_endpoint(struct gw_daemon *daemon, const struct gk_addr *addr,
 			 struct gw_listener *next)
 {
@@ -24,7 +42,10 @@ static int open_endpoint(struct gw_daemon *daemon, const struct gk_addr *addr,
 
 	if (err)
 		return err;
-	err = io_loop_watch(daemon->loop, io_coap_fd(next->coap), EPOLLIN, read_coap, daemon);
+	err = open_dtls(daemon, next->coap);
+	if (!err)
+		err = io_loop_watch(daemon->loop, io_coap_fd(next->coap), EPOLLIN, read_coap,
+				    daemon);
 	if (err) {
 		io_coap_close(next->coap);
 		next->coap = NULL;
@@ -102,6 +123,10 @@ void gw_listen_open(struct gw_daemon *daemon)
 	struct gw_listener next = { 0 };
 	int err = try_to_listen(daemon, listen, &next);
 
+	if (daemon->conf.listen_dtls && !io_coap_has_dtls())
+		fatal("coap",
+		      "listen_dtls: %s has no DTLS; take the option away, or another libcoap",
+		      GK_COAP_NAME);
 	if (err == -ENOTSUP)
 		fatal("coap", "this libcoap keeps OSCORE messages for itself, or has no epoll; "
 			      "configure --install-deps builds one that fits");

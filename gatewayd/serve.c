@@ -116,15 +116,25 @@ static void send_reply(struct gw_daemon *daemon, const struct gk_event *event)
 		log_debug("coap", "an answer came too late and is not sent");
 }
 
+static int send_to(struct gw_daemon *daemon, const struct gk_event *event, struct gk_addr *peer)
+{
+	if (!daemon->coap)
+		return -ENODEV;
+	if (event->dtls.len)
+		return io_coap_request_in(daemon->coap, event->id, &event->dtls, event->bytes,
+					  event->timeout_ms, gw_now(daemon));
+	if (!gw_segment_route(&daemon->segment, peer))
+		return -ENODEV;
+	return io_coap_request(daemon->coap, event->id, peer, event->bytes, event->timeout_ms,
+			       gw_now(daemon));
+}
+
 static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	char text[IO_ADDR_TEXT];
 	struct gk_addr peer = event->peer;
-	int err = -ENODEV;
+	int err = send_to(daemon, event, &peer);
 
-	if (daemon->coap && gw_segment_route(&daemon->segment, &peer))
-		err = io_coap_request(daemon->coap, event->id, &peer, event->bytes,
-				      event->timeout_ms, gw_now(daemon));
 	if (err == 0)
 		return;
 	log_debug("coap", "%s: not sent: %s", io_addr_format(&peer, text), strerror(-err));
@@ -146,12 +156,18 @@ static void note(struct gw_daemon *daemon, const struct gk_event *event)
 	gw_notes_take(&daemon->notes, &event->note, gw_now(daemon));
 }
 
+static void end_sessions(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	if (daemon->coap)
+		io_coap_end_sessions(daemon->coap, &event->dtls);
+}
+
 static void perform(void *ctx, const struct gk_event *event)
 {
 	static void (*const perform[])(struct gw_daemon *, const struct gk_event *) = {
 		[GK_EVENT_REPLY] = send_reply,    [GK_EVENT_REQUEST] = send_request,
 		[GK_EVENT_MULTICAST] = multicast, [GK_EVENT_PROBE] = probe,
-		[GK_EVENT_NOTE] = note,
+		[GK_EVENT_NOTE] = note,           [GK_EVENT_END] = end_sessions,
 	};
 
 	if ((size_t)event->kind < sizeof(perform) / sizeof(perform[0]) && perform[event->kind])
@@ -221,6 +237,31 @@ static void receive(struct gw_daemon *daemon, struct gk_exchange exchange, struc
 {
 	exchange.peer.scope = 0;
 	gw_serve_check(gk_kdc_receive(daemon->kdc, &exchange, message, gw_now(daemon)));
+}
+
+/* Of who fails here nothing is known but an address that may be forged. */
+static bool tell_handshake(const char *what, enum gk_err err)
+{
+	if (err)
+		log_debug("dtls", "a handshake with %s is refused: %s", what, gk_strerror(err));
+	return !err;
+}
+
+bool gw_serve_psk(void *ctx, struct gk_span identity, struct gk_buf *key, struct gk_id *name)
+{
+	struct gw_daemon *daemon = ctx;
+	enum gk_err err = gk_kdc_psk(daemon->kdc, identity, gw_now(daemon), key, name);
+
+	return tell_handshake(
+		err == GK_ERR_UNSUPPORTED ? "a token in psk_identity" : "a pre-shared key", err);
+}
+
+bool gw_serve_raw_key(void *ctx, struct gk_span spki, struct gk_id *name)
+{
+	struct gw_daemon *daemon = ctx;
+
+	return tell_handshake("a raw public key",
+			      gk_kdc_raw_key(daemon->kdc, spki, gw_now(daemon), name));
 }
 
 /* libcoap sends the answer on return, so what it depends on is committed here. */

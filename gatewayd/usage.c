@@ -16,7 +16,9 @@ const struct gw_usage gw_usages[GW_CALLS] = {
 	[GW_CALL_UNBAN] = { "unban", "GROUP NODE", "let one that is kept out join again", 2, 2 },
 	[GW_CALL_CLIENT_ADD] = { "client add",
 				 "NAME --group GROUP --roles ROLE[,ROLE] [--group ...]\n"
-				 "             [--expires 365d] [--kdc [ADDRESS]:PORT] [-o FILE]",
+				 "             [--expires 365d] [--kdc [ADDRESS]:PORT] [-o FILE]\n"
+				 "             [--profile oscore|dtls-psk|dtls-rpk] "
+				 "[--public-key HEX]",
 				 "make what a node is provisioned with", 1, GW_WORDS_MAX },
 	[GW_CALL_CLIENT_LIST] = { "client list", "", "whose tokens are valid, and whose revoked", 0,
 				  0 },
@@ -54,7 +56,8 @@ enum gw_call_id gw_usage_find(const char *const *words, size_t count, size_t *us
 
 bool gw_usage_takes_value(const char *word)
 {
-	static const char *const options[] = { "--group", "--roles", "--expires", "--kdc" };
+	static const char *const options[] = { "--group", "--roles",   "--expires",
+					       "--kdc",   "--profile", "--public-key" };
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strcmp(word, options[i]) == 0)

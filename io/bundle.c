@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define TOKEN_MIN 16 /* no token of any kind is shorter */
+#define PSK_MIN   16
 #define MS_MIN    16 /* RFC 9203 section 4.1: of the strength of the algorithms */
 
 /*
@@ -59,6 +60,43 @@ static void read_osc(struct io_json_reader *reader, struct io_bundle *bundle)
 	static read_fn *const reads[] = { read_osc_id, read_ms, read_salt };
 
 	read_members(reader, bundle, names, reads, 1 << 2);
+}
+
+static void read_dtls_address(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	io_json_read_text(reader, bundle->dtls, sizeof(bundle->dtls));
+}
+
+static void read_identity(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->identity_len =
+		io_json_read_hex(reader, bundle->identity, 1, sizeof(bundle->identity));
+}
+
+static void read_psk(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->psk_len = io_json_read_hex(reader, bundle->psk, PSK_MIN, sizeof(bundle->psk));
+}
+
+static void read_kdc_key(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->kdc_key_len = io_json_read_hex(reader, bundle->kdc_key, sizeof(bundle->kdc_key),
+					       sizeof(bundle->kdc_key));
+}
+
+/* A pre-shared key, or the KDC's public one. */
+static void read_dtls(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	static const char *const names[] = { "kdc", "identity", "psk", "kdc_key", NULL };
+	static read_fn *const reads[] = { read_dtls_address, read_identity, read_psk,
+					  read_kdc_key };
+	bool has_psk, has_key;
+
+	read_members(reader, bundle, names, reads, 1 << 1 | 1 << 2 | 1 << 3);
+	has_psk = bundle->psk_len && bundle->identity_len;
+	has_key = bundle->kdc_key_len && !bundle->psk_len && !bundle->identity_len;
+	if (has_psk ? bundle->kdc_key_len > 0 : !has_key)
+		io_json_read_refuse(reader, "must have identity and psk, or kdc_key alone");
 }
 
 static void read_name(struct io_json_reader *reader, struct io_bundle *bundle)
@@ -152,17 +190,23 @@ static void read_authz_path(struct io_json_reader *reader, struct io_bundle *bun
 
 bool io_bundle_parse(struct gk_span text, struct io_bundle *bundle, char *error, size_t size)
 {
-	static const char *const names[] = { "name",  "kdc", "token",      "osc",        "groups",
-					     "roles", "exp", "group_path", "authz_path", NULL };
-	static read_fn *const reads[] = { read_name, read_kdc,        read_token,
-					  read_osc,  read_groups,     read_roles,
-					  read_exp,  read_group_path, read_authz_path };
-	static const uint32_t optional = 1 << 7 | 1 << 8;
+	static const char *const names[] = {
+		"name",  "kdc", "token",      "osc",        "groups",
+		"roles", "exp", "group_path", "authz_path", "dtls",
+		NULL,
+	};
+	static read_fn *const reads[] = {
+		read_name,  read_kdc, read_token,      read_osc,        read_groups,
+		read_roles, read_exp, read_group_path, read_authz_path, read_dtls,
+	};
+	static const uint32_t optional = 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9;
 	struct io_json_reader reader;
 	struct io_bundle found = { 0 };
 
 	io_json_read(&reader, text);
 	read_members(&reader, &found, names, reads, optional);
+	if ((found.osc_id_len > 0) == (found.dtls[0] != '\0'))
+		io_json_read_refuse(&reader, "must have either osc or dtls");
 	bool ok = io_json_read_finish(&reader, error, size);
 	if (ok)
 		*bundle = found;
@@ -247,17 +291,38 @@ bool io_bundle_read(const char *path, struct io_bundle *bundle, char *error, siz
 	return ok;
 }
 
+static void put_osc(struct io_json *json, const struct io_bundle *bundle)
+{
+	io_json_object(json, "osc");
+	io_json_hex(json, "id", gk_span(bundle->osc_id, bundle->osc_id_len));
+	io_json_hex(json, "ms", gk_span(bundle->ms, bundle->ms_len));
+	io_json_hex(json, "salt", gk_span(bundle->salt, bundle->salt_len));
+	io_json_end(json);
+}
+
+static void put_dtls(struct io_json *json, const struct io_bundle *bundle)
+{
+	io_json_object(json, "dtls");
+	io_json_text(json, "kdc", bundle->dtls);
+	if (bundle->psk_len) {
+		io_json_hex(json, "identity", gk_span(bundle->identity, bundle->identity_len));
+		io_json_hex(json, "psk", gk_span(bundle->psk, bundle->psk_len));
+	} else {
+		io_json_hex(json, "kdc_key", gk_span(bundle->kdc_key, bundle->kdc_key_len));
+	}
+	io_json_end(json);
+}
+
 void io_bundle_put(struct io_json *json, const char *key, const struct io_bundle *bundle)
 {
 	io_json_object(json, key);
 	io_json_text(json, "name", bundle->name);
 	io_json_text(json, "kdc", bundle->kdc);
 	io_json_hex(json, "token", gk_span(bundle->token, bundle->token_len));
-	io_json_object(json, "osc");
-	io_json_hex(json, "id", gk_span(bundle->osc_id, bundle->osc_id_len));
-	io_json_hex(json, "ms", gk_span(bundle->ms, bundle->ms_len));
-	io_json_hex(json, "salt", gk_span(bundle->salt, bundle->salt_len));
-	io_json_end(json);
+	if (bundle->dtls[0])
+		put_dtls(json, bundle);
+	else
+		put_osc(json, bundle);
 	io_json_array(json, "groups");
 	for (size_t i = 0; i < bundle->group_count; i++)
 		io_json_text(json, NULL, bundle->groups[i]);

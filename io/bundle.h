@@ -33,6 +33,15 @@ struct io_bundle {
 	size_t ms_len;
 	uint8_t salt[32];
 	size_t salt_len; /* 0: none */
+	/* In place of 'osc', for DTLS: where to, and a key with the psk_identity that names it, or
+	 * the KDC's raw public key */
+	char dtls[IO_ADDR_TEXT]; /* "[ADDRESS]:PORT"; empty: OSCORE */
+	uint8_t identity[32];
+	size_t identity_len;
+	uint8_t psk[64];
+	size_t psk_len; /* 0: raw public keys */
+	uint8_t kdc_key[64];
+	size_t kdc_key_len;
 	char groups[IO_BUNDLE_GROUPS_MAX][65];
 	uint32_t roles[IO_BUNDLE_GROUPS_MAX]; /* in the group of the same index: 2, 4, 6 or 8 */
 	size_t group_count;                   /* at least 1 */

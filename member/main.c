@@ -25,6 +25,8 @@ static void read_bundle(const struct gkm_options *options, struct io_bundle *bun
 
 	if (!io_bundle_read(options->bundle, bundle, error, sizeof(error)))
 		fatal("bundle", "%s", error);
+	if (bundle->dtls[0])
+		fatal("bundle", "%s: for DTLS, which gkmember does not speak", options->bundle);
 	if (bundle->exp <= io_now().utc.s)
 		log_warnx("bundle", "%s: the token has expired, the KDC will not take it",
 			  options->bundle);

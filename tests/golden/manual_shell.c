@@ -372,11 +372,13 @@ static void start_node(size_t i)
 	uri[sizeof(uri) - 2] = (char)('0' + i);
 	name[sizeof(name) - 2] = (char)('0' + i);
 	if (!give_random(NULL, seed, sizeof(seed)) ||
-	    gk_kdc_issue(
-		    kdc,
-		    &(struct gk_client_spec){
-			    { (const uint8_t *)name, strlen(name) }, &lights, &roles, 1, 3600 },
-		    now, &bundle))
+	    gk_kdc_issue(kdc,
+			 &(struct gk_client_spec){ .name = { (const uint8_t *)name, strlen(name) },
+						   .groups = &lights,
+						   .roles = &roles,
+						   .group_count = 1,
+						   .lifetime_s = 3600 },
+			 now, &bundle))
 		abort();
 	kdc_expire(kdc); /* what is remembered of the token is stored before it is used */
 	nodes[i] = node_start(&env, &(struct gk_member_config){

@@ -518,7 +518,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 47);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 48);
 }
 
 // Every number of a table at its smallest or at its largest.
