@@ -470,19 +470,28 @@ static void put_path(struct bytes *b, unsigned *last, const char *path)
 	}
 }
 
+/* What a request may have besides. */
+struct extras {
+	bool observe;
+	int64_t block; /* Block2; -1: none */
+	struct gk_span echo;
+};
+
 static void put_request(struct bytes *b, uint8_t method, const char *path, int format,
-			int64_t block, struct gk_span echo, struct gk_span payload)
+			const struct extras *extras, struct gk_span payload)
 {
 	unsigned last = 0;
 
 	put_byte(b, method);
+	if (extras->observe)
+		put_option(b, &last, OBSERVE, nothing);
 	put_path(b, &last, path);
 	if (format != CF_NONE)
 		put_option_uint(b, &last, CONTENT_FORMAT, (uint32_t)format);
-	if (block >= 0)
-		put_option_uint(b, &last, BLOCK2, (uint32_t)block);
-	if (echo.len)
-		put_option(b, &last, ECHO, echo);
+	if (extras->block >= 0)
+		put_option_uint(b, &last, BLOCK2, (uint32_t)extras->block);
+	if (extras->echo.len)
+		put_option(b, &last, ECHO, extras->echo);
 	if (payload.len) {
 		put_byte(b, 0xff);
 		put_raw(b, payload);
@@ -597,7 +606,7 @@ uint8_t ask_plain(struct client *c, uint8_t method, const char *path, int format
 {
 	struct bytes message = { .len = 0 };
 
-	put_request(&message, method, path, format, -1, nothing, payload);
+	put_request(&message, method, path, format, &(struct extras){ .block = -1 }, payload);
 	c->payload = gk_span(c->body, 0);
 	(void)pair_raw_send(&c->raw, all_of(&message));
 	take(c, gk_span(c->p->raw_answer, c->raw.answers ? c->p->raw_len : 0));
@@ -643,24 +652,31 @@ static int64_t next_block(const struct client *c)
 	return block >= 0 && block & 8 ? ((block >> 4) + 1) << 4 | (block & 7) : -1;
 }
 
-uint8_t ask(struct client *c, uint8_t method, const char *path, int format, struct gk_span payload)
+static uint8_t ask_with(struct client *c, uint8_t method, const char *path, int format,
+			struct gk_span payload, bool observe)
 {
+	struct extras extras = { .observe = observe, .block = -1 };
 	struct bytes echo = { .len = 0 };
-	int64_t block = -1;
 	bool again;
 
 	c->payload = gk_span(c->body, 0);
 	do {
 		struct bytes message = { .len = 0 };
 
-		put_request(&message, method, path, format, block, all_of(&echo), payload);
+		put_request(&message, method, path, format, &extras, payload);
 		(void)pair_raw_ask_message(&c->raw, all_of(&message));
-		again = !echo.len;
+		again = !extras.echo.len;
 		take_protected(c);
 		again = again && take_echo(c, &echo);
-		block = next_block(c);
-	} while (again || block >= 0);
+		extras.echo = all_of(&echo);
+		extras.block = next_block(c);
+	} while (again || extras.block >= 0);
 	return c->code;
+}
+
+uint8_t ask(struct client *c, uint8_t method, const char *path, int format, struct gk_span payload)
+{
+	return ask_with(c, method, path, format, payload, false);
 }
 
 uint8_t ask_hex(struct client *c, uint8_t method, const char *path, int format, const char *payload)
@@ -678,6 +694,11 @@ static const char *group_path(const struct client *c, const char *path)
 				: "",
 		 path[0] == '*' ? c->node : path, path[0] == '*' ? path + 1 : "");
 	return text;
+}
+
+uint8_t ask_to_observe(struct client *c, const char *path)
+{
+	return ask_with(c, GET, group_path(c, path), CF_NONE, nothing, true);
 }
 
 uint8_t ask_group(struct client *c, uint8_t method, const char *path)

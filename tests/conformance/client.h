@@ -159,6 +159,8 @@ uint8_t ask(struct client *c, uint8_t method, const char *path, int format, stru
 /** The same, with the payload in hex. @return the answer's code */
 uint8_t ask_hex(struct client *c, uint8_t method, const char *path, int format,
 		const char *payload);
+/** GET with Observe 0, as ask_group(). */
+uint8_t ask_to_observe(struct client *c, const char *path);
 /** A request without payload, under ace-group/GROUP of the latest join; "*" is nodes/NODENAME. */
 uint8_t ask_group(struct client *c, uint8_t method, const char *path);
 /** ... with a payload in hex, in application/ace-groupcomm+cbor. */
