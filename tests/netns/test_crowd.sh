@@ -45,9 +45,19 @@ none_said() { # EVENT
 	done
 }
 
-all_know_all() {
+# Of somebody whose join a member has missed, by joining at the same time itself, the first word is
+# lost, hostile clients or not: it makes the member ask for the credential.
+is_heard() { # SPEAKER LISTENER
+	node_tell "$1" "say from $1"
+	wait_for 2 node_said "$2" message "from $1"
+}
+
+none_saw_an_error() {
 	for one in $honest; do
-		[ "$(value "$(node_status "$one")" peers)" = 24 ] || return 1
+		if node_lines "$one" error | grep -v '"unknown sender"'; then
+			echo "# node $one"
+			return 1
+		fi
 	done
 }
 
@@ -102,12 +112,8 @@ done
 check_soon 30 'twenty-five join' all_said joined
 check_soon 10 'and have the newest key' is_settled lights
 rekey_in_time 10 'a new key is there soon'
-check_soon 20 'all know each other' all_know_all
-for speaker in 1 25; do
-	node_tell "$speaker" "say from $speaker"
-done
-check_soon 5 'and talk' node_said 25 message 'from 1'
-check_soon 5 'and hear' node_said 1 message 'from 25'
+check_soon 20 'and talk' is_heard 1 25
+check_soon 20 'and hear' is_heard 25 1
 memory_full=$(memory_kb)
 check 'none is given up while time goes by' stays 12 not node_said 1 evicted
 rekey_in_time 10 'the next key is, too'
@@ -123,7 +129,7 @@ cat "$work"/hostile*.out | awk '{ acts += $2 } END { print "# acts: " acts }'
 # shellcheck disable=SC2086 # a list
 check 'each honest one has joined once' have_joined 1 $honest
 check 'none was thrown out' none_said evicted
-check 'none has seen an error' none_said error
+check 'none has seen an error' none_saw_an_error
 # shellcheck disable=SC2086 # a list
 check_soon 20 'all agree with the gateway' views_agree lights $honest
 conclude
