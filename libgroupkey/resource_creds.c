@@ -6,7 +6,7 @@
 #include "filter.h"
 #include "resource.h"
 
-#define PAYLOAD_ROOM 1024
+#define PAYLOAD_ROOM (GK_CRED_MAX + 256)
 
 static bool anyone(const void *ctx, const struct gk_node *node)
 {

@@ -7,7 +7,7 @@
 #include "group_oscore.h"
 #include "resource.h"
 
-#define PAYLOAD_ROOM 1024
+#define PAYLOAD_ROOM (GK_CRED_MAX + 256)
 #define VERIFY_PAIRS 1 /* beside those of material */
 
 enum {
