@@ -59,6 +59,31 @@ static void kdc_041_without_a_token_there_is_4_01(void **state)
 	assert_false(c.raw.is_protected);
 }
 
+static void kdc_038_041_042_who_has_no_token_is_told_where_to_get_one(void **state)
+{
+	struct pair *p = *state;
+	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
+					.as_key = gk_span(pair_as_key, sizeof(pair_as_key)),
+					.as_uri = gk_span_str("coaps://as.example/token") };
+	static const char hints[] = "a2 01 7818 636f6170733a2f2f61732e6578616d706c652f746f6b656e"
+				    "05 68 6761746577617964";
+	static struct client c;
+
+	gk_kdc_free(p->kdc);
+	p->record_count = 0;
+	assert_int_equal(gk_kdc_new(&p->env, &config, &p->kdc), GK_OK);
+	pair_drain_kdc(p, gk_kdc_add_group(p->kdc, &p->config[0], p->now));
+	client_open(&c, p, 1, 0);
+	client_grant(&c, "heat", ALL);
+	(void)ask_plain(&c, GET, "ace-group/lights/num", CF_NONE, gk_span(NULL, 0));
+	assert_answer(&c, UNAUTHORIZED, CF_ACE);
+	assert_hex_equal(c.payload, hints);
+	assert_int_equal(client_post(&c), CREATED);
+	(void)ask_group(&c, GET, "num");
+	assert_answer(&c, FORBIDDEN, CF_ACE);
+	assert_hex_equal(c.payload, hints);
+}
+
 static void kdc_042_groups_and_roles_of_a_token_are_the_limit(void **state)
 {
 	static const char *const paths[] = { "",         "creds",  "kdc-cred",   "policies",
@@ -492,6 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define LIGHTS(test) cmocka_unit_test_setup_teardown(test, open_lights, close_pair)
 		LIGHTS(kdc_041_without_a_token_there_is_4_01),
+		LIGHTS(kdc_038_041_042_who_has_no_token_is_told_where_to_get_one),
 		LIGHTS(kdc_042_groups_and_roles_of_a_token_are_the_limit),
 		LIGHTS(kdc_043_what_is_malformed_gets_4_00),
 		LIGHTS(kdc_044_what_is_unknown_or_not_expected_is_ignored),
