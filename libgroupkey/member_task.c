@@ -101,7 +101,7 @@ static size_t room_for(const struct gk_member *m)
 {
 	if (m->out.task == GK_TASK_TOKEN)
 		return REQUEST_ROOM + m->token.len;
-	return REQUEST_ROOM + (m->out.task == GK_TASK_JOIN ? GK_CRED_MAX : 0);
+	return REQUEST_ROOM + (m->out.task == GK_TASK_JOIN ? GK_CRED_WIRE_MAX : 0);
 }
 
 static enum gk_err write(struct gk_member *m, struct gk_buf *buf)

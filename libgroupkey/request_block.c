@@ -161,8 +161,7 @@ static enum gk_err add_block(struct gk_call *call, struct gk_transfer *transfer,
 
 	if (from == 0)
 		return gk_transfer_begin(call->kdc, transfer, of, payload, call->now);
-	if (!gk_transfer_is_open(transfer) || memcmp(transfer->of, of, sizeof(transfer->of)) != 0 ||
-	    from > transfer->body.len)
+	if (!gk_transfer_is_open(transfer) || memcmp(transfer->of, of, sizeof(transfer->of)) != 0)
 		return GK_ERR_UNKNOWN;
 	if (from == transfer->body.len)
 		return gk_transfer_append(call->kdc, transfer, payload, call->now);

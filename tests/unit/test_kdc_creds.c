@@ -6,6 +6,7 @@
 #include "libgroupkey/cred.h"
 #include "libgroupkey/kdc.h"
 #include "libgroupkey/member.h"
+#include "libgroupkey/x509.h"
 
 #include "tests/lib/certs.h"
 #include "tests/lib/hex.h"
@@ -179,6 +180,34 @@ static void members_join_speak_and_are_rekeyed(void **state)
 		assert_true(pair_agree(&p, 1, 2));
 		close_row();
 	}
+}
+
+/* The Join Request with it goes out in blocks. */
+static void certificates_of_more_than_a_message_are_joined_with(void **state)
+{
+	static const struct row row = { GK_HEADER_X5BAG, GK_MODE_GROUP, GK_ALG_ES256 };
+	struct gk_buf buf = gk_buf(issued[0].bytes, sizeof(issued[0].bytes));
+	size_t certs = 0;
+
+	(void)state;
+	if (!has(&row))
+		skip();
+	open_row(&row);
+	for (size_t len = 0; len < sizeof(issued[0].bytes); certs++)
+		len = 16 + (certs + 2) * (hex_span(CERT_INTER).len + 3) + hex_span(CERT_NODE_0).len;
+	certs--;
+	gk_put_array(&buf, certs + 1);
+	for (size_t i = 0; i < certs; i++)
+		gk_put_bytes(&buf, hex_span(CERT_INTER));
+	gk_put_bytes(&buf, hex_span(CERT_NODE_0));
+	issued[0].cred.cred = gk_buf_span(&buf);
+	assert_in_range(buf.len, 1200, GK_CRED_WIRE_MAX);
+	for (size_t i = 0; i < 2; i++)
+		join(i);
+	assert_true(pair_agree(&p, 0, 1));
+	for (size_t k = 0; k < p.log_count; k++)
+		assert_true(p.log[k]->bytes.len <= 1232);
+	close_row();
 }
 
 /* Exactly as they came: tags, chains and bags and all. */
@@ -478,6 +507,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_join_speak_and_are_rekeyed),
+		cmocka_unit_test(certificates_of_more_than_a_message_are_joined_with),
 		cmocka_unit_test(credentials_are_kept_and_served_byte_for_byte),
 		cmocka_unit_test(a_chain_that_takes_several_blocks_is_joined_with),
 		cmocka_unit_test(two_members_may_have_the_same_credential),
