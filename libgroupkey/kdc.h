@@ -587,6 +587,7 @@ void gk_join_post(struct gk_call *call);
 /* proof.c */
 /**
  * @param scope  of the latest Join Request, as received
+ * @param evidence  of ES256 r|s, as COSE has it (RFC 9053 section 2.1); DER is wrong
  * @return true if 'evidence' shows that the client has the private part of 'key'
  */
 bool gk_proof_holds(const struct gk_call *call, const struct gk_public_key *key,
