@@ -95,6 +95,23 @@ static void confirm(struct gk_span rest)
 	must(pair_group(&p).rekeying.confirmed == 0);
 }
 
+/* What a handshake brings, and a request in a session that has no token. */
+static void shake_hands(struct pair_raw *who, struct gk_span bytes)
+{
+	uint8_t room[GK_PSK_ROOM];
+	struct gk_buf key = gk_buf(room, sizeof(room));
+	struct gk_id name;
+
+	gk_kdc_set_dtls(p.kdc, true);
+	must(gk_kdc_psk(p.kdc, bytes, p.now, &key, &name) != GK_OK || name.len == 8);
+	must(gk_kdc_raw_key(p.kdc, bytes, p.now, &name) != GK_OK || name.len == 8);
+	who->exchange.dtls = (struct gk_id){ 8, "nobody's" };
+	pair_raw_send(who, bytes);
+	must(who->answers <= 1);
+	who->exchange.dtls = (struct gk_id){ 0 };
+	gk_kdc_set_dtls(p.kdc, false);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct gk_span rest;
@@ -123,6 +140,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rekey();
 		pair_drain_kdc(&p, gk_kdc_reach(p.kdc, &raw[1].addr, GK_REACH_FAILED, p.now));
 		reply(&raw[1], rest);
+		break;
+	case 6:
+		shake_hands(&raw[1], rest);
 		break;
 	default:
 		pair_advance(&p, 10 * data[0]);

@@ -592,6 +592,37 @@ static void a_token_may_be_of_1024_bytes_and_not_of_one_more(void **state)
 	expect(above, C400, "1025");
 }
 
+/* keys for DTLS (RFC 9202 3.2, 3.3) */
+
+#define DTLS_KID  "02483d027833fc6267ce"
+#define SECRET    "08a101a30104" DTLS_KID "2050" ZERO_16
+#define DERIVED   "08a101a20104" DTLS_KID
+#define CLAIMS(c) "a4" AUD EXP c SCOPE
+
+static void keys_for_dtls_are_read(void **state)
+{
+	(void)state;
+	struct gk_cwt cwt;
+
+	assert_int_equal(read_token(encrypt(hex_span(CLAIMS(SECRET))), &cwt), FINE);
+	assert_true(cwt.has_key && !cwt.has_osc);
+	assert_hex_equal(cwt.kid, "3d027833fc6267ce");
+	assert_hex_equal(cwt.psk, ZERO_16);
+	assert_int_equal(cwt.public_key.crv, 0);
+	assert_int_equal(read_token(sign(hex_span(CLAIMS(DERIVED))), &cwt), FINE);
+	assert_true(cwt.has_key);
+	assert_hex_equal(cwt.kid, "3d027833fc6267ce");
+	assert_int_equal(cwt.psk.len, 0);
+}
+
+static void a_key_that_all_could_read_is_none(void **state)
+{
+	(void)state;
+	expect(encrypt(hex_span(CLAIMS(SECRET))), FINE, "encrypted");
+	expect(encrypt(sign(hex_span(CLAIMS(SECRET)))), FINE, "signed and encrypted");
+	expect(sign(hex_span(CLAIMS(SECRET))), C400, "signed");
+}
+
 static void a_scratch_too_small_is_4_00(void **state)
 {
 	(void)state;
@@ -789,6 +820,8 @@ int main(void)
 		cmocka_unit_test(truncated_claims_are_4_00),
 		cmocka_unit_test(claims_nested_too_deep_are_4_00),
 		cmocka_unit_test(a_token_may_be_of_1024_bytes_and_not_of_one_more),
+		cmocka_unit_test(keys_for_dtls_are_read),
+		cmocka_unit_test(a_key_that_all_could_read_is_none),
 		cmocka_unit_test(a_scratch_too_small_is_4_00),
 		cmocka_unit_test(what_was_in_the_scratch_before_stays_out),
 		cmocka_unit_test(an_issued_token_has_its_claims_in_order),

@@ -620,6 +620,19 @@ static void an_older_token_changes_nothing(void **state)
 	assert_int_equal(shake_hands(&raw, IDENTITY, PSK), GK_OK);
 }
 
+static void an_older_token_changes_nothing_before_the_first_session_either(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	come(&raw, p, 1);
+	assert_int_equal(
+		post_outside(&raw,
+			     &(struct claims){ .cnf = CNF_KEY, .iat = -11, .scope = LIGHTS_8 }),
+		GK_COAP_UNAUTHORIZED);
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, both, true), GK_COAP_CREATED);
+}
+
 static void a_session_proves_the_key_that_it_was_made_with(void **state)
 {
 	struct pair *p = *state;
@@ -743,6 +756,41 @@ static void a_restart_is_no_leave(void **state)
 	assert_int_equal(ask_num(&raw), GK_COAP_CONTENT);
 	assert_int_equal(post_outside(&raw, &(struct claims){ .cnf = CNF_KEY, .iat = -11 }),
 			 GK_COAP_UNAUTHORIZED);
+}
+
+/* It is called by its key: with another one in it the record is damaged. */
+static void a_record_with_another_key_is_refused(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join(&raw, p, 1);
+	for (size_t i = 0; i < p->record_count; i++) {
+		const struct pair_record *r = &p->records[i];
+		struct gk_record record = { .table = r->table,
+					    .key = gk_span(r->key, r->key_len),
+					    .value = gk_span(r->value, r->value_len) };
+		uint8_t *kid = NULL;
+		struct gk_client *client;
+
+		for (size_t k = 0; r->table == GK_TABLE_CLIENT && k + 8 <= r->value_len; k++) {
+			if (memcmp(r->value + k, hex_span(KID).data, 8) == 0)
+				kid = r->value + k;
+		}
+		if (!kid)
+			continue;
+		client = gk_client_find(p->kdc, record.key);
+		assert_non_null(client);
+		kid[0] ^= 1;
+		// a KDC that does not know it yet
+		p->manual_restart = true;
+		client->id.data[0] ^= 1;
+		assert_int_equal(gk_kdc_restore(p->kdc, &record, p->now), GK_ERR_MALFORMED);
+		client->id.data[0] ^= 1;
+		kid[0] ^= 1;
+		return;
+	}
+	fail_msg("no record of the client");
 }
 
 /* two clients of one name: what differs in the end decides */
@@ -986,6 +1034,7 @@ int main(void)
 		RULE(an_eviction_is_told_in_the_session),
 		RULE(a_new_token_for_the_key_replaces_the_rights),
 		RULE(an_older_token_changes_nothing),
+		RULE(an_older_token_changes_nothing_before_the_first_session_either),
 		RULE(a_session_proves_the_key_that_it_was_made_with),
 		RULE(the_session_ends_with_the_token),
 		RULE(a_revoked_client_loses_its_session),
@@ -993,6 +1042,7 @@ int main(void)
 		RULE(updates_wait_for_storage_and_come_only_so_often),
 		RULE(no_new_client_is_taken_while_storage_is_scarce),
 		RULE(a_restart_is_no_leave),
+		RULE(a_record_with_another_key_is_refused),
 		RULE(an_id_that_another_kind_of_client_has_is_not_taken_over),
 		RULE(a_raw_public_key_is_that_of_a_token_or_refused),
 		RULE(a_raw_public_key_is_proof_of_possession_of_itself),
