@@ -397,11 +397,12 @@ void kdc_let_in(struct kdc *k, uint32_t roles, uint32_t num)
 void kdc_send(struct kdc *k, struct gk_span message)
 {
 	static uint16_t message_id;
-	struct gk_exchange exchange = { .id = 1000u + ++message_id,
+	uint16_t next = ++message_id;
+	struct gk_exchange exchange = { .id = 1000u + next,
 					.peer = { .ip = { 0xfd, [15] = 1 }, .port = 5683 },
-					.message_id = message_id,
+					.message_id = next,
 					.token_len = 1,
-					.token = { (uint8_t)message_id } };
+					.token = { (uint8_t)next } };
 
 	k->reply.len = 0;
 	kdc_drain(k, gk_member_receive(k->m, &exchange, message, k->now));
