@@ -11,6 +11,8 @@
 #ifndef TEST_CONFORMANCE_CLIENT_H
 #define TEST_CONFORMANCE_CLIENT_H
 
+#include "bytes.h"
+
 #include "tests/lib/pair.h"
 
 #define CF_ACE     19
@@ -18,7 +20,6 @@
 #define CF_CWT     61
 #define CF_PROBLEM 257
 #define CF_ACE_GC  261
-#define CF_NONE    (-1)
 
 #define GET    0x01
 #define POST   0x02
@@ -43,55 +44,6 @@
 #define VERIFIER  16u
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
-
-/* writing */
-
-/** Bytes that are put together. More than fit fail the test. */
-struct bytes {
-	uint8_t data[4096];
-	size_t len;
-};
-
-struct gk_span all_of(const struct bytes *b);
-/** Append what hexadecimal text spells. */
-void put_hex(struct bytes *b, const char *text);
-void put_raw(struct bytes *b, struct gk_span raw);
-/** Append the head of a data item, in the shortest form. */
-void put_head(struct bytes *b, unsigned major, uint64_t value);
-void put_int(struct bytes *b, int64_t value);
-void put_bstr(struct bytes *b, struct gk_span content);
-void put_tstr(struct bytes *b, const char *text);
-/** Append a scope entry [group, Tperm] (P 3). */
-void put_entry(struct bytes *b, const char *group, uint32_t roles);
-
-/** Append a CCS {2: name, 8: {1: COSE_Key}}. @param alg  as client_use_key() */
-void put_ccs(struct bytes *b, const char *name, const struct gk_public_key *pub, int alg);
-/** Append an option. @param last  number of the one before; 0 at first */
-void put_option(struct bytes *b, unsigned *last, unsigned number, struct gk_span value);
-
-/* reading: items of definite length, heads in the shortest form, or the test fails */
-
-/** @return the encoded value under a label; empty: not there */
-struct gk_span in_map(struct gk_span map, int64_t label);
-bool has(struct gk_span map, int64_t label);
-size_t map_size(struct gk_span map);
-/** @return an encoded element */
-struct gk_span in_array(struct gk_span array, size_t i);
-size_t array_size(struct gk_span array);
-/** @return the content of an encoded string; anything else fails */
-struct gk_span bstr(struct gk_span encoded);
-struct gk_span tstr(struct gk_span encoded);
-int64_t integer(struct gk_span encoded);
-
-/** @return a message's options and, if 'value' is not NULL, the place-th one of a number in them,
- * or its data NULL */
-struct gk_span options_in(struct gk_span message, unsigned number, size_t place,
-			  struct gk_span *value);
-/** @return an option as a number; CF_NONE: it is not there */
-int64_t option_in(struct gk_span message, unsigned number);
-struct gk_span payload_in(struct gk_span message);
-/** The path of a request as text. */
-void path_in(struct gk_span message, char *path, size_t size);
 
 /* tokens */
 
@@ -214,9 +166,6 @@ void assert_error(const struct client *c, uint8_t code, unsigned error);
 void assert_no_payload(const struct client *c, uint8_t code);
 /** Check kdc_cred_verify in the map of an answer: a signature of kdc_cred's key. */
 void assert_evidence(struct gk_span map, struct gk_span n_c);
-/** The public key in a CCS. */
-struct gk_public_key key_in(struct gk_span ccs);
-
 /** Fixtures: a pair with PAIR_LIGHTS, point-to-point with the defaults. */
 int open_lights(void **state);
 int close_pair(void **state);
