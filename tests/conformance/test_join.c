@@ -16,7 +16,7 @@
 
 #define ALL (REQUESTER | RESPONDER | MONITOR | VERIFIER)
 
-#define DEFAULT_OF_LIGHTS "a1 181d 81 85 666c6967687473 26 8102 820201 0e"
+#define SIGN_INFO_OF_LIGHTS "81 85 666c6967687473 26 8102 820201 0e"
 
 static void serve(struct pair *p, const char *name, enum gk_mode mode)
 {
@@ -43,7 +43,7 @@ static void assert_default(const struct client *c, const char *row)
 {
 	if (c->code != BAD_REQUEST || c->format != CF_ACE_GC)
 		fail_msg("%s: %x in %d", row, c->code, c->format);
-	assert_hex_equal_row(in_map(c->payload, 29), DEFAULT_OF_LIGHTS + 8, row);
+	assert_hex_equal_row(in_map(c->payload, 29), SIGN_INFO_OF_LIGHTS, row);
 }
 
 static void refused_by_default(struct client *c, const struct join *j, const char *row)
