@@ -51,10 +51,10 @@ void gk_record_take_raw(struct gk_cbor *c, uint8_t *data, size_t len)
 {
 	struct gk_span span = gk_cbor_bytes(c);
 
-	if (span.len == len)
-		memcpy(data, span.data, len);
-	else
+	if (span.len != len)
 		gk_cbor_fail(c, GK_ERR_RANGE);
+	else if (len)
+		memcpy(data, span.data, len);
 }
 
 void gk_record_take_id(struct gk_cbor *c, struct gk_id *id)

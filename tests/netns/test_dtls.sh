@@ -43,7 +43,7 @@ is_plain() { # HEX
 provision() { # NAME ARGUMENTS...
 	name=$1
 	shift
-	for try in 1 2 3 4 5 6 7 8 9; do
+	for _ in 1 2 3 4 5 6 7 8 9; do
 		ctl client add "$name" --profile dtls-psk "$@" -o "$work/$name.bundle" || return 1
 		is_plain "$(member_of "$name" psk)$(member_of "$name" identity)" && return 0
 		rm "$work/$name.bundle"
@@ -53,7 +53,8 @@ provision() { # NAME ARGUMENTS...
 
 ask() { # ARGUMENTS...: the payload of the answer in hex, or the code of an error
 	: >"$work/answer"
-	# 'ip netns exec' gives each process mounts of its own
+	# 'ip netns exec' gives each process mounts of its own; "$0" is the inner shell's.
+	# shellcheck disable=SC2016
 	ip netns exec "$net-n1" sh -c 'mount --bind "$0" /etc/hosts && exec timeout 10 "$@"' \
 		"$work/hosts" "$client" -B 4 -o "$work/answer" "$@" >"$work/answer.code" 2>&1 </dev/null
 	if grep -q '^[45]\.[0-9][0-9]' "$work/answer.code"; then
