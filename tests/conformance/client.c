@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -566,6 +567,19 @@ int open_lights(void **state)
 	pair_open(&p, 3);
 	*state = &p;
 	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+}
+
+void replace_kdc(struct pair *p, const struct gk_kdc_config *config)
+{
+	gk_kdc_free(p->kdc);
+	while (p->record_count) {
+		p->record_count--;
+		free(p->records[p->record_count].key);
+		free(p->records[p->record_count].value);
+	}
+	if (gk_kdc_new(&p->env, config, &p->kdc))
+		fail_msg("no KDC");
+	pair_drain_kdc(p, gk_kdc_add_group(p->kdc, &p->config[0], p->now));
 }
 
 int close_pair(void **state)

@@ -166,6 +166,9 @@ void assert_error(const struct client *c, uint8_t code, unsigned error);
 void assert_no_payload(const struct client *c, uint8_t code);
 /** Check kdc_cred_verify in the map of an answer: a signature of kdc_cred's key. */
 void assert_evidence(struct gk_span map, struct gk_span n_c);
+/** Another KDC in place of the pair's, with nothing in its store, and the same first group. */
+void replace_kdc(struct pair *p, const struct gk_kdc_config *config);
+
 /** Fixtures: a pair with PAIR_LIGHTS, point-to-point with the defaults. */
 int open_lights(void **state);
 int close_pair(void **state);

@@ -69,10 +69,7 @@ static void kdc_038_041_042_who_has_no_token_is_told_where_to_get_one(void **sta
 				    "05 68 6761746577617964";
 	static struct client c;
 
-	gk_kdc_free(p->kdc);
-	p->record_count = 0;
-	assert_int_equal(gk_kdc_new(&p->env, &config, &p->kdc), GK_OK);
-	pair_drain_kdc(p, gk_kdc_add_group(p->kdc, &p->config[0], p->now));
+	replace_kdc(p, &config);
 	client_open(&c, p, 1, 0);
 	client_grant(&c, "heat", ALL);
 	(void)ask_plain(&c, GET, "ace-group/lights/num", CF_NONE, gk_span(NULL, 0));

@@ -49,10 +49,7 @@ static void know_issuer(struct pair *p)
 					.as_key = gk_span(pair_as_key, sizeof(pair_as_key)),
 					.issuer = gk_span_str("as") };
 
-	gk_kdc_free(p->kdc);
-	p->record_count = 0;
-	assert_int_equal(gk_kdc_new(&p->env, &config, &p->kdc), GK_OK);
-	pair_drain_kdc(p, gk_kdc_add_group(p->kdc, &p->config[0], p->now));
+	replace_kdc(p, &config);
 }
 
 static void kdc_001_what_is_wrong_first_is_answered_and_nothing_is_kept(void **state)
