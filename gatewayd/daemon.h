@@ -112,6 +112,8 @@ bool gw_serve_psk(void *ctx, struct gk_span identity, struct gk_buf *key, struct
 bool gw_serve_raw_key(void *ctx, struct gk_span spki, struct gk_id *name);
 /** An answer came in, or none in time: io_coap_answer_fn. */
 void gw_serve_answer(void *daemon, uint64_t id, bool sent, struct gk_span message);
+/** A notification was acknowledged, or not: io_coap_notified_fn. */
+void gw_serve_notified(void *daemon, uint64_t id, bool sent, enum gk_notified outcome);
 /** A confirmation came in: io_group_message_fn. */
 void gw_serve_confirmation(void *daemon, const struct gk_exchange *exchange,
 			   struct gk_span message);

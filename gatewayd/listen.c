@@ -42,6 +42,7 @@ static int open_endpoint(struct gw_daemon *daemon, const struct gk_addr *addr,
 
 	if (err)
 		return err;
+	io_coap_on_notified(next->coap, gw_serve_notified);
 	err = open_dtls(daemon, next->coap);
 	if (!err)
 		err = io_loop_watch(daemon->loop, io_coap_fd(next->coap), EPOLLIN, read_coap,

@@ -34,12 +34,15 @@ bool gw_serve_ready(const struct gw_daemon *daemon)
 struct gw_answer {
 	struct gw_answer *next;
 	uint64_t id;
-	bool sent; /* false: the request never left */
+	bool sent;     /* false: the request never left */
+	bool notified; /* it was a notification, and went like this */
+	enum gk_notified outcome;
 	size_t len;
 	uint8_t bytes[];
 };
 
-static void queue_answer(struct gw_daemon *daemon, uint64_t id, bool sent, struct gk_span message)
+static struct gw_answer *queue_answer(struct gw_daemon *daemon, uint64_t id, bool sent,
+				      struct gk_span message)
 {
 	struct gw_answer *answer = malloc(sizeof(*answer) + message.len);
 
@@ -50,6 +53,7 @@ static void queue_answer(struct gw_daemon *daemon, uint64_t id, bool sent, struc
 		memcpy(answer->bytes, message.data, message.len);
 	*daemon->answers_end = answer;
 	daemon->answers_end = &answer->next;
+	return answer;
 }
 
 static struct gw_answer *take_answer(struct gw_daemon *daemon)
@@ -69,8 +73,12 @@ static void feed_answer(struct gw_daemon *daemon, const struct gw_answer *answer
 	struct gk_span message = gk_span(answer->bytes, answer->len);
 	struct gk_now now = gw_now(daemon);
 
-	gw_serve_check(answer->sent ? gk_kdc_answer(daemon->kdc, answer->id, message, now)
-				    : gk_kdc_unsent(daemon->kdc, answer->id, now));
+	if (!answer->sent)
+		gw_serve_check(gk_kdc_unsent(daemon->kdc, answer->id, now));
+	else if (answer->notified)
+		gw_serve_check(gk_kdc_notified(daemon->kdc, answer->id, answer->outcome, now));
+	else
+		gw_serve_check(gk_kdc_answer(daemon->kdc, answer->id, message, now));
 }
 
 static void feed_answers(struct gw_daemon *daemon)
@@ -125,11 +133,16 @@ static int send_to(struct gw_daemon *daemon, const struct gk_event *event, struc
 					  event->timeout_ms, gw_now(daemon));
 	if (!gw_segment_route(&daemon->segment, peer))
 		return -ENODEV;
+	if (event->kind == GK_EVENT_NOTIFY)
+		return io_coap_notify(daemon->coap, event->id, peer,
+				      gk_span(event->token, event->token_len), event->bytes,
+				      event->timeout_ms, gw_now(daemon));
 	return io_coap_request(daemon->coap, event->id, peer, event->bytes, event->timeout_ms,
 			       gw_now(daemon));
 }
 
-static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
+/* A request, or a notification. */
+static void send_own(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	char text[IO_ADDR_TEXT];
 	struct gk_addr peer = event->peer;
@@ -138,7 +151,7 @@ static void send_request(struct gw_daemon *daemon, const struct gk_event *event)
 	if (err == 0)
 		return;
 	log_debug("coap", "%s: not sent: %s", io_addr_format(&peer, text), strerror(-err));
-	queue_answer(daemon, event->id, false, gk_span(NULL, 0));
+	(void)queue_answer(daemon, event->id, false, gk_span(NULL, 0));
 }
 
 static void multicast(struct gw_daemon *daemon, const struct gk_event *event)
@@ -165,9 +178,10 @@ static void end_sessions(struct gw_daemon *daemon, const struct gk_event *event)
 static void perform(void *ctx, const struct gk_event *event)
 {
 	static void (*const perform[])(struct gw_daemon *, const struct gk_event *) = {
-		[GK_EVENT_REPLY] = send_reply,    [GK_EVENT_REQUEST] = send_request,
+		[GK_EVENT_REPLY] = send_reply,    [GK_EVENT_REQUEST] = send_own,
 		[GK_EVENT_MULTICAST] = multicast, [GK_EVENT_PROBE] = probe,
 		[GK_EVENT_NOTE] = note,           [GK_EVENT_END] = end_sessions,
+		[GK_EVENT_NOTIFY] = send_own,
 	};
 
 	if ((size_t)event->kind < sizeof(perform) / sizeof(perform[0]) && perform[event->kind])
@@ -288,7 +302,15 @@ void gw_serve_request(void *ctx, const struct gk_exchange *exchange, struct gk_s
 
 void gw_serve_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 {
-	queue_answer(ctx, id, sent, message);
+	(void)queue_answer(ctx, id, sent, message);
+}
+
+void gw_serve_notified(void *ctx, uint64_t id, bool sent, enum gk_notified outcome)
+{
+	struct gw_answer *answer = queue_answer(ctx, id, sent, gk_span(NULL, 0));
+
+	answer->notified = true;
+	answer->outcome = outcome;
 }
 
 /* One that comes while the store refuses is lost, as it can be on its way. */

@@ -28,10 +28,9 @@ static const char *const presence_names[] = {
 };
 
 static const char *const delivery_names[] = {
-	[GK_DELIVERY_CONFIRMED] = "confirmed",
-	[GK_DELIVERY_UNICAST] = "unicast",
-	[GK_DELIVERY_PARKED] = "parked",
-	[GK_DELIVERY_MULTICAST] = "multicast",
+	[GK_DELIVERY_CONFIRMED] = "confirmed", [GK_DELIVERY_UNICAST] = "unicast",
+	[GK_DELIVERY_PARKED] = "parked",       [GK_DELIVERY_MULTICAST] = "multicast",
+	[GK_DELIVERY_OBSERVE] = "observe",
 };
 
 static const struct {
@@ -145,6 +144,7 @@ static void put_membership(struct io_json *json, const struct gk_member_info *in
 
 	io_json_text(json, "delivery", delivery_names[info->delivery]);
 	io_json_bool(json, "in_tree", info->in_tree);
+	io_json_bool(json, "observes", info->observes);
 	io_json_int(json, "num", info->num);
 	io_json_text(json, "address", io_addr_format(&info->address, address));
 	io_json_int(json, "last_seen_s", seconds_since(info->last_seen_ms, now));
@@ -155,6 +155,7 @@ static void put_no_membership(struct io_json *json)
 {
 	io_json_text(json, "delivery", NULL);
 	io_json_bool(json, "in_tree", false);
+	io_json_bool(json, "observes", false);
 	io_json_text(json, "num", NULL);
 	io_json_text(json, "address", NULL);
 	io_json_text(json, "last_seen_s", NULL);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -111,14 +112,14 @@ static void answer_request(coap_resource_t *resource, coap_session_t *session,
 		coap_pdu_set_code(response, COAP_RESPONSE_CODE_INTERNAL_ERROR);
 }
 
-static bool add_resource(struct io_coap *coap, coap_resource_t *resource)
+static bool add_resource(coap_context_t *context, coap_resource_t *resource)
 {
 	if (!resource)
 		return false;
 
 	for (int method = COAP_REQUEST_GET; method <= COAP_REQUEST_IPATCH; method++)
 		coap_register_handler(resource, (coap_request_t)method, answer_request);
-	coap_add_resource(coap->context, resource);
+	coap_add_resource(context, resource);
 	return true;
 }
 
@@ -185,21 +186,36 @@ int io_coap_claim(struct gk_addr *listen, const coap_address_t *taken)
 	return is_claimed_by(taken, listen) ? 0 : claim_port(listen);
 }
 
-static int set_up_context(struct io_coap *coap, const struct gk_addr *listen)
+coap_context_t *io_coap_new_context(struct io_coap *coap)
 {
-	coap_context_set_max_idle_sessions(coap->context, IDLE_SESSIONS_MAX);
-	coap_context_set_session_timeout(coap->context, IDLE_SESSION_S);
-	coap_set_app_data(coap->context, coap);
-	coap_register_response_handler(coap->context, io_coap_take_response);
+	coap_context_t *context = coap_new_context(NULL);
+
+	if (!context)
+		return NULL;
+	coap_context_set_max_idle_sessions(context, IDLE_SESSIONS_MAX);
+	coap_context_set_session_timeout(context, IDLE_SESSION_S);
+	coap_set_app_data(context, coap);
+	coap_register_response_handler(context, io_coap_take_response);
 
 	// Of the critical options that reach us outside of OSCORE, the one libcoap does not know:
 	// it would answer 4.02 for us.
-	coap_register_option(coap->context, GK_OPT_OSCORE);
+	coap_register_option(context, GK_OPT_OSCORE);
 
 	// Two resources take everything: the empty path is unknown too, and ".well-known/core" is
 	// what libcoap would otherwise answer itself.
-	if (!add_resource(coap, coap_resource_unknown_init(answer_request)) ||
-	    !add_resource(coap, coap_resource_init(coap_make_str_const(".well-known/core"), 0)))
+	if (add_resource(context, coap_resource_unknown_init(answer_request)) &&
+	    add_resource(context, coap_resource_init(coap_make_str_const(".well-known/core"), 0)))
+		return context;
+	coap_free_context(context);
+	return NULL;
+}
+
+static int set_up_context(struct io_coap *coap, const struct gk_addr *listen)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	coap->context = io_coap_new_context(coap);
+	if (!coap->context)
 		return -ENOMEM;
 
 	coap->local = io_coap_address_of(listen);
@@ -209,7 +225,12 @@ static int set_up_context(struct io_coap *coap, const struct gk_addr *listen)
 		return io_coap_last_error();
 
 	coap_endpoint_set_default_mtu(endpoint, IO_COAP_DATAGRAM_MAX);
-	return coap_context_get_coap_fd(coap->context) < 0 ? -ENOTSUP : 0;
+	if (coap_context_get_coap_fd(coap->context) < 0)
+		return -ENOTSUP;
+	return epoll_ctl(coap->epoll, EPOLL_CTL_ADD, coap_context_get_coap_fd(coap->context),
+			 &event) < 0
+		       ? -errno
+		       : 0;
 }
 
 static int open_endpoint(struct io_coap **out, const struct io_coap *old,
@@ -229,9 +250,9 @@ static int open_endpoint(struct io_coap **out, const struct io_coap *old,
 		return -ENOMEM;
 
 	*coap = (struct io_coap){ .handler = handler, .answer = answer, .ctx = ctx };
-	coap->context = coap_new_context(NULL);
-	if (!coap->context)
-		err = -ENOMEM;
+	coap->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (coap->epoll < 0)
+		err = -errno;
 	else if (!env.random(env.ctx, (uint8_t *)&coap->message_id, sizeof(coap->message_id)))
 		err = -EIO;
 	else
@@ -319,6 +340,8 @@ void io_coap_close(struct io_coap *coap)
 	// coap_cleanup() is for the whole process, which may have other endpoints.
 	coap_free_context(coap->context);
 	io_coap_free_dtls(coap);
+	if (coap->epoll >= 0)
+		close(coap->epoll);
 	free(coap);
 }
 
@@ -329,7 +352,7 @@ uint16_t io_coap_port(const struct io_coap *coap)
 
 int io_coap_fd(const struct io_coap *coap)
 {
-	return coap_context_get_coap_fd(coap->context);
+	return coap->epoll;
 }
 
 static bool is_readable(const struct io_coap *coap)
@@ -339,12 +362,18 @@ static bool is_readable(const struct io_coap *coap)
 	return poll(&fd, 1, 0) > 0;
 }
 
+static void process(struct io_coap *coap)
+{
+	coap_io_process(coap->context, COAP_IO_NO_WAIT);
+	io_coap_process_notifiers(coap);
+}
+
 void io_coap_read(struct io_coap *coap)
 {
 	// More than one round, since a socket that is about to be closed may hold a request of the
 	// peer behind its response.
 	for (int i = 0; i < ROUNDS_MAX && (i == 0 || is_readable(coap)); i++)
-		coap_io_process(coap->context, COAP_IO_NO_WAIT);
+		process(coap);
 
 	struct gk_mono now = io_now().mono;
 	io_coap_end_turn(coap, now);
@@ -360,5 +389,5 @@ struct gk_mono io_coap_next_expiry(struct io_coap *coap, struct gk_now now)
 	unsigned int wait_ms = coap_io_prepare_epoll(coap->context, ticks);
 	if (wait_ms > 0 && now.mono.ms + wait_ms < next.ms)
 		next.ms = now.mono.ms + wait_ms;
-	return next;
+	return io_coap_next_retransmission(coap, next, now);
 }

@@ -9,7 +9,7 @@
  * One peer is asked one thing at a time (NSTART of RFC 7252 section 4.7); what is asked of it
  * meanwhile waits for its turn. A request ends with a response or with its time, and with nothing
  * else: a Reset or an ICMP error can be forged by anyone, and would make a silent peer of a live
- * one.
+ * one. A notification ends with its acknowledgement or a Reset too.
  */
 #ifndef IO_COAP_H
 #define IO_COAP_H
@@ -33,6 +33,9 @@ typedef void io_coap_request_fn(void *ctx, const struct gk_exchange *exchange,
  *              not be sent then; that says nothing about the peer
  */
 typedef void io_coap_answer_fn(void *ctx, uint64_t id, bool sent, struct gk_span message);
+
+/** What became of notification 'id'. Called exactly once per id. @param sent  as above */
+typedef void io_coap_notified_fn(void *ctx, uint64_t id, bool sent, enum gk_notified outcome);
 
 /** The largest message, options and payload, that goes into one datagram of 1,280 bytes. */
 #define IO_COAP_MESSAGE_MAX 1200
@@ -138,5 +141,29 @@ int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *pee
  */
 int io_coap_request_in(struct io_coap *coap, uint64_t id, const struct gk_id *name,
 		       struct gk_span message, uint32_t timeout_ms, struct gk_now now);
+
+/**
+ * The same, and if its answer has an Observe option, 'answer' is called again for each further one
+ * with its token (RFC 7641), until io_coap_cancel(). Confirmable ones are acknowledged.
+ */
+int io_coap_observe(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+		    struct gk_span message, uint32_t timeout_ms, struct gk_now now);
+/** Forget what io_coap_observe() began, if it has been answered: what still comes gets a Reset. */
+void io_coap_cancel(struct io_coap *coap, uint64_t id);
+
+/** Have 'notified' called for notifications, from io_coap_read() alone, as 'answer' is. */
+void io_coap_on_notified(struct io_coap *coap, io_coap_notified_fn *notified);
+/**
+ * Send a confirmable response to a request of former times (RFC 7641 section 4), from the listening
+ * port. It takes turns with requests to the same peer.
+ *
+ * @param token       of that request, at most 8 bytes
+ * @param timeout_ms  retransmissions are fitted into this time; 'notified' is called when there is
+ *                    an acknowledgement, a Reset, or when the time is over
+ * @return as io_coap_request()
+ */
+int io_coap_notify(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+		   struct gk_span token, struct gk_span message, uint32_t timeout_ms,
+		   struct gk_now now);
 
 #endif

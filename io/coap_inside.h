@@ -19,12 +19,14 @@
 // RFC 7252 section 5.3.1 asks for 32 random bits on an open network; OSCORE does not need them,
 // and each byte crosses the radio twice.
 #define IO_COAP_TOKEN_LEN 4
+#define IO_COAP_TOKEN_MAX 8 // of others (RFC 7252 section 3)
 
 enum io_coap_state {
 	IO_COAP_FREE = 0,
-	IO_COAP_WAITING, // for another request to the same peer; 'message' is ours
-	IO_COAP_SENT,    // in 'session', a socket of its own or the peer's under DTLS
-	IO_COAP_DONE,    // answered; 'session' is closed at the end of the turn
+	IO_COAP_OBSERVING, // answered, and other answers may come by any socket
+	IO_COAP_WAITING,   // for another request to the same peer; 'message' is ours
+	IO_COAP_SENT,      // in 'session', a socket of its own or the peer's under DTLS
+	IO_COAP_DONE,      // answered; 'session' is closed at the end of the turn
 };
 
 struct io_coap_own {
@@ -34,17 +36,23 @@ struct io_coap_own {
 	struct gk_addr peer;
 	struct gk_id dtls; /* the session it goes in; empty: none, but a socket of its own */
 	struct gk_mono deadline;
-	uint8_t token[IO_COAP_TOKEN_LEN];
+	uint8_t token_len;
+	uint8_t token[IO_COAP_TOKEN_MAX];
 	coap_session_t *session;
+	bool observe, observed;        // further answers are wanted; and will come
+	coap_context_t *notifier;      // of its own, once it is sent
+	bool notifies, refused, reset; // refused: libcoap has given up, for whatever reason
 	uint8_t *message;
 	size_t message_len;
 };
 
 struct io_coap {
 	coap_context_t *context;
+	int epoll; // on the descriptors of all contexts
 	coap_address_t local;
 	io_coap_request_fn *handler;
 	io_coap_answer_fn *answer;
+	io_coap_notified_fn *notified;
 	void *ctx;
 	uint64_t exchanges, turns;
 	uint16_t message_id;
@@ -91,6 +99,14 @@ void io_coap_free_dtls(struct io_coap *coap);
 
 /* Requests of our own (coap_request.c) */
 
+/** A context of libcoap without endpoint, which answers requests as the others do. NULL: no memory,
+ *  or no epoll. (coap.c) */
+coap_context_t *io_coap_new_context(struct io_coap *coap);
+/** Let libcoap read what has arrived for notifications, and retransmit. */
+void io_coap_process_notifiers(struct io_coap *coap);
+/** When it wants to be called for that, at most 'next'. */
+struct gk_mono io_coap_next_retransmission(const struct io_coap *coap, struct gk_mono next,
+					   struct gk_now now);
 /** libcoap's handler of responses. */
 coap_response_t io_coap_take_response(coap_session_t *session, const coap_pdu_t *sent,
 				      const coap_pdu_t *received, coap_mid_t mid);

@@ -5,6 +5,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+
+static bool awaits_response(const struct io_coap_own *r)
+{
+	return !r->notifies && (r->state == IO_COAP_SENT || r->state == IO_COAP_OBSERVING ||
+				(r->state == IO_COAP_DONE && r->observed));
+}
 
 // Where a request goes, to which one goes at a time.
 struct target {
@@ -29,8 +36,8 @@ static struct io_coap_own *find_request(struct io_coap *coap, coap_bin_const_t t
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
 		// RFC 7252 section 5.3.2: token and endpoint, whichever socket it came in by
-		if (r->state == IO_COAP_SENT && token.length == IO_COAP_TOKEN_LEN &&
-		    memcmp(token.s, r->token, IO_COAP_TOKEN_LEN) == 0 && goes_to(r, target))
+		if (awaits_response(r) && token.length == r->token_len &&
+		    memcmp(token.s, r->token, r->token_len) == 0 && goes_to(r, target))
 			return r;
 	}
 	return NULL;
@@ -75,12 +82,24 @@ static void free_request(struct io_coap_own *r)
 	*r = (struct io_coap_own){ .state = IO_COAP_FREE };
 }
 
+/* libcoap tells of a Reset, and of what it has given up, but not of an acknowledgement: it has got
+ * one if it told nothing and has nothing left to send. */
+static enum gk_notified outcome_of(const struct io_coap_own *r)
+{
+	if (r->reset)
+		return GK_NOTIFIED_RESET;
+	return r->notifier && !r->refused && coap_can_exit(r->notifier) ? GK_NOTIFIED_ACK
+									: GK_NOTIFIED_NOT;
+}
+
 // A session's socket must outlive the events that libcoap has already fetched for it, so here it
 // is only marked.
 static void finish_as(struct io_coap *coap, struct io_coap_own *r, bool sent,
 		      struct gk_span message)
 {
 	uint64_t id = r->id;
+	bool notifies = r->notifies;
+	enum gk_notified outcome = outcome_of(r);
 
 	if (r->state == IO_COAP_SENT && r->dtls.len)
 		io_coap_note_silence(r->session, message.len == 0);
@@ -88,7 +107,10 @@ static void finish_as(struct io_coap *coap, struct io_coap_own *r, bool sent,
 		r->state = IO_COAP_DONE;
 	else
 		free_request(r);
-	coap->answer(coap->ctx, id, sent, message);
+	if (!notifies)
+		coap->answer(coap->ctx, id, sent, message);
+	else if (coap->notified)
+		coap->notified(coap->ctx, id, sent, outcome);
 }
 
 static void finish(struct io_coap *coap, struct io_coap_own *r, struct gk_span message)
@@ -140,6 +162,22 @@ static void close_session(const struct io_coap_own *r)
 	coap_session_release(r->session);
 }
 
+static void note_nack(coap_session_t *session, const coap_pdu_t *sent,
+		      const coap_nack_reason_t reason, const coap_mid_t mid)
+{
+	coap_context_t *notifier = coap_session_get_context(session);
+	struct io_coap *coap = coap_get_app_data(notifier);
+
+	(void)sent, (void)mid;
+	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
+		struct io_coap_own *r = &coap->requests[i];
+		if (r->notifier != notifier)
+			continue;
+		r->refused = true;
+		r->reset = reason == COAP_NACK_RST;
+	}
+}
+
 static coap_pdu_t *make_pdu(struct io_coap *coap, const struct io_coap_own *r,
 			    const struct gk_coap *msg)
 {
@@ -147,7 +185,7 @@ static coap_pdu_t *make_pdu(struct io_coap *coap, const struct io_coap_own *r,
 	coap_pdu_t *pdu = coap_pdu_init(COAP_MESSAGE_CON, (coap_pdu_code_t)msg->code,
 					coap->message_id++, coap_session_max_pdu_size(r->session));
 
-	if (pdu && coap_add_token(pdu, IO_COAP_TOKEN_LEN, r->token) && io_coap_fill_pdu(pdu, msg))
+	if (pdu && coap_add_token(pdu, r->token_len, r->token) && io_coap_fill_pdu(pdu, msg))
 		return pdu;
 
 	if (pdu)
@@ -167,36 +205,66 @@ static int send_in_session(struct io_coap *coap, const struct io_coap_own *r,
 	return coap_send(r->session, pdu) < 0 ? io_coap_last_error() : 0;
 }
 
-static int open_session(struct io_coap *coap, struct io_coap_own *r)
+/* A request that comes by this socket meanwhile is answered as by any other. */
+static int open_notifier(struct io_coap *coap, struct io_coap_own *r)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data = { .ptr = r } };
+
+	r->notifier = io_coap_new_context(coap);
+	if (!r->notifier)
+		return -ENOMEM;
+
+	coap_register_nack_handler(r->notifier, note_nack);
+	return epoll_ctl(coap->epoll, EPOLL_CTL_ADD, coap_context_get_coap_fd(r->notifier),
+			 &event) < 0
+		       ? -errno
+		       : 0;
+}
+
+/* The descriptor leaves coap->epoll when it is closed. */
+static void close_request(struct io_coap_own *r)
+{
+	if (r->session)
+		close_session(r);
+	if (r->notifier)
+		coap_free_context(r->notifier);
+	r->session = NULL;
+	r->notifier = NULL;
+}
+
+static int open_session(struct io_coap *coap, struct io_coap_own *r, uint32_t time_ms)
 {
 	coap_address_t remote = io_coap_address_of(&r->peer);
+	coap_context_t *context = r->notifies ? r->notifier : coap->context;
 
 	if (r->dtls.len) {
 		r->session = io_coap_find_session(coap, &r->dtls);
 		if (!r->session)
 			return -ENOTCONN;
 		coap_session_reference(r->session);
+		fit_retransmissions(r->session, time_ms);
 		return 0;
 	}
 	errno = 0;
-	r->session = coap_new_client_session(coap->context, &coap->local, &remote, COAP_PROTO_UDP);
+	r->session = coap_new_client_session(context, &coap->local, &remote, COAP_PROTO_UDP);
 	if (!r->session)
 		return io_coap_last_error();
 	coap_session_set_mtu(r->session, IO_COAP_DATAGRAM_MAX);
+	fit_retransmissions(r->session, time_ms);
 	return 0;
 }
 
 static int start(struct io_coap *coap, struct io_coap_own *r, const struct gk_coap *msg,
 		 uint32_t time_ms)
 {
-	int err = open_session(coap, r);
+	int err = r->notifies ? open_notifier(coap, r) : 0;
 
-	if (err < 0)
-		return err;
-	fit_retransmissions(r->session, time_ms);
-	err = send_in_session(coap, r, msg);
+	if (err == 0)
+		err = open_session(coap, r, time_ms);
+	if (err == 0)
+		err = send_in_session(coap, r, msg);
 	if (err < 0) {
-		close_session(r);
+		close_request(r);
 		return err;
 	}
 
@@ -223,6 +291,7 @@ static bool choose_token(struct io_coap *coap, struct io_coap_own *r)
 	coap_bin_const_t token = { IO_COAP_TOKEN_LEN, r->token };
 	struct target target = target_of(r);
 
+	r->token_len = IO_COAP_TOKEN_LEN;
 	do {
 		if (!env.random(env.ctx, r->token, IO_COAP_TOKEN_LEN))
 			return false;
@@ -230,8 +299,18 @@ static bool choose_token(struct io_coap *coap, struct io_coap_own *r)
 	return true;
 }
 
-static int request(struct io_coap *coap, uint64_t id, struct target target, struct gk_span message,
-		   uint32_t timeout_ms, struct gk_now now)
+static bool set_token(struct io_coap *coap, struct io_coap_own *r, const struct io_coap_own *like)
+{
+	if (!like->notifies)
+		return choose_token(coap, r);
+	memcpy(r->token, like->token, like->token_len);
+	r->token_len = like->token_len;
+	return true;
+}
+
+/* One like 'like', in what it is and whom it is for. */
+static int send_own(struct io_coap *coap, const struct io_coap_own *like, struct gk_span message,
+		    uint32_t timeout_ms, struct gk_now now)
 {
 	struct io_coap_own *r = find_free(coap);
 	struct gk_coap msg;
@@ -244,14 +323,17 @@ static int request(struct io_coap *coap, uint64_t id, struct target target, stru
 		return -ENOBUFS;
 
 	// It stays free until one of the last two calls has done its work.
+	struct target target = target_of(like);
 	bool busy = is_asked(coap, &target, IO_COAP_WAITING);
 	*r = (struct io_coap_own){
-		.id = id,
-		.peer = target.peer,
-		.dtls = target.dtls,
+		.id = like->id,
+		.peer = like->peer,
+		.dtls = like->dtls,
 		.deadline = { now.mono.ms + timeout_ms },
+		.observe = like->observe,
+		.notifies = like->notifies,
 	};
-	if (!choose_token(coap, r))
+	if (!set_token(coap, r, like))
 		return -EIO;
 	return busy ? wait_for_turn(coap, r, message) : start(coap, r, &msg, timeout_ms);
 }
@@ -259,15 +341,58 @@ static int request(struct io_coap *coap, uint64_t id, struct target target, stru
 int io_coap_request(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
 		    struct gk_span message, uint32_t timeout_ms, struct gk_now now)
 {
-	return request(coap, id, (struct target){ .peer = *peer }, message, timeout_ms, now);
+	const struct io_coap_own like = { .id = id, .peer = *peer };
+
+	return send_own(coap, &like, message, timeout_ms, now);
 }
 
 int io_coap_request_in(struct io_coap *coap, uint64_t id, const struct gk_id *name,
 		       struct gk_span message, uint32_t timeout_ms, struct gk_now now)
 {
+	const struct io_coap_own like = { .id = id, .dtls = *name };
+
 	if (!io_coap_find_session(coap, name))
 		return -ENOTCONN;
-	return request(coap, id, (struct target){ .dtls = *name }, message, timeout_ms, now);
+	return send_own(coap, &like, message, timeout_ms, now);
+}
+
+int io_coap_observe(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+		    struct gk_span message, uint32_t timeout_ms, struct gk_now now)
+{
+	const struct io_coap_own like = { .id = id, .peer = *peer, .observe = true };
+
+	return send_own(coap, &like, message, timeout_ms, now);
+}
+
+int io_coap_notify(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+		   struct gk_span token, struct gk_span message, uint32_t timeout_ms,
+		   struct gk_now now)
+{
+	struct io_coap_own like = { .id = id, .peer = *peer, .notifies = true };
+
+	if (token.len > IO_COAP_TOKEN_MAX)
+		return -EINVAL;
+	if (token.len > 0)
+		memcpy(like.token, token.data, token.len);
+	like.token_len = (uint8_t)token.len;
+	return send_own(coap, &like, message, timeout_ms, now);
+}
+
+void io_coap_on_notified(struct io_coap *coap, io_coap_notified_fn *notified)
+{
+	coap->notified = notified;
+}
+
+void io_coap_cancel(struct io_coap *coap, uint64_t id)
+{
+	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
+		struct io_coap_own *r = &coap->requests[i];
+		if (r->id != id || !r->observed)
+			continue;
+		r->observed = false;
+		if (r->state == IO_COAP_OBSERVING)
+			free_request(r);
+	}
 }
 
 static void start_next(struct io_coap *coap, const struct target *target, struct gk_mono now)
@@ -283,6 +408,13 @@ static void start_next(struct io_coap *coap, const struct target *target, struct
 		    start(coap, r, &msg, (uint32_t)left_ms) < 0)
 			finish(coap, r, gk_span(NULL, 0));
 	}
+}
+
+static bool has_observe(const coap_pdu_t *pdu)
+{
+	coap_opt_iterator_t iter;
+
+	return coap_check_option(pdu, COAP_OPTION_OBSERVE, &iter) != NULL;
 }
 
 coap_response_t io_coap_take_response(coap_session_t *session, const coap_pdu_t *sent,
@@ -304,7 +436,12 @@ coap_response_t io_coap_take_response(coap_session_t *session, const coap_pdu_t 
 								       : COAP_RESPONSE_FAIL;
 
 	io_coap_write_message(&message, received);
-	finish(coap, r, gk_buf_span(&message));
+	if (r->state == IO_COAP_SENT) {
+		r->observed = r->observe && has_observe(received);
+		finish(coap, r, gk_buf_span(&message));
+	} else {
+		coap->answer(coap->ctx, r->id, true, gk_buf_span(&message));
+	}
 	return COAP_RESPONSE_OK;
 }
 
@@ -326,14 +463,55 @@ static void close_done(struct io_coap *coap, struct gk_mono now)
 
 		if (r->state != IO_COAP_DONE)
 			continue;
-		close_session(r);
-		free_request(r);
+		close_request(r);
+		if (r->observed)
+			r->state = IO_COAP_OBSERVING;
+		else
+			free_request(r);
 		start_next(coap, &target, now);
 	}
 }
 
+/* An ICMP error, and what libcoap gives up by itself, only mean that there is nothing to be waited
+ * for but the end of the time. */
+static void finish_notified(struct io_coap *coap)
+{
+	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
+		struct io_coap_own *r = &coap->requests[i];
+		if (r->state == IO_COAP_SENT && r->notifies && outcome_of(r) != GK_NOTIFIED_NOT)
+			finish(coap, r, gk_span(NULL, 0));
+	}
+}
+
+void io_coap_process_notifiers(struct io_coap *coap)
+{
+	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
+		struct io_coap_own *r = &coap->requests[i];
+		if (r->state == IO_COAP_SENT && r->notifier)
+			coap_io_process(r->notifier, COAP_IO_NO_WAIT);
+	}
+}
+
+struct gk_mono io_coap_next_retransmission(const struct io_coap *coap, struct gk_mono next,
+					   struct gk_now now)
+{
+	coap_tick_t ticks;
+
+	coap_ticks(&ticks);
+	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
+		const struct io_coap_own *r = &coap->requests[i];
+		unsigned int wait_ms = r->state == IO_COAP_SENT && r->notifier
+					       ? coap_io_prepare_epoll(r->notifier, ticks)
+					       : 0;
+		if (wait_ms > 0 && now.mono.ms + wait_ms < next.ms)
+			next.ms = now.mono.ms + wait_ms;
+	}
+	return next;
+}
+
 void io_coap_end_turn(struct io_coap *coap, struct gk_mono now)
 {
+	finish_notified(coap);
 	give_up_overdue(coap, now);
 	close_done(coap, now);
 }
@@ -351,8 +529,7 @@ void io_coap_drop_requests(struct io_coap *coap)
 {
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
-		if (r->state == IO_COAP_SENT || r->state == IO_COAP_DONE)
-			close_session(r);
+		close_request(r);
 		free_request(r);
 	}
 }

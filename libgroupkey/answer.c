@@ -34,17 +34,21 @@ void gk_answer_full(struct gk_call *call)
 	gk_coap_put_uint(&w, GK_OPT_MAX_AGE, GK_STORAGE_MAX_AGE_S);
 }
 
-/* Concise problem details {0: {0: error-id}} (R 4.1.2, RFC 9290). */
+void gk_put_problem(struct gk_buf *buf, unsigned ace_error)
+{
+	gk_put_map(buf, 1);
+	gk_put_int(buf, GK_PROBLEM_ACE_GROUPCOMM_ERROR);
+	gk_put_map(buf, 1);
+	gk_put_int(buf, GK_PROBLEM_ERROR_ID);
+	gk_put_uint(buf, ace_error);
+}
+
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error)
 {
 	uint8_t bytes[8];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
-	gk_put_map(&buf, 1);
-	gk_put_int(&buf, GK_PROBLEM_ACE_GROUPCOMM_ERROR);
-	gk_put_map(&buf, 1);
-	gk_put_int(&buf, GK_PROBLEM_ERROR_ID);
-	gk_put_uint(&buf, ace_error);
+	gk_put_problem(&buf, ace_error);
 	gk_answer_with(call, code, GK_CF_PROBLEM_DETAILS, gk_buf_span(&buf));
 }
 

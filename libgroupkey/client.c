@@ -244,6 +244,8 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 	candidate->session = NULL;
 	gk_hash_add(&kdc->associations_by_kid, &client->assoc.by_kid, association_key(client));
 	client->generation++;
+	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
+		gk_observe_forget(node); /* O 6 */
 	client->scope = candidate->scope;
 	candidate->scope = scope;
 	client->exp = candidate->exp;
@@ -322,6 +324,7 @@ void gk_client_expire(struct gk_kdc *kdc, struct gk_client *client, struct gk_no
 		gk_client_arm_expiry(kdc, client, now);
 		return;
 	}
+	client->ending = true;
 	while (client->nodes)
 		gk_group_remove(client->nodes, GK_NOTE_EVICTED, "token expired", now);
 	if (kdc->exi_ended < client->exi_number) {

@@ -3,10 +3,11 @@
 /*
  * Who still needs the newest material. Members in the tree get it by a message to the group, and
  * those among them that do not confirm it in time, like all others, by rekeying messages of their
- * own (R 6.1, P 11.1): to each member's control_uri, 'in_flight' at once, one per member, as fast
- * as the link's budget allows. A newer version takes the place of an older one that waits. Who
- * does not answer goes to the end of the queue with growing pauses, and is parked after a few
- * tries: it delays nobody, and being heard of starts it again.
+ * own (R 6.1, P 11.1): requests to their control_uri, or where there is none, notifications of what
+ * they observe; 'in_flight' at once, one per member, as fast as the link's budget allows. A newer
+ * version takes the place of an older one that waits. Who does not answer goes to the end of the
+ * queue with growing pauses, and is parked after a few tries: it delays nobody, and being heard of
+ * starts it again.
  */
 #include "kdc.h"
 
@@ -86,6 +87,12 @@ static void leave_queue(struct gk_node *node)
 	gk_timer_clear(&node->group->kdc->timers, &node->retry);
 }
 
+/* One way is enough. Of two, that whose answer is authenticated. */
+static bool can_be_told(const struct gk_node *node)
+{
+	return node->has_control || gk_observe_delivers(node);
+}
+
 static void put_message(struct gk_buf *buf, const struct gk_node *node, struct gk_now now)
 {
 	const struct gk_group *group = node->group;
@@ -131,7 +138,7 @@ static void count_unanswered(struct gk_node *node, struct gk_now now)
 	count_datagrams(node, again[node->attempts], now);
 }
 
-static bool send_to(struct gk_node *node, struct gk_now now)
+static uint64_t post(struct gk_node *node, size_t *len, uint32_t timeout_ms, struct gk_now now)
 {
 	uint8_t bytes[MESSAGE_MAX + GK_URI_PATH_MAX];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
@@ -140,12 +147,23 @@ static bool send_to(struct gk_node *node, struct gk_now now)
 	put_message(&buf, node, now);
 	id = buf.overflow ? 0
 			  : gk_client_request(node->group->kdc, node, GK_REQUEST_REKEY,
-					      gk_buf_span(&buf), ANSWER_MS << node->attempts);
+					      gk_buf_span(&buf), timeout_ms);
 	gk_wipe(bytes, sizeof(bytes));
-	if (id)
-		count_sent(node, buf.len + OVERHEAD, now);
-	node->flight = id;
-	return id != 0;
+	*len = buf.len;
+	return id;
+}
+
+static bool send_to(struct gk_node *node, struct gk_now now)
+{
+	uint32_t timeout_ms = ANSWER_MS << node->attempts;
+	size_t len = 0;
+
+	node->flight = node->has_control
+			       ? post(node, &len, timeout_ms, now)
+			       : gk_observe_material(node, GK_REQUEST_REKEY, &len, timeout_ms, now);
+	if (node->flight)
+		count_sent(node, len + OVERHEAD, now);
+	return node->flight != 0;
 }
 
 static void park(struct gk_node *node, struct gk_now now)
@@ -180,7 +198,9 @@ void gk_delivery_pump(struct gk_group *group, struct gk_now now)
 	       may_send(group->kdc, now)) {
 		struct gk_node *node = dequeue(group);
 
-		if (send_to(node, now)) {
+		if (!can_be_told(node)) {
+			park(node, now); /* its observation ended meanwhile */
+		} else if (send_to(node, now)) {
 			set_delivery(node, GK_NODE_FLYING, now);
 			group->flying++;
 		} else {
@@ -197,7 +217,7 @@ static void begin_one(struct gk_node *node, struct gk_now now)
 	node->attempts = 0;
 	if (node->delivery == GK_NODE_QUEUED || node->delivery == GK_NODE_FLYING)
 		return;
-	if (node->has_control)
+	if (can_be_told(node))
 		enqueue(node, now);
 	else
 		park(node, now); /* it has to ask; nothing to tell of each time */
@@ -302,6 +322,42 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 	gk_delivery_pump(group, now);
 }
 
+/* That observation is no more; there may be another. */
+static void rejected(struct gk_node *node, struct gk_now now)
+{
+	node->group->flying--;
+	if (can_be_told(node))
+		enqueue(node, now);
+	else
+		park(node, now);
+	gk_delivery_pump(node->group, now);
+}
+
+/* The acknowledgement is not authenticated: the member presumably has it, until it shows that. */
+static void acknowledged(struct gk_node *node, int64_t num, struct gk_now now)
+{
+	node->group->flying--;
+	node->attempts = 0;
+	if (num == node->group->num)
+		set_delivery(node, GK_NODE_TOLD, now);
+	else
+		enqueue(node, now); /* the newest is next */
+	gk_delivery_pump(node->group, now);
+}
+
+void gk_delivery_notified(struct gk_node *node, uint64_t id, int64_t num, enum gk_notified outcome,
+			  struct gk_now now)
+{
+	bool flies = node->delivery == GK_NODE_FLYING && node->flight == id;
+
+	if (outcome == GK_NOTIFIED_NOT)
+		gk_delivery_answered(node, id, num, 0, now);
+	else if (flies && outcome == GK_NOTIFIED_ACK)
+		acknowledged(node, num, now);
+	else if (flies)
+		rejected(node, now);
+}
+
 void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now)
 {
 	if (node->delivery != GK_NODE_FLYING || node->flight != id)
@@ -335,6 +391,8 @@ void gk_delivery_confirmed(struct gk_node *node, enum gk_via via, struct gk_now 
 /* By a message of its own, of which the answer got lost, if there was one. */
 static enum gk_via via_of(const struct gk_node *node)
 {
+	if (node->delivery == GK_NODE_TOLD)
+		return GK_VIA_OBSERVE;
 	return !node->in_tree || node->told_num == node->group->num ? GK_VIA_UNICAST
 								    : GK_VIA_MULTICAST;
 }
@@ -359,7 +417,7 @@ void gk_delivery_wake(struct gk_node *node, struct gk_now now)
 {
 	bool waits = node->delivery == GK_NODE_WAITING && !node->refuses;
 
-	if (!node->has_control || node->num == node->group->num)
+	if (!can_be_told(node) || node->num == node->group->num)
 		return;
 	if (node->delivery != GK_NODE_PARKED && !waits)
 		return;

@@ -5,6 +5,8 @@
  */
 #include "kdc.h"
 
+#include <string.h>
+
 #define REPLY_ROOM      2048  /* an answer beside its credentials */
 #define NOTICE_MS       15000 /* for the answer to an eviction notice */
 #define NOTICE_PAUSE_MS 1000  /* until one that could not be sent is tried again ... */
@@ -43,14 +45,20 @@ static bool reserve_sequence(struct gk_kdc *kdc, struct gk_oscore *ctx)
 static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
 		 uint32_t timeout_ms)
 {
+	struct gk_event event = {
+		.kind = request->observed ? GK_EVENT_NOTIFY : GK_EVENT_REQUEST,
+		.id = request->id,
+		.peer = request->peer,
+		.dtls = request->dtls,
+		.timeout_ms = timeout_ms,
+		.token_len = request->token_len,
+		.bytes = bytes,
+	};
+
+	memcpy(event.token, request->token, sizeof(event.token));
 	gk_hash_add(&kdc->requests, &request->by_id, gk_span(&request->id, sizeof(request->id)));
 	kdc->request_count++;
-	gk_queue_add(&kdc->queue, &(struct gk_event){ .kind = GK_EVENT_REQUEST,
-						      .id = request->id,
-						      .peer = request->peer,
-						      .dtls = request->dtls,
-						      .timeout_ms = timeout_ms,
-						      .bytes = bytes });
+	gk_queue_add(&kdc->queue, &event);
 }
 
 /* Probes of many silent nodes leave room for rekeying messages. */
@@ -60,32 +68,45 @@ static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
 	       (kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
 }
 
-/* Under DTLS the session protects it. */
-static enum gk_err seal(struct gk_kdc *kdc, struct gk_client *client, struct gk_span message,
-			struct gk_buf *buf, struct gk_request *request)
+/* It goes where the registration came from. */
+static void address_observer(struct gk_request *request, const struct gk_observer *observer)
 {
+	request->peer = observer->exchange.peer;
+	request->token_len = observer->exchange.token_len;
+	memcpy(request->token, observer->exchange.token, sizeof(request->token));
+}
+
+/* Under DTLS the session protects it. */
+static enum gk_err seal(struct gk_kdc *kdc, struct gk_client *client, struct gk_observer *observer,
+			struct gk_span message, struct gk_buf *buf, struct gk_request *request)
+{
+	struct gk_oscore *ctx = &client->assoc.ctx;
+
 	if (client->session) {
 		request->dtls = client->session->id;
 		gk_buf_add(buf, message);
 		return gk_buf_err(buf);
 	}
-	if (!reserve_sequence(kdc, &client->assoc.ctx))
+	if (!reserve_sequence(kdc, ctx))
 		return GK_ERR_SEQUENCE;
-	return gk_oscore_protect_request(&client->assoc.ctx, message, buf, &request->ref);
+	return observer ? gk_oscore_protect_response(ctx, &observer->ref, message, true, buf)
+			: gk_oscore_protect_request(ctx, message, buf, &request->ref);
 }
 
-static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
+/* @param what  GK_OBSERVED_NOTHING: a request; else a response to the registration for that */
+static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
 				  enum gk_request_kind kind, struct gk_span message,
 				  struct gk_buf *buf)
 {
 	struct gk_client *client = node->client;
+	struct gk_observer *observer = node->observer[what];
 	struct gk_request *request = NULL;
 
 	if ((client->session || client->assoc.ctx.aead) && !gk_hash_reserve(&kdc->requests))
 		request = gk_alloc(&kdc->env, sizeof(*request));
 	if (!request)
 		return NULL;
-	if (seal(kdc, client, message, buf, request)) {
+	if (seal(kdc, client, observer, message, buf, request)) {
 		gk_free(&kdc->env, request, sizeof(*request));
 		return NULL;
 	}
@@ -97,21 +118,30 @@ static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node,
 	request->generation = client->generation;
 	request->num = node->group->num;
 	request->peer = node->address;
+	request->observed = what;
+	if (observer)
+		address_observer(request, observer);
 	return request;
 }
 
-uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
-			   struct gk_span message, uint32_t timeout_ms)
+uint64_t gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
+			  enum gk_request_kind kind, struct gk_span message, uint32_t timeout_ms)
 {
 	uint8_t bytes[REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_request *request =
-		has_room(kdc, kind) ? protect(kdc, node, kind, message, &buf) : NULL;
+		has_room(kdc, kind) ? protect(kdc, node, what, kind, message, &buf) : NULL;
 
 	if (!request)
 		return 0;
 	emit(kdc, request, gk_buf_span(&buf), timeout_ms);
 	return request->id;
+}
+
+uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
+			   struct gk_span message, uint32_t timeout_ms)
+{
+	return gk_client_notify(kdc, node, GK_OBSERVED_NOTHING, kind, message, timeout_ms);
 }
 
 /* Eviction notices: protected while the association is there, and sent when there is room */
@@ -129,12 +159,12 @@ static void defer(struct gk_kdc *kdc, struct gk_request *request, struct gk_now 
 	gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
 }
 
-void gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, struct gk_span message,
-		      struct gk_now now)
+void gk_client_tell_end(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
+			struct gk_span message, struct gk_now now)
 {
 	uint8_t bytes[REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_request *request = protect(kdc, node, GK_REQUEST_NOTICE, message, &buf);
+	struct gk_request *request = protect(kdc, node, what, GK_REQUEST_NOTICE, message, &buf);
 
 	if (!request)
 		return;
@@ -270,6 +300,27 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	free_request(kdc, request);
 }
 
+void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcome,
+			struct gk_now now)
+{
+	struct gk_request *request = take_request(kdc, id);
+	struct gk_client *client;
+	struct gk_node *node;
+
+	if (!request)
+		return;
+	client = gk_client_find(kdc, gk_id_span(&request->client));
+	node = node_of(request, client);
+	/* of an association that has ended, it tells nothing of the present one */
+	if (node && client->generation != request->generation)
+		outcome = GK_NOTIFIED_NOT;
+	if (node)
+		gk_observe_notified(node, request, outcome, now);
+	if (node && request->kind == GK_REQUEST_REKEY && outcome == GK_NOTIFIED_NOT)
+		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
+	free_request(kdc, request);
+}
+
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 {
 	struct gk_request *request = take_request(kdc, id);
@@ -286,6 +337,8 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 		gk_delivery_unsent(node, id, now);
 	if (node && request->kind == GK_REQUEST_PROBE)
 		gk_presence_unsent(node, now);
+	if (node && request->kind == GK_REQUEST_UPDATE)
+		gk_observe_unsent(node, request, now);
 	free_request(kdc, request);
 }
 
@@ -388,6 +441,13 @@ static void challenge(struct gk_kdc *kdc, struct gk_client *client,
 		reply_plain(kdc, exchange, GK_COAP_UNAVAILABLE);
 }
 
+static int64_t outer_observe(struct gk_span request)
+{
+	struct gk_coap outer;
+
+	return gk_coap_parse(request, &outer) ? -1 : gk_coap_find_uint(&outer, GK_OPT_OBSERVE, -1);
+}
+
 static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_exchange *exchange,
 		  struct gk_span request, const struct gk_coap *inner, struct gk_oscore_ref *ref,
 		  struct gk_now now)
@@ -398,6 +458,8 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		.exchange = exchange,
 		.client = client,
 		.msg = *inner,
+		.ref = ref,
+		.outer_observe = outer_observe(request),
 		.now = now,
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};

@@ -371,6 +371,7 @@ void gk_group_distribute(struct gk_group *group, const char *reason, struct gk_n
 	gk_kdc_note_group(group->kdc, GK_NOTE_REKEYED, group, reason);
 	gk_delivery_begin(group, cast, now);
 	gk_cast_pump(group, now);
+	gk_observe_rekeyed(group, now);
 }
 
 void gk_group_rekey(struct gk_group *group, struct gk_now now, const char *reason)
@@ -461,6 +462,7 @@ void gk_node_free(struct gk_node *node)
 
 	gk_timer_clear(&kdc->timers, &node->retry);
 	gk_timer_clear(&kdc->timers, &node->check);
+	gk_observe_forget(node);
 	gk_kdc_release_timers(kdc, 2);
 	gk_blob_wipe(&kdc->env, &node->cred);
 	gk_blob_wipe(&kdc->env, &node->control_path);
@@ -544,28 +546,45 @@ static void unlink_node(struct gk_node *node)
 	gk_client_drop_transfers(group->kdc, node->client); /* it may be of this group */
 }
 
-/* P 10: a node that is put out is told by exactly one message, which nothing waits for. */
-static void send_notice(struct gk_node *node, struct gk_now now)
+/* P 10: a node that is put out is told by exactly one message, which nothing waits for: a DELETE to
+ * its control_uri, or a last answer to its observation of nodes/N. */
+static void ask_to_leave(struct gk_node *node, struct gk_now now)
 {
 	uint8_t bytes[GK_URI_PATH_MAX + 16];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_DELETE);
 
 	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
+	gk_client_tell_end(node->group->kdc, node, GK_OBSERVED_NOTHING, gk_buf_span(&buf), now);
+}
+
+/* Where both are possible, its control_uri: it gave that for such requests, and its answer is
+ * authenticated. What it observes of a group that is deleted tells of that (R 6.1), and then of no
+ * eviction besides. */
+static void tell_end(struct gk_node *node, bool deleted, struct gk_now now)
+{
+	bool told = deleted && gk_observe_finish(node, GK_OBSERVED_GROUP, GK_COAP_NOT_FOUND,
+						 GK_ACE_ERROR_GROUP_DELETED, now);
+
 	if (node->has_control)
-		gk_client_notify(node->group->kdc, node, gk_buf_span(&buf), now);
+		ask_to_leave(node, now);
+	else if (!told)
+		(void)gk_observe_finish(node, GK_OBSERVED_NODE, GK_COAP_NOT_FOUND,
+					GK_ACE_ERROR_TERMINATED, now);
+	if (node->client->ending)
+		gk_observe_finish_all(node, now);
 }
 
 /* Its end as a member, stored before it is told of. */
 static void put_out(struct gk_node *node, enum gk_note_kind kind, const char *reason,
 		    struct gk_now now)
 {
-	struct gk_kdc *kdc = node->group->kdc;
+	const struct gk_group *group = node->group;
 
 	gk_record_node_gone(node);
-	gk_kdc_note(kdc, kind, node, reason);
+	gk_kdc_note(group->kdc, kind, node, reason);
 	if (kind == GK_NOTE_EVICTED)
-		send_notice(node, now);
+		tell_end(node, group->dissolving, now);
 	unlink_node(node);
 	gk_node_free(node);
 }
@@ -592,6 +611,7 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 void gk_group_dissolve(struct gk_group *group, const char *reason, struct gk_now now)
 {
 	group->joiner = NULL;
+	group->dissolving = true;
 	while (group->count) {
 		struct gk_node *node = group->nodes[group->count - 1];
 
@@ -599,6 +619,7 @@ void gk_group_dissolve(struct gk_group *group, const char *reason, struct gk_now
 		gk_delivery_forget(node, now);
 		put_out(node, GK_NOTE_EVICTED, reason, now);
 	}
+	group->dissolving = false;
 }
 
 static void forget_keys(struct gk_group *group)

@@ -209,7 +209,7 @@ enum gk_via {
 	GK_VIA_UNICAST = 1,   /* a rekeying message to its control_uri */
 	GK_VIA_MULTICAST = 2, /* a rekeying message to the group's control_group_uri; or a message
 				 of the group */
-	GK_VIA_OBSERVE = 3,   /* the place of Observe delivery: not in this version */
+	GK_VIA_OBSERVE = 3,   /* a notification of a resource that it observes (RFC 7641) */
 	GK_VIA_PULL = 4,      /* it asked */
 	GK_VIA_JOIN = 5,      /* in a Join Response */
 };
@@ -269,6 +269,10 @@ enum gk_event_kind {
 	GK_EVENT_NOTE = 6,      /* tell the operator */
 	GK_EVENT_CONFIRM = 7, /* a member's: send 'bytes' to 'peer', non-confirmable, with an empty
 				 token; a response to no request of libcoap's */
+	GK_EVENT_NOTIFY = 8,  /* a KDC's: send 'bytes', a response with 'token', to 'peer',
+				 confirmable; then gk_kdc_notified(id) once, or gk_kdc_unsent(id) */
+	GK_EVENT_CANCEL = 9,  /* a member's: forget the observation 'id' that a REQUEST began; what
+				 still comes for it gets a Reset (RFC 7641 section 3.6) */
 	GK_EVENT_END = 10, /* a KDC's: end the DTLS sessions called 'dtls', after what was sent */
 };
 
@@ -277,8 +281,15 @@ struct gk_event {
 	enum gk_event_kind kind;
 	uint64_t id;
 	struct gk_addr peer;
-	struct gk_id dtls;   /* REQUEST: in this DTLS session, wherever it leads; empty: plain */
-	uint32_t timeout_ms; /* REQUEST: retransmit and wait this long, then report no answer */
+	struct gk_id
+		dtls; /* REQUEST, NOTIFY: in this DTLS session, wherever it leads; empty: plain */
+	uint32_t timeout_ms; /* REQUEST, NOTIFY: retransmit and wait this long, then report no
+				answer */
+	/* REQUEST: if its answer has an Observe option, further ones with its token may come, each
+	 * for gk_member_answer(id) again, until GK_EVENT_CANCEL */
+	bool observe;
+	uint8_t token_len; /* NOTIFY */
+	uint8_t token[8];
 	struct gk_span bytes;
 	struct gk_record record;
 	struct gk_note note;
@@ -529,10 +540,21 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
 					       struct gk_span message, struct gk_now now);
 
 /**
- * A GK_EVENT_REQUEST could not be sent, or never got its turn: in place of gk_kdc_answer(), since
- * it says nothing about the peer. Unknown ids are ignored.
+ * A GK_EVENT_REQUEST or GK_EVENT_NOTIFY could not be sent, or never got its turn: in place of
+ * gk_kdc_answer() or gk_kdc_notified(), since it says nothing about the peer. Unknown ids are
+ * ignored.
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
+
+/** What became of a GK_EVENT_NOTIFY. */
+enum gk_notified {
+	GK_NOTIFIED_NOT = 0,   /* no acknowledgement came in time */
+	GK_NOTIFIED_ACK = 1,   /* acknowledged, by whomsoever: that is not authenticated */
+	GK_NOTIFIED_RESET = 2, /* rejected: the peer does not know the observation (any more) */
+};
+/** How a GK_EVENT_NOTIFY went. Unknown ids are ignored. */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_notified(struct gk_kdc *kdc, uint64_t id,
+						 enum gk_notified outcome, struct gk_now now);
 
 /**
  * A message arrived at the port of a control_group from somewhere else than ourselves: a member's
@@ -647,6 +669,7 @@ enum gk_delivery {
 	GK_DELIVERY_UNICAST = 1,   /* a message to it is under way or waits for its turn */
 	GK_DELIVERY_PARKED = 2,    /* given up until it is heard of */
 	GK_DELIVERY_MULTICAST = 3, /* a message to the group went out: it presumably has it */
+	GK_DELIVERY_OBSERVE = 4,   /* a notification was acknowledged: it presumably has it */
 };
 /** What the newest rekeying took so far; since a restart, what it took since then. */
 struct gk_rekeying_info {
@@ -667,7 +690,7 @@ struct gk_group_info {
 	int64_t num;
 	struct gk_id gid;
 	size_t members, confirmed, unicast, parked;
-	size_t presumed; /* GK_DELIVERY_MULTICAST */
+	size_t presumed; /* GK_DELIVERY_MULTICAST, GK_DELIVERY_OBSERVE */
 	enum gk_scheme scheme;
 	size_t in_tree; /* members that take part in the tree */
 	struct gk_rekeying_info rekeying;
@@ -679,7 +702,8 @@ struct gk_member_info {
 	enum gk_presence presence;
 	enum gk_delivery delivery;
 	bool in_tree;
-	int64_t num; /* newest version it is known to have */
+	bool observes; /* new material reaches it by notifications: no control_uri is known */
+	int64_t num;   /* newest version it is known to have */
 	struct gk_addr address;
 	int64_t last_seen_ms; /* monotonic; compare with the caller's clock */
 };
@@ -741,6 +765,10 @@ struct gk_member_config {
 	size_t cred_count;
 	/* as the KDC has them (struct gk_kdc_config); our own resources are below group_path too */
 	struct gk_span group_path, authz_path;
+	/* Take no requests of the KDC: 'control_base' is not needed, and the group and our place in
+	 * it are observed instead (RFC 7641). Means point_to_point, since messages of the KDC to a
+	 * group are requests too */
+	bool observe;
 };
 
 /**
@@ -834,7 +862,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_respond(struct gk_member *member, uin
 GK_API GK_MUST_CHECK enum gk_err gk_member_receive(struct gk_member *member,
 						   const struct gk_exchange *exchange,
 						   struct gk_span message, struct gk_now now);
-/** The KDC's answer to a GK_EVENT_REQUEST, or an empty span: none came in time. */
+/** The KDC's answer to a GK_EVENT_REQUEST, or an empty span: none came in time. A further one, to
+ *  what is observed: any time. */
 GK_API GK_MUST_CHECK enum gk_err gk_member_answer(struct gk_member *member, uint64_t id,
 						  struct gk_span message, struct gk_now now);
 /** As gk_kdc_next_expiry(). */

@@ -65,12 +65,13 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	gk_timer_init(&kdc->notice_timer, GK_TIMER_NOTICES, kdc);
 	gk_timer_init(&kdc->budget_timer, GK_TIMER_BUDGET, kdc);
 	gk_timer_init(&kdc->outsider_timer, GK_TIMER_OUTSIDERS, kdc);
+	gk_timer_init(&kdc->update_timer, GK_TIMER_UPDATES, kdc);
 	gk_budget_init(&kdc->budget, config->rekeying_bps, 0);
 	err = seed_tables(kdc);
 	if (!err)
 		err = set_config(kdc, config);
 	if (!err)
-		err = gk_kdc_reserve_timers(kdc, 4);
+		err = gk_kdc_reserve_timers(kdc, 5);
 	if (err) {
 		gk_kdc_free(kdc);
 		return err;
@@ -281,6 +282,7 @@ static void receive_plain(struct gk_kdc *kdc, const struct gk_exchange *exchange
 		.kdc = kdc,
 		.exchange = exchange,
 		.msg = *msg,
+		.outer_observe = -1,
 		.now = now,
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};
@@ -314,6 +316,13 @@ enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span messag
 			  struct gk_now now)
 {
 	gk_client_answer(kdc, id, message, now);
+	return gk_queue_err(&kdc->queue);
+}
+
+enum gk_err gk_kdc_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcome,
+			    struct gk_now now)
+{
+	gk_client_notified(kdc, id, outcome, now);
 	return gk_queue_err(&kdc->queue);
 }
 
@@ -490,6 +499,12 @@ static void due_beacon(struct gk_kdc *kdc, void *owner, struct gk_now now)
 	gk_cast_beacon(owner, now);
 }
 
+static void due_updates(struct gk_kdc *kdc, void *owner, struct gk_now now)
+{
+	(void)owner;
+	gk_observe_update(kdc, now);
+}
+
 /* Groups take turns in being the first. */
 static void due_budget(struct gk_kdc *kdc, void *owner, struct gk_now now)
 {
@@ -531,6 +546,7 @@ static const struct due {
 	[GK_TIMER_BEACON] = { due_beacon, false },
 	[GK_TIMER_BUDGET] = { due_budget, false },
 	[GK_TIMER_OUTSIDERS] = { due_outsiders, false },
+	[GK_TIMER_UPDATES] = { due_updates, false },
 };
 
 enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now now)

@@ -19,6 +19,7 @@
  *   join.c      the Join Request; proof.c checks the evidence in it
  *   group.c     groups: material, Sender IDs, stale sets, members coming and going
  *   material.c  what answers and rekeying messages have in common
+ *   observe.c   who observes what (RFC 7641), and notifications
  *   delivery.c  who still needs the newest material, and rekeying messages point-to-point
  *   multicast.c rekeying messages to the group; multicast_make.c makes them, multicast_confirm.c
  *               takes confirmations, multicast_beacon.c sends beacons
@@ -66,6 +67,7 @@
 #define GK_SOURCES_MAX       64    /* addresses whose token posts are counted */
 #define GK_CANDIDATE_MS      120000 /* ... and for how long */
 #define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
+#define GK_OBSERVERS_MAX     32768  /* registrations, all groups together; three of each member */
 #define GK_STALE_SETS_MAX    16
 /* Sender IDs, 2 or 3 bytes each, that a rekeying message tells of. */
 #define GK_STALE_TOLD_MAX 200
@@ -123,6 +125,7 @@ struct gk_client {
 	struct gk_association assoc;
 	struct gk_session *session; /* NULL: it comes by OSCORE */
 	uint64_t generation;        /* counts associations, so that an answer finds its own */
+	bool ending; /* its token is over, and it goes when its memberships are gone */
 	struct gk_node *nodes;
 	int64_t churn_ms; /* its account of what costs others: see gk_client_may_churn() */
 	struct gk_transfer request, answer; /* that are under way in blocks */
@@ -135,6 +138,25 @@ enum gk_node_delivery {
 	GK_NODE_WAITING = 3, /* back-off */
 	GK_NODE_PARKED = 4,  /* until it is heard of */
 	GK_NODE_CAST = 5,    /* a message to the group went out */
+	GK_NODE_TOLD = 6,    /* a notification was acknowledged */
+};
+
+/** What can be observed (R 4.3.2, 4.8.1; P 8.2). All of it is for members alone. */
+enum gk_observed {
+	GK_OBSERVED_NOTHING,
+	GK_OBSERVED_GROUP,  /* rekeying messages (R 6.1); the end of the group */
+	GK_OBSERVED_NODE,   /* the member's material; its eviction */
+	GK_OBSERVED_ACTIVE, /* whether the group is active */
+	GK_OBSERVED_COUNT,
+};
+
+/** A member's registration with one of these, in memory only. */
+struct gk_observer {
+	struct gk_exchange exchange; /* of the registration: its peer and token are notified */
+	struct gk_oscore_ref ref;    /* it is what notifications answer */
+	bool quiet;                  /* of 2.xx the client wants none (No-Response, RFC 7967) */
+	bool changed;                /* the state is newer than what was notified last */
+	uint64_t flight;             /* id of the notification of it under way; 0: none */
 };
 
 /** A member of a group, under nodes/NODENAME. */
@@ -158,7 +180,8 @@ struct gk_node {
 	struct gk_blob control_path;
 	int64_t num; /* newest version it is known to have */
 	bool in_tree;
-	uint16_t slot; /* its leaf */
+	uint16_t slot;                                   /* its leaf */
+	struct gk_observer *observer[GK_OBSERVED_COUNT]; /* NULL: it does not */
 	/* delivery */
 	enum gk_node_delivery delivery;
 	struct gk_node *next_queued;
@@ -213,8 +236,9 @@ struct gk_group {
 	struct gk_blob issuers; /* that config.cred_issuers borrows from */
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint8_t name_len;
-	bool served; /* configured; a restored group that is not is kept and not shown */
-	bool ended;  /* deleted: only name, num and Gid prefix are left */
+	bool served;     /* configured; a restored group that is not is kept and not shown */
+	bool ended;      /* deleted: only name, num and Gid prefix are left */
+	bool dissolving; /* just being deleted: its members go */
 	int64_t num;
 	bool used;          /* someone was given the present material */
 	bool rekey_pending; /* someone is gone who knows the present material */
@@ -262,9 +286,10 @@ enum gk_request_kind {
 	GK_REQUEST_REKEY,
 	GK_REQUEST_PROBE,
 	GK_REQUEST_NOTICE,
+	GK_REQUEST_UPDATE, /* a notification that tells of a new state and delivers nothing */
 };
 
-/** A request of ours that waits for its answer. */
+/** A request of ours that waits for its answer, or a notification for its acknowledgement. */
 struct gk_request {
 	struct gk_link by_id;
 	uint64_t id;
@@ -275,7 +300,10 @@ struct gk_request {
 	uint64_t generation;
 	int64_t num;
 	struct gk_oscore_ref ref;
-	struct gk_id dtls; /* the session it goes in; empty: it is protected by OSCORE */
+	struct gk_id dtls;         /* the session it goes in; empty: it is protected by OSCORE */
+	enum gk_observed observed; /* a notification; else GK_OBSERVED_NOTHING */
+	uint8_t token_len;
+	uint8_t token[8];
 	/* an eviction notice outlives its node, and waits until it can be sent */
 	struct gk_addr peer;
 	struct gk_blob notice;
@@ -297,6 +325,7 @@ enum gk_kdc_timer {
 	GK_TIMER_BEACON,
 	GK_TIMER_BUDGET,
 	GK_TIMER_OUTSIDERS,
+	GK_TIMER_UPDATES,
 };
 
 /** A token that we issued. One that has ended stays while there is room. */
@@ -341,7 +370,7 @@ struct gk_kdc {
 	struct gk_env env;
 	struct gk_queue queue;
 	struct gk_timers timers;
-	struct gk_timer candidate_timer, notice_timer, budget_timer;
+	struct gk_timer candidate_timer, notice_timer, budget_timer, update_timer;
 	struct gk_budget budget; /* of the link, for rekeying */
 	struct gk_blob audience, issuer, as_uri;
 	struct gk_roots roots;
@@ -361,6 +390,8 @@ struct gk_kdc {
 	uint64_t next_id;           /* of requests */
 	struct gk_request *unsent;  /* notices that could not be sent, newest first */
 	size_t request_count;
+	size_t observer_count;
+	uint64_t observe_value;           /* of the newest notification (RFC 7641 section 4.4) */
 	struct gk_transfers transfers[2]; /* in blocks: of clients, and of outsiders */
 	struct gk_outsider outsiders[GK_OUTSIDERS_MAX];
 	struct gk_timer outsider_timer;
@@ -389,6 +420,8 @@ struct gk_call {
 	struct gk_group *group;   /* NULL: none in the path, or unknown */
 	struct gk_node *node;     /* the client's membership of 'group', or NULL */
 	struct gk_coap msg;
+	const struct gk_oscore_ref *ref; /* of the request; NULL: it came plain */
+	int64_t outer_observe;           /* Observe outside of OSCORE; -1: none */
 	struct gk_span path[GK_PATH_SEGMENTS_MAX];
 	size_t path_len;
 	size_t root_len; /* of which these are the path of a root: behind them is the group */
@@ -484,9 +517,17 @@ void gk_client_seen(struct gk_client *client, struct gk_now now);
 /** The answer to one of our requests. */
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now);
 
-/** Tell a node that it is put out (P 10): one message, which nothing waits for. */
-void gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, struct gk_span message,
-		      struct gk_now now);
+/** Notify a node of what it observes. @return its id, 0: not now */
+uint64_t gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
+			  enum gk_request_kind kind, struct gk_span message, uint32_t timeout_ms);
+/** How that went. */
+void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcome,
+			struct gk_now now);
+
+/** Tell a node that it is put out (P 10): one message, which nothing waits for. @param what
+ *  GK_OBSERVED_NOTHING: a request; else the last answer of that observation */
+void gk_client_tell_end(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
+			struct gk_span message, struct gk_now now);
 /** Send the notices that could not be sent so far. */
 void gk_client_send_notices(struct gk_kdc *kdc, struct gk_now now);
 void gk_client_drop_notices(struct gk_kdc *kdc);
@@ -559,6 +600,8 @@ void gk_answer_full(struct gk_call *call);
 void gk_answer_with(struct gk_call *call, uint8_t code, uint16_t content_format,
 		    struct gk_span payload);
 void gk_answer_error(struct gk_call *call, uint8_t code, unsigned ace_error);
+/** Append concise problem details {0: {0: error-id}} (R 4.1.2, RFC 9290). */
+void gk_put_problem(struct gk_buf *buf, unsigned ace_error);
 /** 2.05 with a map, or 5.00 if it did not fit into its buffer. */
 void gk_answer_map(struct gk_call *call, struct gk_buf *payload);
 
@@ -706,6 +749,12 @@ void gk_group_put_rekeying(struct gk_buf *buf, const struct gk_group *group, boo
 			   const struct gk_node *node, struct gk_now now);
 /** @return true if the credential of the newest member fits into a rekeying message */
 bool gk_group_joiner_fits(const struct gk_group *group);
+/**
+ * Append the map that answers who asks for the group's material (R 4.3.2, 4.8.1; P 9.1).
+ * @param sid_of  whose Sender ID goes along; NULL: nobody's
+ */
+void gk_group_put_answer(struct gk_buf *buf, const struct gk_node *node,
+			 const struct gk_node *sid_of, struct gk_now now);
 
 #define GK_PEERS_PAIRS 3
 typedef bool gk_node_filter(const void *ctx, const struct gk_node *node);
@@ -763,6 +812,39 @@ void gk_mgt_put(struct gk_buf *buf, const struct gk_node *node, const struct gk_
 void gk_mgt_put_material(struct gk_buf *buf, const struct gk_node *node,
 			 const struct gk_evidence *signer);
 
+/* observe.c */
+/** A request for a resource that can be observed was served: registers the client or ends its
+ *  registration, if it asks for that, and then says so in call->reply. */
+void gk_observe_serve(struct gk_call *call, enum gk_observed what);
+/** @return true if new material can reach the member by a notification */
+bool gk_observe_delivers(const struct gk_node *node);
+/** Send the newest material as a notification. @return its id, 0: not now */
+uint64_t gk_observe_material(struct gk_node *node, enum gk_request_kind kind, size_t *len,
+			     uint32_t timeout_ms, struct gk_now now);
+/** The group was rekeyed: news to those who observe nodes/N beside the way in which material
+ *  reaches them. */
+void gk_observe_rekeyed(struct gk_group *group, struct gk_now now);
+/** The group became active, or is not any more. */
+void gk_observe_activity(struct gk_group *group, struct gk_now now);
+/** Send the news that had to wait. */
+void gk_observe_update(struct gk_kdc *kdc, struct gk_now now);
+/** A notification went this way. 'request' is of the client's present association. */
+void gk_observe_notified(struct gk_node *node, const struct gk_request *request,
+			 enum gk_notified outcome, struct gk_now now);
+/** ... or it never left. */
+void gk_observe_unsent(struct gk_node *node, const struct gk_request *request, struct gk_now now);
+/**
+ * End an observation with a last answer, an error without Observe (R 5, 6.1).
+ * @param error  an ACE error-id that goes along, -1: none
+ * @return false: there was none
+ */
+bool gk_observe_finish(struct gk_node *node, enum gk_observed what, uint8_t code, int error,
+		       struct gk_now now);
+/** End all that is left of a member's with 4.01: its token is over (A 5.10.3). */
+void gk_observe_finish_all(struct gk_node *node, struct gk_now now);
+/** Forget them, without a word. */
+void gk_observe_forget(struct gk_node *node);
+
 /* delivery.c */
 /** All members but 'group->joiner' need the present material. 'cast': a message to the group goes
  *  to those in the tree. */
@@ -774,6 +856,9 @@ void gk_delivery_retry(struct gk_node *node, struct gk_now now);
 void gk_delivery_fall_back(struct gk_group *group, struct gk_now now);
 /** The message 'id' with version 'num' was answered with 'code', or (0) was not in time. */
 void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_t code,
+			  struct gk_now now);
+/** The notification 'id' with version 'num' was acknowledged, or not. */
+void gk_delivery_notified(struct gk_node *node, uint64_t id, int64_t num, enum gk_notified outcome,
 			  struct gk_now now);
 /** The message never left: the same again a little later. */
 void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now);
@@ -825,6 +910,8 @@ GK_MUST_CHECK enum gk_err gk_cast_restored(const struct gk_group *group);
 void gk_presence_seen(struct gk_node *node, struct gk_now now);
 /** A probe never left: it does not count. */
 void gk_presence_unsent(struct gk_node *node, struct gk_now now);
+/** A notification was acknowledged: somebody is there. */
+void gk_presence_acknowledged(struct gk_node *node, struct gk_now now);
 /** A request other than a probe was not answered; 'last': and it is not tried again. */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
 /** Take back all suspicion: it may have been our own fault. */

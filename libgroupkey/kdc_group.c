@@ -302,6 +302,8 @@ static void take_effect(struct gk_group *group, const struct gk_group_config *ol
 		gk_cast_reset_beacon(group, now);
 	for (size_t i = 0; i < group->count && !same_presence(&old->presence, &new->presence); i++)
 		gk_presence_retime(group->nodes[i], now);
+	if (old->active != new->active)
+		gk_observe_activity(group, now);
 	gk_delivery_pump(group, now);
 }
 

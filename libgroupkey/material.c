@@ -358,3 +358,26 @@ void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence)
 	put_bytes_pair(buf, GK_PARAM_KDC_CRED_VERIFY,
 		       gk_span(evidence->verify, evidence->verify_len));
 }
+
+/* answers with material (R 4.3.2, 4.8.1; P 9.1.1, 9.1.2) */
+
+/* Not every group's credentials are for signatures (R 6.2.1).
+ * @return NULL: not called for, or not possible now; the member has it from its join */
+static const struct gk_evidence *signer_for(const struct gk_node *node, struct gk_evidence *room)
+{
+	bool wanted = node->in_tree && node->group->config.mode == GK_MODE_PAIRWISE;
+
+	return wanted && !gk_evidence_sign(node->group, gk_span(node->n_c, node->n_c_len), room)
+		       ? room
+		       : NULL;
+}
+
+void gk_group_put_answer(struct gk_buf *buf, const struct gk_node *node,
+			 const struct gk_node *sid_of, struct gk_now now)
+{
+	struct gk_evidence signer;
+
+	gk_put_map(buf, GK_MATERIAL_PAIRS + gk_mgt_pairs(node));
+	gk_group_put_material(buf, node->group, true, sid_of, now);
+	gk_mgt_put(buf, node, signer_for(node, &signer));
+}

@@ -116,7 +116,8 @@ static enum gk_err set_config(struct gk_member *m, const struct gk_member_config
 		memcpy(m->salt, config->salt.data, config->salt.len);
 	m->salt_len = config->salt.len;
 	m->kdc = config->kdc;
-	m->point_to_point = config->point_to_point;
+	m->observe = config->observe;
+	m->point_to_point = config->point_to_point || config->observe;
 	m->sign_protected = config->sign_protected;
 	m->rejoin_delay_ms = config->rejoin_delay_ms;
 	m->answer_timeout_ms =
@@ -130,7 +131,8 @@ static bool config_fits(const struct gk_member_config *config)
 	       config->ms.len <= sizeof(((struct gk_member *)0)->ms) &&
 	       config->salt.len <= sizeof(((struct gk_member *)0)->salt) &&
 	       config->cred_count <= GK_OWN_CREDS_MAX && config->key_seed.len == SEED_LEN &&
-	       config->name.len <= 64 && config->control_base.len && config->control_base.len <= 80;
+	       config->name.len <= 64 && (config->control_base.len || config->observe) &&
+	       config->control_base.len <= 80;
 }
 
 enum gk_err gk_member_new(const struct gk_env *env, const struct gk_member_config *config,
@@ -366,7 +368,7 @@ static uint8_t post_control(struct gk_membership *ms, const struct gk_coap *msg,
 	if (gk_coap_find_uint(msg, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM) !=
 	    GK_CF_ACE_GROUPCOMM)
 		return GK_COAP_BAD_FORMAT;
-	return gk_membership_rekeyed(ms, msg->payload, now);
+	return gk_membership_rekeyed(ms, msg->payload, GK_VIA_UNICAST, now);
 }
 
 static bool is_leaving(const struct gk_membership *ms)
@@ -377,22 +379,28 @@ static bool is_leaving(const struct gk_membership *ms)
 	       (out->busy && out->ms == ms && out->task == GK_TASK_LEAVE);
 }
 
-/* "You have been evicted" (R 5). A node that was given up while it was out of reach comes back by
- * itself, after a pause; but not one that was about to leave. */
-static uint8_t delete_control(struct gk_membership *ms, const struct gk_coap *msg,
-			      struct gk_now now, struct gk_buf *payload)
+/* A node that was given up while it was out of reach comes back by itself, after a pause; but not
+ * one that was about to leave. */
+void gk_membership_put_out(struct gk_membership *ms, const char *reason, struct gk_now now)
 {
 	const struct gk_member *m = ms->member;
 	bool leaving = is_leaving(ms);
 
-	(void)msg;
-	(void)payload;
 	if (!ms->in)
-		return GK_COAP_DELETED;
-	gk_membership_lost(ms, "notice of the KDC");
+		return;
+	gk_membership_lost(ms, reason);
 	if (m->rejoin_delay_ms && !leaving)
 		ms->due_ms[GK_DUE_REJOIN] =
 			now.mono.ms + m->rejoin_delay_ms + gk_member_jitter(m, m->rejoin_delay_ms);
+}
+
+/* "You have been evicted" (R 5). */
+static uint8_t delete_control(struct gk_membership *ms, const struct gk_coap *msg,
+			      struct gk_now now, struct gk_buf *payload)
+{
+	(void)msg;
+	(void)payload;
+	gk_membership_put_out(ms, "notice of the KDC", now);
 	return GK_COAP_DELETED;
 }
 
@@ -476,7 +484,7 @@ static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
 		gk_queue_reply(&m->queue, exchange, gk_blob_span(&m->kept.answer));
 		return;
 	}
-	if (!m->assoc.aead ||
+	if (m->observe || !m->assoc.aead ||
 	    gk_oscore_unprotect_request(&m->assoc, message, &plain, &ref, &fresh) || !fresh ||
 	    gk_coap_parse(gk_buf_span(&plain), &msg))
 		return;
@@ -507,7 +515,7 @@ enum gk_err gk_member_receive(struct gk_member *m, const struct gk_exchange *exc
 enum gk_err gk_member_answer(struct gk_member *m, uint64_t id, struct gk_span message,
 			     struct gk_now now)
 {
-	if (!gk_member_told(m, id, message, now))
+	if (!gk_member_told(m, id, message, now) && !gk_watch_answered(m, id, message, now))
 		gk_task_answered(m, id, message, now);
 	return gk_member_proceed(m, now);
 }

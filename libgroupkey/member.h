@@ -7,6 +7,7 @@
  *   member_talk.c          the public calls with which members talk to each other
  *   member_task.c          exchanges with the KDC, one at a time: which is next, and how it went
  *   member_request.c       what is asked in them, and what the answers mean
+ *   member_observe.c       what we observe at the KDC, and notifications
  *   membership.c           one group: peers, deadlines
  *   membership_material.c  its keys
  *   membership_traffic.c   its messages
@@ -41,14 +42,16 @@
 
 /** Exchanges with the KDC, in order of urgency. */
 enum gk_task {
-	GK_TASK_TOKEN,    /* POST /authz-info */
-	GK_TASK_LEAVE,    /* DELETE nodes/N */
-	GK_TASK_JOIN,     /* POST the group */
-	GK_TASK_STALE,    /* FETCH stale-sids */
-	GK_TASK_MATERIAL, /* GET nodes/N */
-	GK_TASK_RENEW,    /* POST nodes/N */
-	GK_TASK_CREDS,    /* GET creds */
-	GK_TASK_CHECK,    /* GET num */
+	GK_TASK_TOKEN,        /* POST /authz-info */
+	GK_TASK_LEAVE,        /* DELETE nodes/N */
+	GK_TASK_JOIN,         /* POST the group */
+	GK_TASK_STALE,        /* FETCH stale-sids */
+	GK_TASK_MATERIAL,     /* GET nodes/N */
+	GK_TASK_OBSERVE,      /* GET the group, with Observe */
+	GK_TASK_OBSERVE_NODE, /* GET nodes/N, with Observe */
+	GK_TASK_RENEW,        /* POST nodes/N */
+	GK_TASK_CREDS,        /* GET creds */
+	GK_TASK_CHECK,        /* GET num */
 	GK_TASK_COUNT,
 };
 
@@ -63,6 +66,7 @@ enum gk_due {
 	GK_DUE_RECOVER, /* after the KDC told the group of a version that we cannot get from it */
 	GK_DUE_CONFIRM, /* a rekeying message to the group */
 	GK_DUE_STALE,   /* Sender IDs are asked for, by everybody */
+	GK_DUE_OBSERVE, /* no notification for so long that the KDC may have forgotten us */
 	GK_DUE_COUNT,
 };
 
@@ -117,6 +121,21 @@ struct gk_membership_tree {
 	int64_t next_verify_ms; /* not before: anyone can forge what has no MAC that we can check */
 };
 
+/** What is observed of a group. */
+enum gk_watch {
+	GK_WATCH_GROUP, /* for its rekeying messages, and its end */
+	GK_WATCH_NODE,  /* our place in it: for the notice that we are put out */
+	GK_WATCH_COUNT,
+};
+
+/** An observation. */
+struct gk_watching {
+	bool open;
+	uint64_t id; /* of the request that began it */
+	struct gk_oscore_ref ref;
+	int64_t piv; /* newest Partial IV of an answer; -1: the first one had none */
+};
+
 /** Where we stand in one group. */
 struct gk_membership {
 	struct gk_member *member;
@@ -150,6 +169,8 @@ struct gk_membership {
 	struct gk_id sid;    /* outlives the material that 'sender' is derived from */
 	struct gk_blob held; /* newer material, until the stale Sender IDs are known (P 11.3) */
 	struct gk_membership_tree tree;
+	struct gk_watching watching[GK_WATCH_COUNT];
+	unsigned unanswered; /* tries to observe nodes/N, in a row */
 	/* peers */
 	struct gk_peer *peers;
 	size_t peer_count, peer_cap;
@@ -166,11 +187,12 @@ struct gk_exchange_out {
 	struct gk_membership *ms; /* NULL for GK_TASK_TOKEN */
 	uint64_t id;
 	struct gk_oscore_ref ref;
-	struct gk_blob message; /* the whole request: code, options, payload */
-	bool is_large;          /* it goes out in blocks: member_block.c */
-	uint8_t szx;            /* of these */
-	uint16_t tag;           /* Request-Tag of this transfer */
-	size_t sent;            /* how much of its payload comes before the present one */
+	struct gk_watching watching; /* that it begins */
+	struct gk_blob message;      /* the whole request: code, options, payload */
+	bool is_large;               /* it goes out in blocks: member_block.c */
+	uint8_t szx;                 /* of these */
+	uint16_t tag;                /* Request-Tag of this transfer */
+	size_t sent;                 /* how much of its payload comes before the present one */
 	unsigned restarts;
 	unsigned echoes;     /* how often it was repeated with an Echo */
 	int64_t num;         /* of our material when we asked */
@@ -228,7 +250,7 @@ struct gk_member {
 	uint8_t ms[64], salt[32];
 	size_t ms_len, salt_len;
 	struct gk_addr kdc;
-	bool point_to_point, sign_protected;
+	bool point_to_point, observe, sign_protected;
 	uint32_t answer_timeout_ms, rejoin_delay_ms;
 	struct gk_key_pair key[2]; /* ES256, EdDSA; crv 0: not in this build */
 	struct gk_blob cred[2];
@@ -289,6 +311,21 @@ int64_t gk_task_due_ms(const struct gk_member *m);
 void gk_task_answered(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now);
 void gk_task_wipe(struct gk_member *m);
 
+/* member_observe.c */
+/** Observe a group that we are in, from now on or anew. */
+void gk_watch_begin(struct gk_membership *ms);
+/** Anew all that we observe: the KDC has forgotten it. */
+void gk_watch_all(struct gk_member *m);
+/** Observe a group no more. */
+void gk_watch_end(struct gk_membership *ms);
+/** @return true if the exchange under way begins an observation */
+bool gk_watch_is_asked(const struct gk_member *m);
+/** Another answer to a request came. @return false: 'id' is no observation's */
+bool gk_watch_answered(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now);
+/** An exchange is over: what it began and nobody wants is forgotten. */
+void gk_watch_tidy(struct gk_member *m);
+void gk_watch_due(struct gk_membership *ms, struct gk_now now);
+
 /* membership.c */
 GK_MUST_CHECK enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group,
 					    uint32_t roles, struct gk_membership **ms);
@@ -307,6 +344,8 @@ void gk_membership_drop(struct gk_membership *ms);
 void gk_membership_left(struct gk_membership *ms);
 /** The KDC does not have us any more. */
 void gk_membership_lost(struct gk_membership *ms, const char *reason);
+/** The same, by a notice of the KDC: join again after a pause, if that is wanted. */
+void gk_membership_put_out(struct gk_membership *ms, const char *reason, struct gk_now now);
 
 /** Material as it comes in a Join Response, a GET answer or a rekeying message. */
 struct gk_material {
@@ -338,7 +377,11 @@ GK_MUST_CHECK enum gk_err gk_membership_install(struct gk_membership *ms,
 						const struct gk_material *material,
 						struct gk_now now);
 /** A verified rekeying message (P 11.2). @return the code to answer with */
-uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now);
+uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, enum gk_via via,
+			      struct gk_now now);
+/** A verified answer with the group's material, or ours, as the KDC has it now. */
+void gk_membership_answered(struct gk_membership *ms, const struct gk_material *material,
+			    struct gk_span payload);
 /**
  * Material of a verified rekeying message, newer than gk_membership_newest(): install it, or hold
  * it back if a version between was missed (P 11.3).

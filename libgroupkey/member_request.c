@@ -202,6 +202,7 @@ static void done_token(struct gk_task_answer *a)
 		gk_task_pause(a->m, TOKEN_REFUSED_SHIFT, a->now);
 		return;
 	}
+	gk_watch_all(a->m); /* with the former association the observations in it ended */
 	take_challenge(a->m, &item[T_CHALLENGE]);
 	take_entries(a->m, &item[T_SIGN_INFO], take_sign);
 	take_entries(a->m, &item[T_DH_CREDS], take_dh);
@@ -277,7 +278,8 @@ static enum gk_err build_join(struct gk_task_request *r)
 	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
 	buf = gk_coap_open_payload(&r->w);
 	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
-	gk_put_map(buf, 4 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u));
+	gk_put_map(buf, 3 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u) +
+				(r->m->observe ? 0u : 1u));
 	gk_put_int(buf, GK_PARAM_SCOPE);
 	gk_put_bytes(buf, gk_buf_span(&scope));
 	gk_put_int(buf, GK_PARAM_GET_CREDS);
@@ -288,7 +290,8 @@ static enum gk_err build_join(struct gk_task_request *r)
 		gk_put_int(buf, GK_PARAM_REKEYING_SCHEME);
 		gk_put_int(buf, GK_SCHEME_TREE);
 	}
-	put_control_uri(buf, r);
+	if (!r->m->observe)
+		put_control_uri(buf, r);
 	if (!monitor)
 		err = put_evidence(buf, r, gk_buf_span(&scope));
 	return err;
@@ -478,6 +481,7 @@ static void joined(struct gk_task_answer *a)
 	if (a->ms->asked_life !=
 	    a->ms->life) /* put out meanwhile: the KDC has an old control_uri */
 		gk_task_want(a->ms, GK_TASK_JOIN);
+	gk_watch_begin(a->ms);
 	gk_member_note(a->ms, GK_NOTE_JOINED, GK_VIA_JOIN, NULL);
 }
 
@@ -586,12 +590,11 @@ static bool awaits_newer(const struct gk_membership *ms)
 
 /* Without newer material, and with ours at its end, only a new Sender ID is safe: our sequence
  * number for the old one is given up, and may not start again (design D6). */
-static void take_material(struct gk_task_answer *a, const struct gk_material *material)
+void gk_membership_answered(struct gk_membership *ms, const struct gk_material *material,
+			    struct gk_span payload)
 {
-	struct gk_membership *ms = a->ms;
-
 	if (material->num > ms->num)
-		gk_membership_hold(ms, a->msg->payload, material->num);
+		gk_membership_hold(ms, payload, material->num);
 	else if ((!ms->has_material && !awaits_newer(ms)) || sid_differs(ms, material))
 		gk_membership_lose_sid(ms);
 }
@@ -606,7 +609,7 @@ static void done_material(struct gk_task_answer *a)
 		gk_task_pause(a->m, ++a->m->failures, a->now);
 		return;
 	}
-	take_material(a, &material);
+	gk_membership_answered(a->ms, &material, a->msg->payload);
 }
 
 enum { C_NUM, C_CREDS, C_ROLES, C_IDS, C_COUNT };
@@ -722,6 +725,8 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_JOIN] = { GK_COAP_POST, "", build_join, done_join },
 	[GK_TASK_STALE] = { GK_COAP_FETCH, "stale-sids", build_stale, done_stale },
 	[GK_TASK_MATERIAL] = { GK_COAP_GET, "*", NULL, done_material },
+	[GK_TASK_OBSERVE] = { GK_COAP_GET, "", NULL, gk_watch_done },
+	[GK_TASK_OBSERVE_NODE] = { GK_COAP_GET, "*", gk_watch_build_node, gk_watch_done },
 	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
 	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },

@@ -12,6 +12,7 @@
 #define REQUEST_ROOM      1152 /* a request beside the token or credential in it */
 #define BACKOFF_MS        1000
 #define BACKOFF_SHIFT_MAX 6
+#define UNANSWERED_MAX    3
 #define ECHOES_MAX        3 /* a KDC that restarts again meanwhile asks again */
 
 void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason)
@@ -62,11 +63,17 @@ static void put_path(struct gk_task_request *r, const char *path)
 
 static void emit(struct gk_member *m, struct gk_span bytes)
 {
+	/* later blocks are none of what is observed (RFC 7959 section 2.6) */
+	bool observe = gk_watch_is_asked(m) && !m->out.blocks;
+
 	m->out.id = ++m->next_id;
+	if (observe)
+		m->out.watching = (struct gk_watching){ .id = m->out.id, .ref = m->out.ref };
 	gk_queue_add(&m->queue, &(struct gk_event){ .kind = GK_EVENT_REQUEST,
 						    .id = m->out.id,
 						    .peer = m->kdc,
 						    .timeout_ms = m->answer_timeout_ms,
+						    .observe = observe,
 						    .bytes = bytes });
 }
 
@@ -110,6 +117,8 @@ static enum gk_err write(struct gk_member *m, struct gk_buf *buf)
 	struct gk_task_request r = { m, m->out.ms, gk_coap_begin(buf, task->method) };
 	enum gk_err err;
 
+	if (gk_watch_is_asked(m))
+		gk_coap_put_uint(&r.w, GK_OPT_OBSERVE, 0);
 	put_path(&r, task->path);
 	err = task->build ? task->build(&r) : GK_OK;
 	if (!err)
@@ -130,11 +139,17 @@ static enum gk_err build(struct gk_member *m)
 	return err;
 }
 
-static void finish(struct gk_member *m)
+void gk_task_wipe(struct gk_member *m)
 {
 	m->out.busy = false;
 	gk_blob_wipe(&m->env, &m->out.message);
 	gk_blob_wipe(&m->env, &m->out.body);
+}
+
+static void finish(struct gk_member *m)
+{
+	gk_watch_tidy(m);
+	gk_task_wipe(m);
 }
 
 /* Only who never says anything needs no credential. What is asked by an empty Join Request may tell
@@ -225,16 +240,23 @@ int64_t gk_task_due_ms(const struct gk_member *m)
 	return m->out.busy || !wanted(m) ? GK_NEVER : m->not_before_ms;
 }
 
-void gk_task_wipe(struct gk_member *m)
-{
-	finish(m);
-}
-
 /* answers */
+
+/* A KDC may take "no 2.xx" for the first answer too, and then there is nothing to wait for; its
+ * error would come. */
+static bool gives_up(struct gk_member *m)
+{
+	return m->out.task == GK_TASK_OBSERVE_NODE && m->out.ms &&
+	       ++m->out.ms->unanswered >= UNANSWERED_MAX;
+}
 
 /* No answer, or none that can be believed: later again. */
 static void failed(struct gk_member *m, struct gk_now now)
 {
+	if (gives_up(m)) {
+		finish(m);
+		return;
+	}
 	if (m->out.ms && (m->out.ms->in || m->out.task == GK_TASK_JOIN))
 		gk_task_want(m->out.ms, m->out.task);
 	finish(m);
@@ -262,7 +284,8 @@ static bool repeat_with_echo(struct gk_member *m, const struct gk_coap *msg)
 
 	if (m->out.echoes == ECHOES_MAX || !find_challenge(msg, &echo))
 		return false;
-	m->out.echoes++;
+	if (!m->out.echoes++) /* it was restarted, and has no registrations any more */
+		gk_watch_all(m);
 	return gk_task_send(m, echo) == GK_OK;
 }
 
@@ -348,7 +371,9 @@ static void unprotect(struct gk_member *m, struct gk_span message, struct gk_now
 	struct gk_buf buf = gk_buf(bytes, room);
 	struct gk_coap inner;
 
-	if (bytes && !gk_oscore_unprotect_response(&m->assoc, &m->out.ref, message, &buf, NULL) &&
+	if (bytes &&
+	    !gk_oscore_unprotect_response(&m->assoc, &m->out.ref, message, &buf,
+					  m->out.blocks ? NULL : &m->out.watching.piv) &&
 	    !gk_coap_parse(gk_buf_span(&buf), &inner))
 		answered(m, &inner, now);
 	else

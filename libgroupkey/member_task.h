@@ -34,6 +34,10 @@ struct gk_task_row {
 };
 extern const struct gk_task_row gk_task_rows[GK_TASK_COUNT];
 
+/* member_observe.c: rows of it */
+enum gk_err gk_watch_build_node(struct gk_task_request *r);
+void gk_watch_done(struct gk_task_answer *a);
+
 /** Tell of an error, of a group or (ms NULL) of the member as a whole. */
 void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason);
 /** No exchange for 2^shift seconds, and a random half as much. */

@@ -85,6 +85,7 @@ void gk_membership_drop(struct gk_membership *ms)
 
 static void end(struct gk_membership *ms)
 {
+	gk_watch_end(ms);
 	gk_membership_drop(ms);
 	ms->in = false;
 	ms->wants = 0;
@@ -274,7 +275,10 @@ enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span cre
 static void due_check(struct gk_membership *ms, struct gk_now now)
 {
 	ms->due_ms[GK_DUE_CHECK] = now.mono.ms + 1000 * (int64_t)ms->check_interval_s;
-	gk_task_want(ms, GK_TASK_CHECK);
+	if (ms->member->observe)
+		gk_watch_begin(ms); /* which brings the newest material too */
+	else
+		gk_task_want(ms, GK_TASK_CHECK);
 }
 
 /* R 4.3.1: no use of material past its end. */
@@ -323,6 +327,7 @@ void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 		[GK_DUE_RECOVER] = gk_membership_due_recover,
 		[GK_DUE_CONFIRM] = gk_membership_due_confirm,
 		[GK_DUE_STALE] = due_stale,
+		[GK_DUE_OBSERVE] = gk_watch_due,
 	};
 
 	for (size_t i = 0; i < GK_DUE_COUNT; i++) {

@@ -376,17 +376,18 @@ uint8_t gk_membership_take(struct gk_membership *ms, const struct gk_material *m
 
 /* Not newer: ignore it, its stale Sender IDs too, since they may live again. While we are not in,
  * or join again, the KDC must not take an answer for a confirmation. */
-uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, struct gk_now now)
+uint8_t gk_membership_rekeyed(struct gk_membership *ms, struct gk_span payload, enum gk_via via,
+			      struct gk_now now)
 {
 	struct gk_material material;
 
 	if (gk_material_read(payload, &material) || !material.stale.len) {
-		gk_member_note(ms, GK_NOTE_ERROR, GK_VIA_UNICAST, "malformed rekeying message");
+		gk_member_note(ms, GK_NOTE_ERROR, via, "malformed rekeying message");
 		return GK_COAP_BAD_REQUEST;
 	}
 	if (!ms->in || awaits_sid(ms))
 		return GK_COAP_UNAVAILABLE;
 	if (material.num <= gk_membership_newest(ms))
 		return GK_COAP_CHANGED;
-	return gk_membership_take(ms, &material, payload, GK_VIA_UNICAST, now);
+	return gk_membership_take(ms, &material, payload, via, now);
 }

@@ -125,6 +125,7 @@ static void end_client(struct gk_kdc *kdc, const struct gk_id *id, struct gk_now
 	drop_candidates_of(kdc, id, now);
 	if (!client)
 		return;
+	client->ending = true;
 	while (client->nodes)
 		gk_group_remove(client->nodes, GK_NOTE_EVICTED, "token revoked", now);
 	gk_session_end(kdc, client);

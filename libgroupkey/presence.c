@@ -7,6 +7,12 @@
  *   PRESENT --no sign of life for check_interval--> kernel probe --failed, or no verdict-->
  *   SUSPECT --probes unanswered--> ABSENT --grace--> removed
  *
+ * A member without control_uri takes no requests. If it observes its group, a notification of what
+ * it has already takes the place of a probe. Its acknowledgement is not authenticated, and counts
+ * as what it says nevertheless: that somebody is there. Whoever forges it hides that an observer is
+ * gone, and wins nothing else. What silence proves of a member that neither takes requests nor
+ * observes is nothing: it stays.
+ *
  * Any authenticated message leads back to PRESENT. A rekeying message that is not answered counts
  * as a probe. What the kernel confirms anyone on the link may have forged, so after some of that
  * the member itself is asked, in silence as long as it answers.
@@ -53,6 +59,18 @@ void gk_presence_seen(struct gk_node *node, struct gk_now now)
 		wake_in(node, now, interval_ms(node));
 }
 
+/* It is known to be there, not to be the member: the kernel goes on vouching as often as before. */
+void gk_presence_acknowledged(struct gk_node *node, struct gk_now now)
+{
+	if (node->presence != GK_PRESENT)
+		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node,
+			    "a notification was acknowledged");
+	node->presence = GK_PRESENT;
+	node->kernel_asked = false;
+	node->unsent = 0;
+	wake_in(node, now, interval_ms(node));
+}
+
 void gk_presence_excuse(struct gk_node *node, struct gk_now now)
 {
 	if (node->presence != GK_PRESENT)
@@ -64,19 +82,32 @@ void gk_presence_excuse(struct gk_node *node, struct gk_now now)
 	wake_in(node, now, interval_ms(node));
 }
 
-/* @return false: not now; it is tried again shortly */
-static bool send_probe(struct gk_node *node, struct gk_now now)
+static bool can_be_asked(const struct gk_node *node)
+{
+	return node->has_control || gk_observe_delivers(node);
+}
+
+static uint64_t ask(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 {
 	uint8_t bytes[GK_URI_PATH_MAX + 16];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
+	size_t len;
+
+	if (!node->has_control)
+		return gk_observe_material(node, GK_REQUEST_PROBE, &len, wait_ms, now);
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
+	return gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
+				 wait_ms);
+}
+
+/* @return false: not now; it is tried again shortly */
+static bool send_probe(struct gk_node *node, struct gk_now now)
+{
 	uint32_t wait_ms = 1000 * policy(node)->probe_wait_s;
 
-	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
 	/* one exchange at a time with a node: a rekeying message is as good as a probe */
-	if (node->delivery == GK_NODE_FLYING ||
-	    !gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
-			       wait_ms)) {
+	if (node->delivery == GK_NODE_FLYING || !ask(node, wait_ms, now)) {
 		wake_in(node, now, BUSY_MS);
 		return false;
 	}
@@ -109,7 +140,7 @@ static void check_present(struct gk_node *node, struct gk_now now)
 {
 	int64_t quiet_ms = now.mono.ms - node->last_seen_ms;
 
-	if (!node->has_control) /* it takes no requests, so silence proves nothing */
+	if (!can_be_asked(node))
 		wake_in(node, now, interval_ms(node));
 	else if (node->kernel_asked)
 		suspect(node, "silent, and the kernel does not vouch for it", now);
@@ -121,8 +152,19 @@ static void check_present(struct gk_node *node, struct gk_now now)
 		node->kernel_asked = send_probe(node, now);
 }
 
+/* Its observation, by which it could be asked, ended while it was. */
+static bool is_out_of_reach(struct gk_node *node, struct gk_now now)
+{
+	if (can_be_asked(node))
+		return false;
+	gk_presence_excuse(node, now);
+	return true;
+}
+
 static void check_suspect(struct gk_node *node, struct gk_now now)
 {
+	if (is_out_of_reach(node, now))
+		return;
 	if (node->probes_sent < policy(node)->probes) {
 		probe(node, now);
 		return;
@@ -136,6 +178,8 @@ static void check_absent(struct gk_node *node, struct gk_now now)
 {
 	bool storable = node->group->kdc->storage != GK_STORAGE_NONE;
 
+	if (is_out_of_reach(node, now))
+		return;
 	if (policy(node)->evict && storable)
 		gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
 	else if (policy(node)->evict)
@@ -174,7 +218,7 @@ void gk_presence_due(struct gk_node *node, struct gk_now now)
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
 {
 	if (!node->group->served || node->group->kdc->blind || node->presence != GK_PRESENT ||
-	    !node->has_control)
+	    !can_be_asked(node))
 		return;
 	if (reach == GK_REACH_FAILED) {
 		suspect(node, "the kernel cannot reach its neighbour", now);

@@ -257,6 +257,31 @@ static bool is_storable(const struct gk_call *call, const struct resource *resou
 	return call->kdc->storage <= worst[resource->stores][inside];
 }
 
+/* R 4.3.2, 4.8.1; P 8.2 */
+static enum gk_observed observed_by(const struct resource *resource)
+{
+	static const struct {
+		void (*serve)(struct gk_call *call);
+		enum gk_observed what;
+	} observable[] = {
+		{ gk_get_group, GK_OBSERVED_GROUP },
+		{ gk_get_node, GK_OBSERVED_NODE },
+		{ gk_get_active, GK_OBSERVED_ACTIVE },
+	};
+
+	for (size_t i = 0; i < sizeof(observable) / sizeof(observable[0]); i++) {
+		if (resource->serve == observable[i].serve)
+			return observable[i].what;
+	}
+	return GK_OBSERVED_NOTHING;
+}
+
+static void serve(struct gk_call *call, const struct resource *resource)
+{
+	resource->serve(call);
+	gk_observe_serve(call, observed_by(resource));
+}
+
 /* The checks on the request itself, of somebody who may make it. */
 static void check_form_and_serve(struct gk_call *call, const struct resource *resource)
 {
@@ -267,7 +292,7 @@ static void check_form_and_serve(struct gk_call *call, const struct resource *re
 	else if (!is_storable(call, resource))
 		gk_answer_full(call);
 	else if (gk_request_block(call))
-		resource->serve(call);
+		serve(call, resource);
 }
 
 /* R 4.1.2; outsiders cannot tell a group that does not exist from one that is not theirs. */

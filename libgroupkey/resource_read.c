@@ -7,32 +7,26 @@
 
 #define PAYLOAD_ROOM 1024
 
-/* Not every group's credentials are for signatures (R 6.2.1).
- * @return NULL: not called for, or not possible now; the member has it from its join */
-static const struct gk_evidence *signer_for(const struct gk_node *node, struct gk_evidence *room)
+/* Who was told by a notification, and registers again as it does from time to time, asks for
+ * nothing that it lacks. */
+static enum gk_via via_of(const struct gk_call *call)
 {
-	bool wanted = node->in_tree && node->group->config.mode == GK_MODE_PAIRWISE;
+	bool registers = gk_coap_find_uint(&call->msg, GK_OPT_OBSERVE, -1) == 0;
 
-	return wanted && !gk_evidence_sign(node->group, gk_span(node->n_c, node->n_c_len), room)
-		       ? room
-		       : NULL;
+	return registers && call->node->delivery == GK_NODE_TOLD ? GK_VIA_OBSERVE : GK_VIA_PULL;
 }
 
-/* R 4.3.2, 4.8.1; P 9.1.1, 9.1.2. What is answered counts as delivered. */
+/* What is answered counts as delivered. */
 static void answer_material(struct gk_call *call, const struct gk_node *sid_of)
 {
 	uint8_t bytes[PAYLOAD_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	const struct gk_group *group = call->group;
-	struct gk_evidence signer;
 
-	gk_put_map(&buf, GK_MATERIAL_PAIRS + gk_mgt_pairs(call->node));
-	gk_group_put_material(&buf, group, true, sid_of, call->now);
-	gk_mgt_put(&buf, call->node, signer_for(call->node, &signer));
+	gk_group_put_answer(&buf, call->node, sid_of, call->now);
 	gk_answer_map(call, &buf);
 	gk_wipe(bytes, sizeof(bytes));
-	if (call->node->num != group->num)
-		gk_delivery_confirmed(call->node, GK_VIA_PULL, call->now);
+	if (call->node->num != call->group->num)
+		gk_delivery_confirmed(call->node, via_of(call), call->now);
 }
 
 void gk_get_group(struct gk_call *call)

@@ -11,6 +11,8 @@ static enum gk_delivery delivery_of(const struct gk_node *node)
 		return GK_DELIVERY_CONFIRMED;
 	if (node->delivery == GK_NODE_CAST)
 		return GK_DELIVERY_MULTICAST;
+	if (node->delivery == GK_NODE_TOLD)
+		return GK_DELIVERY_OBSERVE;
 	return node->delivery == GK_NODE_PARKED ? GK_DELIVERY_PARKED : GK_DELIVERY_UNICAST;
 }
 
@@ -22,7 +24,8 @@ static void count_deliveries(const struct gk_group *group, struct gk_group_info 
 		info->confirmed += delivery == GK_DELIVERY_CONFIRMED;
 		info->unicast += delivery == GK_DELIVERY_UNICAST;
 		info->parked += delivery == GK_DELIVERY_PARKED;
-		info->presumed += delivery == GK_DELIVERY_MULTICAST;
+		info->presumed +=
+			delivery == GK_DELIVERY_MULTICAST || delivery == GK_DELIVERY_OBSERVE;
 		info->in_tree += group->nodes[i]->in_tree;
 	}
 }
@@ -78,6 +81,7 @@ static struct gk_member_info member_info(const struct gk_node *node)
 		.presence = node->presence,
 		.delivery = delivery_of(node),
 		.in_tree = node->in_tree,
+		.observes = !node->has_control && gk_observe_delivers(node),
 		.num = node->num,
 		.address = node->address,
 		.last_seen_ms = node->last_seen_ms,

@@ -48,13 +48,18 @@ static void send_reply(struct gkm_node *node, const struct gk_event *event)
 static void send_request(struct gkm_node *node, const struct gk_event *event)
 {
 	uint64_t id = event->id;
-	int err = io_coap_request(node->coap, id, &event->peer, event->bytes, event->timeout_ms,
-				  now_of(node));
+	int err = (event->observe ? io_coap_observe : io_coap_request)(
+		node->coap, id, &event->peer, event->bytes, event->timeout_ms, now_of(node));
 
 	if (!err)
 		return;
 	log_warnx("coap", "a request cannot be sent: %s", strerror(-err));
 	check(gk_member_answer(node->member, id, gk_span(NULL, 0), now_of(node)));
+}
+
+static void cancel(struct gkm_node *node, const struct gk_event *event)
+{
+	io_coap_cancel(node->coap, event->id);
 }
 
 static void send_to_group(struct gkm_node *node, const struct gk_event *event)
@@ -111,7 +116,7 @@ static void settle(struct gkm_node *node)
 	static void (*const perform[])(struct gkm_node *, const struct gk_event *) = {
 		[GK_EVENT_REPLY] = send_reply,          [GK_EVENT_REQUEST] = send_request,
 		[GK_EVENT_MULTICAST] = send_to_group,   [GK_EVENT_NOTE] = report,
-		[GK_EVENT_CONFIRM] = send_confirmation,
+		[GK_EVENT_CONFIRM] = send_confirmation, [GK_EVENT_CANCEL] = cancel,
 	};
 	struct gk_event event;
 
@@ -452,6 +457,7 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 		.sign_protected = options->sign_protected,
 		.group_path = gk_span_str(bundle->group_path),
 		.authz_path = gk_span_str(bundle->authz_path),
+		.observe = options->observe,
 	};
 	enum gk_err err = gk_global_init(&env);
 

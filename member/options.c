@@ -17,8 +17,8 @@ const char gkm_options_usage[] =
 	"usage: gkmember -b BUNDLE [-g GROUP]... [-k '[ADDRESS]:PORT'] [-i INTERFACE] [-d]\n"
 	"                [--roles ROLE[,ROLE]] [--state DIR] [--port PORT]\n"
 	"                [--group-address '[ADDRESS]:PORT'] [--point-to-point]\n"
-	"                [--sign-protected] [--cred-format FORMAT --cred FILE --cred-key FILE\n"
-	"                [--cred-issuers FILE]]\n"
+	"                [--observe] [--sign-protected]\n"
+	"                [--cred-format FORMAT --cred FILE --cred-key FILE [--cred-issuers FILE]]\n"
 	"       gkmember --version | --help\n";
 
 static bool take_bundle(struct gkm_options *options, const char *value)
@@ -79,6 +79,7 @@ static bool take_port(struct gkm_options *options, const char *value)
 	    !io_addr_parse(text, 0, &addr))
 		return false;
 	options->port = addr.port;
+	options->has_port = true;
 	return true;
 }
 
@@ -138,6 +139,12 @@ static bool take_cred_issuers(struct gkm_options *options, const char *value)
 	return *value != '\0';
 }
 
+static bool take_observe(struct gkm_options *options, const char *value)
+{
+	(void)value;
+	return options->observe = true;
+}
+
 static bool take_debug(struct gkm_options *options, const char *value)
 {
 	(void)value;
@@ -176,6 +183,7 @@ static const struct row {
 	{ "cred", take_cred, "a file name", 0 },
 	{ "cred-key", take_cred_key, "a file name", 0 },
 	{ "cred-issuers", take_cred_issuers, "a file name", 0 },
+	{ "observe", take_observe, NULL, 0 },
 	{ "debug", take_debug, NULL, 'd' },
 	{ "version", take_version, NULL, 0 },
 	{ "help", take_help, NULL, 'h' },
@@ -269,6 +277,8 @@ bool gkm_options_read(int argc, char **argv, struct gkm_options *options, char *
 	}
 	if (!is_whole(&read, argc, argv, error, size))
 		return false;
+	if (read.observe && !read.has_port)
+		read.port = 0; // a client's, whatever is free
 	*options = read;
 	return true;
 }

@@ -20,10 +20,12 @@ struct gkm_options {
 	const char *state;      /* directory; NULL: none */
 	struct gk_addr address; /* of group messages; its scope is not set */
 	uint16_t port;          /* for requests to us; 0: any */
+	bool has_port;          /* it was said */
 	bool point_to_point;    /* do not announce rekeying by multicast */
 	bool sign_protected;    /* countersign as aiocoap and Californium do */
 	int cred_format;        /* of a credential that was issued to us; 0: none was */
 	const char *cred, *cred_key, *cred_issuers; /* files; NULL: none */
+	bool observe;                               /* take no requests of the KDC, and observe */
 	bool debug;
 	bool version, help; /* print it and end; nothing else is set then */
 };

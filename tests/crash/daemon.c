@@ -252,6 +252,20 @@ WRAP(int, io_coap_request, struct io_coap *coap, uint64_t id, const struct gk_ad
 	return 0;
 }
 
+/* No member of these stories observes. */
+WRAP(int, io_coap_notify, struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+     struct gk_span token, struct gk_span message, uint32_t timeout_ms, struct gk_now now)
+{
+	(void)coap, (void)id, (void)peer, (void)token, (void)message, (void)timeout_ms, (void)now;
+	violated("nobody observes", "a notification");
+	return -EHOSTUNREACH;
+}
+
+WRAP(void, io_coap_on_notified, struct io_coap *coap, io_coap_notified_fn *notified)
+{
+	(void)coap, (void)notified;
+}
+
 /* multicast */
 
 WRAP(int, gw_multicast_add, struct gw_multicast *multicast, const struct gk_addr *group)

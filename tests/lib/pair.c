@@ -540,6 +540,88 @@ static void take_kdc_request(struct pair *p, const struct gk_event *event)
 		open_request(p, m);
 }
 
+/* Requests with Observe that reached the KDC, by whom and with which token. */
+struct pair_observed {
+	struct gk_exchange exchange;
+	struct gk_span request;
+};
+
+static bool has_observe(struct gk_span message, uint32_t *value)
+{
+	struct gk_coap msg;
+	int64_t found =
+		gk_coap_parse(message, &msg) ? -1 : gk_coap_find_uint(&msg, GK_OPT_OBSERVE, -1);
+
+	*value = (uint32_t)found;
+	return found >= 0;
+}
+
+static void note_observed(struct pair *p, const struct gk_exchange *exchange,
+			  struct gk_span request)
+{
+	size_t size = (p->observed_count + 1) * sizeof(*p->observed);
+	uint32_t value;
+
+	if (!has_observe(request, &value))
+		return;
+	p->observed = must_have(realloc(p->observed, size));
+	p->observed[p->observed_count++] = (struct pair_observed){ *exchange, copy(request) };
+}
+
+static struct gk_span find_observed(const struct pair *p, const struct gk_event *event)
+{
+	for (size_t i = p->observed_count; i-- > 0;) {
+		const struct gk_exchange *e = &p->observed[i].exchange;
+
+		if (memcmp(e->peer.ip, event->peer.ip, 16) == 0 &&
+		    e->peer.port == event->peer.port && e->token_len == event->token_len &&
+		    memcmp(e->token, event->token, e->token_len) == 0)
+			return p->observed[i].request;
+	}
+	return gk_span(NULL, 0);
+}
+
+/* RFC 8613 section 4.1.3.5.2, and RFC 7641 section 4.2: no error goes with Observe. */
+static void check_notification(struct pair *p, const struct pair_message *m)
+{
+	struct gk_oscore_option option;
+	struct gk_coap inner;
+	uint32_t value;
+
+	if (gk_oscore_peek(m->bytes, &option, NULL) || !option.piv.len)
+		break_rule(p, "a notification without a Partial IV of its own", m->bytes);
+	if (gk_coap_parse(m->plain, &inner) ||
+	    has_observe(m->plain, &value) != (inner.code >> 5 == 2) ||
+	    has_observe(m->bytes, &value) != (inner.code >> 5 == 2))
+		break_rule(p, "a notification whose Observe option does not fit its code",
+			   m->bytes);
+}
+
+static void take_kdc_notify(struct pair *p, const struct gk_event *event)
+{
+	struct gk_span request = find_observed(p, event);
+	struct pair_message *m;
+
+	if (!request.len) {
+		break_rule(p, "a notification of what nobody observes", event->bytes);
+		return;
+	}
+	m = append(p, PAIR_NOTIFY, PAIR_KDC, index_of(p, &event->peer), event->bytes);
+	m->id = event->id;
+	m->peer = event->peer;
+	m->open = true;
+	m->deadline_ms = p->now.mono.ms + event->timeout_ms;
+	m->exchange.token_len = event->token_len;
+	memcpy(m->exchange.token, event->token, sizeof(event->token));
+	m->dtls = event->dtls;
+	if (event->dtls.len) {
+		m->plain = copy(event->bytes);
+		return;
+	}
+	m->plain = open_reply(p, request, event->bytes);
+	check_notification(p, m);
+}
+
 static void take_kdc_reply(struct pair *p, const struct gk_event *event)
 {
 	struct pair_message *m, *request;
@@ -677,7 +759,11 @@ static void take_kdc_event(struct pair *p, const struct gk_event *event)
 		p->ends++;
 		p->ended = event->dtls;
 		break;
+	case GK_EVENT_NOTIFY:
+		take_kdc_notify(p, event);
+		break;
 	case GK_EVENT_NONE:
+	case GK_EVENT_CANCEL:
 	case GK_EVENT_CONFIRM:
 		break_rule(p, "an event that a KDC never makes", event->bytes);
 		break;
@@ -827,6 +913,15 @@ static int whom(const struct pair *p, const struct gk_addr *addr)
 	return memcmp(addr->ip, kdc, sizeof(kdc)) == 0 ? PAIR_KDC : index_of(p, addr);
 }
 
+static void forget_observation(struct pair *p, size_t i, uint64_t id)
+{
+	for (size_t k = 0; k < p->log_count; k++) {
+		if (p->log[k]->kind == PAIR_REQUEST && p->log[k]->from == (int)i &&
+		    p->log[k]->id == id)
+			p->log[k]->observe = p->log[k]->observed = false;
+	}
+}
+
 static void take_node_event(struct pair *p, size_t i, const struct gk_event *event)
 {
 	struct pair_message *m;
@@ -842,7 +937,11 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 		m->open = true;
 		m->deadline_ms = p->now.mono.ms + event->timeout_ms;
 		m->exchange.peer = p->node[i].addr;
+		m->observe = event->observe;
 		m->life = 0;
+		break;
+	case GK_EVENT_CANCEL:
+		forget_observation(p, i, event->id);
 		break;
 	case GK_EVENT_REPLY:
 		m = append(p, PAIR_REPLY, (int)i, p->log[event->id - 1]->from, event->bytes);
@@ -869,6 +968,7 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 	case GK_EVENT_STORE:
 	case GK_EVENT_PROBE:
 	case GK_EVENT_END:
+	case GK_EVENT_NOTIFY:
 	case GK_EVENT_NONE:
 		break_rule(p, "an event that a member never makes", event->bytes);
 		break;
@@ -902,7 +1002,11 @@ static void make_member(struct pair *p, size_t i)
 		.cred_count = n->cred_count,
 		.group_path = text_or_none(p->group_path),
 		.authz_path = text_or_none(p->authz_path),
+		.observe = n->observer,
 	};
+
+	if (n->observer)
+		config.control_base = gk_span(NULL, 0);
 
 	if (gk_member_new(&n->env, &config, &n->member))
 		abort();
@@ -967,7 +1071,7 @@ void pair_reset(struct pair *p, size_t i)
 	free_member(p, i);
 	for (size_t k = 0; k < p->log_count; k++) {
 		if (p->log[k]->from == (int)i)
-			p->log[k]->open = false;
+			p->log[k]->open = p->log[k]->observed = false;
 	}
 	make_member(p, i);
 }
@@ -1030,6 +1134,7 @@ enum gk_err pair_leave(struct pair *p, size_t i, const char *group)
 
 static void kdc_receive(struct pair *p, const struct pair_message *m)
 {
+	note_observed(p, &m->exchange, m->bytes);
 	if (p->kdc)
 		pair_drain_kdc(p, gk_kdc_receive(p->kdc, &m->exchange, m->bytes, p->now));
 }
@@ -1046,20 +1151,72 @@ static void node_receive(struct pair *p, const struct pair_message *m)
 	pair_drain_node(p, i);
 }
 
+static void outcome_of(struct pair *p, struct pair_message *notification, enum gk_notified outcome)
+{
+	notification->open = false;
+	if (p->kdc && notification->life == p->life)
+		pair_drain_kdc(p, gk_kdc_notified(p->kdc, notification->id, outcome, p->now));
+}
+
 static void answer(struct pair *p, struct pair_message *request, struct gk_span bytes)
 {
 	if (!request->open)
 		return;
 	request->open = false;
-	if (request->from != PAIR_KDC) {
+	if (request->kind == PAIR_NOTIFY) {
+		outcome_of(p, request, GK_NOTIFIED_NOT);
+	} else if (request->from != PAIR_KDC) {
 		size_t i = (size_t)request->from;
+		uint32_t value;
 
+		request->observed = request->observe && has_observe(bytes, &value);
 		if (gk_member_answer(p->node[i].member, request->id, bytes, p->now))
 			break_rule(p, "a member ran out of memory", bytes);
 		pair_drain_node(p, i);
 	} else if (p->kdc && request->life == p->life) {
 		pair_drain_kdc(p, gk_kdc_answer(p->kdc, request->id, bytes, p->now));
 	}
+}
+
+/* Whose token it has, if the member still wants to hear of it. The first answer may be one. */
+static struct pair_message *find_observing(const struct pair *p, const struct pair_message *m)
+{
+	size_t place = (size_t)m->exchange.token[0] << 8 | m->exchange.token[1];
+	struct pair_message *request = place && place <= p->log_count ? p->log[place - 1] : NULL;
+
+	return request && request->from == m->to && request->kind == PAIR_REQUEST &&
+			       (request->observed || (request->observe && request->open))
+		       ? request
+		       : NULL;
+}
+
+/* A shell acknowledges whatever has a token that it knows. */
+static void node_notified(struct pair *p, const struct pair_message *m)
+{
+	size_t i = (size_t)m->to;
+	struct pair_message *request = p->node[i].member ? find_observing(p, m) : NULL;
+	struct pair_message *ack =
+		append(p, request ? PAIR_ACK : PAIR_RESET, (int)i, PAIR_KDC, gk_span(NULL, 0));
+	uint32_t value;
+
+	ack->id = m->exchange.id;
+	if (!request)
+		return;
+	if (request->open)
+		request->observed = has_observe(m->bytes, &value);
+	request->open = false;
+	if (gk_member_answer(p->node[i].member, request->id, m->bytes, p->now))
+		break_rule(p, "a member ran out of memory", m->bytes);
+	pair_drain_node(p, i);
+}
+
+static void kdc_acknowledged(struct pair *p, const struct pair_message *m)
+{
+	struct pair_message *notification = p->log[m->id - 1];
+
+	if (notification->open)
+		outcome_of(p, notification,
+			   m->kind == PAIR_ACK ? GK_NOTIFIED_ACK : GK_NOTIFIED_RESET);
 }
 
 static bool is_cut(const struct pair *p, int who)
@@ -1080,6 +1237,10 @@ static void arrive(struct pair *p, struct pair_message *m)
 			request = p->log[request->again - 1];
 		if (request->kind == PAIR_REQUEST)
 			answer(p, request, m->bytes);
+	} else if (m->kind == PAIR_NOTIFY) {
+		node_notified(p, m);
+	} else if (m->kind == PAIR_ACK || m->kind == PAIR_RESET) {
+		kdc_acknowledged(p, m);
 	} else if (m->kind == PAIR_CONFIRM) {
 		if (p->kdc)
 			pair_drain_kdc(p, gk_kdc_confirmed(p->kdc, m->bytes, p->now));
@@ -1348,6 +1509,9 @@ bool pair_close(struct pair *p)
 	while (p->record_count)
 		drop_record(p, &p->records[0]);
 	free(p->log);
+	for (size_t i = 0; i < p->observed_count; i++)
+		free((void *)(uintptr_t)p->observed[i].request.data);
+	free(p->observed);
 	free(p->notes);
 	free(p->records);
 	free(p->nonces);
@@ -1516,6 +1680,7 @@ static uint8_t receive(struct pair_raw *raw, struct gk_span message)
 	p->raw_len = 0;
 	free((void *)(uintptr_t)p->raw_request.data);
 	p->raw_request = copy(message);
+	note_observed(p, &raw->exchange, message);
 	pair_drain_kdc(p, gk_kdc_receive(p->kdc, &raw->exchange, message, p->now));
 	raw->answers = p->raw_answers;
 	return p->raw_answers ? p->raw_answer[0] : 0;
@@ -1762,4 +1927,41 @@ void pair_raw_reply_with(struct pair_raw *raw, const struct pair_message *reques
 void pair_raw_reply(struct pair_raw *raw, const struct pair_message *request, uint8_t code)
 {
 	pair_raw_reply_with(raw, request, gk_span(&code, code ? 1 : 0));
+}
+
+uint8_t pair_raw_observe(struct pair_raw *raw, const char *path, uint32_t value, bool quiet)
+{
+	uint8_t bytes[256];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
+
+	gk_coap_put_uint(&w, GK_OPT_OBSERVE, value);
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("ace-group"));
+	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str(raw->group));
+	if (path[0] == '*') {
+		gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("nodes"));
+		gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str(raw->node));
+	} else {
+		gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str(path));
+	}
+	if (quiet)
+		gk_coap_put_uint(&w, GK_OPT_NO_RESPONSE, 2);
+	return pair_raw_ask_message(raw, gk_buf_span(&buf));
+}
+
+const struct pair_message *pair_raw_notified(const struct pair_raw *raw)
+{
+	for (size_t i = raw->p->log_count; i-- > 0;) {
+		const struct pair_message *m = raw->p->log[i];
+
+		if (m->kind == PAIR_NOTIFY && m->open && memcmp(m->peer.ip, raw->addr.ip, 16) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+void pair_raw_acknowledge(struct pair_raw *raw, const struct pair_message *notification,
+			  enum gk_notified outcome)
+{
+	outcome_of(raw->p, raw->p->log[notification->exchange.id - 1], outcome);
 }

@@ -41,21 +41,27 @@ enum pair_kind {
 	PAIR_REPLY,
 	PAIR_MULTICAST, /* of a member to the group, or of the KDC to a control group */
 	PAIR_CONFIRM,   /* of a member to the KDC */
+	PAIR_NOTIFY,    /* of the KDC to an observer */
+	PAIR_ACK,       /* of it, by a member */
+	PAIR_RESET,
 };
 
 struct pair_message {
 	enum pair_kind kind;
 	int from, to;
 	struct gk_exchange exchange; /* of a REQUEST or MULTICAST, as the receiver sees it */
-	uint64_t id; /* of a REQUEST or MULTICAST: the sender's; of a REPLY: place of its request */
+	uint64_t id; /* of a REQUEST, MULTICAST or NOTIFY: the sender's; of a REPLY: place of its
+			request; of an ACK or RESET: of the notification */
 	struct gk_addr peer; /* where the sender sent it */
 	struct gk_id dtls;   /* ... or in which session */
 	struct gk_span bytes;
 	struct gk_span plain; /* what the KDC protected, opened; what it sent plain; else empty */
 	int64_t sent_ms, deadline_ms;
-	bool open;    /* a REQUEST that waits for its answer */
-	size_t again; /* of a repeated one: place of the original; else 0 */
-	bool arrived; /* by the test's own hand */
+	bool open;     /* a REQUEST that waits for its answer, a NOTIFY for its ACK */
+	bool observe;  /* a member's REQUEST may have further answers */
+	bool observed; /* ... and there will be some: the shell has its token */
+	size_t again;  /* of a repeated one: place of the original; else 0 */
+	bool arrived;  /* by the test's own hand */
 	unsigned life;
 };
 
@@ -92,9 +98,11 @@ struct pair_node {
 	bool point_to_point, sign_protected;
 	const struct gk_member_cred *creds; /* when it is made (anew), it has these */
 	size_t cred_count;
+	bool observer; /* ... it has no control_uri, and observes */
 };
 
 struct pair_nonce;
+struct pair_observed;
 
 struct pair {
 	struct test_env kdc_env;
@@ -139,6 +147,8 @@ struct pair {
 	uint8_t raw_answer[65536];
 	size_t raw_len;
 	struct gk_span raw_request;
+	struct pair_observed *observed; /* requests with Observe that reached the KDC */
+	size_t observed_count;
 	struct pair_nonce *nonces;
 	size_t nonce_count;
 	uint64_t seed;
@@ -297,5 +307,13 @@ void pair_raw_reply_with(struct pair_raw *raw, const struct pair_message *reques
 			 struct gk_span plain);
 /** The newest request of the KDC to this client that is still open, or NULL. */
 const struct pair_message *pair_raw_asked(const struct pair_raw *raw);
+/** GET below the newest join's "ace-group/GROUP" as pair_raw_get(), with Observe. @param quiet with
+ *  No-Response 2 */
+uint8_t pair_raw_observe(struct pair_raw *raw, const char *path, uint32_t value, bool quiet);
+/** The newest notification to this client that is still open, or NULL. */
+const struct pair_message *pair_raw_notified(const struct pair_raw *raw);
+/** Say how it went. */
+void pair_raw_acknowledge(struct pair_raw *raw, const struct pair_message *notification,
+			  enum gk_notified outcome);
 
 #endif

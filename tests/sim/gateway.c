@@ -294,6 +294,8 @@ static void carry_out(struct world *w, const struct gk_event *e)
 		break;
 	case GK_EVENT_CONFIRM:
 	case GK_EVENT_END:
+	case GK_EVENT_NOTIFY:
+	case GK_EVENT_CANCEL:
 	case GK_EVENT_NONE:
 		broken(w, RULE_NOTES, KDC, "an event of kind %d", e->kind);
 		break;

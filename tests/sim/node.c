@@ -337,6 +337,8 @@ static void carry_out(struct world *w, struct node *node, const struct gk_event 
 	case GK_EVENT_STORE:
 	case GK_EVENT_PROBE:
 	case GK_EVENT_END:
+	case GK_EVENT_NOTIFY:
+	case GK_EVENT_CANCEL:
 	case GK_EVENT_NONE:
 		broken(w, RULE_NOTES, node->index, "an event of kind %d", e->kind);
 		break;

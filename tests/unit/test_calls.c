@@ -367,7 +367,8 @@ static void who_is_evicted_may_join_again_and_who_is_banned_may_not(void **state
 	assert_part("members lights --json", "[{\"name\":\"lamp1\",\"node\":\"");
 	assert_part("members lights --json",
 		    "\"sender_id\":\"\",\"roles\":[],\"state\":\"banned\",\"delivery\":null,"
-		    "\"in_tree\":false,\"num\":null,\"address\":null,\"last_seen_s\":null}]\n");
+		    "\"in_tree\":false,\"observes\":false,\"num\":null,\"address\":null,\"last_"
+		    "seen_s\":null}]\n");
 	assert_part("members lights", "  banned  -  ");
 	assert_part("groups --json", "\"members\":0,");
 	assert_part("events --json", "\"event\":\"banned\",\"group\":\"lights\",");

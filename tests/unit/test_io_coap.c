@@ -46,6 +46,14 @@ struct end {
 	} answers[ANSWERS_MAX];
 	size_t answer_count;
 
+	struct notified {
+		uint64_t id;
+		bool sent;
+		enum gk_notified outcome;
+		int64_t at_ms;
+	} notified[HEARD_MAX];
+	size_t notified_count;
+
 	// what to ask, of whom, from inside the request and the answer callback
 	struct gk_span ask;
 	struct gk_addr ask_whom;
@@ -86,6 +94,15 @@ static void on_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 		ask(end, id + 1, &end->ask_whom, hex_span("01"), 3000);
 }
 
+static void on_notified(void *ctx, uint64_t id, bool sent, enum gk_notified outcome)
+{
+	struct end *end = ctx;
+
+	assert_true(end->notified_count < HEARD_MAX);
+	end->notified[end->notified_count++] =
+		(struct notified){ id, sent, outcome, io_now().mono.ms };
+}
+
 static void on_ready(void *ctx, int fd, uint32_t events)
 {
 	(void)fd, (void)events;
@@ -98,6 +115,7 @@ static struct end *open_end(struct io_loop *loop, const struct gk_addr *listen)
 
 	assert_non_null(end);
 	assert_int_equal(io_coap_open(&end->coap, listen, on_request, on_answer, end), 0);
+	io_coap_on_notified(end->coap, on_notified);
 	end->addr = *listen;
 	end->addr.port = io_coap_port(end->coap);
 	end->loop = loop;
@@ -1089,6 +1107,250 @@ static void link_local_peers_keep_their_scope(void **state)
 	close_end(end);
 }
 
+/* Notifications (RFC 7641) */
+
+static void notify(struct world *w, uint64_t id, const struct gk_addr *whom, uint32_t timeout_ms)
+{
+	assert_int_equal(io_coap_notify(w->a->coap, id, whom, hex_span("aabbcc"),
+					hex_span("45 61 05 ff 01"), timeout_ms, io_now()),
+			 0);
+}
+
+static void assert_notified(const struct world *w, uint64_t id, enum gk_notified outcome)
+{
+	assert_int_equal(w->a->notified_count, 1);
+	assert_int_equal(w->a->notified[0].id, id);
+	assert_true(w->a->notified[0].sent);
+	assert_int_equal(w->a->notified[0].outcome, outcome);
+	assert_int_equal(w->a->answer_count, 0);
+}
+
+static void notifications_are_confirmable_responses_from_the_listening_port(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	struct datagram d;
+	int fd = open_raw(&peer);
+
+	notify(w, 7, &peer, 3000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	assert_int_equal(d.bytes[0], 0x43); // confirmable, a token of 3 bytes
+	assert_int_equal(d.bytes[1], 0x45);
+	assert_hex_equal(gk_span(d.bytes + 4, d.len - 4), "aabbcc6105ff01");
+	assert_int_equal(ntohs(d.from.sin6_port), w->a->addr.port);
+	close(fd);
+}
+
+static void an_acknowledgement_is_told_at_once(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	struct datagram d;
+	int fd = open_raw(&peer);
+
+	notify(w, 7, &peer, 5000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	run(w, NULL, 0, 50);
+	assert_int_equal(w->a->notified_count, 0);
+	respond_raw(fd, &d, ACK, "00");
+	run(w, &w->a->notified_count, 1, 1000);
+	assert_notified(w, 7, GK_NOTIFIED_ACK);
+	assert_false(wait_raw(w, fd, &d, 100));
+	close(fd);
+}
+
+static void a_reset_of_a_notification_is_told(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	struct datagram d;
+	int fd = open_raw(&peer);
+
+	notify(w, 7, &peer, 5000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	respond_raw(fd, &d, RST, "00");
+	run(w, &w->a->notified_count, 1, 1000);
+	assert_notified(w, 7, GK_NOTIFIED_RESET);
+	close(fd);
+}
+
+static void another_message_id_acknowledges_nothing(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	struct datagram d;
+	int fd = open_raw(&peer);
+
+	notify(w, 7, &peer, 3000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	d.bytes[3] ^= 1;
+	respond_raw(fd, &d, ACK, "00");
+	respond_raw(fd, &d, RST, "00");
+	run(w, &w->a->notified_count, 1, 300);
+	assert_int_equal(w->a->notified_count, 0);
+	close(fd);
+}
+
+static void what_nobody_acknowledges_is_sent_again_and_then_given_up(void **state)
+{
+	struct world *w = *state;
+	struct datagram first, again;
+	struct gk_addr peer;
+	int fd = open_raw(&peer);
+	int64_t begun_ms = io_now().mono.ms;
+
+	notify(w, 7, &peer, 3000);
+	assert_true(wait_raw(w, fd, &first, 1000));
+	assert_true(wait_raw(w, fd, &again, 2500));
+	assert_int_equal(first.len, again.len);
+	assert_memory_equal(first.bytes, again.bytes, first.len);
+	run(w, &w->a->notified_count, 1, 4000);
+	assert_notified(w, 7, GK_NOTIFIED_NOT);
+	assert_true(w->a->notified[0].at_ms - begun_ms >= 3000);
+	close(fd);
+}
+
+static void an_icmp_error_is_no_acknowledgement(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr nobody;
+
+	close(open_raw(&nobody));
+	notify(w, 7, &nobody, 1500);
+	run(w, &w->a->notified_count, 1, 700);
+	assert_int_equal(w->a->notified_count, 0);
+	run(w, &w->a->notified_count, 1, 3000);
+	assert_notified(w, 7, GK_NOTIFIED_NOT);
+}
+
+static void requests_and_notifications_to_a_peer_take_turns(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	struct datagram d;
+	int fd = open_raw(&peer);
+
+	notify(w, 7, &peer, 5000);
+	ask(w->a, 8, &peer, hex_span("01"), 5000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	assert_int_equal(d.bytes[1], 0x45);
+	assert_false(wait_raw(w, fd, &(struct datagram){ .len = 0 }, 200));
+	respond_raw(fd, &d, ACK, "00");
+	assert_true(wait_raw(w, fd, &d, 1000));
+	assert_int_equal(d.bytes[1], 0x01);
+	notify(w, 9, &peer, 5000);
+	respond_raw(fd, &d, ACK, "45");
+	assert_true(wait_raw(w, fd, &d, 1000));
+	assert_int_equal(d.bytes[1], 0x45);
+	assert_int_equal(w->a->answer_count, 1);
+	close(fd);
+}
+
+static void who_is_notified_is_answered_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	struct datagram d;
+	int fd = open_raw(&peer);
+
+	w->a->reply = hex_span("45 ff 02");
+	notify(w, 7, &peer, 5000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	send_raw(fd, &w->a->addr, hex_span("41 01 1234 77"));
+	assert_true(wait_raw(w, fd, &d, 1000));
+	assert_hex_equal(gk_span(d.bytes, d.len), "6145123477ff02");
+	assert_int_equal(w->a->heard_count, 1);
+	assert_int_equal(w->a->notified_count, 0);
+	close(fd);
+}
+
+static void a_token_too_long_for_a_notification_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(io_coap_notify(w->a->coap, 1, &w->b->addr, hex_span("010203040506070809"),
+					hex_span("45"), 1000, io_now()),
+			 -EINVAL);
+}
+
+/* Observing */
+
+// Ask 'fd', and have it answer.
+static struct datagram observe_raw(struct world *w, int fd, const struct gk_addr *peer,
+				   const char *answer)
+{
+	struct datagram d;
+
+	assert_int_equal(io_coap_observe(w->a->coap, 7, peer, hex_span("01 60"), 3000, io_now()),
+			 0);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	respond_raw(fd, &d, ACK, answer);
+	run(w, &w->a->answer_count, 1, 1000);
+	assert_int_equal(w->a->answer_count, 1);
+	return d;
+}
+
+// One more answer to 'd', confirmable. @return the type of what comes back
+static int notify_raw(struct world *w, int fd, struct datagram d, uint8_t message_id)
+{
+	struct datagram back;
+
+	d.bytes[3] ^= message_id;
+	d.from = io_addr_to_sockaddr(&w->a->addr);
+	respond_raw(fd, &d, CON, "45 61 06 ff 02");
+	assert_true(wait_raw(w, fd, &back, 1000));
+	assert_int_equal(back.len, 4);
+	assert_int_equal(back.bytes[3], d.bytes[3]);
+	return back.bytes[0] >> 4 & 3;
+}
+
+static void further_answers_to_what_is_observed_are_taken_until_it_is_cancelled(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	int fd = open_raw(&peer);
+	struct datagram d = observe_raw(w, fd, &peer, "45 61 05 ff 01");
+
+	assert_int_equal(notify_raw(w, fd, d, 0x10), ACK);
+	assert_int_equal(notify_raw(w, fd, d, 0x20), ACK);
+	assert_int_equal(w->a->answer_count, 3);
+	assert_int_equal(w->a->answers[2].id, 7);
+	assert_hex_equal(w->a->answers[2].message, "456106ff02");
+	io_coap_cancel(w->a->coap, 7);
+	assert_int_equal(notify_raw(w, fd, d, 0x30), RST);
+	assert_int_equal(w->a->answer_count, 3);
+	close(fd);
+}
+
+static void without_observe_in_the_answer_nothing_more_is_taken(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	int fd = open_raw(&peer);
+	struct datagram d = observe_raw(w, fd, &peer, "45 ff 01");
+
+	assert_int_equal(notify_raw(w, fd, d, 0x10), RST);
+	assert_int_equal(w->a->answer_count, 1);
+	close(fd);
+}
+
+static void who_is_observed_can_be_asked(void **state)
+{
+	struct world *w = *state;
+	struct gk_addr peer;
+	int fd = open_raw(&peer);
+	struct datagram d = observe_raw(w, fd, &peer, "45 61 05 ff 01");
+
+	ask(w->a, 8, &peer, hex_span("01"), 3000);
+	assert_true(wait_raw(w, fd, &d, 1000));
+	respond_raw(fd, &d, ACK, "44");
+	run(w, &w->a->answer_count, 2, 1000);
+	assert_int_equal(w->a->answers[1].id, 8);
+	assert_int_equal(io_coap_next_expiry(w->a->coap, io_now()).ms >= io_now().mono.ms + 1000,
+			 true);
+	close(fd);
+}
+
 int main(void)
 {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -1127,6 +1389,18 @@ int main(void)
 		IN_A_WORLD(a_group_on_the_same_port_is_no_obstacle),
 		IN_A_WORLD(any_address_works_as_well),
 		IN_A_WORLD(link_local_peers_keep_their_scope),
+		IN_A_WORLD(notifications_are_confirmable_responses_from_the_listening_port),
+		IN_A_WORLD(an_acknowledgement_is_told_at_once),
+		IN_A_WORLD(a_reset_of_a_notification_is_told),
+		IN_A_WORLD(another_message_id_acknowledges_nothing),
+		IN_A_WORLD(what_nobody_acknowledges_is_sent_again_and_then_given_up),
+		IN_A_WORLD(an_icmp_error_is_no_acknowledgement),
+		IN_A_WORLD(requests_and_notifications_to_a_peer_take_turns),
+		IN_A_WORLD(who_is_notified_is_answered_meanwhile),
+		IN_A_WORLD(a_token_too_long_for_a_notification_is_refused),
+		IN_A_WORLD(further_answers_to_what_is_observed_are_taken_until_it_is_cancelled),
+		IN_A_WORLD(without_observe_in_the_answer_nothing_more_is_taken),
+		IN_A_WORLD(who_is_observed_can_be_asked),
 	};
 
 	// Ports of the machine stay out of the tests where that is permitted.

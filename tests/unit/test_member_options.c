@@ -81,6 +81,7 @@ static void a_bundle_is_enough(void **state)
 	assert_int_equal(options.address.port, 5685);
 	assert_false(options.point_to_point);
 	assert_false(options.sign_protected);
+	assert_false(options.observe);
 	assert_false(options.debug);
 }
 
@@ -105,6 +106,18 @@ static void every_option_is_taken(void **state)
 	assert_true(options.point_to_point);
 	assert_true(options.sign_protected);
 	assert_true(options.debug);
+}
+
+static void who_observes_takes_any_port_but_the_one_that_is_said(void **state)
+{
+	struct gkm_options options;
+	(void)state;
+
+	must_read("-b lamp --observe", &options);
+	assert_true(options.observe);
+	assert_int_equal(options.port, 0);
+	must_read("-b lamp --port 5684 --observe", &options);
+	assert_int_equal(options.port, 5684);
 }
 
 static void short_and_long_are_the_same(void **state)
@@ -172,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_bundle_is_enough),
 		cmocka_unit_test(an_issued_credential_is_whole_or_not_there),
 		cmocka_unit_test(every_option_is_taken),
+		cmocka_unit_test(who_observes_takes_any_port_but_the_one_that_is_said),
 		cmocka_unit_test(short_and_long_are_the_same),
 		cmocka_unit_test(help_and_version_need_no_bundle),
 		cmocka_unit_test(anything_else_is_refused_and_says_why),

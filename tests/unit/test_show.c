@@ -200,10 +200,11 @@ static void a_member_is_an_object(void **state)
 	(void)state;
 	io_json_init(&json);
 	gw_show_member(&json, &info, now);
-	assert_json(&json, "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"0a\","
-			   "\"roles\":[\"requester\",\"responder\"],\"state\":\"suspect\","
-			   "\"delivery\":\"multicast\",\"in_tree\":true,\"num\":13,"
-			   "\"address\":\"[fd00::3]:5683\",\"last_seen_s\":2}");
+	assert_json(&json,
+		    "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"0a\","
+		    "\"roles\":[\"requester\",\"responder\"],\"state\":\"suspect\","
+		    "\"delivery\":\"multicast\",\"in_tree\":true,\"observes\":false,\"num\":13,"
+		    "\"address\":\"[fd00::3]:5683\",\"last_seen_s\":2}");
 }
 
 static void each_state_of_a_member_has_its_word(void **state)
@@ -243,7 +244,7 @@ static void one_who_is_banned_has_nothing_of_a_member(void **state)
 	gw_show_member(&json, &info, now);
 	assert_json(&json, "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"\","
 			   "\"roles\":[],\"state\":\"banned\",\"delivery\":null,"
-			   "\"in_tree\":false,\"num\":null,\"address\":null,"
+			   "\"in_tree\":false,\"observes\":false,\"num\":null,\"address\":null,"
 			   "\"last_seen_s\":null}");
 }
 
