@@ -63,11 +63,10 @@ static int take_roles(struct gw_call *call, struct order *order, const char *val
 
 	if (at == 0 || order->roles[at - 1])
 		return gw_call_fail(call, GW_USAGE, "--roles: once behind each --group");
-	// A verifier is no member, and nothing that a bundle could make one of.
-	if (!gk_roles_joinable(roles))
+	if (!roles)
 		return gw_call_fail(call, GW_USAGE,
-				    "--roles %s: requester, responder, both with a comma, or "
-				    "monitor alone",
+				    "--roles %s: one or several, with commas, of requester, "
+				    "responder, monitor, verifier",
 				    value);
 	order->roles[at - 1] = roles;
 	return GW_DONE;

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "io/bundle.h"
 #include "libgroupkey/buf.h"
+#include "libgroupkey/numbers.h"
 #include "libgroupkey/roots.h"
-#include "libgroupkey/scope.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -159,8 +159,8 @@ static void read_roles(struct io_json_reader *reader, struct io_bundle *bundle)
 			return;
 		}
 		uint32_t roles = (uint32_t)io_json_read_int(reader, 0, UINT32_MAX);
-		if (!gk_roles_joinable(roles))
-			io_json_read_refuse(reader, "must be 2, 4, 6 or 8");
+		if (!roles || roles & ~(uint32_t)GK_ROLE_ALL)
+			io_json_read_refuse(reader, "must be a sum of 2, 4, 8 and 16");
 		bundle->roles[count++] = roles;
 	}
 	set_count(reader, bundle, count);
@@ -191,9 +191,8 @@ static void read_authz_path(struct io_json_reader *reader, struct io_bundle *bun
 bool io_bundle_parse(struct gk_span text, struct io_bundle *bundle, char *error, size_t size)
 {
 	static const char *const names[] = {
-		"name",  "kdc", "token",      "osc",        "groups",
-		"roles", "exp", "group_path", "authz_path", "dtls",
-		NULL,
+		"name", "kdc",        "token",      "osc",  "groups", "roles",
+		"exp",  "group_path", "authz_path", "dtls", NULL,
 	};
 	static read_fn *const reads[] = {
 		read_name,  read_kdc, read_token,      read_osc,        read_groups,

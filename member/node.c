@@ -486,10 +486,22 @@ static size_t find_in_bundle(const struct io_bundle *bundle, const char *group)
 	fatal("member", "-g: %s: not a group of this bundle", group);
 }
 
+// Who may talk does; who only may listen is a monitor.
+static uint32_t choose_roles(const struct gkm_options *options, uint32_t granted)
+{
+	uint32_t talks = granted & (GK_ROLE_REQUESTER | GK_ROLE_RESPONDER);
+
+	if (options->roles)
+		return options->roles;
+	return talks ? talks : granted & GK_ROLE_MONITOR;
+}
+
 static void join(struct gkm_node *node, const char *group, uint32_t roles)
 {
 	enum gk_err err = gk_member_join(node->member, gk_span_str(group), roles, now_of(node));
 
+	if (!roles)
+		fatal("member", "group %s: the token makes a verifier, which is no member", group);
 	if (err)
 		fatal("member", "group %s: %s", group, gk_strerror(err));
 	node->groups[node->group_count++] = gk_span_str(group);
@@ -502,7 +514,7 @@ static void join_all(struct gkm_node *node, const struct gkm_options *options,
 
 	for (size_t i = 0; i < count; i++) {
 		size_t at = options->group_count ? find_in_bundle(bundle, options->groups[i]) : i;
-		join(node, bundle->groups[at], options->roles ? options->roles : bundle->roles[at]);
+		join(node, bundle->groups[at], choose_roles(options, bundle->roles[at]));
 	}
 	settle(node);
 }

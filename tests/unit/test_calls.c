@@ -450,6 +450,20 @@ static void set_storage(enum gk_storage storage)
 	"the store can take nothing now: no room is left but what is reserved for departures\n"
 #define ADD "client add lamp2 --group lights --roles requester"
 
+static void a_token_grants_whatever_roles_there_are(void **state)
+{
+	(void)state;
+	assert_part("client add all --group lights --roles requester,responder,monitor,verifier",
+		    "\"roles\":[30]");
+	assert_part("client add eye --group lights --roles verifier", "\"roles\":[16]");
+	assert_answer("client add x --group lights --roles verifier,admin", GW_USAGE,
+		      "--roles verifier,admin: one or several, with commas, of requester, "
+		      "responder, monitor, verifier\n");
+	assert_answer("client add x --group lights --roles monitor,monitor", GW_USAGE,
+		      "--roles monitor,monitor: one or several, with commas, of requester, "
+		      "responder, monitor, verifier\n");
+}
+
 static void without_room_nothing_changes_and_why_is_said(void **state)
 {
 	static const char *const calls[] = {
@@ -780,6 +794,7 @@ int main(void)
 		TEST(who_is_no_member_can_be_banned_by_name),
 		TEST(bans_of_nobody_are_refused),
 		TEST(a_ban_that_was_reported_outlives_a_restart),
+		TEST(a_token_grants_whatever_roles_there_are),
 		TEST(without_room_nothing_changes_and_why_is_said),
 		TEST(what_could_not_be_stored_is_not_reported),
 		TEST(while_the_clock_is_plainly_wrong_no_token_is_issued),
