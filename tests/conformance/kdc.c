@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#define OBSERVE        6
 #define LOCATION_PATH  8
 #define CONTENT_FORMAT 12
 
@@ -51,7 +52,11 @@ void kdc_make_member(struct kdc *k)
 		.control_base = gk_span_str("coap://[fd00::2]:5683"),
 		.rejoin_delay_ms = 10000,
 		.point_to_point = true,
+		.observe = k->observes,
 	};
+
+	if (k->observes)
+		config.control_base = gk_span(NULL, 0);
 
 	gk_member_free(k->m);
 	k->assoc = (struct gk_oscore){ 0 };
@@ -97,6 +102,7 @@ static void take_request(struct kdc *k, const struct gk_event *event)
 	bool fresh;
 
 	k->asked = true;
+	k->observe = event->observe;
 	k->id = event->id;
 	k->requests++;
 	k->is_protected = gk_oscore_peek(event->bytes, &option, NULL) == GK_OK;
@@ -144,6 +150,8 @@ void kdc_drain(struct kdc *k, enum gk_err err)
 		} else if (event.kind == GK_EVENT_REPLY) {
 			k->replies++;
 			keep(&k->reply, event.bytes);
+		} else if (event.kind == GK_EVENT_CANCEL) {
+			k->cancelled = event.id;
 		} else if (event.kind == GK_EVENT_NOTE) {
 			take_note(k, &event.note);
 		}
@@ -222,6 +230,26 @@ void kdc_answer(struct kdc *k, uint8_t code, int format, struct gk_span payload)
 		put_raw(&b, payload);
 	}
 	answer_bytes(k, all_of(&b));
+}
+
+void kdc_notify(struct kdc *k, uint64_t id, const struct gk_oscore_ref *ref, uint8_t value,
+		struct gk_span payload)
+{
+	struct bytes b = { .len = 0 };
+	struct gk_oscore_ref copy = *ref;
+	uint8_t bytes[4096];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	unsigned last = 0;
+
+	put_hex(&b, "45");
+	put_option(&b, &last, OBSERVE, gk_span(&value, 1));
+	put_option(&b, &last, CONTENT_FORMAT, hex_span("0105"));
+	put_hex(&b, "ff");
+	put_raw(&b, payload);
+	if (gk_oscore_protect_response(&k->assoc, &copy, all_of(&b), true, &buf))
+		fail_msg("no notification");
+	k->asked = k->asked && k->id != id;
+	kdc_drain(k, gk_member_answer(k->m, id, gk_buf_span(&buf), k->now));
 }
 
 void kdc_answer_hex(struct kdc *k, uint8_t code, int format, const char *payload)

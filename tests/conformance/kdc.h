@@ -23,12 +23,13 @@ struct kdc {
 	struct gk_oscore assoc; /* the KDC's end; aead NULL: none yet */
 	struct gk_key_pair key, peer_key[4];
 	struct bytes cred, peer_cred[4]; /* by Sender ID; 0: unused */
+	bool observes;                   /* the member is made so that it takes no requests */
 	/* the member's newest request, opened */
 	bool asked; /* it waits for its answer */
 	uint64_t id;
 	struct gk_oscore_ref ref;
-	size_t requests; /* so far */
-	bool is_protected;
+	size_t requests;            /* so far */
+	bool is_protected, observe; /* 'observe': the shell is to expect more answers */
 	uint8_t code;
 	int format;
 	char path[160];
@@ -44,6 +45,7 @@ struct kdc {
 	size_t casts;
 	struct bytes cast; /* the newest to the group */
 	uint64_t cast_id;
+	uint64_t cancelled; /* the newest observation that it gave up */
 	size_t replies;
 	struct bytes reply;
 };
@@ -83,6 +85,9 @@ void kdc_answer_material(struct kdc *k, uint8_t code, const struct material *mat
 void put_material(struct bytes *b, const struct kdc *k, const struct material *material);
 /** @return true if this is the request that waits for its answer */
 bool kdc_is_asked(const struct kdc *k, uint8_t code, const char *path);
+/** A further answer in the association, to a request that observes. @param value  of Observe */
+void kdc_notify(struct kdc *k, uint64_t id, const struct gk_oscore_ref *ref, uint8_t value,
+		struct gk_span payload);
 /** Time goes by in silence, until a request comes or it is over. */
 void kdc_wait(struct kdc *k, int64_t ms);
 /** A request of ours to its control_uri, in the association. @return the code of its answer, or 0

@@ -312,6 +312,39 @@ static void mem_033_it_leaves_and_learns_of_new_members(void **state)
 	assert_false(kdc_info(k).joined);
 }
 
+static void mem_040_without_a_server_role_it_observes(void **state)
+{
+	struct kdc *k = *state;
+	struct bytes b = { .len = 0 };
+	struct gk_oscore_ref ref;
+	uint64_t id;
+
+	k->observes = true;
+	kdc_make_member(k);
+	kdc_begin(k, BOTH);
+	assert_false(has(k->payload, 26)); /* no control_uri */
+	kdc_answer_material(
+		k, CREATED,
+		&(struct material){
+			.num = 7, .whole = true, .sid = true, .peers = "123", .proof = true });
+	while (!kdc_is_asked(k, GET, "ace-group/lights")) {
+		if (k->asked)
+			kdc_answer_hex(k, NOT_FOUND, CF_NONE, "");
+		kdc_wait(k, 60000);
+	}
+	assert_true(k->observe);
+	id = k->id;
+	ref = k->ref;
+	put_material(&b, k, &(struct material){ .num = 7, .whole = true });
+	kdc_notify(k, id, &ref, 1, all_of(&b));
+	assert_int_equal(kdc_info(k).num, 7);
+	b.len = 0;
+	put_material(&b, k, &(struct material){ .num = 8, .stale = "81 4102" });
+	kdc_notify(k, id, &ref, 2, all_of(&b));
+	assert_version(k, 8);
+	assert_int_equal(kdc_info(k).peers, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +357,7 @@ int main(void)
 		KDC(mem_043_045_it_polls_and_fetches_what_it_missed),
 		KDC(mem_046_without_a_payload_everybody_is_forgotten),
 		KDC(mem_039_a_partial_iv_of_the_kdc_counts_once),
+		KDC(mem_040_without_a_server_role_it_observes),
 		KDC(mem_050_only_the_kdc_is_heard_at_the_control_uri),
 		KDC(mem_029_034_035_049_a_new_sender_id_begins_with_0),
 		KDC(mem_051_who_lost_its_state_says_nothing_before_it_has_another_sender_id),
