@@ -43,7 +43,8 @@ struct io_bundle {
 	uint8_t kdc_key[64];
 	size_t kdc_key_len;
 	char groups[IO_BUNDLE_GROUPS_MAX][65];
-	uint32_t roles[IO_BUNDLE_GROUPS_MAX]; /* that the token grants in the group of the same index */
+	uint32_t roles[IO_BUNDLE_GROUPS_MAX]; /* that the token grants in the group of the same
+						 index */
 	size_t group_count;                   /* at least 1 */
 	int64_t exp;                          /* of the token: seconds since 1970 UTC */
 	/* where the KDC has its groups, and takes tokens; "": where it has them by default */

@@ -128,7 +128,8 @@ static void listen(struct listener *l, struct plant *plant, const struct gk_node
 
 	if (gk_member_new(&plant->env, &config, &l->member) ||
 	    gk_membership_new(l->member, gk_group_name(plant->group), 6, &l->ms) ||
-	    gk_blob_set(&plant->env, &l->ms->kdc_cred, gk_kdc_cred(kdc, GK_ALG_ES256, GK_HEADER_KCCS)))
+	    gk_blob_set(&plant->env, &l->ms->kdc_cred,
+			gk_kdc_cred(kdc, GK_ALG_ES256, GK_HEADER_KCCS)))
 		bench_fail("no member");
 	l->member->groups[l->member->group_count++] = l->ms;
 	l->ms->in = true;

@@ -533,7 +533,8 @@ static void mgt_key_material_has_the_credential_that_signs(void **state)
 	snprintf(c.raw.node, sizeof(c.raw.node), "n1");
 	for (size_t i = 0;; i++) {
 		mgt = read_mgt(&c);
-		assert_true(gk_span_equal(mgt.kdc_cred, gk_kdc_cred(p->kdc, alg_of(p), GK_HEADER_KCCS)));
+		assert_true(gk_span_equal(mgt.kdc_cred,
+					  gk_kdc_cred(p->kdc, alg_of(p), GK_HEADER_KCCS)));
 		assert_true(is_evidence(&c, mgt.kdc_cred, mgt.kdc_nonce, mgt.kdc_verify, false));
 		if (i == ROWS(paths))
 			break;
