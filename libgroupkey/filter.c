@@ -43,14 +43,20 @@ static bool is_listed(const struct gk_filter *filter, const struct gk_id *id)
 	return false;
 }
 
+_Static_assert(GK_ROLE_ALL < 32, "each Tperm has a bit");
+
+/* A request has room for thousands of elements, and each member is held against them: so they are
+ * reduced to those that differ. */
 static void read_roles(struct gk_cbor *c, struct gk_filter *filter)
 {
-	struct gk_cbor_iter iter;
+	struct gk_cbor_iter iter = gk_cbor_array(c);
 
-	filter->roles = c->rest;
-	iter = gk_cbor_array(c);
-	for (; gk_cbor_more(c, &iter); filter->role_count++)
-		(void)gk_cbor_uint(c, UINT32_MAX);
+	for (; gk_cbor_more(c, &iter); filter->role_count++) {
+		uint64_t want = gk_cbor_uint(c, UINT32_MAX);
+
+		if (want <= GK_ROLE_ALL)
+			filter->roles |= UINT32_C(1) << want;
+	}
 }
 
 /* An identifier longer than any Sender ID is nobody's, and ignored like others that are (P 9.3). */
@@ -98,16 +104,11 @@ void gk_filter_wipe(const struct gk_env *env, struct gk_filter *filter)
 
 static bool roles_match(const struct gk_filter *filter, uint32_t roles)
 {
-	struct gk_cbor c = gk_cbor(filter->roles);
-	struct gk_cbor_iter iter = gk_cbor_array(&c);
-	bool match = false;
-
-	while (gk_cbor_more(&c, &iter)) {
-		uint64_t want = gk_cbor_uint(&c, UINT32_MAX);
-
-		match = match || (roles & want) == want;
+	for (uint32_t want = 0; want <= GK_ROLE_ALL; want++) {
+		if (filter->roles >> want & 1 && (roles & want) == want)
+			return true;
 	}
-	return match;
+	return false;
 }
 
 bool gk_filter_passes(const struct gk_filter *filter, const struct gk_node *node)

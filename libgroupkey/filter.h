@@ -11,7 +11,8 @@
 
 struct gk_filter {
 	bool include;
-	struct gk_span roles; /* encoded array of Tperm; borrowed */
+	uint32_t
+		roles; /* bit T: the Tperm T is among the elements; those that nobody has are not */
 	size_t role_count;
 	struct gk_id *ids; /* in ascending order; those that nobody can have are left out */
 	size_t id_count, id_cap;
@@ -20,7 +21,6 @@ struct gk_filter {
 
 /**
  * Read one. Wipe it with gk_filter_wipe().
- * @param encoded  must outlive 'filter'
  * @return GK_OK; GK_ERR_MALFORMED, GK_ERR_TYPE, GK_ERR_RANGE; GK_ERR_NO_MEMORY
  */
 GK_MUST_CHECK enum gk_err gk_filter_read(const struct gk_env *env, struct gk_span encoded,
