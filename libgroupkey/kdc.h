@@ -540,7 +540,8 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
  * @param token    as posted: a key may be derived from it
  * @param session  to be wiped
  * @param client   the id of the client
- * @return GK_OK; GK_ERR_UNSUPPORTED: a key that is none for DTLS; GK_ERR_CRYPTO
+ * @return GK_OK; GK_ERR_UNSUPPORTED: a key that is none for DTLS; GK_ERR_DUPLICATE: it has only the
+ *         name of a key, and two have it; GK_ERR_CRYPTO
  */
 GK_MUST_CHECK enum gk_err gk_session_read(const struct gk_kdc *kdc, struct gk_span token,
 					  const struct gk_cwt *cwt, struct gk_session *session,

@@ -98,35 +98,71 @@ bool gk_session_is_of(const struct gk_client *a, const struct gk_client *b)
 	return gk_span_equal(kid_of(a->session), kid_of(b->session));
 }
 
-static bool has_kid(const struct gk_client *client, struct gk_span kid)
+/* @param raw  by its kid a client is called that has a pre-shared key; one with a raw public key
+ * has a kid for its AS alone, and may have chosen it */
+static bool has_kid(const struct gk_client *client, struct gk_span kid, bool raw)
 {
-	return client->session && gk_span_equal(kid_of(client->session), kid);
+	return client->session && (client->session->public_key.crv != 0) == raw &&
+	       gk_span_equal(kid_of(client->session), kid);
 }
 
-/* A client with a raw public key is called by that, and has a kid only for its AS. */
-static struct gk_client *find_among_clients(const struct gk_kdc *kdc, struct gk_span kid)
+static const struct gk_client *find_client_by_psk(const struct gk_kdc *kdc, struct gk_span kid)
 {
-	size_t at = 0;
-	struct gk_link *link;
+	const struct gk_client *client = NULL;
+	struct gk_id id;
 
-	while ((link = gk_hash_at(&kdc->clients_by_id, &at)) != NULL) {
-		struct gk_client *client = GK_OWNER(link, struct gk_client, by_id);
-
-		if (has_kid(client, kid))
-			return client;
-	}
-	return NULL;
+	if (kid.len && kid.len <= GK_KID_MAX && !gk_session_name_kid(kid, &id))
+		client = gk_client_find(kdc, gk_id_span(&id));
+	return client && has_kid(client, kid, false) ? client : NULL;
 }
 
-static struct gk_client *find_among_candidates(const struct gk_kdc *kdc, struct gk_span kid)
+static const struct gk_client *find_candidate_by_psk(const struct gk_kdc *kdc, struct gk_span kid)
 {
-	struct gk_client *newest = NULL;
+	const struct gk_client *newest = NULL;
 
-	for (struct gk_client *c = kdc->candidates; c; c = c->next_candidate) {
-		if (has_kid(c, kid) && (!newest || c->iat.s >= newest->iat.s))
+	for (const struct gk_client *c = kdc->candidates; c; c = c->next_candidate) {
+		if (has_kid(c, kid, false) && (!newest || c->iat.s >= newest->iat.s))
 			newest = c;
 	}
 	return newest;
+}
+
+/* @return how many have it @param found  the last of them */
+static size_t find_by_raw_key(const struct gk_kdc *kdc, struct gk_span kid,
+			      const struct gk_client **found)
+{
+	struct gk_link *link;
+	size_t at = 0, count = 0;
+
+	while ((link = gk_hash_at(&kdc->clients_by_id, &at)) != NULL) {
+		const struct gk_client *client = GK_OWNER(link, struct gk_client, by_id);
+
+		if (has_kid(client, kid, true)) {
+			*found = client;
+			count++;
+		}
+	}
+	for (const struct gk_client *c = kdc->candidates; c; c = c->next_candidate) {
+		if (has_kid(c, kid, true)) {
+			*found = c;
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Whose rights does a token update that names its key by this? Where two raw public keys have the
+ * same kid, an AS took it from its clients, and one of them may be after the other's rights.
+ * @return GK_OK, with NULL for nobody; GK_ERR_DUPLICATE */
+static enum gk_err find_named(const struct gk_kdc *kdc, struct gk_span kid,
+			      const struct gk_client **found)
+{
+	*found = find_client_by_psk(kdc, kid);
+	if (!*found)
+		*found = find_candidate_by_psk(kdc, kid);
+	if (*found)
+		return GK_OK;
+	return find_by_raw_key(kdc, kid, found) > 1 ? GK_ERR_DUPLICATE : GK_OK;
 }
 
 /* keys from tokens */
@@ -201,10 +237,10 @@ enum gk_err gk_session_read(const struct gk_kdc *kdc, struct gk_span token,
 
 	if (cwt->kid.len > GK_KID_MAX || (!cwt->kid.len && !cwt->public_key.crv))
 		return GK_ERR_UNSUPPORTED;
-	if (!cwt->public_key.crv && !cwt->psk.len) {
-		known = find_among_clients(kdc, cwt->kid);
-		known = known ? known : find_among_candidates(kdc, cwt->kid);
-	}
+	if (!cwt->public_key.crv && !cwt->psk.len)
+		err = find_named(kdc, cwt->kid, &known);
+	if (err)
+		return err;
 	if (known)
 		*session = *known->session;
 	else if (cwt->public_key.crv)
@@ -278,14 +314,9 @@ static enum gk_err read_identity(struct gk_span identity, struct gk_span *kid)
 /* A newer token may have brought another key of that name: its candidate has not been heard of. */
 static const struct gk_client *holder_of_kid(const struct gk_kdc *kdc, struct gk_span kid)
 {
-	const struct gk_client *candidate = find_among_candidates(kdc, kid), *client = NULL;
-	struct gk_id id;
+	const struct gk_client *candidate = find_candidate_by_psk(kdc, kid);
 
-	if (candidate)
-		return candidate;
-	if (kid.len && kid.len <= GK_KID_MAX && !gk_session_name_kid(kid, &id))
-		client = gk_client_find(kdc, gk_id_span(&id));
-	return client && has_kid(client, kid) ? client : NULL;
+	return candidate ? candidate : find_client_by_psk(kdc, kid);
 }
 
 enum gk_err gk_kdc_psk(const struct gk_kdc *kdc, struct gk_span identity, struct gk_now now,
@@ -298,7 +329,7 @@ enum gk_err gk_kdc_psk(const struct gk_kdc *kdc, struct gk_span identity, struct
 	if (err)
 		return err;
 	holder = kdc->dtls ? holder_of_kid(kdc, kid) : NULL;
-	if (!is_good(kdc, holder, now) || holder->session->public_key.crv)
+	if (!is_good(kdc, holder, now))
 		return GK_ERR_UNKNOWN;
 	gk_buf_add(key, gk_span(holder->session->psk, holder->session->psk_len));
 	*id = holder->session->id;

@@ -871,6 +871,80 @@ static void a_raw_public_key_is_that_of_a_token_or_refused(void **state)
 	assert_int_equal(shake_hands(&raw, IDENTITY, NULL), GK_ERR_UNKNOWN);
 }
 
+/* ... and a kid in the COSE_Key, that an AS took from its client. */
+static void post_raw_key_with_kid(struct pair_raw *raw, int64_t iat)
+{
+	char cnf[200], with_kid[240];
+	uint8_t spki[91];
+
+	put_raw_key(raw, cnf, sizeof(cnf), spki);
+	snprintf(with_kid, sizeof(with_kid), "a101a501020248%s%s", KID, cnf + 10);
+	assert_int_equal(
+		post_claims(raw,
+			    &(struct claims){ .cnf = with_kid, .scope = LIGHTS_8, .iat = iat }),
+		GK_COAP_CREATED);
+	assert_int_equal(
+		gk_kdc_raw_key(raw->p->kdc, gk_span(spki, 91), raw->p->now, &raw->exchange.dtls),
+		GK_OK);
+}
+
+static void a_kid_beside_a_raw_public_key_is_in_nobodys_way(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw thief, raw;
+
+	open_raw(&thief, p, 2);
+	post_raw_key_with_kid(&thief, -1);
+	come(&raw, p, 1); // its handshake finds its key, though the other's token is newer
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, both, true), GK_COAP_CREATED);
+}
+
+static uint32_t roles_of(const struct pair_raw *raw)
+{
+	const struct gk_client *client =
+		gk_session_find(raw->p->kdc, gk_id_span(&raw->exchange.dtls));
+
+	return gk_scope_roles(gk_blob_span(&client->scope), gk_span_str(PAIR_LIGHTS));
+}
+
+static void the_rights_of_a_pre_shared_key_do_not_go_to_a_raw_public_key(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw, thief[8];
+
+	come(&raw, p, 1);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN); // a client now
+	for (unsigned i = 0; i < ROWS(thief); i++) {
+		open_raw(&thief[i], p, 2 + i);
+		post_raw_key_with_kid(&thief[i], -1);
+		assert_int_equal(ask_num(&thief[i]), GK_COAP_FORBIDDEN);
+	}
+	assert_int_equal(post_outside(&raw, &(struct claims){ .cnf = CNF_KID,
+							      .scope = "8182666c69676874730e",
+							      .iat = -1 }),
+			 GK_COAP_CREATED);
+	assert_int_equal(roles_of(&raw), 14);
+	for (unsigned i = 0; i < ROWS(thief); i++)
+		assert_int_equal(roles_of(&thief[i]), 8);
+}
+
+static void a_kid_that_two_raw_public_keys_have_is_nobodys(void **state)
+{
+	struct pair *p = *state;
+	const struct claims update = { .cnf = CNF_KID, .scope = LIGHTS_6, .iat = -1 };
+	struct pair_raw raw, thief;
+
+	open_raw(&raw, p, 1);
+	post_raw_key_with_kid(&raw, -2);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	assert_int_equal(post_outside(&raw, &update), GK_COAP_CREATED); // alone, it is meant
+	assert_int_equal(roles_of(&raw), 6);
+	open_raw(&thief, p, 2);
+	post_raw_key_with_kid(&thief, -2);
+	assert_int_equal(post_outside(&raw, &update), GK_COAP_BAD_REQUEST);
+	assert_int_equal(roles_of(&thief), 8);
+}
+
 static void a_raw_public_key_is_proof_of_possession_of_itself(void **state)
 {
 	struct pair *p = *state;
@@ -1045,6 +1119,9 @@ int main(void)
 		RULE(a_record_with_another_key_is_refused),
 		RULE(an_id_that_another_kind_of_client_has_is_not_taken_over),
 		RULE(a_raw_public_key_is_that_of_a_token_or_refused),
+		RULE(a_kid_beside_a_raw_public_key_is_in_nobodys_way),
+		RULE(the_rights_of_a_pre_shared_key_do_not_go_to_a_raw_public_key),
+		RULE(a_kid_that_two_raw_public_keys_have_is_nobodys),
 		RULE(a_raw_public_key_is_proof_of_possession_of_itself),
 		RULE(a_raw_public_key_proves_no_other_key),
 		RULE(a_symmetric_key_is_no_proof_of_possession),
