@@ -239,6 +239,8 @@ enum gk_note_kind {
 	GK_NOTE_REVOKED = 20,    /* K: a client's tokens were revoked */
 	GK_NOTE_ENDED = 21,      /* K: a group was deleted */
 	GK_NOTE_UNANSWERED = 22, /* M: what was told to 'sid' has no valid answer; 'reason' */
+	GK_NOTE_INACTIVE = 23,   /* M: the group is not active: nothing is sent or taken in it */
+	GK_NOTE_ACTIVE = 24,     /* M: ... and it is again */
 };
 
 /** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
@@ -802,7 +804,9 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_leave(struct gk_member *member, struc
 						 struct gk_now now);
 /**
  * Ask the KDC now which version of the keys is the newest, and catch up if ours is older; done by
- * itself once an hour (policy 1, R 4.3.1). GK_NOTE_CHECKED tells that the answer has come.
+ * itself once an hour (policy 1, R 4.3.1). GK_NOTE_CHECKED tells that the answer has come. The KDC
+ * is also asked whether the group is active (P 9.9); GK_NOTE_INACTIVE and GK_NOTE_ACTIVE tell of a
+ * change.
  * @return GK_ERR_UNKNOWN: not in it
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_check(struct gk_member *member, struct gk_span group,
@@ -814,8 +818,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struc
  * Say something to a group: a request in group mode, as one GK_EVENT_MULTICAST. Its id names what
  * was said for gk_member_response().
  * @return GK_OK, GK_ERR_UNKNOWN (not in it), GK_ERR_FORBIDDEN (not a requester), GK_ERR_STATE (no
- *         valid material), GK_ERR_SEQUENCE (a new Sender ID is being fetched; try again),
- *         GK_ERR_UNSUPPORTED (the group is pairwise-only)
+ *         valid material, or the group is not active), GK_ERR_SEQUENCE (a new Sender ID is being
+ * fetched; try again), GK_ERR_UNSUPPORTED (the group is pairwise-only)
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct gk_span group,
 					       struct gk_span message, struct gk_now now);
@@ -827,7 +831,7 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_say(struct gk_member *member, struct 
  * @param peer  where it is; neither the library nor the KDC knows that
  * @return GK_OK, GK_ERR_UNKNOWN (not in the group; or nobody known has this Sender ID: the KDC is
  *         asked, try again), GK_ERR_FORBIDDEN (we are no requester, or it is no responder),
- *         GK_ERR_STATE (no valid material), GK_ERR_NO_SPACE (8 answers are waited for),
+ *         GK_ERR_STATE (as gk_member_say()), GK_ERR_NO_SPACE (8 answers are waited for),
  *         GK_ERR_SEQUENCE (as gk_member_say()), GK_ERR_UNSUPPORTED (the group does not use the
  *         pairwise mode), GK_ERR_CREDENTIAL (its credential does not agree with ours),
  *         GK_ERR_RANGE (too long), GK_ERR_MALFORMED (no CoAP request)
@@ -849,7 +853,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_response(struct gk_member *member, ui
  * GK_EVENT_REPLY. A retransmission of one in pairwise mode gets the same answer by itself.
  * @param id  the exchange's id; each of the newest 8 messages can be answered once
  * @return GK_OK, GK_ERR_UNKNOWN (no such message, or its sender is none of us any more),
- *         GK_ERR_FORBIDDEN (not a responder), GK_ERR_STATE, GK_ERR_SEQUENCE (as gk_member_say())
+ *         GK_ERR_FORBIDDEN (not a responder), GK_ERR_STATE and GK_ERR_SEQUENCE (as
+ *         gk_member_say())
  */
 GK_API GK_MUST_CHECK enum gk_err gk_member_respond(struct gk_member *member, uint64_t id,
 						   struct gk_span message, struct gk_now now);
@@ -876,6 +881,7 @@ GK_API bool gk_member_event(struct gk_member *member, struct gk_event *event);
 /** Where a member stands in one group. */
 struct gk_membership_info {
 	bool joined;
+	bool active; /* in the group, and it is active as far as we know */
 	int64_t num; /* -1: no material */
 	struct gk_span gid, sender_id, node;
 	uint32_t roles;

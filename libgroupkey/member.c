@@ -325,8 +325,10 @@ enum gk_err gk_member_check(struct gk_member *m, struct gk_span group, struct gk
 {
 	struct gk_membership *ms = gk_member_find(m, group);
 
-	if (ms && ms->in)
+	if (ms && ms->in) {
 		ms->checks = true;
+		gk_task_want(ms, GK_TASK_ACTIVE);
+	}
 	return want(m, group, GK_TASK_CHECK, now);
 }
 
@@ -554,6 +556,7 @@ enum gk_err gk_member_info(const struct gk_member *m, struct gk_span group,
 		return GK_ERR_UNKNOWN;
 	*info = (struct gk_membership_info){
 		.joined = ms->in,
+		.active = ms->in && !ms->inactive,
 		.num = ms->has_material ? ms->num : -1,
 		.gid = gk_id_span(&ms->common.gid),
 		.node = gk_span(ms->node, ms->node_len),

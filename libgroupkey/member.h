@@ -8,6 +8,7 @@
  *   member_task.c          exchanges with the KDC, one at a time: which is next, and how it went
  *   member_request.c       what is asked in them, and what the answers mean
  *   member_observe.c       what we observe at the KDC, and notifications
+ *   member_active.c        whether a group is active, and what follows if it is not
  *   membership.c           one group: peers, deadlines
  *   membership_material.c  its keys
  *   membership_traffic.c   its messages
@@ -38,6 +39,7 @@
 #define GK_OWN_CREDS_MAX    4
 #define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
 #define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
+#define GK_USED_MAX         64    /* Sender IDs of ours that are not used again */
 #define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
 
 /** Exchanges with the KDC, in order of urgency. */
@@ -52,6 +54,7 @@ enum gk_task {
 	GK_TASK_RENEW,        /* POST nodes/N */
 	GK_TASK_CREDS,        /* GET creds */
 	GK_TASK_CHECK,        /* GET num */
+	GK_TASK_ACTIVE,       /* GET active */
 	GK_TASK_COUNT,
 };
 
@@ -67,6 +70,7 @@ enum gk_due {
 	GK_DUE_CONFIRM, /* a rekeying message to the group */
 	GK_DUE_STALE,   /* Sender IDs are asked for, by everybody */
 	GK_DUE_OBSERVE, /* no notification for so long that the KDC may have forgotten us */
+	GK_DUE_ACTIVE,  /* the group was not active when we heard of it last */
 	GK_DUE_COUNT,
 };
 
@@ -136,6 +140,11 @@ struct gk_watching {
 	int64_t piv; /* newest Partial IV of an answer; -1: the first one had none */
 };
 
+/** A Sender ID that was ours under a Gid. */
+struct gk_used {
+	struct gk_id gid, sid;
+};
+
 /** Where we stand in one group. */
 struct gk_membership {
 	struct gk_member *member;
@@ -148,6 +157,7 @@ struct gk_membership {
 	struct gk_public_key kdc_dh;
 	bool asks;          /* by an empty Join Request, what the group's credentials have to be */
 	bool in;            /* the KDC has us in the group */
+	bool inactive;      /* nothing is said in the group, and nothing heard (P 9.9) */
 	bool recovering;    /* what is installed next was missed before */
 	uint8_t life;       /* how often we have been out; part of our control_uri */
 	uint8_t asked_life; /* as in the newest Join Request */
@@ -168,6 +178,8 @@ struct gk_membership {
 	bool has_sid;        /* a monitor has none; nor has who must join again to get a new one */
 	struct gk_id sid;    /* outlives the material that 'sender' is derived from */
 	struct gk_blob held; /* newer material, until the stale Sender IDs are known (P 11.3) */
+	struct gk_used used[GK_USED_MAX]; /* a ring; outlives the membership */
+	size_t used_count;                /* so far */
 	struct gk_membership_tree tree;
 	struct gk_watching watching[GK_WATCH_COUNT];
 	unsigned unanswered; /* tries to observe nodes/N, in a row */
@@ -326,6 +338,12 @@ bool gk_watch_answered(struct gk_member *m, uint64_t id, struct gk_span message,
 void gk_watch_tidy(struct gk_member *m);
 void gk_watch_due(struct gk_membership *ms, struct gk_now now);
 
+/* member_active.c */
+/** The KDC says whether the group is active; a note tells if that is news. */
+void gk_membership_set_active(struct gk_membership *ms, bool active, struct gk_now now);
+/** @return the exchanges that have to wait until the group is active: bits of enum gk_task */
+unsigned gk_membership_deferred(const struct gk_membership *ms);
+
 /* membership.c */
 GK_MUST_CHECK enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group,
 					    uint32_t roles, struct gk_membership **ms);
@@ -400,7 +418,14 @@ void gk_membership_lose_sid(struct gk_membership *ms);
 bool gk_membership_lists_own(const struct gk_membership *ms, struct gk_span ids);
 /** Install what was held back. */
 void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struct gk_now now);
-/** Take a Sender ID of our own into use, unlike the present one; sequence number 0. */
+/** @return true if this Sender ID was ours under this Gid: its numbers would start again */
+bool gk_membership_has_used(const struct gk_membership *ms, struct gk_span gid, struct gk_span sid);
+/**
+ * Take a Sender ID of our own into use, with sequence number 0: one that was never ours under the
+ * present Gid, in this membership or an earlier one.
+ * @return GK_OK; GK_ERR_REPLAY: it was; GK_ERR_NO_SPACE: too many were; else as
+ *         gk_group_sender_init()
+ */
 GK_MUST_CHECK enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid);
 /**
  * Take the Sender ID of a Key Renewal into use, now or with the next material.

@@ -411,12 +411,11 @@ static bool take_node_name(struct gk_membership *ms, const struct gk_coap *msg)
 	return true;
 }
 
-/* Under one Gid a Sender ID may be used once: its sequence number would start again. */
+/* Under one Gid a Sender ID may be used once: its sequence number would start again. That holds for
+ * those of memberships that are over too, if the KDC goes back to what it had before them. */
 static bool repeats_sid(const struct gk_membership *ms, const struct gk_material *material)
 {
-	return ms->has_sid && material->has_sid &&
-	       gk_span_equal(gk_id_span(&ms->common.gid), material->gid) &&
-	       gk_span_equal(gk_id_span(&ms->sid), material->sid);
+	return material->has_sid && gk_membership_has_used(ms, material->gid, material->sid);
 }
 
 /* The answer is older than what a rekeying message has brought since it was made: of it only the
@@ -475,6 +474,7 @@ static void joined(struct gk_task_answer *a)
 		return;
 	}
 	a->ms->in = true;
+	gk_membership_set_active(a->ms, true, a->now); /* or it would have refused */
 	a->ms->refusals = 0;
 	a->ms->wants &= 1u << GK_TASK_LEAVE;
 	a->ms->due_ms[GK_DUE_REJOIN] = GK_NEVER;
@@ -730,4 +730,5 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
 	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },
+	[GK_TASK_ACTIVE] = { GK_COAP_GET, "active", NULL, gk_active_done },
 };

@@ -18,6 +18,11 @@ static enum gk_err note_end(struct gk_membership *ms, enum gk_err err, struct gk
 	return err;
 }
 
+static bool can_send(const struct gk_membership *ms)
+{
+	return ms->has_material && ms->has_sid && !ms->inactive;
+}
+
 /* What has to hold before we ask for anything. */
 static enum gk_err check_asking(const struct gk_membership *ms)
 {
@@ -25,7 +30,7 @@ static enum gk_err check_asking(const struct gk_membership *ms)
 		return GK_ERR_UNKNOWN;
 	if (!(ms->roles & GK_ROLE_REQUESTER))
 		return GK_ERR_FORBIDDEN;
-	return ms->has_material && ms->has_sid ? GK_OK : GK_ERR_STATE;
+	return can_send(ms) ? GK_OK : GK_ERR_STATE;
 }
 
 /* to all */
@@ -211,7 +216,7 @@ enum gk_err gk_member_respond(struct gk_member *m, uint64_t id, struct gk_span m
 		return GK_ERR_UNKNOWN;
 	if (!(a->ms->roles & GK_ROLE_RESPONDER))
 		return GK_ERR_FORBIDDEN;
-	if (!a->ms->has_material || !a->ms->has_sid)
+	if (!can_send(a->ms))
 		return GK_ERR_STATE;
 	err = protect_answer(a, message, &buf);
 	if (err)

@@ -198,7 +198,7 @@ void gk_task_want(struct gk_membership *ms, enum gk_task task)
 /* Until we are in there is nothing but joining: not even leaving, for want of a node name. */
 static unsigned wants_of(const struct gk_membership *ms)
 {
-	return ms->in ? ms->wants : ms->wants & 1u << GK_TASK_JOIN;
+	return ms->in ? ms->wants & ~gk_membership_deferred(ms) : ms->wants & 1u << GK_TASK_JOIN;
 }
 
 static unsigned wanted(const struct gk_member *m)
@@ -316,6 +316,13 @@ static bool put_off(const struct gk_task_answer *a)
 	return true;
 }
 
+/* It says so of itself when it refuses something. */
+static void learn_inactive(const struct gk_task_answer *a)
+{
+	if (a->ms && a->ms->in && is_error(a->msg, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_INACTIVE))
+		gk_membership_set_active(a->ms, false, a->now);
+}
+
 static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_now now)
 {
 	struct gk_membership *ms = m->out.ms;
@@ -336,6 +343,7 @@ static void conclude(struct gk_member *m, const struct gk_coap *msg, struct gk_n
 			gk_task_want(ms, GK_TASK_JOIN);
 		}
 	} else {
+		learn_inactive(&a);
 		if (!put_off(&a))
 			gk_task_rows[m->out.task].done(&a);
 		if (leaving && !ms->in && m->out.task == GK_TASK_JOIN)

@@ -38,6 +38,9 @@ extern const struct gk_task_row gk_task_rows[GK_TASK_COUNT];
 enum gk_err gk_watch_build_node(struct gk_task_request *r);
 void gk_watch_done(struct gk_task_answer *a);
 
+/* member_active.c: a row of it */
+void gk_active_done(struct gk_task_answer *a);
+
 /** Tell of an error, of a group or (ms NULL) of the member as a whole. */
 void gk_task_complain(struct gk_member *m, struct gk_membership *ms, const char *reason);
 /** No exchange for 2^shift seconds, and a random half as much. */

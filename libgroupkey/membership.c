@@ -88,6 +88,7 @@ static void end(struct gk_membership *ms)
 	gk_watch_end(ms);
 	gk_membership_drop(ms);
 	ms->in = false;
+	ms->inactive = false;
 	ms->wants = 0;
 	ms->checks = false;
 	for (size_t i = 0; i < GK_DUE_COUNT; i++)
@@ -279,6 +280,13 @@ static void due_check(struct gk_membership *ms, struct gk_now now)
 		gk_watch_begin(ms); /* which brings the newest material too */
 	else
 		gk_task_want(ms, GK_TASK_CHECK);
+	gk_task_want(ms, GK_TASK_ACTIVE);
+}
+
+static void due_active(struct gk_membership *ms, struct gk_now now)
+{
+	(void)now;
+	gk_task_want(ms, GK_TASK_ACTIVE);
 }
 
 /* R 4.3.1: no use of material past its end. */
@@ -328,6 +336,7 @@ void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 		[GK_DUE_CONFIRM] = gk_membership_due_confirm,
 		[GK_DUE_STALE] = due_stale,
 		[GK_DUE_OBSERVE] = gk_watch_due,
+		[GK_DUE_ACTIVE] = due_active,
 	};
 
 	for (size_t i = 0; i < GK_DUE_COUNT; i++) {

@@ -197,6 +197,30 @@ static void arm(struct gk_membership *ms, const struct gk_material *material, st
 	ms->pull_pause_ms = GK_PULL_PAUSE_MS;
 }
 
+bool gk_membership_has_used(const struct gk_membership *ms, struct gk_span gid, struct gk_span sid)
+{
+	for (size_t i = 0; i < GK_USED_MAX && i < ms->used_count; i++) {
+		if (gk_span_equal(gk_id_span(&ms->used[i].gid), gid) &&
+		    gk_span_equal(gk_id_span(&ms->used[i].sid), sid))
+			return true;
+	}
+	return false;
+}
+
+/* The oldest one is forgotten, but none of the present Gid. */
+static enum gk_err begin_use(struct gk_membership *ms, const struct gk_id *sid)
+{
+	struct gk_used *used = &ms->used[ms->used_count % GK_USED_MAX];
+
+	if (gk_membership_has_used(ms, gk_id_span(&ms->common.gid), gk_id_span(sid)))
+		return GK_ERR_REPLAY;
+	if (ms->used_count >= GK_USED_MAX && gk_id_equal(&used->gid, &ms->common.gid))
+		return GK_ERR_NO_SPACE;
+	*used = (struct gk_used){ .gid = ms->common.gid, .sid = *sid };
+	ms->used_count++;
+	return GK_OK;
+}
+
 enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid)
 {
 	const struct gk_key_pair *key = gk_membership_key(ms);
@@ -205,6 +229,8 @@ enum gk_err gk_membership_set_sid(struct gk_membership *ms, struct gk_span sid)
 		key ? gk_group_sender_init(&ms->common, sid, key, gk_membership_cred(ms), &sender)
 		    : GK_ERR_CREDENTIAL;
 
+	if (!err)
+		err = begin_use(ms, &sender.id);
 	if (err)
 		return err;
 	gk_membership_unpair(ms);
@@ -331,7 +357,10 @@ void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struc
 	gk_blob_wipe(&ms->member->env, &ms->held);
 	if (err) {
 		gk_member_note(ms, GK_NOTE_ERROR, via, gk_strerror(err));
-		gk_task_want(ms, GK_TASK_MATERIAL);
+		if (err == GK_ERR_REPLAY) /* with that Sender ID it is no good */
+			gk_membership_lose_sid(ms);
+		else
+			gk_task_want(ms, GK_TASK_MATERIAL);
 		return;
 	}
 	gk_member_note(ms, ms->recovering ? GK_NOTE_RECOVERED : GK_NOTE_REKEYED, via, NULL);

@@ -9,6 +9,8 @@
 #define PULL_PAUSE_MAX_MS                                                                          \
 	320000 /* between questions that anyone can provoke and that bring nothing */
 
+static const char inactive[] = "the group is not active";
+
 /* messages of the group */
 
 void gk_membership_refuse(struct gk_membership *ms, const char *reason)
@@ -235,6 +237,8 @@ static const char *take_answer(struct gk_said *said, struct gk_span message)
 
 	if (gk_oscore_peek(message, &option, NULL) || !option.has_kid)
 		return "malformed";
+	if (ms->inactive)
+		return inactive;
 	if (!ms->has_material || !gk_id_equal(&said->ref.gid, &ms->common.gid))
 		return "answer under other material than the message";
 	in.peer = gk_membership_find_peer(ms, option.kid);
@@ -262,6 +266,8 @@ static const char *take_answer_of_asked(const struct gk_told *told, struct gk_sp
 
 	if (gk_oscore_peek(message, &option, NULL))
 		return "malformed, or not protected";
+	if (ms->inactive)
+		return inactive;
 	if (!ms->has_material)
 		return "answer under other material than ours";
 	if (option.has_kid && !gk_span_equal(option.kid, gk_id_span(&told->asked))) {
@@ -320,6 +326,10 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 	struct gk_membership *ms = find_by_gid(m, option->kid_context);
 	struct arrival in = { .ms = ms, .group = option->group, .message = message };
 
+	if (ms && ms->inactive) {
+		gk_membership_refuse(ms, inactive);
+		return;
+	}
 	if (!option->group && repeats(m, exchange, message, now))
 		return;
 	if (!ms) {

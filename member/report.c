@@ -18,7 +18,8 @@ static const char *const events[] = {
 	[GK_NOTE_REFUSED] = "error",         [GK_NOTE_RECOVERED] = "recovered",
 	[GK_NOTE_MESSAGE] = "message",       [GK_NOTE_ERROR] = "error",
 	[GK_NOTE_CHECKED] = "checked",       [GK_NOTE_RESPONSE] = "response",
-	[GK_NOTE_UNANSWERED] = "unanswered",
+	[GK_NOTE_UNANSWERED] = "unanswered", [GK_NOTE_INACTIVE] = "inactive",
+	[GK_NOTE_ACTIVE] = "active",
 };
 
 static const char *event_name(enum gk_note_kind kind)
@@ -233,6 +234,7 @@ void gkm_report_status(const struct gk_member *member, struct gk_span group)
 	begin(&json, "status");
 	put_group(&json, group);
 	io_json_bool(&json, "joined", info.joined);
+	io_json_bool(&json, "active", info.active);
 	io_json_bool(&json, "in_tree", info.in_tree);
 	put_place(&json, info.num, info.gid, info.sender_id);
 	if (info.joined)

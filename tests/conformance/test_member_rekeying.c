@@ -142,6 +142,8 @@ static void mem_043_045_it_polls_and_fetches_what_it_missed(void **state)
 	kdc_wait(k, 2 * 3600000);
 	asks_for(k, GET, "ace-group/lights/num");
 	kdc_answer_hex(k, CONTENT, CF_CBOR, "07");
+	asks_for(k, GET, "ace-group/lights/active");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f5");
 	assert_int_equal(kdc_say(k, "same"), GK_OK);
 	kdc_wait(k, 2 * 3600000);
 	asks_for(k, GET, "ace-group/lights/num");
@@ -277,6 +279,208 @@ static void mem_047_evicted_it_says_nothing(void **state)
 	assert_string_equal(k->heard, "");
 }
 
+static void checks(struct kdc *k)
+{
+	assert_int_equal(gk_member_check(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	asks_for(k, GET, "ace-group/lights/num");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "07");
+	asks_for(k, GET, "ace-group/lights/active");
+}
+
+static void mem_038_in_a_group_that_is_not_active_it_is_silent_and_deaf(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_true(kdc_info(k).active);
+	assert_int_equal(kdc_say(k, "before"), GK_OK);
+	checks(k);
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f4");
+	assert_false(kdc_info(k).active);
+	assert_int_equal(k->notes[GK_NOTE_INACTIVE], 1);
+	assert_int_equal(kdc_say(k, "x"), GK_ERR_STATE);
+	peer_says(k, 1, 7, 0, "y");
+	assert_string_equal(k->heard, "");
+	peer_answers(k, 1, 7, "z");
+	assert_string_equal(k->heard, "");
+	/* keys go on */
+	assert_int_equal(told(k, 8, "80"), CHANGED);
+	assert_int_equal(kdc_info(k).num, 8);
+	assert_int_equal(kdc_say(k, "x"), GK_ERR_STATE);
+	/* it asks again by itself, long before the hour is over */
+	kdc_wait(k, 600000);
+	asks_for(k, GET, "ace-group/lights/active");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f4");
+	assert_int_equal(k->notes[GK_NOTE_INACTIVE], 1);
+	kdc_wait(k, 600000);
+	asks_for(k, GET, "ace-group/lights/active");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f5");
+	assert_int_equal(k->notes[GK_NOTE_ACTIVE], 1);
+	assert_true(kdc_info(k).active);
+	assert_version(k, 8);
+	kdc_wait(k, 600000);
+	assert_false(k->asked);
+}
+
+static void mem_038_it_asks_each_time_that_it_asks_for_the_version(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	kdc_wait(k, 2 * 3600000);
+	asks_for(k, GET, "ace-group/lights/num");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "07");
+	asks_for(k, GET, "ace-group/lights/active");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f4");
+	assert_false(kdc_info(k).active);
+	assert_int_equal(kdc_say(k, "x"), GK_ERR_STATE);
+}
+
+static void mem_038_error_9_says_so_too(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(gk_member_renew(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	asks_for(k, POST, "ace-group/lights/nodes/n5");
+	kdc_answer_hex(k, UNAVAILABLE, CF_PROBLEM, "a1 00 a1 00 04");
+	assert_true(kdc_info(k).active);
+	asks_for(k, POST, "ace-group/lights/nodes/n5");
+	kdc_answer_hex(k, UNAVAILABLE, CF_PROBLEM, "a1 00 a1 00 09");
+	assert_false(kdc_info(k).active);
+	assert_int_equal(kdc_say(k, "x"), GK_ERR_STATE);
+	/* what is refused waits until it can be had */
+	kdc_wait(k, 600000);
+	asks_for(k, GET, "ace-group/lights/active");
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f5");
+	asks_for(k, POST, "ace-group/lights/nodes/n5");
+	kdc_answer_hex(k, CHANGED, CF_ACE_GC, "a1 15 4108");
+	assert_int_equal(kdc_say(k, "x"), GK_OK);
+	assert_true(peer_reads(k, 7, 8, 0, "x"));
+}
+
+static void mem_038_what_is_no_answer_changes_nothing(void **state)
+{
+	static const char *const answers[] = { "01", "f500", "f6", "40" };
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	for (size_t i = 0; i < ROWS(answers); i++) {
+		checks(k);
+		kdc_answer_hex(k, CONTENT, CF_CBOR, answers[i]);
+		assert_true(kdc_info(k).active);
+	}
+	checks(k);
+	kdc_answer(k, NOT_FOUND, CF_NONE, nothing);
+	assert_true(kdc_info(k).active);
+	checks(k);
+	kdc_answer_hex(k, NOT_FOUND, CF_CBOR, "f4");
+	assert_true(kdc_info(k).active);
+}
+
+static void mem_038_who_comes_back_is_in_an_active_group(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	checks(k);
+	kdc_answer_hex(k, CONTENT, CF_CBOR, "f4");
+	assert_int_equal(kdc_tell(k, DELETE, nothing), DELETED);
+	assert_false(kdc_info(k).active);
+	kdc_wait(k, 60000);
+	asks_for(k, POST, "ace-group/lights");
+	kdc_answer_material(
+		k, CREATED,
+		&(struct material){ .num = 8, .whole = true, .sid = true, .proof = true });
+	assert_true(kdc_info(k).active);
+	assert_int_equal(kdc_say(k, "x"), GK_OK);
+}
+
+/* Whoever gives away a Sender ID twice gives away a key with nonces that are used. */
+static void rejoins(struct kdc *k, uint32_t num, uint8_t sid)
+{
+	asks_for(k, POST, "ace-group/lights");
+	kdc_answer_material(
+		k, CREATED,
+		&(struct material){
+			.num = num, .whole = true, .sid = true, .own_sid = sid, .proof = true });
+}
+
+static void mem_049_a_sender_id_of_before_an_eviction_is_not_taken_again(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(kdc_say(k, "one"), GK_OK);
+	assert_int_equal(told(k, 8, "80"), CHANGED);
+	assert_int_equal(kdc_say(k, "two"), GK_OK);
+	assert_int_equal(kdc_tell(k, DELETE, nothing), DELETED);
+	kdc_wait(k, 60000);
+	rejoins(k, 8, OWN_SID);
+	assert_false(kdc_info(k).joined);
+	assert_int_not_equal(kdc_say(k, "x"), GK_OK);
+	rejoins(k, 7, OWN_SID); /* as if a backup had been put back */
+	assert_false(kdc_info(k).joined);
+	rejoins(k, 8, 9);
+	assert_true(kdc_info(k).joined);
+	assert_int_equal(kdc_say(k, "three"), GK_OK);
+	assert_true(peer_reads(k, 8, 9, 0, "three"));
+}
+
+static void mem_049_nor_by_a_key_renewal(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(gk_member_renew(k->m, gk_span_str("lights"), k->now), GK_OK);
+		kdc_drain(k, GK_OK);
+		asks_for(k, POST, "ace-group/lights/nodes/n5");
+		kdc_answer_hex(k, CHANGED, CF_ACE_GC, i ? "a1 15 4105" : "a1 15 4108");
+		assert_hex_equal(kdc_info(k).sender_id, "08");
+	}
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 1);
+}
+
+/* A KDC that was set back hands out a Gid anew, with a version that we do not know yet. */
+static void mem_049_keys_that_come_with_a_used_gid_are_not_used(void **state)
+{
+	struct kdc *k = *state;
+	struct bytes b = { .len = 0 };
+
+	kdc_let_in(k, BOTH, 7);
+	put_material(&b, k, &(struct material){ .num = 7, .stale = "80" });
+	assert_int_equal(b.data[31], 9); /* num */
+	b.data[32] = 8;
+	(void)kdc_tell(k, POST, all_of(&b));
+	assert_int_not_equal(kdc_say(k, "x"), GK_OK);
+	rejoins(k, 8, OWN_SID);
+	assert_int_equal(kdc_say(k, "x"), GK_OK);
+	assert_true(peer_reads(k, 8, OWN_SID, 0, "x"));
+}
+
+static void mem_049_of_the_present_gid_none_is_forgotten(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	for (unsigned i = 0; i < 70; i++) {
+		uint8_t answer[] = { 0xa1, 0x15, 0x41, (uint8_t)(0x40 + i) };
+
+		assert_int_equal(gk_member_renew(k->m, gk_span_str("lights"), k->now), GK_OK);
+		kdc_drain(k, GK_OK);
+		asks_for(k, POST, "ace-group/lights/nodes/n5");
+		kdc_answer(k, CHANGED, CF_ACE_GC, gk_span(answer, sizeof(answer)));
+	}
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 7); /* it knows 64, its first one too */
+	assert_hex_equal(kdc_info(k).sender_id, "7e");
+	assert_int_equal(told(k, 8, "80"), CHANGED);
+	assert_int_equal(kdc_say(k, "on"), GK_OK);
+	assert_true(peer_reads(k, 8, 0x7e, 0, "on"));
+}
+
 static void mem_032_an_error_says_what_to_do(void **state)
 {
 	struct kdc *k = *state;
@@ -362,6 +566,15 @@ int main(void)
 		KDC(mem_029_034_035_049_a_new_sender_id_begins_with_0),
 		KDC(mem_051_who_lost_its_state_says_nothing_before_it_has_another_sender_id),
 		KDC(mem_047_evicted_it_says_nothing),
+		KDC(mem_038_in_a_group_that_is_not_active_it_is_silent_and_deaf),
+		KDC(mem_038_it_asks_each_time_that_it_asks_for_the_version),
+		KDC(mem_038_error_9_says_so_too),
+		KDC(mem_038_what_is_no_answer_changes_nothing),
+		KDC(mem_038_who_comes_back_is_in_an_active_group),
+		KDC(mem_049_a_sender_id_of_before_an_eviction_is_not_taken_again),
+		KDC(mem_049_nor_by_a_key_renewal),
+		KDC(mem_049_keys_that_come_with_a_used_gid_are_not_used),
+		KDC(mem_049_of_the_present_gid_none_is_forgotten),
 		KDC(mem_032_an_error_says_what_to_do),
 		KDC(mem_033_it_leaves_and_learns_of_new_members),
 	};

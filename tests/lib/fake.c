@@ -402,6 +402,8 @@ void fake_serve_one(struct fake *f)
 		uint8_t num[2] = { 0x18, (uint8_t)f->num };
 
 		fake_answer(f, GK_COAP_CONTENT, gk_span(num, 2));
+	} else if (fake_is_asked(f, GK_COAP_GET, "ace-group/" FAKE_GROUP "/active")) {
+		fake_answer(f, GK_COAP_CONTENT, hex_span("f5"));
 	} else {
 		fail_msg("asked for %u %s", f->code, f->path);
 	}

@@ -644,7 +644,8 @@ static void whatever_the_kdc_puts_off_is_asked_for_again(void **state)
 		while (allowed)
 			pair_advance(p, 100);
 	}
-	assert_int_equal(count, 4); // the newest version, what it is, who left, who is in it
+	// the newest version, what it is, who left, who is in it; whether the group is active
+	assert_int_equal(count, 5);
 	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), count);
 	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 1);
 	assert_int_equal(pair_info(p, 0).num, pair_num(p));

@@ -261,6 +261,7 @@ static void a_check_that_is_not_answered_well_is_an_error(void **state)
 		check_num(p);
 		pair_forge_answer(p, 0, hex_span(answers[i]));
 		assert_int_equal(pair_count_notes(p, 0, GK_NOTE_ERROR), i + 1);
+		pair_run(p); // whether the group is active
 	}
 	assert_int_equal(pair_count_notes(p, 0, GK_NOTE_CHECKED), 0);
 	pair_advance(p, 2 * 3600000); // and that was all

@@ -131,14 +131,14 @@ static void the_status_says_who_is_in_the_tree(void **state)
 	size_t i;
 
 	pair_join_all(p, 1);
-	assert_has(status(p, 0), "\"joined\":true,\"in_tree\":true");
+	assert_has(status(p, 0), "\"joined\":true,\"active\":true,\"in_tree\":true");
 	i = pair_add(p, 6);
 	p->node[i].point_to_point = true;
 	pair_reset(p, i);
 	assert_int_equal(pair_join(p, i, PAIR_LIGHTS, 6), GK_OK);
-	assert_has(status(p, i), "\"joined\":false,\"in_tree\":false");
+	assert_has(status(p, i), "\"joined\":false,\"active\":false,\"in_tree\":false");
 	pair_run(p);
-	assert_has(status(p, i), "\"joined\":true,\"in_tree\":false");
+	assert_has(status(p, i), "\"joined\":true,\"active\":true,\"in_tree\":false");
 }
 
 /* A message to a control group counts like one of the group. */
