@@ -258,12 +258,16 @@ static bool check_challenge(struct join *join)
 	return monitor_only(join) || join->keep_cred || !gk_proof_lacks_challenge(join->call);
 }
 
+/* One that we have may have run out since, or its issuer be no issuer any more: others would refuse
+ * it. */
 static bool check_credential(struct join *join)
 {
-	if (monitor_only(join) || join->keep_cred)
+	struct gk_span cred = join->keep_cred ? gk_blob_span(&join->call->node->cred)
+					      : join->item[JOIN_CRED].string;
+
+	if (monitor_only(join))
 		return true;
-	if (gk_group_check_cred(join->group, join->item[JOIN_CRED].string, join->call->now,
-				&join->key)) {
+	if (gk_group_check_cred(join->group, cred, join->call->now, &join->key)) {
 		refuse_error(join, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_CREDENTIAL,
 			     "credential does not fit the group");
 		return false;

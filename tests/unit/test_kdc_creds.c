@@ -478,6 +478,50 @@ static void the_format_stays_while_there_are_members(void **state)
 	close_row();
 }
 
+/* A member's first join with a CWT of its own key, and later ones that only refer to that. */
+static uint8_t join_by_hand(struct pair_raw *raw)
+{
+	struct gk_buf cred = gk_buf(raw->cred, sizeof(raw->cred));
+
+	pair_raw_open(raw, &p, 1, "by-hand", NULL, (const uint32_t[]){ 6 }, 1);
+	issue_put_cwt(&cred, &(struct issue_cwt){ .name = "node",
+						  .key = &raw->key.pub,
+						  .exp = p.now.utc.s + 100,
+						  .issuer = &issuer });
+	assert_false(cred.overflow);
+	raw->cred_len = cred.len;
+	return pair_raw_join(raw, PAIR_LIGHTS, 6, false);
+}
+
+static uint8_t join_with_what_is_stored(struct pair_raw *raw)
+{
+	uint8_t bytes[64];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	gk_put_map(&buf, 2);
+	gk_put_int(&buf, GK_PARAM_SCOPE);
+	gk_put_bytes(&buf, hex_span("82666c696768747306"));
+	gk_put_int(&buf, GK_PARAM_CNONCE);
+	gk_put_bytes(&buf, hex_span("0102030405060708"));
+	return pair_raw_ask(raw, GK_COAP_POST, "ace-group/lights", GK_CF_ACE_GROUPCOMM,
+			    gk_buf_span(&buf));
+}
+
+static void a_stored_credential_is_good_while_its_issuer_says_so(void **state)
+{
+	struct pair_raw raw;
+
+	(void)state;
+	open_row(&rows[0]);
+	assert_int_equal(join_by_hand(&raw), GK_COAP_CREATED);
+	pair_advance(&p, 90000);
+	assert_int_equal(join_with_what_is_stored(&raw), GK_COAP_CHANGED);
+	pair_advance(&p, 20000);
+	assert_int_equal(join_with_what_is_stored(&raw), GK_COAP_BAD_REQUEST);
+	assert_hex_equal(raw.answer.payload, "a100a10002");
+	close_row();
+}
+
 /* They count for who joins from then on, and for nobody else. */
 static void issuers_may_change(void **state)
 {
@@ -521,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_member_takes_no_credential_that_is_not_of_its_key),
 		cmocka_unit_test(a_group_without_issuers_or_of_another_format_is_refused),
 		cmocka_unit_test(the_format_stays_while_there_are_members),
+		cmocka_unit_test(a_stored_credential_is_good_while_its_issuer_says_so),
 		cmocka_unit_test(issuers_may_change),
 	};
 
