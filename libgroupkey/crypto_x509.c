@@ -114,8 +114,24 @@ static unsigned usage_of(const DecodedCert *decoded)
 	       (bits & KEYUSE_KEY_CERT_SIGN ? GK_X509_ISSUES : 0);
 }
 
+/* wolfSSL knows these extensions and leaves them to a path validation that we do not use; names and
+ * policies are nothing here that could be held against them (RFC 5280 sections 4.2.1.10, 4.2.1.11).
+ * That it is for other purposes counts where it is critical. */
+static bool is_constrained(const DecodedCert *decoded)
+{
+	bool by_names = false;
+
+#ifndef IGNORE_NAME_CONSTRAINTS
+	by_names = decoded->extNameConstraintSet;
+#endif
+	return by_names || decoded->extPolicyConstCrit ||
+	       (decoded->extExtKeyUsageCrit && !(decoded->extExtKeyUsage & EXTKEYUSE_ANY));
+}
+
 static enum gk_err take(const DecodedCert *decoded, struct gk_x509_cert *cert)
 {
+	if (is_constrained(decoded))
+		return GK_ERR_UNSUPPORTED;
 	if (!decoded->subjectRaw || !decoded->issuerRaw || !decoded->publicKey ||
 	    decoded->subjectRawLen <= 0 || decoded->issuerRawLen <= 0 ||
 	    !read_time(decoded->beforeDate, decoded->beforeDateLen, &cert->not_before) ||

@@ -31,7 +31,8 @@ bool gk_x509_supported(void);
  * Read one in DER. Nothing of it is verified.
  * @param cert  written on GK_OK only
  * @return GK_OK; GK_ERR_MALFORMED (something after it, too), GK_ERR_UNSUPPORTED: a critical
- *         extension that nobody knows, or not in this build
+ *         extension that nobody knows, one that binds it to names, policies or other purposes, or
+ *         not in this build
  */
 GK_MUST_CHECK enum gk_err gk_x509_read(struct gk_span der, struct gk_x509_cert *cert);
 /**

@@ -147,6 +147,9 @@ static void a_path_leads_to_a_trust_anchor(void **state)
 		{ { CERT_NODE_EARLY }, CERT_ROOT, false, false },
 		{ { CERT_NODE_AGREES }, CERT_ROOT, false, false }, // its key does not sign
 		{ { CERT_NODE_CRITICAL }, CERT_ROOT, false, false },
+		{ { CERT_NODE_0, CERT_INTER_NAMES }, CERT_ROOT, false, false },
+		{ { CERT_NODE_0, CERT_INTER_POLICY }, CERT_ROOT, false, false },
+		{ { CERT_NODE_TLS }, CERT_ROOT, false, false },
 	};
 
 	(void)state;
