@@ -140,6 +140,44 @@ async def renew(client, joined):
     report("is another one", map_[21] != joined[KEY][SENDER_ID])
 
 
+async def watch(client, path):
+    """Observe a resource. Returns the first answer, and a queue of what follows."""
+    request = client.context.request(client.request("GET", path, observe=0))
+    told = asyncio.Queue()
+    answer = await request.response
+    request.observation.register_callback(told.put_nowait)
+    request.observation.register_errback(lambda error: None)  # that it ended, after the last answer
+    client.watched.append(request)
+    return answer, told
+
+
+async def observe(client, words):
+    """Who has no control_uri is told of new keys and its eviction by notifications (R 6, 4.8.1)."""
+    map_ = expect("it joins without a control_uri", await client.join(), "2.04", GROUPCOMM)
+    first, group = await watch(client, client.in_group())
+    expect("it observes the group", first, "2.05", GROUPCOMM, lambda m: m[NUM] == map_[NUM])
+    report("which the KDC allows", first.opt.observe is not None, first)
+    first, node = await watch(client, client.node)
+    expect("it observes its node", first, "2.05", GROUPCOMM, lambda m: m[NUM] == map_[NUM])
+    ctl(words[:2], "rekey", client.group)
+    answer = await asyncio.wait_for(group.get(), 10)
+    new = expect("a rekeying is notified", answer, "2.05", GROUPCOMM)
+    report("with the next num, there", new[NUM] == map_[NUM] + 1, new[NUM])
+    report("with another key", new[KEY].keys() >= {MS, CONTEXT_ID} and not same(new, map_))
+    ctl(words[:2], "evict", client.group, client.bundle.json["name"])
+    answer = await next_failure(node)
+    report("an eviction ends the observation", seen(answer) == "4.04 257 a100a10005", seen(answer))
+    expect("it joins once more", await client.join(), "2.01", GROUPCOMM)
+
+
+async def next_failure(told):
+    """The first that is no success."""
+    while True:
+        answer = await asyncio.wait_for(told.get(), 10)
+        if not answer.code.is_successful():
+            return answer
+
+
 def ctl(words, command, *arguments):
     subprocess.run([*words[:1], "-s", *words[1:], command, *arguments], check=True, stdout=2)
 
@@ -196,6 +234,7 @@ async def main(bundle, group, *words):
     await select(client, joined)
     await change_credential(client)
     await renew(client, joined)
+    await observe(client, words)
     await obey(client, words)
     await leave(client)
     await survive_restart(client)

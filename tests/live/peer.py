@@ -135,6 +135,7 @@ class Client:
         self.roles = self.bundle.json["roles"][self.bundle.json["groups"].index(group)]
         self.challenge = self.scope = self.cnonce = self.node = None
         self.control = Control()
+        self.watched = []  # observations end with their requests
 
     async def open(self):
         self.site, self.known = resource.Site(), CredentialsMap()
