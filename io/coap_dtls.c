@@ -104,6 +104,26 @@ static void drop(struct slot *slot, bool close)
 	coap_session_release(session);
 }
 
+static bool is_newer(const struct slot *a, const struct slot *b)
+{
+	return a->since_ms != b->since_ms ? a->since_ms > b->since_ms : a > b;
+}
+
+/* A client that makes one session after the other and uses none takes one place, not all. */
+static bool is_superseded(const struct io_coap_dtls *dtls, const struct slot *slot)
+{
+	if (slot->heard_ms || !is_established(slot))
+		return false;
+	for (size_t i = 0; i < SLOTS; i++) {
+		const struct slot *other = &dtls->slots[i];
+
+		if (other != slot && is_established(other) &&
+		    gk_id_equal(&other->name, &slot->name) && is_newer(other, slot))
+			return true;
+	}
+	return false;
+}
+
 static bool is_over(const struct slot *slot, int64_t now_ms)
 {
 	bool up = coap_session_get_state(slot->session) == COAP_SESSION_STATE_ESTABLISHED;
@@ -122,7 +142,7 @@ void io_coap_tidy_sessions(struct io_coap *coap, struct gk_mono now)
 			continue;
 		if (coap_session_get_state(slot->session) == COAP_SESSION_STATE_NONE)
 			drop(slot, false);
-		else if (is_over(slot, now.ms))
+		else if (is_over(slot, now.ms) || is_superseded(coap->dtls, slot))
 			drop(slot, true);
 	}
 }

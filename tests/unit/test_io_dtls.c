@@ -359,6 +359,27 @@ static void a_session_in_which_nobody_answers_ends(void **state)
 	coap_session_release(session);
 }
 
+/* It proves its key in each of them, and says nothing. */
+static void sessions_of_one_client_leave_room_for_others(void **state)
+{
+	static coap_session_t *sessions[IO_COAP_SESSIONS_MAX + 80];
+	struct world *w = *state;
+	coap_session_t *other;
+
+	NEEDS_DTLS(w);
+	for (size_t i = 0; i < IO_COAP_SESSIONS_MAX + 80; i++) {
+		sessions[i] = connect_with(w, "kidA", "sixteen bytes...");
+		WAIT_FOR(w, w->handshakes > i && coap_session_get_state(sessions[i]) ==
+							 COAP_SESSION_STATE_ESTABLISHED);
+	}
+	other = connect_with(w, "kidB", "sixteen bytes...");
+	ask_and_hear(w, other);
+	assert_in_range(io_coap_session_count(w->coap), 1, 2);
+	coap_session_release(other);
+	for (size_t i = 0; i < IO_COAP_SESSIONS_MAX + 80; i++)
+		coap_session_release(sessions[i]);
+}
+
 static void so_many_sessions_are_kept_and_the_most_silent_makes_room(void **state)
 {
 	static coap_session_t *sessions[IO_COAP_SESSIONS_MAX + 1];
@@ -480,6 +501,7 @@ int main(void)
 		RULE(a_session_ends_when_it_is_told_to),
 		RULE(a_newer_session_of_a_client_ends_the_older),
 		RULE(a_session_in_which_nobody_answers_ends),
+		RULE(sessions_of_one_client_leave_room_for_others),
 		RULE(so_many_sessions_are_kept_and_the_most_silent_makes_room),
 		RULE(the_port_can_be_taken_over),
 		RULE(a_port_of_somebody_else_is_not),
