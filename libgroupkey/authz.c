@@ -370,6 +370,11 @@ static void take_session(struct gk_call *call, struct gk_id id, const struct gk_
 	struct gk_kdc *kdc = call->kdc;
 	struct gk_client *client = gk_session_find(kdc, gk_id_span(&session->id));
 
+	/* Names are short: who looks for long enough finds another key with the same. */
+	if (client && !gk_session_has_key(client, session)) {
+		refuse(call, GK_COAP_UNAUTHORIZED, "token with a key whose name another has");
+		return;
+	}
 	/* Its challenge stays, since anybody may send a copy of this post (R 3.3). */
 	if (client) {
 		if (change_rights(call, client, cwt))

@@ -553,6 +553,8 @@ GK_MUST_CHECK enum gk_err gk_session_set(struct gk_kdc *kdc, struct gk_client *c
 struct gk_client *gk_session_find(const struct gk_kdc *kdc, struct gk_span id);
 /** @return true if both have a key of the same name, or the same public key; or come by OSCORE */
 bool gk_session_is_of(const struct gk_client *a, const struct gk_client *b);
+/** @return true if the client comes by DTLS with this very key, whatever both are called */
+bool gk_session_has_key(const struct gk_client *client, const struct gk_session *key);
 /** Have the client's sessions ended, if it comes by DTLS. */
 void gk_session_end(struct gk_kdc *kdc, const struct gk_client *client);
 /** Read a SubjectPublicKeyInfo (RFC 7250) of P-256 or Ed25519. @return GK_ERR_UNSUPPORTED */

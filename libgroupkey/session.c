@@ -106,6 +106,16 @@ static bool has_kid(const struct gk_client *client, struct gk_span kid, bool raw
 	       gk_span_equal(kid_of(client->session), kid);
 }
 
+bool gk_session_has_key(const struct gk_client *client, const struct gk_session *key)
+{
+	const struct gk_session *own = client->session;
+
+	if (own->public_key.crv || key->public_key.crv)
+		return gk_public_key_equal(&own->public_key, &key->public_key);
+	return gk_span_equal(kid_of(own), kid_of(key)) && own->psk_len == key->psk_len &&
+	       gk_equal(own->psk, key->psk, own->psk_len);
+}
+
 static const struct gk_client *find_client_by_psk(const struct gk_kdc *kdc, struct gk_span kid)
 {
 	const struct gk_client *client = NULL;

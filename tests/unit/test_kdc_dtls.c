@@ -928,6 +928,31 @@ static void the_rights_of_a_pre_shared_key_do_not_go_to_a_raw_public_key(void **
 		assert_int_equal(roles_of(&thief[i]), 8);
 }
 
+/* No such two keys are known: the KDC's copy of the one is made another one. */
+static void a_key_of_the_same_name_gets_no_rights_of_another(void **state)
+{
+	struct pair *p = *state;
+	struct gk_client *client;
+	struct pair_raw raw;
+	uint8_t spki[91];
+	char cnf[200];
+
+	come_with_raw_key(&raw, p, spki);
+	assert_int_equal(ask_num(&raw), GK_COAP_FORBIDDEN);
+	put_raw_key(&raw, cnf, sizeof(cnf), spki);
+	client = gk_session_find(p->kdc, gk_id_span(&raw.exchange.dtls));
+	client->session->public_key.x[0] ^= 1;
+	assert_int_equal(
+		post_outside(&raw, &(struct claims){ .cnf = cnf, .scope = LIGHTS_8, .iat = -1 }),
+		GK_COAP_UNAUTHORIZED);
+	assert_int_equal(roles_of(&raw), 6);
+	client->session->public_key.x[0] ^= 1;
+	assert_int_equal(
+		post_outside(&raw, &(struct claims){ .cnf = cnf, .scope = LIGHTS_8, .iat = -1 }),
+		GK_COAP_CREATED);
+	assert_int_equal(roles_of(&raw), 8);
+}
+
 static void a_kid_that_two_raw_public_keys_have_is_nobodys(void **state)
 {
 	struct pair *p = *state;
@@ -1121,6 +1146,7 @@ int main(void)
 		RULE(a_raw_public_key_is_that_of_a_token_or_refused),
 		RULE(a_kid_beside_a_raw_public_key_is_in_nobodys_way),
 		RULE(the_rights_of_a_pre_shared_key_do_not_go_to_a_raw_public_key),
+		RULE(a_key_of_the_same_name_gets_no_rights_of_another),
 		RULE(a_kid_that_two_raw_public_keys_have_is_nobodys),
 		RULE(a_raw_public_key_is_proof_of_possession_of_itself),
 		RULE(a_raw_public_key_proves_no_other_key),
