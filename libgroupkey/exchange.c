@@ -61,11 +61,13 @@ static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span 
 	gk_queue_add(&kdc->queue, &event);
 }
 
-/* Probes of many silent nodes leave room for rekeying messages. */
+/* Probes of many silent nodes, and news for observers of whom none acknowledges any, leave room for
+ * rekeying messages. */
 static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
 {
-	return kdc->request_count <
-	       (kind == GK_REQUEST_PROBE ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
+	bool can_wait = kind == GK_REQUEST_PROBE || kind == GK_REQUEST_UPDATE;
+
+	return kdc->request_count < (can_wait ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
 }
 
 /* It goes where the registration came from. */

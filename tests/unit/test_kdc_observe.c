@@ -636,6 +636,27 @@ static void news_that_nobody_acknowledges_end_it(void **state)
 	assert_int_equal(w->p.kdc->observer_count, 0);
 }
 
+static void news_leave_room_for_rekeying_messages(void **state)
+{
+	enum { SILENT = GK_REQUESTS_MAX / 2 + 6 };
+	static struct pair_raw silent[SILENT];
+	struct world *w = *state;
+	char name[16];
+
+	for (unsigned i = 0; i < SILENT; i++) {
+		snprintf(name, sizeof(name), "silent%u", i);
+		pair_raw_open(&silent[i], &w->p, 2 + i, name, NULL, &all, 1);
+		assert_int_equal(pair_raw_join(&silent[i], PAIR_LIGHTS, 6, false), GK_COAP_CREATED);
+		observe(&silent[i], "active");
+	}
+	set_active(&w->p, false);
+	pair_advance(&w->p, S(10));
+	assert_int_equal(w->p.kdc->request_count, GK_REQUESTS_MAX / 2);
+	pair_advance(&w->p, S(7)); // those were not acknowledged, and it is the others' turn
+	assert_int_equal(w->p.kdc->request_count, 6);
+	assert_int_equal(notifications(w), SILENT);
+}
+
 static void news_that_never_left_are_sent_again(void **state)
 {
 	struct world *w = *state;
@@ -882,6 +903,7 @@ int main(void)
 		BARE(activity_is_notified_when_it_changes),
 		BARE(the_newest_state_comes_after_the_one_under_way),
 		BARE(news_that_nobody_acknowledges_end_it),
+		BARE(news_leave_room_for_rekeying_messages),
 		BARE(news_that_never_left_are_sent_again),
 		BARE(an_eviction_is_told_by_4_04_with_error_5_alone),
 		WITH_CONTROL(with_a_control_uri_an_eviction_is_a_delete_alone),
