@@ -61,23 +61,33 @@ static enum gk_err find_binary(int fmt, struct gk_span bytes, struct gk_span *bi
 	return err;
 }
 
+enum gk_err gk_group_common_set_gm_cred(struct gk_group_common *common, struct gk_span gm_cred)
+{
+	struct gk_span binary;
+	enum gk_err err = find_binary(common->cred_fmt, gm_cred, &binary);
+
+	if (err)
+		return err;
+	if (binary.len == 0 || !copy(common->gm_cred, sizeof(common->gm_cred), binary))
+		return GK_ERR_RANGE;
+	common->gm_cred_len = (uint16_t)binary.len;
+	return GK_OK;
+}
+
 static enum gk_err copy_input(struct gk_group_common *common, const struct gk_group_input *input)
 {
-	struct gk_span gm_cred;
 	enum gk_err err;
 
 	common->cred_fmt = input->cred_fmt ? input->cred_fmt : GK_HEADER_KCCS;
-	err = find_binary(common->cred_fmt, input->gm_cred, &gm_cred);
+	err = gk_group_common_set_gm_cred(common, input->gm_cred);
 	if (err)
 		return err;
 	if (!copy(common->master_secret, sizeof(common->master_secret), input->master_secret) ||
 	    !copy(common->master_salt, sizeof(common->master_salt), input->master_salt) ||
-	    !copy(common->gm_cred, sizeof(common->gm_cred), gm_cred) ||
-	    input->master_secret.len == 0 || gm_cred.len == 0)
+	    input->master_secret.len == 0)
 		return GK_ERR_RANGE;
 	common->master_secret_len = (uint8_t)input->master_secret.len;
 	common->master_salt_len = (uint8_t)input->master_salt.len;
-	common->gm_cred_len = (uint16_t)gm_cred.len;
 	return gk_id_set(&common->gid, input->gid);
 }
 

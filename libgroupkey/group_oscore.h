@@ -68,6 +68,13 @@ struct gk_group_input {
  */
 GK_MUST_CHECK enum gk_err gk_group_common_init(struct gk_group_common *common,
 					       const struct gk_group_input *input);
+/**
+ * The Group Manager has another credential: what is protected from now on is bound to that. Keys
+ * and sequence numbers stay.
+ * @return GK_OK; else as gk_group_common_init(), and nothing changed
+ */
+GK_MUST_CHECK enum gk_err gk_group_common_set_gm_cred(struct gk_group_common *common,
+						      struct gk_span gm_cred);
 /** Wipe a Common Context; it can be set up anew. */
 void gk_group_common_wipe(struct gk_group_common *common);
 /** @return the longest Sender ID that the group's algorithms allow (G 2.2) */

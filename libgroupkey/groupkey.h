@@ -241,6 +241,7 @@ enum gk_note_kind {
 	GK_NOTE_UNANSWERED = 22, /* M: what was told to 'sid' has no valid answer; 'reason' */
 	GK_NOTE_INACTIVE = 23,   /* M: the group is not active: nothing is sent or taken in it */
 	GK_NOTE_ACTIVE = 24,     /* M: ... and it is again */
+	GK_NOTE_CREDENTIAL = 25, /* M: the KDC has our new credential, and we use it */
 };
 
 /** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
@@ -814,6 +815,16 @@ GK_API GK_MUST_CHECK enum gk_err gk_member_check(struct gk_member *member, struc
 /** Ask the KDC for a new Sender ID (Key Renewal, R 4.8.2); done by itself when numbers run out. */
 GK_API GK_MUST_CHECK enum gk_err gk_member_renew(struct gk_member *member, struct gk_span group,
 						 struct gk_now now);
+/**
+ * Replace our credential in a group by one with a new key pair (R 4.9.1, P 9.4), which is told by
+ * GK_NOTE_CREDENTIAL. The others are not told: they ask the KDC when they cannot verify what we
+ * say. It holds in this group, as long as the member lives; the next one made from the same seed
+ * begins with the first key again.
+ * @return GK_OK, GK_ERR_UNKNOWN (not in it), GK_ERR_FORBIDDEN (a monitor has none), GK_ERR_STATE
+ *         (the KDC has not answered to the last one), GK_ERR_UNSUPPORTED (ours was issued to us)
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_member_new_cred(struct gk_member *member, struct gk_span group,
+						    struct gk_now now);
 /**
  * Say something to a group: a request in group mode, as one GK_EVENT_MULTICAST. Its id names what
  * was said for gk_member_response().

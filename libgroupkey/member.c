@@ -16,12 +16,12 @@ static const int key_algs[2] = { GK_ALG_ES256, GK_ALG_EDDSA };
 
 /* One key per use and curve from one seed. A P-256 scalar out of range is as likely as a broken
  * SHA-256; it is an error, not a retry. */
-static enum gk_err derive_key(const struct gk_member *m, const char *info, int crv,
-			      struct gk_key_pair *key)
+enum gk_err gk_member_derive_key(const struct gk_member *m, struct gk_span info, int crv,
+				 struct gk_key_pair *key)
 {
 	uint8_t d[32];
-	enum gk_err err = gk_hkdf(gk_span(NULL, 0), gk_span(m->seed, sizeof(m->seed)),
-				  gk_span_str(info), d, sizeof(d));
+	enum gk_err err =
+		gk_hkdf(gk_span(NULL, 0), gk_span(m->seed, sizeof(m->seed)), info, d, sizeof(d));
 
 	if (!err)
 		err = gk_key_from_private(crv, gk_span(d, sizeof(d)), key);
@@ -39,7 +39,7 @@ static enum gk_err make_key(struct gk_member *m, size_t i)
 
 	if (!crv)
 		return GK_OK;
-	err = derive_key(m, info[i], crv, &m->key[i]);
+	err = gk_member_derive_key(m, gk_span_str(info[i]), crv, &m->key[i]);
 	if (err)
 		return err;
 	gk_ccs_put(&cred, gk_blob_span(&m->name), &m->key[i].pub);
@@ -62,7 +62,7 @@ enum gk_err gk_member_need_dh(struct gk_member *m, int crv)
 
 	if (m->dh_cred[i].data)
 		return GK_OK;
-	err = derive_key(m, info[i], crv, &m->dh_key[i]);
+	err = gk_member_derive_key(m, gk_span_str(info[i]), crv, &m->dh_key[i]);
 	if (err)
 		return err;
 	gk_ccs_put_dh(&cred, gk_blob_span(&m->name), &m->dh_key[i].pub);
@@ -193,16 +193,30 @@ static size_t key_slot(int sign_alg)
 	return sign_alg == GK_ALG_EDDSA;
 }
 
+int gk_membership_curve(const struct gk_membership *ms)
+{
+	return ms->kdc_dh.crv ? ms->kdc_dh.crv : gk_sign_curve(ms->sign_alg);
+}
+
 const struct gk_own_cred *gk_membership_own(const struct gk_membership *ms)
 {
 	const struct gk_member *m = ms->member;
-	int crv = ms->kdc_dh.crv ? ms->kdc_dh.crv : gk_sign_curve(ms->sign_alg);
+	int crv = gk_membership_curve(ms);
 
 	for (size_t i = 0; i < m->own_count; i++) {
 		if (m->own[i].fmt == ms->cred_fmt && m->own[i].key.pub.crv == crv)
 			return &m->own[i];
 	}
 	return NULL;
+}
+
+/* One that we made anew, if it is still what the group wants. */
+static bool uses_made(const struct gk_membership *ms)
+{
+	const struct gk_made_cred *made = &ms->made;
+
+	return made->key.pub.crv && made->key.pub.crv == gk_membership_curve(ms) &&
+	       made->dh == (ms->kdc_dh.crv != 0);
 }
 
 const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms)
@@ -213,6 +227,8 @@ const struct gk_key_pair *gk_membership_key(const struct gk_membership *ms)
 		return &own->key;
 	if (ms->cred_fmt != GK_HEADER_KCCS)
 		return NULL;
+	if (uses_made(ms))
+		return &ms->made.key;
 	return ms->kdc_dh.crv ? &ms->member->dh_key[dh_slot(ms->kdc_dh.crv)]
 			      : &ms->member->key[key_slot(ms->sign_alg)];
 }
@@ -226,6 +242,8 @@ struct gk_span gk_membership_cred(const struct gk_membership *ms)
 		return gk_blob_span(&own->cred);
 	if (ms->cred_fmt != GK_HEADER_KCCS)
 		return gk_span(NULL, 0);
+	if (uses_made(ms))
+		return gk_blob_span(&ms->made.cred);
 	return gk_blob_span(ms->kdc_dh.crv ? &m->dh_cred[dh_slot(ms->kdc_dh.crv)]
 					   : &m->cred[key_slot(ms->sign_alg)]);
 }
@@ -335,6 +353,14 @@ enum gk_err gk_member_check(struct gk_member *m, struct gk_span group, struct gk
 enum gk_err gk_member_renew(struct gk_member *m, struct gk_span group, struct gk_now now)
 {
 	return want(m, group, GK_TASK_RENEW, now);
+}
+
+enum gk_err gk_member_new_cred(struct gk_member *m, struct gk_span group, struct gk_now now)
+{
+	struct gk_membership *ms = gk_member_find(m, group);
+	enum gk_err err = ms && ms->in ? gk_membership_make_cred(ms) : GK_ERR_UNKNOWN;
+
+	return err ? err : want(m, group, GK_TASK_CRED, now);
 }
 
 /* requests of the KDC, on ace-group/GROUP/node, or below another root */

@@ -9,6 +9,7 @@
  *   member_request.c       what is asked in them, and what the answers mean
  *   member_observe.c       what we observe at the KDC, and notifications
  *   member_active.c        whether a group is active, and what follows if it is not
+ *   member_cred.c          credentials that change: ours, and the KDC's
  *   membership.c           one group: peers, deadlines
  *   membership_material.c  its keys
  *   membership_traffic.c   its messages
@@ -39,6 +40,7 @@
 #define GK_OWN_CREDS_MAX    4
 #define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
 #define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
+#define GK_FAILURES_MIN     3     /* in a row, before a credential may have changed */
 #define GK_USED_MAX         64    /* Sender IDs of ours that are not used again */
 #define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
 
@@ -55,6 +57,8 @@ enum gk_task {
 	GK_TASK_CREDS,        /* GET creds */
 	GK_TASK_CHECK,        /* GET num */
 	GK_TASK_ACTIVE,       /* GET active */
+	GK_TASK_KDC_CRED,     /* GET kdc-cred */
+	GK_TASK_CRED,         /* POST nodes/N/cred */
 	GK_TASK_COUNT,
 };
 
@@ -70,6 +74,7 @@ enum gk_due {
 	GK_DUE_CONFIRM, /* a rekeying message to the group */
 	GK_DUE_STALE,   /* Sender IDs are asked for, by everybody */
 	GK_DUE_OBSERVE, /* no notification for so long that the KDC may have forgotten us */
+	GK_DUE_FAILING, /* after messages that do not verify */
 	GK_DUE_ACTIVE,  /* the group was not active when we heard of it last */
 	GK_DUE_COUNT,
 };
@@ -81,7 +86,8 @@ struct gk_peer {
 	struct gk_blob cred;
 	bool ready; /* 'context' is derived, from the present material */
 	struct gk_group_recipient context;
-	bool paired; /* and so is 'pairwise', with our present Sender ID */
+	unsigned failures; /* to verify what it says, in a row */
+	bool paired;       /* and so is 'pairwise', with our present Sender ID */
 	struct gk_pairwise pairwise;
 };
 
@@ -116,6 +122,7 @@ struct gk_membership_tree {
 	uint8_t path_len;            /* 0: we do not listen */
 	uint8_t uri_path[GK_CONTROL_PATH_MAX]; /* of it, "ace-group/GROUP" */
 	uint8_t base_iv[GK_TREE_IV_LEN];
+	unsigned failures;      /* to verify the signature, since the last key of 'signer' */
 	uint8_t repeat;         /* how often each message comes */
 	struct gk_keypath path; /* of version 'num' of the material */
 	struct gk_keypath next; /* of the version that is held back, if a message brought it */
@@ -138,6 +145,13 @@ struct gk_watching {
 	uint64_t id; /* of the request that began it */
 	struct gk_oscore_ref ref;
 	int64_t piv; /* newest Partial IV of an answer; -1: the first one had none */
+};
+
+/** A credential that we made to take the place of another. */
+struct gk_made_cred {
+	struct gk_key_pair key; /* crv 0: none */
+	bool dh;                /* for key agreement */
+	struct gk_blob cred;
 };
 
 /** A Sender ID that was ours under a Gid. */
@@ -174,6 +188,9 @@ struct gk_membership {
 	struct gk_group_common common;
 	struct gk_group_input algorithms; /* as told in the Join Response; no spans */
 	struct gk_blob kdc_cred;
+	struct gk_made_cred made, next; /* in use; told to the KDC, which has not confirmed it */
+	unsigned made_count;            /* so far */
+	bool challenged;                /* 'next' was told once more, with another N_S */
 	struct gk_group_sender sender;
 	bool has_sid;        /* a monitor has none; nor has who must join again to get a new one */
 	struct gk_id sid;    /* outlives the material that 'sender' is derived from */
@@ -293,6 +310,11 @@ struct gk_member {
 };
 
 /* member.c */
+/** The curve of the key that is ours in a group; 0: of an algorithm that we have not. */
+int gk_membership_curve(const struct gk_membership *ms);
+/** A key that goes by this name, from our seed. */
+GK_MUST_CHECK enum gk_err gk_member_derive_key(const struct gk_member *m, struct gk_span info,
+					       int crv, struct gk_key_pair *key);
 /** @return the group of that name, or NULL */
 struct gk_membership *gk_member_find(const struct gk_member *m, struct gk_span group);
 /** At the end of a public call: start what is due. @return what that call returns */
@@ -343,6 +365,19 @@ void gk_watch_due(struct gk_membership *ms, struct gk_now now);
 void gk_membership_set_active(struct gk_membership *ms, bool active, struct gk_now now);
 /** @return the exchanges that have to wait until the group is active: bits of enum gk_task */
 unsigned gk_membership_deferred(const struct gk_membership *ms);
+
+/* member_cred.c */
+/**
+ * Make a key and a credential that are to take the place of ours.
+ * @return GK_ERR_FORBIDDEN: a monitor has none; GK_ERR_UNSUPPORTED: ours was issued to us;
+ *         GK_ERR_STATE: the last one is still on its way; GK_ERR_NO_MEMORY, GK_ERR_CRYPTO
+ */
+GK_MUST_CHECK enum gk_err gk_membership_make_cred(struct gk_membership *ms);
+void gk_membership_wipe_made(const struct gk_membership *ms, struct gk_made_cred *made);
+/** A message does not verify. If it is not the first one in a row, a credential may have changed:
+ *  ask, after a while. @param failures  how many there were */
+void gk_membership_failed(struct gk_membership *ms, unsigned *failures, struct gk_now now);
+void gk_membership_due_failing(struct gk_membership *ms, struct gk_now now);
 
 /* membership.c */
 GK_MUST_CHECK enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group,
@@ -459,7 +494,7 @@ GK_MUST_CHECK enum gk_err gk_membership_pair(struct gk_membership *ms, struct gk
 /** Wipe the keys between us and all peers: they would not be right any more. */
 void gk_membership_unpair(struct gk_membership *ms);
 /** An answer to what was said arrived. */
-void gk_membership_response(struct gk_said *said, struct gk_span message);
+void gk_membership_response(struct gk_said *said, struct gk_span message, struct gk_now now);
 /** ... to what was told. @return NULL, or what is wrong with it */
 const char *gk_membership_answer(const struct gk_told *told, struct gk_span message,
 				 struct gk_now now);

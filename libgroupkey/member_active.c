@@ -9,10 +9,10 @@
 
 #define ASK_AGAIN_MS 300000 /* ... and as much as the half of it at random */
 
-/* A new Sender ID would be refused (P 9.2), and nobody can use it. */
+/* A new Sender ID or credential would be refused (P 9.2, 9.4), and nobody can use it. */
 unsigned gk_membership_deferred(const struct gk_membership *ms)
 {
-	return ms->inactive ? 1u << GK_TASK_RENEW : 0;
+	return ms->inactive ? 1u << GK_TASK_RENEW | 1u << GK_TASK_CRED : 0;
 }
 
 void gk_membership_set_active(struct gk_membership *ms, bool active, struct gk_now now)

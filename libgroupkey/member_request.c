@@ -10,6 +10,7 @@
 #define TOKEN_REFUSED_SHIFT 6
 #define ID1_LEN             2
 #define MASTER_SALT_ROOM    128
+#define SCOPE_ROOM          (GK_GROUP_NAME_MAX + 16)
 
 /* POST /authz-info (RFC 9203 section 4.1) */
 
@@ -227,10 +228,9 @@ static void put_control_uri(struct gk_buf *buf, const struct gk_task_request *r)
 }
 
 /* A signature; a MAC in a pairwise-only group. */
-static enum gk_err prove(const struct gk_membership *ms, struct gk_span input,
-			 uint8_t out[static GK_SIG_LEN], size_t *len)
+static enum gk_err prove(const struct gk_membership *ms, const struct gk_key_pair *key,
+			 struct gk_span input, uint8_t out[static GK_SIG_LEN], size_t *len)
 {
-	const struct gk_key_pair *key = gk_membership_key(ms);
 	bool mac = ms->kdc_dh.crv != 0;
 
 	if (!key)
@@ -239,23 +239,26 @@ static enum gk_err prove(const struct gk_membership *ms, struct gk_span input,
 	return mac ? gk_pop_mac(key, &ms->kdc_dh, input, out) : gk_sign(key, input, out);
 }
 
-static enum gk_err put_evidence(struct gk_buf *buf, const struct gk_task_request *r,
-				struct gk_span scope)
+enum gk_err gk_task_put_evidence(struct gk_buf *buf, const struct gk_membership *ms,
+				 const struct gk_key_pair *key, struct gk_span cred,
+				 struct gk_span n_c)
 {
-	uint8_t bytes[256], proof[GK_SIG_LEN];
+	uint8_t scope_bytes[SCOPE_ROOM], bytes[256], proof[GK_SIG_LEN];
+	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
 	size_t len;
 	enum gk_err err;
 
-	gk_pop_put_client(&pop, scope, gk_span(r->m->challenge, r->m->challenge_len),
-			  gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
+	gk_scope_put(&scope, gk_membership_name(ms), ms->roles);
+	gk_pop_put_client(&pop, gk_buf_span(&scope),
+			  gk_span(ms->member->challenge, ms->member->challenge_len), n_c);
 	err = gk_buf_err(&pop);
 	if (!err)
-		err = prove(r->ms, gk_buf_span(&pop), proof, &len);
+		err = prove(ms, key, gk_buf_span(&pop), proof, &len);
 	if (err)
 		return err;
 	gk_put_int(buf, GK_PARAM_CLIENT_CRED);
-	gk_put_bytes(buf, gk_membership_cred(r->ms));
+	gk_put_bytes(buf, cred);
 	gk_put_int(buf, GK_PARAM_CLIENT_CRED_VERIFY);
 	gk_put_bytes(buf, gk_span(proof, len));
 	return GK_OK;
@@ -263,7 +266,7 @@ static enum gk_err put_evidence(struct gk_buf *buf, const struct gk_task_request
 
 static enum gk_err build_join(struct gk_task_request *r)
 {
-	uint8_t scope_bytes[GK_GROUP_NAME_MAX + 16];
+	uint8_t scope_bytes[SCOPE_ROOM];
 	struct gk_buf *buf;
 	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
 	bool monitor = r->ms->roles == GK_ROLE_MONITOR;
@@ -293,18 +296,14 @@ static enum gk_err build_join(struct gk_task_request *r)
 	if (!r->m->observe)
 		put_control_uri(buf, r);
 	if (!monitor)
-		err = put_evidence(buf, r, gk_buf_span(&scope));
+		err = gk_task_put_evidence(buf, r->ms, gk_membership_key(r->ms),
+					   gk_membership_cred(r->ms),
+					   gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
 	return err;
 }
 
-/** A credential of the KDC, and the evidence that it has its key. */
-struct evidence {
-	int64_t fmt;
-	struct gk_span cred, nonce, verify;
-};
-
 /* The KDC shows that it has the key, for our nonce (R 4.3.1). */
-static bool is_proven(const struct gk_membership *ms, const struct evidence *evidence,
+static bool is_proven(const struct gk_membership *ms, const struct gk_evidence *evidence,
 		      struct gk_public_key *key)
 {
 	uint8_t bytes[128];
@@ -321,7 +320,7 @@ static bool is_proven(const struct gk_membership *ms, const struct evidence *evi
 }
 
 /* The same in a pairwise-only group, by a MAC. */
-static bool is_authenticated(const struct gk_membership *ms, const struct evidence *evidence,
+static bool is_authenticated(const struct gk_membership *ms, const struct gk_evidence *evidence,
 			     struct gk_public_key *key)
 {
 	const struct gk_key_pair *own = gk_membership_key(ms);
@@ -331,6 +330,12 @@ static bool is_authenticated(const struct gk_membership *ms, const struct eviden
 	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
 	return own && !pop.overflow && read_dh(evidence->fmt, evidence->cred, key) &&
 	       gk_pop_check_mac(own, key, gk_buf_span(&pop), evidence->verify) == GK_OK;
+}
+
+bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_evidence *evidence,
+		       struct gk_public_key *key)
+{
+	return ms->kdc_dh.crv ? is_authenticated(ms, evidence, key) : is_proven(ms, evidence, key);
 }
 
 /* Of a group that uses both modes: the one way in which its members agree on keys (P 14). */
@@ -348,8 +353,8 @@ static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_mater
 			   struct gk_public_key *key)
 {
 	const struct gk_group_input *algorithms = &material->algorithms;
-	struct evidence evidence = { material->cred_fmt, material->kdc_cred, material->kdc_nonce,
-				     material->kdc_verify };
+	struct gk_evidence evidence = { material->cred_fmt, material->kdc_cred, material->kdc_nonce,
+					material->kdc_verify };
 
 	if (ms->kdc_dh.crv)
 		return is_authenticated(ms, &evidence, key) && !algorithms->sign_alg &&
@@ -374,8 +379,8 @@ static bool find_signer(const struct gk_membership *ms, const struct gk_material
 	if (!mgt.kdc_cred.len) /* a key for key agreement signs nothing */
 		return !ms->kdc_dh.crv;
 	return is_proven(ms,
-			 &(struct evidence){ material->cred_fmt, mgt.kdc_cred, mgt.kdc_nonce,
-					     mgt.kdc_verify },
+			 &(struct gk_evidence){ material->cred_fmt, mgt.kdc_cred, mgt.kdc_nonce,
+						mgt.kdc_verify },
 			 signer);
 }
 
@@ -492,6 +497,18 @@ static const struct gk_cbor_field refusal_fields[R_COUNT] = {
 	[R_CHALLENGE] = { GK_PARAM_KDCCHALLENGE, GK_CBOR_BYTES, false },
 	[R_DH_CREDS] = { GK_PARAM_KDC_DH_CREDS, GK_CBOR_ARRAY, false },
 };
+
+bool gk_task_take_challenge(struct gk_task_answer *a)
+{
+	struct gk_cbor_item item[R_COUNT];
+
+	if (a->msg->code != GK_COAP_BAD_REQUEST ||
+	    gk_coap_find_uint(a->msg, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_ACE_GROUPCOMM ||
+	    gk_cbor_read_map(a->msg->payload, refusal_fields, R_COUNT, item))
+		return false;
+	take_challenge(a->m, &item[R_CHALLENGE]);
+	return item[R_CHALLENGE].kind != GK_CBOR_NONE;
+}
 
 /* A 4.00 may tell how to do better: the group's algorithm, a new challenge (P 6.2.1). One that says
  * no more than that credential or evidence does not fit makes us ask, by an empty Join Request. */
@@ -731,4 +748,6 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
 	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },
 	[GK_TASK_ACTIVE] = { GK_COAP_GET, "active", NULL, gk_active_done },
+	[GK_TASK_KDC_CRED] = { GK_COAP_GET, "kdc-cred", NULL, gk_kdc_cred_done },
+	[GK_TASK_CRED] = { GK_COAP_POST, "**cred", gk_cred_build, gk_cred_done },
 };

@@ -60,11 +60,10 @@ enum gk_err gk_member_say(struct gk_member *m, struct gk_span group, struct gk_s
 enum gk_err gk_member_response(struct gk_member *m, uint64_t id, struct gk_span message,
 			       struct gk_now now)
 {
-	(void)now;
 	for (size_t i = 0; i < GK_REFS_MAX; i++) {
 		if (!m->said[i].ms || m->said[i].id != id)
 			continue;
-		gk_membership_response(&m->said[i], message);
+		gk_membership_response(&m->said[i], message, now);
 		return gk_queue_err(&m->queue);
 	}
 	return GK_ERR_UNKNOWN;

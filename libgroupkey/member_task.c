@@ -54,6 +54,8 @@ static void put_path(struct gk_task_request *r, const char *path)
 	if (path[0] == '*') {
 		gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str("nodes"));
 		gk_coap_put(&r->w, GK_OPT_URI_PATH, gk_span(r->ms->node, r->ms->node_len));
+		if (path[1])
+			gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str(path + 2));
 	} else {
 		gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str(path));
 	}

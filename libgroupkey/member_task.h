@@ -27,7 +27,9 @@ struct gk_task_answer {
 /** A kind of exchange. */
 struct gk_task_row {
 	uint8_t method;
-	const char *path; /* below ace-group/G; "*": ours below nodes; NULL: /authz-info */
+	/* below ace-group/G; "*": ours below nodes, and behind a second '*' what is below that;
+	 * NULL: /authz-info */
+	const char *path;
 	/* options above Uri-Path, and payload; NULL: none */
 	enum gk_err (*build)(struct gk_task_request *r);
 	void (*done)(struct gk_task_answer *a);
@@ -37,6 +39,28 @@ extern const struct gk_task_row gk_task_rows[GK_TASK_COUNT];
 /* member_observe.c: rows of it */
 enum gk_err gk_watch_build_node(struct gk_task_request *r);
 void gk_watch_done(struct gk_task_answer *a);
+
+/** A credential of the KDC, and the evidence that it has its key, for our latest n_c. */
+struct gk_evidence {
+	int64_t fmt;
+	struct gk_span cred, nonce, verify;
+};
+
+/* member_request.c */
+/** The evidence is right, by signature or MAC as the group has it. @param key  that is proven */
+bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_evidence *evidence,
+		       struct gk_public_key *key);
+/** Append client_cred and client_cred_verify. @param n_c  that goes into the evidence */
+GK_MUST_CHECK enum gk_err gk_task_put_evidence(struct gk_buf *buf, const struct gk_membership *ms,
+					       const struct gk_key_pair *key, struct gk_span cred,
+					       struct gk_span n_c);
+/** Another N_S, if a refusal has one. @return true if it has */
+bool gk_task_take_challenge(struct gk_task_answer *a);
+
+/* member_cred.c: rows of it */
+void gk_kdc_cred_done(struct gk_task_answer *a);
+enum gk_err gk_cred_build(struct gk_task_request *r);
+void gk_cred_done(struct gk_task_answer *a);
 
 /* member_active.c: a row of it */
 void gk_active_done(struct gk_task_answer *a);

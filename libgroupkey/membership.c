@@ -36,6 +36,7 @@ void gk_membership_free(struct gk_membership *ms)
 	gk_membership_drop(ms);
 	gk_free(env, ms->peers, ms->peer_cap * sizeof(*ms->peers));
 	gk_blob_wipe(env, &ms->kdc_cred);
+	gk_membership_wipe_made(ms, &ms->made);
 	gk_free(env, ms, sizeof(*ms));
 }
 
@@ -78,6 +79,7 @@ void gk_membership_drop(struct gk_membership *ms)
 	gk_membership_remove_all_peers(ms);
 	gk_membership_leave_tree(ms);
 	gk_blob_wipe(&ms->member->env, &ms->held);
+	gk_membership_wipe_made(ms, &ms->next);
 	ms->num = -1;
 	ms->has_sid = false;
 	ms->life++;
@@ -190,6 +192,7 @@ static enum gk_err add_peer(struct gk_membership *ms, struct gk_span id, struct 
 		return GK_OK;
 	peer->ready = false;
 	peer->paired = false;
+	peer->failures = 0;
 	return gk_blob_set(&ms->member->env, &peer->cred, cred);
 }
 
@@ -337,6 +340,7 @@ void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 		[GK_DUE_STALE] = due_stale,
 		[GK_DUE_OBSERVE] = gk_watch_due,
 		[GK_DUE_ACTIVE] = due_active,
+		[GK_DUE_FAILING] = gk_membership_due_failing,
 	};
 
 	for (size_t i = 0; i < GK_DUE_COUNT; i++) {

@@ -121,7 +121,17 @@ struct arrival {
 	struct gk_peer *peer;
 	bool group; /* in group mode */
 	struct gk_span message;
+	struct gk_now now;
 };
+
+/* What does not verify with the newest keys may be of somebody with another credential. */
+static void learn(const struct arrival *in, enum gk_err err)
+{
+	if (!err)
+		in->peer->failures = 0;
+	else if (err == GK_ERR_CRYPTO)
+		gk_membership_failed(in->ms, &in->peer->failures, in->now);
+}
 
 static enum gk_err prepare(const struct arrival *in)
 {
@@ -158,8 +168,7 @@ static enum gk_err open_response(const struct arrival *in, const struct gk_oscor
 							  ref, in->message, plain);
 }
 
-static void take_message(const struct arrival *in, const struct gk_exchange *exchange,
-			 struct gk_now now)
+static void take_message(const struct arrival *in, const struct gk_exchange *exchange)
 {
 	struct gk_membership *ms = in->ms;
 	uint8_t bytes[MESSAGE_ROOM];
@@ -168,8 +177,9 @@ static void take_message(const struct arrival *in, const struct gk_exchange *exc
 	bool first = !in->peer->ready;
 	enum gk_err err = open_request(in, &plain, &ref);
 
+	learn(in, err);
 	if (!err)
-		err = remember(ms, exchange, in->message, &ref, now);
+		err = remember(ms, exchange, in->message, &ref, in->now);
 	if (err) {
 		gk_membership_refuse(ms, reason_of(err));
 		return;
@@ -204,6 +214,7 @@ static const char *take_response(const struct arrival *in, uint64_t id,
 	struct gk_exchange named = { .id = id };
 	enum gk_err err = open_response(in, ref, &plain);
 
+	learn(in, err);
 	if (err)
 		return reason_of(err);
 	deliver(in->ms, in->peer,
@@ -229,11 +240,11 @@ static const char *take_answer_of_one(struct gk_said *said, const struct arrival
 	return wrong;
 }
 
-static const char *take_answer(struct gk_said *said, struct gk_span message)
+static const char *take_answer(struct gk_said *said, struct gk_span message, struct gk_now now)
 {
 	struct gk_membership *ms = said->ms;
 	struct gk_oscore_option option;
-	struct arrival in = { .ms = ms, .message = message };
+	struct arrival in = { .ms = ms, .message = message, .now = now };
 
 	if (gk_oscore_peek(message, &option, NULL) || !option.has_kid)
 		return "malformed";
@@ -246,9 +257,9 @@ static const char *take_answer(struct gk_said *said, struct gk_span message)
 	return in.peer ? take_answer_of_one(said, &in) : "unknown sender";
 }
 
-void gk_membership_response(struct gk_said *said, struct gk_span message)
+void gk_membership_response(struct gk_said *said, struct gk_span message, struct gk_now now)
 {
-	const char *wrong = take_answer(said, message);
+	const char *wrong = take_answer(said, message, now);
 
 	if (wrong)
 		gk_membership_refuse(said->ms, wrong);
@@ -262,7 +273,7 @@ static const char *take_answer_of_asked(const struct gk_told *told, struct gk_sp
 {
 	struct gk_membership *ms = told->ms;
 	struct gk_oscore_option option;
-	struct arrival in = { .ms = ms, .message = message };
+	struct arrival in = { .ms = ms, .message = message, .now = now };
 
 	if (gk_oscore_peek(message, &option, NULL))
 		return "malformed, or not protected";
@@ -324,7 +335,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 			   struct gk_now now)
 {
 	struct gk_membership *ms = find_by_gid(m, option->kid_context);
-	struct arrival in = { .ms = ms, .group = option->group, .message = message };
+	struct arrival in = { .ms = ms, .group = option->group, .message = message, .now = now };
 
 	if (ms && ms->inactive) {
 		gk_membership_refuse(ms, inactive);
@@ -352,6 +363,6 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 	} else if (!we_take(ms, in.group)) {
 		gk_membership_refuse(ms, "we are no responder");
 	} else {
-		take_message(&in, exchange, now);
+		take_message(&in, exchange);
 	}
 }

@@ -363,6 +363,12 @@ static void open_verified(struct gk_membership *ms, const struct gk_rekeying *me
 	gk_wipe(bytes, sizeof(bytes));
 }
 
+static void refuse_signature(struct gk_membership *ms, struct gk_now now)
+{
+	gk_membership_refuse(ms, "wrong signature");
+	gk_membership_failed(ms, &ms->tree.failures, now);
+}
+
 /* The MAC is made with a key that only the group has: it keeps outsiders from making us verify
  * signatures. */
 static void take_rekeying(struct gk_membership *ms, const struct gk_rekeying *message,
@@ -376,7 +382,7 @@ static void take_rekeying(struct gk_membership *ms, const struct gk_rekeying *me
 	else if (has_part(&tree->parts, message))
 		return; /* a copy */
 	else if (gk_rekeying_verify(message, name, &tree->signer))
-		gk_membership_refuse(ms, "wrong signature");
+		refuse_signature(ms, now);
 	else if (message->last_part && !add_part(ms, message))
 		recover(ms, message, now); /* no memory for it */
 	else
@@ -394,7 +400,7 @@ static void take_gap(struct gk_membership *ms, const struct gk_rekeying *message
 	}
 	tree->next_verify_ms = now.mono.ms + VERIFY_PAUSE_MS;
 	if (gk_rekeying_verify(message, gk_membership_name(ms), &tree->signer))
-		gk_membership_refuse(ms, "wrong signature");
+		refuse_signature(ms, now);
 	else
 		recover(ms, message, now);
 }

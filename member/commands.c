@@ -17,6 +17,7 @@ static const struct row {
 	  .has_text = true },
 	{ .word = "status", .kind = GKM_COMMAND_STATUS, .has_group = true },
 	{ .word = "check", .kind = GKM_COMMAND_CHECK, .has_group = true },
+	{ .word = "newcred", .kind = GKM_COMMAND_NEWCRED, .has_group = true },
 	{ .word = "leave", .kind = GKM_COMMAND_LEAVE, .has_group = true },
 	{ .word = "quit", .kind = GKM_COMMAND_QUIT },
 };
@@ -104,7 +105,7 @@ const char *gkm_command_parse(struct gk_span line, struct gkm_command *command)
 
 	if (!row)
 		return "a line is one of: say [-g GROUP] TEXT, tell [-g GROUP] SID ADDRESS TEXT, "
-		       "status, check, leave, quit";
+		       "status, check, newcred, leave, quit";
 	if (row->has_group && takes_group(&rest, &found.group) && found.group.len == 0)
 		return "-g: a group's name must follow";
 	if (row->has_peer && !takes_peer(&rest, &found))

@@ -4,7 +4,7 @@
  * Lines that tell gkmember what to do:
  *
  *   say [-g GROUP] TEXT    tell [-g GROUP] SID ADDRESS TEXT
- *   status [-g GROUP]    check [-g GROUP]    leave [-g GROUP]    quit
+ *   status [-g GROUP]    check [-g GROUP]    newcred [-g GROUP]    leave [-g GROUP]    quit
  *
  * They come in pieces of any size; here is no descriptor.
  */
@@ -21,6 +21,7 @@ enum gkm_command_kind {
 	GKM_COMMAND_QUIT = 3,
 	GKM_COMMAND_CHECK = 4,
 	GKM_COMMAND_TELL = 5,
+	GKM_COMMAND_NEWCRED = 6,
 };
 
 /** One line, understood. Spans borrow from it. */

@@ -239,6 +239,12 @@ static void check_num(struct gkm_node *node, struct gk_span group,
 	report_failure(group, gk_member_check(node->member, group, now_of(node)));
 }
 
+static void new_cred(struct gkm_node *node, struct gk_span group, const struct gkm_command *command)
+{
+	(void)command;
+	report_failure(group, gk_member_new_cred(node->member, group, now_of(node)));
+}
+
 static void leave(struct gkm_node *node, struct gk_span group, const struct gkm_command *command)
 {
 	(void)command;
@@ -261,6 +267,7 @@ static void take_command(void *ctx, const struct gkm_command *command, const cha
 		[GKM_COMMAND_STATUS] = tell_status,
 		[GKM_COMMAND_LEAVE] = leave,
 		[GKM_COMMAND_CHECK] = check_num,
+		[GKM_COMMAND_NEWCRED] = new_cred,
 		[GKM_COMMAND_QUIT] = quit,
 	};
 	struct gkm_node *node = ctx;

@@ -19,7 +19,7 @@ static const char *const events[] = {
 	[GK_NOTE_MESSAGE] = "message",       [GK_NOTE_ERROR] = "error",
 	[GK_NOTE_CHECKED] = "checked",       [GK_NOTE_RESPONSE] = "response",
 	[GK_NOTE_UNANSWERED] = "unanswered", [GK_NOTE_INACTIVE] = "inactive",
-	[GK_NOTE_ACTIVE] = "active",
+	[GK_NOTE_ACTIVE] = "active",         [GK_NOTE_CREDENTIAL] = "newcred",
 };
 
 static const char *event_name(enum gk_note_kind kind)

@@ -399,6 +399,21 @@ void put_material(struct bytes *b, const struct kdc *k, const struct material *m
 	}
 }
 
+void kdc_answer_kdc_cred(struct kdc *k, bool wrong)
+{
+	struct bytes b = { .len = 0 };
+
+	put_hex(&b, "a3");
+	put_proof(&b, k, wrong);
+	kdc_answer(k, CONTENT, CF_ACE_GC, all_of(&b));
+}
+
+void kdc_change_key(struct kdc *k, uint8_t number)
+{
+	k->cred.len = 0;
+	make_key(&k->key, &k->cred, number);
+}
+
 void kdc_answer_material(struct kdc *k, uint8_t code, const struct material *material)
 {
 	struct bytes b = { .len = 0 };

@@ -81,6 +81,10 @@ void kdc_let_in(struct kdc *k, uint32_t roles, uint32_t num);
 /** Answer the newest request, in the association if it was. @param format  CF_NONE: none */
 void kdc_answer(struct kdc *k, uint8_t code, int format, struct gk_span payload);
 void kdc_answer_hex(struct kdc *k, uint8_t code, int format, const char *payload);
+/** Answer GET kdc-cred. */
+void kdc_answer_kdc_cred(struct kdc *k, bool wrong);
+/** It has another key from now on, and another credential; 100 is its first. */
+void kdc_change_key(struct kdc *k, uint8_t number);
 void kdc_answer_material(struct kdc *k, uint8_t code, const struct material *material);
 void put_material(struct bytes *b, const struct kdc *k, const struct material *material);
 /** @return true if this is the request that waits for its answer */

@@ -481,6 +481,152 @@ static void mem_049_of_the_present_gid_none_is_forgotten(void **state)
 	assert_true(peer_reads(k, 8, 0x7e, 0, "on"));
 }
 
+static void fails_thrice(struct kdc *k, uint64_t seq)
+{
+	for (uint64_t i = 0; i < 3; i++)
+		peer_says(k, 1, 7, seq + i, "hidden");
+	assert_string_equal(k->heard, "");
+}
+
+static void mem_036_a_new_credential_of_the_kdc_is_fetched_and_verified(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(kdc_say(k, "one"), GK_OK);
+	kdc_change_key(k, 101);
+	peer_says(k, 1, 7, 0, "hidden");
+	kdc_wait(k, 60000);
+	assert_false(k->asked); /* that may have been anybody */
+	fails_thrice(k, 1);
+	asks_for(k, GET, "ace-group/lights/creds");
+	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
+	asks_for(k, GET, "ace-group/lights/kdc-cred");
+	kdc_answer_kdc_cred(k, true);
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 1);
+	fails_thrice(k, 4); /* it has not taken that */
+	kdc_wait(k, 60000);
+	fails_thrice(k, 7);
+	asks_for(k, GET, "ace-group/lights/creds");
+	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
+	asks_for(k, GET, "ace-group/lights/kdc-cred");
+	kdc_answer_kdc_cred(k, false);
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 1);
+	peer_says(k, 1, 7, 10, "open");
+	assert_string_equal(k->heard, "open");
+	/* what it says is bound to it too, and its numbers go on */
+	assert_int_equal(kdc_say(k, "two"), GK_OK);
+	assert_true(peer_reads(k, 7, OWN_SID, 1, "two"));
+}
+
+static void mem_036_what_anyone_can_provoke_is_asked_ever_more_rarely(void **state)
+{
+	struct kdc *k = *state;
+	size_t before;
+	uint64_t seq = 0;
+
+	kdc_let_in(k, BOTH, 7);
+	kdc_change_key(k, 101);
+	before = k->requests;
+	for (int i = 0; i < 600; i++) { /* ten minutes */
+		peer_says(k, 1, 7, seq++, "forged");
+		kdc_wait(k, 1000);
+		if (k->asked && strstr(k->path, "kdc-cred"))
+			kdc_answer(k, NOT_FOUND, CF_NONE, nothing);
+		else if (k->asked)
+			kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
+	}
+	assert_in_range(k->requests - before, 6, 20);
+}
+
+/* P 9.4, R 4.9.1: the scope of its Join Request, the latest N_S, a nonce of its own. */
+static void takes_new_cred(struct kdc *k)
+{
+	struct bytes input = { .len = 0 };
+	struct gk_span cred, key;
+	struct gk_public_key pub = { .crv = 1 };
+
+	asks_for(k, POST, "ace-group/lights/nodes/n5/cred");
+	assert_int_equal(k->format, CF_ACE_GC);
+	assert_int_equal(map_size(k->payload), 3);
+	put_bstr(&input, all_of(&k->entry));
+	put_bstr(&input, all_of(&k->n_s));
+	put_bstr(&input, bstr(in_map(k->payload, 6)));
+	assert_true(bstr(in_map(k->payload, 6)).len >= 8);
+	assert_false(gk_span_equal(bstr(in_map(k->payload, 6)), all_of(&k->n_c)));
+	cred = bstr(in_map(k->payload, 5));
+	assert_false(gk_span_equal(cred, all_of(&k->member_cred)));
+	key = in_map(in_map(cred, 8), 1);
+	memcpy(pub.x, bstr(in_map(key, -2)).data, 32);
+	memcpy(pub.y, bstr(in_map(key, -3)).data, 32);
+	assert_int_equal(gk_verify(&pub, all_of(&input), bstr(in_map(k->payload, 24))), GK_OK);
+}
+
+static void mem_037_a_new_credential_comes_with_evidence(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(kdc_say(k, "one"), GK_OK);
+	assert_int_equal(gk_member_new_cred(k->m, gk_span_str("lights"), k->now), GK_OK);
+	assert_int_equal(gk_member_new_cred(k->m, gk_span_str("lights"), k->now), GK_ERR_STATE);
+	kdc_drain(k, GK_OK);
+	takes_new_cred(k);
+	/* until it is confirmed the old one counts */
+	assert_int_equal(kdc_say(k, "two"), GK_OK);
+	assert_true(peer_reads(k, 7, OWN_SID, 1, "two"));
+	k->member_cred.len = 0;
+	put_raw(&k->member_cred, bstr(in_map(k->payload, 5)));
+	kdc_answer(k, CHANGED, CF_NONE, nothing);
+	assert_int_equal(k->notes[GK_NOTE_CREDENTIAL], 1);
+	assert_int_equal(kdc_say(k, "three"), GK_OK);
+	assert_true(peer_reads(k, 7, OWN_SID, 2, "three"));
+	/* with the next keys too, and in the next Join Request */
+	assert_int_equal(told(k, 8, "80"), CHANGED);
+	assert_version(k, 8);
+	assert_int_equal(kdc_tell(k, DELETE, nothing), DELETED);
+	kdc_wait(k, 60000);
+	asks_for(k, POST, "ace-group/lights");
+	assert_true(gk_span_equal(bstr(in_map(k->payload, 5)), all_of(&k->member_cred)));
+}
+
+static void mem_037_another_challenge_is_answered_once(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	assert_int_equal(gk_member_new_cred(k->m, gk_span_str("lights"), k->now), GK_OK);
+	kdc_drain(k, GK_OK);
+	takes_new_cred(k);
+	k->n_s.len = 0;
+	put_hex(&k->n_s, "0102030405060708");
+	kdc_answer_hex(k, BAD_REQUEST, CF_ACE_GC, "a1 181e 480102030405060708");
+	takes_new_cred(k);
+	kdc_answer_hex(k, BAD_REQUEST, CF_ACE_GC, "a1 181e 480102030405060709");
+	kdc_wait(k, 60000);
+	assert_false(k->asked);
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 1);
+	assert_int_equal(kdc_say(k, "as before"), GK_OK);
+	assert_true(peer_reads(k, 7, OWN_SID, 0, "as before"));
+}
+
+static void mem_037_what_is_refused_is_not_used(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(gk_member_new_cred(k->m, gk_span_str("lights"), k->now), GK_OK);
+		kdc_drain(k, GK_OK);
+		takes_new_cred(k);
+		kdc_answer_hex(k, BAD_REQUEST, CF_PROBLEM, i ? "a1 00 a1 00 03" : "a1 00 a1 00 02");
+		assert_int_equal(kdc_say(k, "as before"), GK_OK);
+		assert_true(peer_reads(k, 7, OWN_SID, i, "as before"));
+	}
+	assert_int_equal(k->notes[GK_NOTE_CREDENTIAL], 0);
+	assert_int_equal(k->notes[GK_NOTE_ERROR], 2);
+}
+
 static void mem_032_an_error_says_what_to_do(void **state)
 {
 	struct kdc *k = *state;
@@ -575,6 +721,11 @@ int main(void)
 		KDC(mem_049_nor_by_a_key_renewal),
 		KDC(mem_049_keys_that_come_with_a_used_gid_are_not_used),
 		KDC(mem_049_of_the_present_gid_none_is_forgotten),
+		KDC(mem_036_a_new_credential_of_the_kdc_is_fetched_and_verified),
+		KDC(mem_036_what_anyone_can_provoke_is_asked_ever_more_rarely),
+		KDC(mem_037_a_new_credential_comes_with_evidence),
+		KDC(mem_037_another_challenge_is_answered_once),
+		KDC(mem_037_what_is_refused_is_not_used),
 		KDC(mem_032_an_error_says_what_to_do),
 		KDC(mem_033_it_leaves_and_learns_of_new_members),
 	};

@@ -383,6 +383,17 @@ static void answer_creds(struct fake *f)
 	fake_answer(f, GK_COAP_CONTENT, gk_buf_span(&buf));
 }
 
+static void answer_kdc_cred(struct fake *f)
+{
+	struct map map = { 0 };
+	uint8_t bytes[2048];
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+	put_proof(&map, f);
+	end_map(&map, &buf);
+	fake_answer(f, GK_COAP_CONTENT, gk_buf_span(&buf));
+}
+
 void fake_serve_one(struct fake *f)
 {
 	if (fake_is_asked(f, GK_COAP_POST, "authz-info")) {
@@ -398,6 +409,8 @@ void fake_serve_one(struct fake *f)
 		fake_answer(f, GK_COAP_CONTENT, hex_span(f->stale));
 	} else if (fake_is_asked(f, GK_COAP_GET, "ace-group/" FAKE_GROUP "/creds")) {
 		answer_creds(f);
+	} else if (fake_is_asked(f, GK_COAP_GET, "ace-group/" FAKE_GROUP "/kdc-cred")) {
+		answer_kdc_cred(f);
 	} else if (f->code == GK_COAP_GET && strstr(f->path, "/num")) {
 		uint8_t num[2] = { 0x18, (uint8_t)f->num };
 

@@ -21,7 +21,7 @@
 #define FAKE_MEMBERS    6
 #define FAKE_OWN        5
 #define FAKE_NODE       "n5"
-#define FAKE_NOTES      20
+#define FAKE_NOTES      32
 #define FAKE_LEISURE_MS 4000
 #define FAKE_REPEAT     2
 

@@ -33,6 +33,8 @@ static const struct {
 	{ "status -g lights", GKM_COMMAND_STATUS, "lights", "" },
 	{ "check", GKM_COMMAND_CHECK, "", "" },
 	{ "check -g lights", GKM_COMMAND_CHECK, "lights", "" },
+	{ "newcred", GKM_COMMAND_NEWCRED, "", "" },
+	{ "newcred -g lights", GKM_COMMAND_NEWCRED, "lights", "" },
 	{ "leave", GKM_COMMAND_LEAVE, "", "" },
 	{ "leave -g lights", GKM_COMMAND_LEAVE, "lights", "" },
 	{ "quit", GKM_COMMAND_QUIT, "", "" },

@@ -1134,11 +1134,41 @@ static void a_forged_part_is_not_collected(void **state)
 	cast.key = &forger;
 	for (size_t part = 0; part < PARTS; part++) {
 		packet = fake_part_of(&cast, part);
-		assert_refused(f, &packet, "wrong signature");
+		// three in a row make it ask for the KDC's credential, after a while
+		if (part < 2)
+			assert_refused(f, &packet, "wrong signature");
+		else
+			fake_hear(f, fake_span_of(&packet));
 	}
+	assert_int_equal(fake_info(f).refused, PARTS);
 	cast.key = &f->key;
 	for (size_t part = 0; part < PARTS; part++)
 		hear_part(f, &cast, part);
+	fake_done(f, &cast);
+	assert_int_equal(fake_info(f).num, 3);
+	assert_follows(f);
+}
+
+static void a_kdc_with_another_key_is_believed_when_it_has_proven_it(void **state)
+{
+	struct fake *f = *state;
+	struct fake_packet packet;
+	struct fake_cast cast;
+
+	f->key = fake_key_of(9);
+	fake_rekey(f, &cast);
+	packet = fake_packet_of(&cast);
+	assert_refused(f, &packet, "wrong signature");
+	assert_refused(f, &packet, "wrong signature");
+	fake_hear(f, fake_span_of(&packet));
+	fake_wait(f, 10000);
+	assert_true(fake_is_asked(f, GK_COAP_GET, "ace-group/" FAKE_GROUP "/creds"));
+	f->num--; // as it was for the others, who have not heard it either
+	fake_serve(f);
+	f->num++;
+	assert_int_equal(f->notes[GK_NOTE_ERROR], 0);
+	assert_int_equal(fake_info(f).num, 2);
+	fake_hear(f, fake_span_of(&packet));
 	fake_done(f, &cast);
 	assert_int_equal(fake_info(f).num, 3);
 	assert_follows(f);
@@ -1725,6 +1755,7 @@ int main(void)
 		JOINED(the_wait_for_parts_ends),
 		JOINED(all_parts_without_an_opening_make_us_ask),
 		JOINED(a_forged_part_is_not_collected),
+		JOINED(a_kdc_with_another_key_is_believed_when_it_has_proven_it),
 		JOINED(parts_of_different_messages_are_not_mixed),
 		JOINED(parts_of_more_are_not_mixed_with_parts_of_fewer),
 		JOINED(parts_end_with_the_keys_that_they_are_for),
