@@ -40,6 +40,7 @@
 #define GK_OWN_CREDS_MAX    4
 #define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
 #define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
+#define GK_UNKNOWN_MAX      4     /* Sender IDs asked for by name; of more, all are */
 #define GK_FAILURES_MIN     3     /* in a row, before a credential may have changed */
 #define GK_USED_MAX         64    /* Sender IDs of ours that are not used again */
 #define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
@@ -54,6 +55,7 @@ enum gk_task {
 	GK_TASK_OBSERVE,      /* GET the group, with Observe */
 	GK_TASK_OBSERVE_NODE, /* GET nodes/N, with Observe */
 	GK_TASK_RENEW,        /* POST nodes/N */
+	GK_TASK_SENDERS,      /* FETCH creds, of unknown senders */
 	GK_TASK_CREDS,        /* GET creds */
 	GK_TASK_CHECK,        /* GET num */
 	GK_TASK_ACTIVE,       /* GET active */
@@ -203,6 +205,8 @@ struct gk_membership {
 	/* peers */
 	struct gk_peer *peers;
 	size_t peer_count, peer_cap;
+	struct gk_id unknown[GK_UNKNOWN_MAX]; /* who spoke, and is none of them */
+	size_t unknown_count;                 /* GK_UNKNOWN_MAX + 1: too many */
 	uint32_t check_interval_s;
 	int64_t next_pull_ms; /* not before: anyone can forge a Gid */
 	uint32_t pull_pause_ms;
@@ -486,6 +490,9 @@ void gk_membership_remove_all_peers(struct gk_membership *ms);
 /** Ask after a while, and ever more rarely while it brings nothing: anyone can provoke it.
  *  @param what  GK_DUE_PULL or GK_DUE_CREDS */
 void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now);
+/** Somebody whom we do not know has this Sender ID: ask about it when it is time.
+ *  @return the exchange in which that is done */
+enum gk_task gk_membership_miss(struct gk_membership *ms, struct gk_span sid);
 /** Count and tell of a message that is not what it should be. */
 void gk_membership_refuse(struct gk_membership *ms, const char *reason);
 /** Make sure that there are keys between us and a peer. @return as gk_group_recipient_init(),

@@ -629,6 +629,26 @@ static void done_material(struct gk_task_answer *a)
 	gk_membership_answered(a->ms, &material, a->msg->payload);
 }
 
+/* All those, and nobody else: {get_creds: [true, [], ids]} (R 4.4.1). */
+static enum gk_err build_senders(struct gk_task_request *r)
+{
+	const struct gk_membership *ms = r->ms;
+	size_t count = ms->unknown_count < GK_UNKNOWN_MAX ? ms->unknown_count : GK_UNKNOWN_MAX;
+	struct gk_buf *buf;
+
+	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	buf = gk_coap_open_payload(&r->w);
+	gk_put_map(buf, 1);
+	gk_put_int(buf, GK_PARAM_GET_CREDS);
+	gk_put_array(buf, 3);
+	gk_put_bool(buf, true);
+	gk_put_array(buf, 0);
+	gk_put_array(buf, count);
+	for (size_t i = 0; i < count; i++)
+		gk_put_bytes(buf, gk_id_span(&ms->unknown[i]));
+	return GK_OK;
+}
+
 enum { C_NUM, C_CREDS, C_ROLES, C_IDS, C_COUNT };
 
 static const struct gk_cbor_field creds_fields[C_COUNT] = {
@@ -642,7 +662,11 @@ static const struct gk_cbor_field creds_fields[C_COUNT] = {
 static void done_creds(struct gk_task_answer *a)
 {
 	struct gk_cbor_item item[C_COUNT];
+	bool all = a->m->out.task == GK_TASK_CREDS;
 
+	a->ms->unknown_count = 0;
+	if (!all && a->msg->code != GK_COAP_CONTENT)
+		gk_task_want(a->ms, GK_TASK_CREDS); /* it may not be able to choose */
 	if (a->msg->code != GK_COAP_CONTENT ||
 	    gk_cbor_read_map(a->msg->payload, creds_fields, C_COUNT, item))
 		return; /* nobody has a credential: the zero-length byte string */
@@ -660,7 +684,7 @@ static void done_creds(struct gk_task_answer *a)
 		return;
 	}
 	if (gk_membership_set_peers(a->ms, item[C_CREDS].encoded, item[C_ROLES].encoded,
-				    item[C_IDS].encoded, true, a->now))
+				    item[C_IDS].encoded, all, a->now))
 		gk_task_complain(a->m, a->ms, "credentials of others cannot be used");
 }
 
@@ -745,6 +769,7 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_OBSERVE] = { GK_COAP_GET, "", NULL, gk_watch_done },
 	[GK_TASK_OBSERVE_NODE] = { GK_COAP_GET, "*", gk_watch_build_node, gk_watch_done },
 	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
+	[GK_TASK_SENDERS] = { GK_COAP_FETCH, "creds", build_senders, done_creds },
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
 	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },
 	[GK_TASK_ACTIVE] = { GK_COAP_GET, "active", NULL, gk_active_done },

@@ -87,7 +87,7 @@ static enum gk_err ask_for_creds(struct gk_membership *ms, struct gk_span sid, s
 
 	if (gk_membership_is_own(ms, sid))
 		return GK_ERR_UNKNOWN;
-	gk_task_want(ms, GK_TASK_CREDS);
+	gk_task_want(ms, gk_membership_miss(ms, sid));
 	err = gk_member_proceed(ms->member, now);
 	return err ? err : GK_ERR_UNKNOWN;
 }

@@ -80,6 +80,7 @@ void gk_membership_drop(struct gk_membership *ms)
 	gk_membership_leave_tree(ms);
 	gk_blob_wipe(&ms->member->env, &ms->held);
 	gk_membership_wipe_made(ms, &ms->next);
+	ms->unknown_count = 0;
 	ms->num = -1;
 	ms->has_sid = false;
 	ms->life++;
@@ -274,6 +275,35 @@ enum gk_err gk_membership_set_peers(struct gk_membership *ms, struct gk_span cre
 	return err;
 }
 
+/* who is missing */
+
+static enum gk_task task_for_unknown(const struct gk_membership *ms)
+{
+	return ms->unknown_count && ms->unknown_count <= GK_UNKNOWN_MAX ? GK_TASK_SENDERS
+									: GK_TASK_CREDS;
+}
+
+static bool is_missed(const struct gk_membership *ms, const struct gk_id *id)
+{
+	for (size_t i = 0; i < GK_UNKNOWN_MAX && i < ms->unknown_count; i++) {
+		if (gk_id_equal(&ms->unknown[i], id))
+			return true;
+	}
+	return false;
+}
+
+enum gk_task gk_membership_miss(struct gk_membership *ms, struct gk_span sid)
+{
+	struct gk_id id;
+
+	if (gk_id_set(&id, sid) || is_missed(ms, &id) || ms->unknown_count > GK_UNKNOWN_MAX)
+		return task_for_unknown(ms);
+	if (ms->unknown_count < GK_UNKNOWN_MAX)
+		ms->unknown[ms->unknown_count] = id;
+	ms->unknown_count++;
+	return task_for_unknown(ms);
+}
+
 /* what is due */
 
 static void due_check(struct gk_membership *ms, struct gk_now now)
@@ -310,7 +340,7 @@ static void due_pull(struct gk_membership *ms, struct gk_now now)
 static void due_creds(struct gk_membership *ms, struct gk_now now)
 {
 	(void)now;
-	gk_task_want(ms, GK_TASK_CREDS);
+	gk_task_want(ms, task_for_unknown(ms));
 }
 
 static void due_stale(struct gk_membership *ms, struct gk_now now)

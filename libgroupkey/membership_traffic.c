@@ -32,6 +32,12 @@ void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct
 		ms->pull_pause_ms *= 2;
 }
 
+static void miss(struct gk_membership *ms, struct gk_span sid, struct gk_now now)
+{
+	(void)gk_membership_miss(ms, sid);
+	gk_membership_pull_later(ms, GK_DUE_CREDS, now);
+}
+
 static struct gk_membership *find_by_gid(struct gk_member *m, struct gk_span gid)
 {
 	for (size_t i = 0; i < m->group_count; i++) {
@@ -283,7 +289,7 @@ static const char *take_answer_of_asked(const struct gk_told *told, struct gk_sp
 		return "answer under other material than ours";
 	if (option.has_kid && !gk_span_equal(option.kid, gk_id_span(&told->asked))) {
 		if (!gk_membership_find_peer(ms, option.kid))
-			gk_membership_pull_later(ms, GK_DUE_CREDS, now);
+			miss(ms, option.kid, now);
 		return "answer under another Sender ID than was asked";
 	}
 	in.peer = gk_membership_find_peer(ms, gk_id_span(&told->asked));
@@ -357,7 +363,7 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 	in.peer = gk_membership_find_peer(ms, option->kid);
 	if (!in.peer) {
 		gk_membership_refuse(ms, "unknown sender");
-		gk_membership_pull_later(ms, GK_DUE_CREDS, now);
+		miss(ms, option->kid, now);
 	} else if (!(in.peer->roles & GK_ROLE_REQUESTER)) {
 		gk_membership_refuse(ms, "request from a member that is no requester");
 	} else if (!we_take(ms, in.group)) {

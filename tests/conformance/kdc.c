@@ -528,10 +528,9 @@ static struct gk_group_sender sender_of(const struct kdc *k, const struct gk_gro
 	return sender;
 }
 
-void peer_says(struct kdc *k, uint8_t sid, uint32_t num, uint64_t seq, const char *text)
+static void say_as(struct kdc *k, const struct gk_group_common *common,
+		   struct gk_group_sender *sender, const char *text)
 {
-	struct gk_group_common common = kdc_common(k, num);
-	struct gk_group_sender sender = sender_of(k, &common, sid, seq);
 	uint8_t bytes[512];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct bytes b = { .len = 0 };
@@ -539,10 +538,29 @@ void peer_says(struct kdc *k, uint8_t sid, uint32_t num, uint64_t seq, const cha
 
 	put_hex(&b, "02 ff");
 	put_raw(&b, gk_span_str(text));
-	if (gk_group_protect_request(&common, &sender, all_of(&b), &buf, &ref))
+	if (gk_group_protect_request(common, sender, all_of(&b), &buf, &ref))
 		fail_msg("no message");
 	k->heard[0] = '\0';
 	kdc_send(k, gk_buf_span(&buf));
+}
+
+void peer_says(struct kdc *k, uint8_t sid, uint32_t num, uint64_t seq, const char *text)
+{
+	struct gk_group_common common = kdc_common(k, num);
+	struct gk_group_sender sender = sender_of(k, &common, sid, seq);
+
+	say_as(k, &common, &sender, text);
+}
+
+void stranger_says(struct kdc *k, uint8_t sid, uint32_t num)
+{
+	struct gk_group_common common = kdc_common(k, num);
+	struct gk_group_sender sender;
+
+	if (gk_group_sender_init(&common, gk_span(&sid, 1), &k->peer_key[1],
+				 all_of(&k->peer_cred[1]), &sender))
+		fail_msg("no sender");
+	say_as(k, &common, &sender, "strange");
 }
 
 static struct gk_group_recipient member_as(const struct kdc *k,

@@ -107,6 +107,8 @@ enum gk_err kdc_say(struct kdc *k, const char *text);
 struct gk_group_common kdc_common(const struct kdc *k, uint32_t num);
 /** Another member says a text under a version. @param seq  its sequence number */
 void peer_says(struct kdc *k, uint8_t sid, uint32_t num, uint64_t seq, const char *text);
+/** Somebody with a Sender ID that nobody has told of says something. */
+void stranger_says(struct kdc *k, uint8_t sid, uint32_t num);
 /** Another member answers the newest message to the group. */
 void peer_answers(struct kdc *k, uint8_t sid, uint32_t num, const char *text);
 /** @return true if others can read the newest message to the group, under this version and from

@@ -395,6 +395,7 @@ static void mem_038_who_comes_back_is_in_an_active_group(void **state)
 		k, CREATED,
 		&(struct material){ .num = 8, .whole = true, .sid = true, .proof = true });
 	assert_true(kdc_info(k).active);
+	assert_int_equal(k->notes[GK_NOTE_ACTIVE], 0);
 	assert_int_equal(kdc_say(k, "x"), GK_OK);
 }
 
@@ -504,6 +505,7 @@ static void mem_036_a_new_credential_of_the_kdc_is_fetched_and_verified(void **s
 	asks_for(k, GET, "ace-group/lights/kdc-cred");
 	kdc_answer_kdc_cred(k, true);
 	assert_int_equal(k->notes[GK_NOTE_ERROR], 1);
+	assert_string_equal(k->reason, "the KDC's evidence is wrong");
 	fails_thrice(k, 4); /* it has not taken that */
 	kdc_wait(k, 60000);
 	fails_thrice(k, 7);
@@ -517,6 +519,23 @@ static void mem_036_a_new_credential_of_the_kdc_is_fetched_and_verified(void **s
 	/* what it says is bound to it too, and its numbers go on */
 	assert_int_equal(kdc_say(k, "two"), GK_OK);
 	assert_true(peer_reads(k, 7, OWN_SID, 1, "two"));
+}
+
+static void mem_036_two_failures_say_nothing(void **state)
+{
+	struct kdc *k = *state;
+
+	kdc_let_in(k, BOTH, 7);
+	for (uint64_t seq = 0; seq < 9; seq += 3) {
+		kdc_change_key(k, 101);
+		peer_says(k, 1, 7, seq, "hidden");
+		peer_says(k, 1, 7, seq + 1, "hidden");
+		kdc_change_key(k, 100);
+		peer_says(k, 1, 7, seq + 2, "open");
+		assert_string_equal(k->heard, "open");
+		kdc_wait(k, 10000);
+		assert_false(k->asked);
+	}
 }
 
 static void mem_036_what_anyone_can_provoke_is_asked_ever_more_rarely(void **state)
@@ -627,6 +646,57 @@ static void mem_037_what_is_refused_is_not_used(void **state)
 	assert_int_equal(k->notes[GK_NOTE_ERROR], 2);
 }
 
+/* 0 has the key of 1 here. */
+static void put_one(struct bytes *b, struct kdc *k, uint8_t num)
+{
+	put_hex(b, "a4 09");
+	put_int(b, num);
+	put_hex(b, "0d 81");
+	put_bstr(b, all_of(&k->peer_cred[0]));
+	put_hex(b, "0e 81 06 0f 81 4100");
+}
+
+static void mem_033_who_is_new_comes_to_those_whom_it_knows(void **state)
+{
+	struct kdc *k = *state;
+	struct bytes b = { .len = 0 };
+
+	kdc_let_in(k, BOTH, 7);
+	k->peer_cred[0] = k->peer_cred[1];
+	k->peer_key[0] = k->peer_key[1];
+	peer_says(k, 0, 7, 0, "new here");
+	kdc_wait(k, 60000);
+	assert_true(kdc_is_asked(k, FETCH, "ace-group/lights/creds"));
+	put_one(&b, k, 7);
+	kdc_answer(k, CONTENT, CF_ACE_GC, all_of(&b));
+	assert_int_equal(kdc_info(k).peers, 4);
+	peer_says(k, 0, 7, 1, "known");
+	assert_string_equal(k->heard, "known");
+	peer_says(k, 1, 7, 0, "as before");
+	assert_string_equal(k->heard, "as before");
+	kdc_wait(k, 60000);
+	assert_false(k->asked);
+}
+
+static void mem_033_of_too_many_it_asks_for_all(void **state)
+{
+	struct kdc *k = *state;
+	uint8_t sid;
+
+	kdc_let_in(k, BOTH, 7);
+	for (unsigned i = 0; i < 8; i++)
+		stranger_says(k, (uint8_t)(0x60 + i / 2), 7);
+	kdc_wait(k, 60000);
+	assert_true(kdc_is_asked(k, FETCH, "ace-group/lights/creds"));
+	assert_hex_equal(k->payload, "a1 04 83 f5 80 84 4160 4161 4162 4163");
+	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
+	kdc_wait(k, 60000);
+	for (sid = 0x60; sid < 0x65; sid++)
+		stranger_says(k, sid, 7);
+	kdc_wait(k, 60000);
+	assert_true(kdc_is_asked(k, GET, "ace-group/lights/creds"));
+}
+
 static void mem_032_an_error_says_what_to_do(void **state)
 {
 	struct kdc *k = *state;
@@ -651,8 +721,12 @@ static void mem_033_it_leaves_and_learns_of_new_members(void **state)
 	peer_says(k, 0, 7, 0, "new here");
 	assert_string_equal(k->heard, "");
 	kdc_wait(k, 60000);
-	assert_int_equal(k->code, GET);
-	assert_true(kdc_is_asked(k, GET, "ace-group/lights/creds"));
+	/* of it alone; of a KDC that cannot choose, all */
+	assert_true(kdc_is_asked(k, FETCH, "ace-group/lights/creds"));
+	assert_int_equal(k->format, CF_ACE_GC);
+	assert_hex_equal(k->payload, "a1 04 83 f5 80 81 4100");
+	kdc_answer(k, NOT_ALLOWED, CF_NONE, nothing);
+	asks_for(k, GET, "ace-group/lights/creds");
 	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
 	assert_int_equal(gk_member_leave(k->m, gk_span_str("lights"), k->now), GK_OK);
 	kdc_drain(k, GK_OK);
@@ -722,10 +796,13 @@ int main(void)
 		KDC(mem_049_keys_that_come_with_a_used_gid_are_not_used),
 		KDC(mem_049_of_the_present_gid_none_is_forgotten),
 		KDC(mem_036_a_new_credential_of_the_kdc_is_fetched_and_verified),
+		KDC(mem_036_two_failures_say_nothing),
 		KDC(mem_036_what_anyone_can_provoke_is_asked_ever_more_rarely),
 		KDC(mem_037_a_new_credential_comes_with_evidence),
 		KDC(mem_037_another_challenge_is_answered_once),
 		KDC(mem_037_what_is_refused_is_not_used),
+		KDC(mem_033_who_is_new_comes_to_those_whom_it_knows),
+		KDC(mem_033_of_too_many_it_asks_for_all),
 		KDC(mem_032_an_error_says_what_to_do),
 		KDC(mem_033_it_leaves_and_learns_of_new_members),
 	};
