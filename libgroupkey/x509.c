@@ -73,21 +73,29 @@ enum gk_err gk_x509_find(struct gk_span bytes, bool is_bag, struct gk_x509_cert 
 	return GK_OK;
 }
 
-/* trust anchors: DER is self-delimiting, with lengths of two bytes for all that is a certificate */
+/* DER is self-delimiting, with lengths of one or two bytes for all that is a certificate. */
+size_t gk_x509_len(struct gk_span ders)
+{
+	size_t len = 0;
+
+	if (ders.len >= 4 && ders.data[1] == 0x82)
+		len = 4u + (size_t)(ders.data[2] << 8 | ders.data[3]);
+	else if (ders.len >= 3 && ders.data[1] == 0x81)
+		len = 3u + ders.data[2];
+	return len > ders.len ? 0 : len;
+}
+
+/* trust anchors */
 
 static bool next_anchor(struct gk_span anchors, size_t *at, struct gk_x509_cert *anchor,
 			enum gk_err *err)
 {
 	struct gk_span rest = gk_span_sub(anchors, *at, SIZE_MAX);
-	size_t len;
+	size_t len = gk_x509_len(rest);
 
 	if (*err || !rest.len)
 		return false;
-	if (rest.len >= 4 && rest.data[1] == 0x82)
-		len = 4u + (size_t)(rest.data[2] << 8 | rest.data[3]);
-	else
-		len = rest.len >= 3 && rest.data[1] == 0x81 ? 3u + rest.data[2] : 0;
-	if (len > rest.len || gk_x509_read(gk_span_sub(rest, 0, len), anchor))
+	if (!len || gk_x509_read(gk_span_sub(rest, 0, len), anchor))
 		*err = GK_ERR_CREDENTIAL;
 	*at += len;
 	return !*err;

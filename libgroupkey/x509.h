@@ -26,6 +26,8 @@ GK_MUST_CHECK enum gk_err gk_x509_find(struct gk_span bytes, bool is_bag,
  */
 GK_MUST_CHECK enum gk_err gk_x509_check(struct gk_span bytes, bool is_bag, struct gk_span anchors,
 					unsigned usage, struct gk_utc now);
+/** @return the length of the first of certificates in DER, one after another; 0: there is none */
+size_t gk_x509_len(struct gk_span ders);
 /** Check trust anchors: 1 to 'max' certificates of CAs. @return GK_OK; GK_ERR_CREDENTIAL */
 GK_MUST_CHECK enum gk_err gk_x509_check_anchors(struct gk_span anchors, size_t max);
 /**
