@@ -270,7 +270,7 @@ uint8_t gk_client_refusal(const struct gk_kdc *kdc, const struct gk_client *cand
 	return 0;
 }
 
-/* Membership belongs to the token's holder: a new association is no leave (design D6). */
+/* Membership belongs to the token's holder: a new association is no leave. */
 struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candidate,
 				    struct gk_now now)
 {

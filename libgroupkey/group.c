@@ -135,7 +135,7 @@ struct gk_group *gk_group_find_served(const struct gk_kdc *kdc, struct gk_span n
 }
 
 /* Gid = a random prefix for the group, then num: never twice, and unique among the KDC's groups
- * (RFC 10021 appendix C; design D7). */
+ * (RFC 10021 appendix C). */
 struct gk_id gk_group_gid(const struct gk_group *group)
 {
 	struct gk_id gid = { .len = sizeof(group->gid_prefix) + GID_EPOCH_LEN };

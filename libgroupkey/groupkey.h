@@ -570,7 +570,7 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_confirmed(struct gk_kdc *kdc, struct gk_
 enum gk_reach {
 	GK_REACH_UNKNOWN = 0,   /* no verdict, the entry is gone */
 	GK_REACH_CONFIRMED = 1, /* NUD_REACHABLE */
-	GK_REACH_FAILED = 2,    /* NUD_FAILED: suspicion, never proof (design D9) */
+	GK_REACH_FAILED = 2,    /* NUD_FAILED: suspicion, never proof */
 };
 /** The kernel has something to say about a neighbour's address ('port' does not matter). */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr,

@@ -555,7 +555,7 @@ static void change_scheme(struct join *join, bool enters)
 }
 
 /* A member that joins again lost its state: a new Sender ID, the old one is stale, and the rest
- * of the group is not rekeyed for it (P 6.3, design D6), unless it enters the tree now. */
+ * of the group is not rekeyed for it (P 6.3), unless it enters the tree now. */
 static void join_again(struct join *join)
 {
 	struct gk_group *group = join->group;

@@ -606,7 +606,7 @@ static bool awaits_newer(const struct gk_membership *ms)
 }
 
 /* Without newer material, and with ours at its end, only a new Sender ID is safe: our sequence
- * number for the old one is given up, and may not start again (design D6). */
+ * number for the old one is given up, and may not start again. */
 void gk_membership_answered(struct gk_membership *ms, const struct gk_material *material,
 			    struct gk_span payload)
 {

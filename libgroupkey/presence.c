@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * Who is still there (design section 6, first form). The kernel's neighbour table raises
+ * Who is still there. The kernel's neighbour table raises
  * suspicion; only unanswered authenticated probes lead to a removal.
  *
  *   PRESENT --no sign of life for check_interval--> kernel probe --failed, or no verdict-->

@@ -3,7 +3,7 @@
 /**
  * Records of the store: CBOR arrays that begin with the version of their form. A restored object
  * goes on where the record was written; sequence numbers go on behind all that were reserved, and
- * the replay window is asked for anew with Echo (design section 7).
+ * the replay window is asked for anew with Echo (RFC 8613 appendix B.1.2).
  *
  * Records are written in the newest form. Of the earlier ones, which are read too:
  *   1  had neither pairwise-only groups nor trees, and no sign_alg at the very first

@@ -36,6 +36,7 @@
 #define FORBIDDEN    0x83
 #define NOT_FOUND    0x84
 #define NOT_ALLOWED  0x85
+#define TOO_MANY     0x9d
 #define UNAVAILABLE  0xa3
 
 #define REQUESTER 2u

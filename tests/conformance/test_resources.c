@@ -488,6 +488,29 @@ static void kdc_111_130_stale_ids_of_the_newest_versions_are_told(void **state)
 	assert_hex_equal(c.payload, "80");
 }
 
+/* A Sender ID that was given out anew, and came back once more, has gone stale in two versions. */
+static void kdc_111_what_went_stale_twice_is_told_once(void **state)
+{
+	struct pair *p = *state;
+	static struct client c;
+	uint8_t first;
+	int64_t before, v;
+
+	p->config[0].stale_sets = 16;
+	pair_drain_kdc(p, gk_kdc_change_group(p->kdc, &p->config[0], p->now));
+	assert_int_equal(p->last, GK_OK);
+	client_open(&c, p, 1, ALL);
+	must_join(&c, REQUESTER);
+	first = renew(&c, &before);
+	rekey(p);
+	for (int i = 0; i < 300 && renew(&c, &v) != first; i++)
+		pair_advance(p, 15000); /* it may have four in a minute */
+	rekey(p);
+	(void)stale(&c, before);
+	assert_answer(&c, CONTENT, CF_CBOR);
+	assert_true(lists(c.payload, first));
+}
+
 static void kdc_130_131_of_fewer_sets_the_newest_stay(void **state)
 {
 	struct pair *p = *state;
@@ -585,6 +608,7 @@ int main(void)
 		LIGHTS(kdc_108_active_is_true_or_false),
 		LIGHTS(kdc_110_verifiers_get_what_verifying_takes_and_no_more),
 		LIGHTS(kdc_111_130_stale_ids_of_the_newest_versions_are_told),
+		LIGHTS(kdc_111_what_went_stale_twice_is_told_once),
 		LIGHTS(kdc_130_131_of_fewer_sets_the_newest_stay),
 		LIGHTS(kdc_112_who_cannot_have_a_new_sender_id),
 		LIGHTS(kdc_113_114_a_new_sender_id_and_nothing_else),

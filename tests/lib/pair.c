@@ -498,7 +498,7 @@ static bool has_member_record(const struct pair *p, struct gk_span group, struct
 	return find_record(p, GK_TABLE_MEMBER, gk_buf_span(&buf)) != NULL;
 }
 
-/* What the operator is told is stored (design section 7, point 3). */
+/* What the operator is told is stored. */
 static void check_note(struct pair *p, const struct gk_note *note)
 {
 	bool member = note->node.len && has_member_record(p, note->group, note->node);

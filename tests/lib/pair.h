@@ -8,7 +8,7 @@
  * over. The store keeps what STORE events said, and a KDC can be made anew from it, after any of
  * its events; those of one call are one transaction, which comes before all that the call does.
  *
- * Whatever a test does, these rules are watched at every event of the KDC (design section 7):
+ * Whatever a test does, these rules are watched at every event of the KDC:
  *   - what a message depends on was stored before it: its association, the block of its Partial
  *     IV, the version of the material in it;
  *   - no two different messages have the same key and nonce, no two keys the same Gid;

@@ -80,7 +80,7 @@ static void a_cwt_of_the_issuer_fits_tagged_or_not(void **state)
 			assert_int_equal(gk_cred_check(&s.rules, gk_buf_span(&s.cred), &cred),
 					 GK_OK);
 			assert_memory_equal(cred.key.x, s.key.pub.x, 32);
-			// the untagged one enters all that is authenticated (wire reference 4.8)
+			// the untagged one enters all that is authenticated (RFC 10021 section 2.4)
 			assert_ptr_equal(cred.binary.data, s.bytes + head);
 			assert_int_equal(cred.binary.len, s.cred.len - head);
 			assert_int_equal(cred.binary.data[0], 0x84);
@@ -176,7 +176,7 @@ static void what_is_no_cwt_of_a_public_key_is_none(void **state)
 	}
 }
 
-/* Wire reference 4.8 (b), (c), (e). */
+/* P 6.2 */
 static void key_and_algorithm_are_those_of_the_group(void **state)
 {
 	struct setting s;

@@ -145,7 +145,7 @@ static void a_token_is_answered_with_all_that_a_join_needs(void **state)
 	assert_int_equal(gk_cbor_read_map(raw.answer.payload, fields, 4, item), GK_OK);
 	assert_int_equal(item[0].string.len, 8);
 	assert_int_equal(item[3].string.len, 8);
-	// wire reference 1.5: ["lights", -7, [2], [2, 1], 14]
+	// R 3.3: ["lights", -7, [2], [2, 1], 14]
 	assert_hex_equal(item[2].encoded, "8185666c69676874732681028202010e");
 }
 

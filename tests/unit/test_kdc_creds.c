@@ -267,7 +267,7 @@ static void a_chain_that_takes_several_blocks_is_joined_with(void **state)
 	close_row();
 }
 
-/* Wire reference 4.8 (g): nobody forbids it. Whoever was provisioned anew may come with the
+/* Nobody forbids it. Whoever was provisioned anew may come with the
  * credential of its earlier membership, and evidence is needed all the same. */
 static void two_members_may_have_the_same_credential(void **state)
 {
@@ -309,7 +309,7 @@ static void the_kdc_has_a_credential_of_the_format(void **state)
 	}
 }
 
-/* Wire reference 4.8: of the format, and vouched for. */
+/* It is of the format, and vouched for (P 6.2). */
 static void a_credential_of_nobody_is_refused_with_error_2(void **state)
 {
 	(void)state;

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 //
 // Which credential and which evidence a Join Request has to have, or may leave out: all cases of
-// wire reference 4.4 (P 4, 6.1, 6.2).
+// P 4, 6.1 and 6.2.
 
 #include "libgroupkey/cred.h"
 #include "libgroupkey/kdc.h"

@@ -83,7 +83,7 @@ static struct gk_id gid_of(struct pair *p, const char *group)
 	abort();
 }
 
-/* FETCH on the collection of groups: wire reference 1.6 */
+/* FETCH on the collection of groups: R 4.2.1, P 9.10 */
 
 static uint8_t ask_names(struct pair_raw *raw, const struct gk_id *gids, size_t count)
 {
@@ -198,7 +198,7 @@ static void gids_that_are_none_are_a_bad_request(void **state)
 	assert_int_equal(raw.answer.payload.len, 0);
 }
 
-/* FETCH on creds: wire reference 1.9 */
+/* FETCH on creds: R 4.4.1, P 9.3 */
 
 static void creds_are_chosen_by_roles_and_sender_ids(void **state)
 {
@@ -298,7 +298,7 @@ static void many_sender_ids_are_looked_up_whatever_their_order(void **state)
 	assert_int_equal(raw.answer.payload.data[raw.answer.payload.len - 3], 0x81);
 }
 
-/* verifiers: wire reference 1.10, 1.14 */
+/* verifiers: P 9.5.2, 9.6 */
 
 static void a_verifier_gets_the_kdcs_signature_over_a_nonce_of_its_own(void **state)
 {
@@ -534,7 +534,7 @@ static void a_request_says_what_it_is_and_what_it_wants(void **state)
 	}
 }
 
-/* a member's own credential: wire reference 1.17 */
+/* a member's own credential: R 4.9.1, P 9.4 */
 
 struct post {
 	const char *scope;   // as in the latest join; NULL: ["lights", 2]
@@ -939,7 +939,7 @@ static void the_groups_have_another_root(void **state)
 	expect_names(&raw, &gid, "lights", "/kdc/groups/lights");
 }
 
-/* AS Request Creation Hints: wire reference 1.4 */
+/* AS Request Creation Hints: RFC 9200 section 5.3 */
 
 #define HINTS "a2 01 76 636f6170733a2f2f61732e6578616d706c652f746f6b 05 68 6761746577617964"
 

@@ -17,7 +17,7 @@
 
 #define JOIN_PATH "ace-group/lights"
 
-// 4.00's default map (wire reference 1.7.1): {29: [["lights", -7, [2], [2, 1], 14]]}
+// 4.00's default map (P 6.2): {29: [["lights", -7, [2], [2, 1], 14]]}
 #define DEFAULT_MAP                                                                                \
 	"a1181d81"                                                                                 \
 	"85666c69676874732681028202010e"

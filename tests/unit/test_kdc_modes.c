@@ -22,8 +22,8 @@
 
 #define ROWS(table) (sizeof(table) / sizeof((table)[0]))
 
-/* Modes and algorithms, and what the KDC tells of a group "g1" of each: wire reference 9.5, and as
- * there for the others. NULL: that it does not have. */
+/* Modes and algorithms, and what the KDC tells of a group "g1" of each: as in
+ * tests/vectors/test_messages.c, and likewise for the others. NULL: that it does not have. */
 static const struct row {
 	enum gk_mode mode;
 	int sign_alg;
@@ -189,7 +189,7 @@ static void a_refused_join_tells_the_same(void **state)
 	}
 }
 
-/* Wire reference 2.5: which keys the map has in which mode. */
+/* P 6.3: which keys the map has in which mode. */
 static void assert_key_map(struct gk_span got, const struct row *row)
 {
 	uint8_t bytes[512];

@@ -67,8 +67,7 @@ static int alg_of(const struct pair *p)
 	return p->config[0].sign_alg;
 }
 
-/* Of the group, without 'sign_alg', as the reference writes capabilities: wire reference 2.5, 9.5
- */
+/* Of the group, without 'sign_alg': capabilities of the algorithm and of the key (P 6.3) */
 static const char *ecdh_params(const struct pair *p)
 {
 	return alg_of(p) == GK_ALG_ES256 ? "8281028202 01" : "8281018201 04";
@@ -251,7 +250,7 @@ static void macs_are_those_of_the_reference(void **state)
 		int crv;
 		const char *client, *kdc; // MACs
 	} rows[] = {
-		// wire reference 9.4
+		// as computed in tests/vectors/test_pop.c
 		{ GK_CRV_X25519, "5ad0c23ba81a38ff", "fc2b6a580d4c904d" },
 		// the same scalars on P-256, computed with Python's cryptography 48
 		{ GK_CRV_P256, "4a18cd86d7d62fef", "65c58b2ed48f81d9" },

@@ -139,7 +139,7 @@ static void a_rekeying_message_has_the_short_key_and_the_stale_ids(void **state)
 	assert_hex_equal(item[F_STALE].encoded, "814101");
 	assert_int_equal(item[F_CREDS].kind, GK_CBOR_NONE);
 	assert_int_equal(item[F_IDS].kind, GK_CBOR_NONE);
-	// {2: ms, 6: contextId} and nothing else (wire reference 5.3)
+	// {2: ms, 6: contextId} and nothing else (P 11.1)
 	c = gk_cbor(item[F_KEY].encoded);
 	assert_int_equal(gk_cbor_map(&c).left, 2);
 }

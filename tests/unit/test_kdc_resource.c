@@ -60,7 +60,7 @@ static int error_id(const struct pair_raw *raw)
 	return p.data[4];
 }
 
-/* who may do what: wire reference 1.1 and 1.2 */
+/* who may do what: R 4.1.2, P 8.5 */
 
 enum who { NOBODY, STRANGER, VERIFIER, MONITOR, MEMBER, WHO };
 
@@ -161,7 +161,7 @@ static void who_is_no_member_is_told_so(void **state)
 		if (error_id(&raw) != rows[i].error)
 			fail_msg("row %zu: %d", i, error_id(&raw));
 	}
-	// another's node: 4.03 without an error-id (wire reference 1.16)
+	// another's node: 4.03 without an error-id (R 4.8)
 	join(&member, p, 2, GK_ROLE_REQUESTER);
 	assert_int_equal(pair_raw_get(&member, GK_COAP_GET, "nodes/n99"), GK_COAP_FORBIDDEN);
 	assert_int_equal(member.answer.payload.len, 0);
@@ -328,7 +328,7 @@ static void creds_lists_every_member_with_a_credential(void **state)
 	assert_true(gk_span_equal(gk_cbor_bytes(&c), gk_span(b.cred, b.cred_len)));
 }
 
-/* stale-sids: the example of wire reference 1.15 */
+/* stale-sids: P 11.3.1 */
 
 static void fetch_stale(struct pair_raw *raw, const char *version)
 {

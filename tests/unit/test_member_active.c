@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 //
-// A group that is not active (wire reference 8.2, MEM-038): KDC and members together.
+// A group that is not active (P 9.9): KDC and members together.
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 //
 // What a member does with new material, with missed rekeyings and with what somebody else would
-// like it to believe: wire reference 5.7 and 5.8, design section 7.
+// like it to believe (R 6.3, P 11.2, 11.3).
 
 #include "libgroupkey/kdc.h"
 

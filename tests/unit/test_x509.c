@@ -173,7 +173,7 @@ static void a_path_leads_to_a_trust_anchor(void **state)
 	}
 }
 
-/* Wire reference 4.8: chain or bag travel as a whole; the certificate is what is authenticated. */
+/* RFC 10021 section 2.4: chain or bag travel whole; the certificate is what is authenticated. */
 static void the_end_entity_is_what_messages_are_bound_to(void **state)
 {
 	static const char *const chain[] = { CERT_NODE_0, CERT_INTER, NULL };

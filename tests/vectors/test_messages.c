@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 //
-// The messages of the wire reference, section 9.5: read by the readers that the KDC and the member
+// Messages of RFC 9594 and its profile: read by the readers that the KDC and the member
 // use, and compared byte for byte with what they write where a message has no choice.
 
 #include "libgroupkey/kdc.h"
@@ -201,7 +201,7 @@ static void the_join_request_is_granted_by_a_kdc_with_its_challenge(void **state
 	assert_int_equal(pair_raw_ask(&raw, GK_COAP_POST, "ace-group/g1", GK_CF_ACE_GROUPCOMM,
 				      hex_span(join_request)),
 			 GK_COAP_CREATED);
-	// and what it answers is read as the reference's own answer
+	// and what it answers is read as the answer of the table
 	assert_int_equal(gk_material_read(raw.answer.payload, &m), GK_OK);
 	assert_int_equal(m.algorithms.sign_alg, -8);
 	assert_hex_equal(m.policies, "a201190e100200");
