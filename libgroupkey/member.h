@@ -10,6 +10,7 @@
  *   member_observe.c       what we observe at the KDC, and notifications
  *   member_active.c        whether a group is active, and what follows if it is not
  *   member_cred.c          credentials that change: ours, and the KDC's
+ *   member_which.c         of which group a message is, whose Gid we do not know
  *   membership.c           one group: peers, deadlines
  *   membership_material.c  its keys
  *   membership_traffic.c   its messages
@@ -40,7 +41,7 @@
 #define GK_OWN_CREDS_MAX    4
 #define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
 #define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
-#define GK_UNKNOWN_MAX      4     /* Sender IDs asked for by name; of more, all are */
+#define GK_UNKNOWN_MAX      4     /* Sender IDs, or Gids, asked for by name; of more, all are */
 #define GK_FAILURES_MIN     3     /* in a row, before a credential may have changed */
 #define GK_USED_MAX         64    /* Sender IDs of ours that are not used again */
 #define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
@@ -57,6 +58,7 @@ enum gk_task {
 	GK_TASK_RENEW,        /* POST nodes/N */
 	GK_TASK_SENDERS,      /* FETCH creds, of unknown senders */
 	GK_TASK_CREDS,        /* GET creds */
+	GK_TASK_WHICH,        /* FETCH the groups, by Gid */
 	GK_TASK_CHECK,        /* GET num */
 	GK_TASK_ACTIVE,       /* GET active */
 	GK_TASK_KDC_CRED,     /* GET kdc-cred */
@@ -69,6 +71,7 @@ enum gk_due {
 	GK_DUE_CHECK,   /* Key Update Check Interval */
 	GK_DUE_EXPIRY,  /* of the material */
 	GK_DUE_PULL,    /* after hearing an unknown epoch */
+	GK_DUE_WHICH,   /* the same, in one of several groups */
 	GK_DUE_CREDS,   /* after hearing an unknown sender */
 	GK_DUE_REJOIN,  /* after an eviction notice */
 	GK_DUE_PARTS,   /* of a rekeying message are missing */
@@ -306,6 +309,8 @@ struct gk_member {
 	uint16_t request_tag; /* of the newest request in blocks */
 	struct gk_membership *groups[GK_MEMBERSHIPS_MAX];
 	size_t group_count;
+	struct gk_id strange[GK_UNKNOWN_MAX]; /* Gids of messages that were of none of these */
+	size_t strange_count;                 /* GK_UNKNOWN_MAX + 1: too many */
 	struct gk_answerable answerable[GK_REFS_MAX];
 	size_t next_answerable;
 	struct gk_said said[GK_REFS_MAX];
@@ -382,6 +387,11 @@ void gk_membership_wipe_made(const struct gk_membership *ms, struct gk_made_cred
  *  ask, after a while. @param failures  how many there were */
 void gk_membership_failed(struct gk_membership *ms, unsigned *failures, struct gk_now now);
 void gk_membership_due_failing(struct gk_membership *ms, struct gk_now now);
+
+/* member_which.c */
+/** A message has a Gid that is none of ours: ask, after a while, what has become of our groups. */
+void gk_member_miss_gid(struct gk_member *m, struct gk_span gid, struct gk_now now);
+void gk_membership_due_which(struct gk_membership *ms, struct gk_now now);
 
 /* membership.c */
 GK_MUST_CHECK enum gk_err gk_membership_new(struct gk_member *m, struct gk_span group,

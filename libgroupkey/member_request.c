@@ -771,6 +771,7 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
 	[GK_TASK_SENDERS] = { GK_COAP_FETCH, "creds", build_senders, done_creds },
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
+	[GK_TASK_WHICH] = { GK_COAP_FETCH, "/", gk_which_build, gk_which_done },
 	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },
 	[GK_TASK_ACTIVE] = { GK_COAP_GET, "active", NULL, gk_active_done },
 	[GK_TASK_KDC_CRED] = { GK_COAP_GET, "kdc-cred", NULL, gk_kdc_cred_done },

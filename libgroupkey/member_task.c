@@ -50,6 +50,8 @@ static void put_path(struct gk_task_request *r, const char *path)
 		return;
 	}
 	gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_blob_span(&r->m->roots.groups));
+	if (path[0] == '/')
+		return;
 	gk_coap_put(&r->w, GK_OPT_URI_PATH, gk_membership_name(r->ms));
 	if (path[0] == '*') {
 		gk_coap_put_path(&r->w, GK_OPT_URI_PATH, gk_span_str("nodes"));

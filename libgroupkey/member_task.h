@@ -28,7 +28,7 @@ struct gk_task_answer {
 struct gk_task_row {
 	uint8_t method;
 	/* below ace-group/G; "*": ours below nodes, and behind a second '*' what is below that;
-	 * NULL: /authz-info */
+	 * "/": ace-group itself; NULL: /authz-info */
 	const char *path;
 	/* options above Uri-Path, and payload; NULL: none */
 	enum gk_err (*build)(struct gk_task_request *r);
@@ -61,6 +61,10 @@ bool gk_task_take_challenge(struct gk_task_answer *a);
 void gk_kdc_cred_done(struct gk_task_answer *a);
 enum gk_err gk_cred_build(struct gk_task_request *r);
 void gk_cred_done(struct gk_task_answer *a);
+
+/* member_which.c: a row of it */
+enum gk_err gk_which_build(struct gk_task_request *r);
+void gk_which_done(struct gk_task_answer *a);
 
 /* member_active.c: a row of it */
 void gk_active_done(struct gk_task_answer *a);

@@ -362,6 +362,7 @@ void gk_membership_due(struct gk_membership *ms, struct gk_now now)
 		[GK_DUE_CHECK] = due_check,
 		[GK_DUE_EXPIRY] = due_expiry,
 		[GK_DUE_PULL] = due_pull,
+		[GK_DUE_WHICH] = gk_membership_due_which,
 		[GK_DUE_CREDS] = due_creds,
 		[GK_DUE_REJOIN] = due_rejoin,
 		[GK_DUE_PARTS] = gk_membership_due_parts,

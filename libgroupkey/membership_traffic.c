@@ -351,11 +351,10 @@ void gk_membership_receive(struct gk_member *m, const struct gk_exchange *exchan
 		return;
 	if (!ms) {
 		for (size_t i = 0; i < m->group_count; i++) {
-			if (m->groups[i]->in) {
+			if (m->groups[i]->in)
 				gk_membership_refuse(m->groups[i], "unknown group or epoch");
-				gk_membership_pull_later(m->groups[i], GK_DUE_PULL, now);
-			}
 		}
+		gk_member_miss_gid(m, option->kid_context, now);
 		return;
 	}
 	if (gk_membership_is_own(ms, option->kid))
