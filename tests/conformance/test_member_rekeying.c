@@ -691,6 +691,11 @@ static void mem_033_of_too_many_it_asks_for_all(void **state)
 	assert_hex_equal(k->payload, "a1 04 83 f5 80 84 4160 4161 4162 4163");
 	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
 	kdc_wait(k, 60000);
+	stranger_says(k, 0x70, 7);
+	kdc_wait(k, 60000);
+	assert_hex_equal(k->payload, "a1 04 83 f5 80 81 4170");
+	kdc_answer_hex(k, CONTENT, CF_ACE_GC, "40");
+	kdc_wait(k, 60000);
 	for (sid = 0x60; sid < 0x65; sid++)
 		stranger_says(k, sid, 7);
 	kdc_wait(k, 60000);

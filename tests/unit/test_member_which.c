@@ -121,6 +121,10 @@ static void mem_025_a_gid_of_nobody_costs_one_question(void **state)
 		hear_strange(p, i / 2);
 	pair_advance(p, 3000);
 	assert_int_equal(count_asked(p), asked + 1);
+	pair_advance(p, 30000); // what was asked is forgotten
+	hear_strange(p, 9);
+	pair_advance(p, 3000);
+	assert_int_equal(count_asked(p), asked + 2);
 }
 
 static void of_too_many_gids_each_group_is_asked_for_its_version(void **state)
