@@ -115,6 +115,11 @@ static bool is_encrypt0(struct gk_span message)
 	return count == 3;
 }
 
+bool gk_cwt_is_encrypted(struct gk_span token)
+{
+	return is_encrypt0(skip_cwt_tag(token));
+}
+
 static bool is_map(struct gk_span bytes)
 {
 	struct gk_cbor c = gk_cbor(bytes);

@@ -76,6 +76,8 @@ struct gk_cwt_refusal {
 };
 extern const struct gk_cwt_refusal gk_cwt_refusals[GK_CWT_FAULTS];
 
+/** @return true if a token is encrypted: to see that it is not under our key takes no signature */
+bool gk_cwt_is_encrypted(struct gk_span token);
 /**
  * Open, verify and read a token.
  *

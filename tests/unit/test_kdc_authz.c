@@ -628,6 +628,42 @@ static void an_address_posts_so_many_tokens_and_no_more(void **state)
 	assert_int_equal(pair_raw_post(&raw), GK_COAP_TOO_MANY);
 }
 
+/* Whoever forges its address, and has no token of the AS. */
+static void what_is_no_token_of_the_as_does_not_count(void **state)
+{
+	struct claims wrong = { .key = "another key....." };
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, *state, 1, "one", NULL, &both, 1);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(post_claims(&raw, &wrong), GK_COAP_UNAUTHORIZED);
+		assert_int_equal(pair_raw_post_payload(&raw, GK_CF_ACE, gk_span_str("?")),
+				 GK_COAP_BAD_REQUEST);
+	}
+	assert_int_equal(pair_raw_post(&raw), GK_COAP_CREATED);
+}
+
+static void what_takes_a_signature_counts_whatever_it_is(void **state)
+{
+	static const uint8_t sig[64] = { 1 };
+	struct pair *p = *state;
+	uint8_t token_bytes[100], bytes[300];
+	struct gk_buf token = gk_buf(token_bytes, sizeof(token_bytes));
+	struct gk_buf payload = gk_buf(bytes, sizeof(bytes));
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	p->kdc->as_public_key = raw.key.pub;
+	gk_buf_add(&token, hex_span("d28443a10126a041a0"));
+	gk_put_bytes(&token, gk_span(sig, sizeof(sig)));
+	pair_raw_put_post(&raw, &payload, gk_buf_span(&token));
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(pair_raw_post_payload(&raw, GK_CF_ACE, gk_buf_span(&payload)),
+				 GK_COAP_UNAUTHORIZED);
+	assert_int_equal(pair_raw_post_payload(&raw, GK_CF_ACE, gk_buf_span(&payload)),
+			 GK_COAP_TOO_MANY);
+}
+
 /* Other addresses push out none that posts too many itself, while there are less busy ones. */
 static void many_addresses_share_the_table_of_those_that_post(void **state)
 {
@@ -991,6 +1027,8 @@ int main(void)
 		RULE(an_update_that_changes_nothing_stores_nothing),
 		RULE(a_client_changes_its_rights_so_often_and_no_more),
 		RULE(an_address_posts_so_many_tokens_and_no_more),
+		RULE(what_is_no_token_of_the_as_does_not_count),
+		RULE(what_takes_a_signature_counts_whatever_it_is),
 		RULE(many_addresses_share_the_table_of_those_that_post),
 		RULE(a_client_makes_new_associations_so_often_and_no_more),
 		RULE(a_lifetime_begins_once_and_its_token_does_not_begin_anew),
