@@ -5,10 +5,19 @@
  * with doubled pauses that are fitted into the time given; an empty acknowledgement ends the
  * retransmissions; the first answer counts, and when the time is over without one, the core is told
  * so. Nobody suppresses duplicates of requests: libcoap calls the handler for each.
+ *
+ * If the answer to a member's request has an Observe option, further ones with its token are handed
+ * in too, until the member forgets the observation. Notifications are retransmitted as requests
+ * are, until they are acknowledged or reset.
  */
 #include "tests/sim/sim.h"
 
+#include "libgroupkey/coap.h"
+
 #include <stdlib.h>
+#include <string.h>
+
+#define OPT_OBSERVE 6 /* RFC 7641 section 2 */
 
 #define PAUSE_MIN_MS     1000 /* RFC 7252 section 4.8.1 */
 #define PAUSE_MAX_MS     2000
@@ -18,6 +27,8 @@
 struct call {
 	bool open;
 	bool acked;
+	bool observe;        /* answers may follow the first */
+	bool observing;      /* and do */
 	uint32_t generation; /* an answer finds its own call only */
 	size_t next_free;    /* index + 1 */
 	uint64_t core_id;
@@ -67,12 +78,31 @@ static void close_call(struct world *w, struct call *call)
 	w->first_free = (size_t)(call - w->calls) + 1;
 }
 
+static bool has_observe(struct gk_span bytes)
+{
+	struct gk_span value;
+	struct gk_coap msg;
+
+	return bytes.len && !gk_coap_parse(bytes, &msg) && gk_coap_find(&msg, OPT_OBSERVE, &value);
+}
+
+static void report_outcome(struct world *w, struct call *call, enum gk_notified outcome)
+{
+	uint64_t core_id = call->core_id;
+	int to = call->request->to;
+
+	close_call(w, call);
+	gateway_notified(w, core_id, to, outcome);
+}
+
 static void report_answer(struct world *w, struct call *call, struct gk_span bytes)
 {
 	int from = call->request->from, to = call->request->to;
 	uint64_t core_id = call->core_id;
 
-	close_call(w, call);
+	call->observing = call->observing || (call->observe && has_observe(bytes));
+	if (!call->observing)
+		close_call(w, call);
 	if (from == KDC)
 		gateway_answer(w, core_id, to, bytes);
 	else
@@ -84,10 +114,13 @@ static void give_up(struct world *w, uint64_t token, void *ptr)
 	struct call *call = find(w, token);
 
 	(void)ptr;
-	if (!call)
+	if (!call || call->observing)
 		return;
 	w->tally[NO_ANSWERS]++;
-	report_answer(w, call, (struct gk_span){ NULL, 0 });
+	if (call->request->kind == DG_NOTIFY)
+		report_outcome(w, call, GK_NOTIFIED_NOT);
+	else
+		report_answer(w, call, (struct gk_span){ NULL, 0 });
 }
 
 static void transmit(struct world *w, const struct call *call, bool again)
@@ -96,6 +129,7 @@ static void transmit(struct world *w, const struct call *call, bool again)
 	struct datagram *d = datagram_new(r->kind, r->from, r->to, gk_span(r->bytes, r->len));
 
 	d->token = r->token;
+	d->call = r->call;
 	d->message_id = r->message_id;
 	d->rekeying = r->rekeying;
 	d->sent_before = again;
@@ -107,7 +141,7 @@ static void retransmit(struct world *w, uint64_t token, void *ptr)
 	struct call *call = find(w, token);
 
 	(void)ptr;
-	if (!call || call->acked)
+	if (!call || call->acked || call->observing)
 		return;
 	w->tally[RETRANSMISSIONS]++;
 	transmit(w, call, true);
@@ -141,20 +175,27 @@ static uint16_t *message_id_of(struct world *w, int from)
 void call_open(struct world *w, int from, int to, const struct gk_event *request, bool rekeying)
 {
 	struct call *call = take_free(w);
+	bool notifies = request->kind == GK_EVENT_NOTIFY;
+	uint64_t token;
 
 	*call = (struct call){
 		.open = true,
 		.generation = call->generation + 1,
+		.observe = request->observe,
 		.core_id = request->id,
-		.request = datagram_new(DG_REQUEST, from, to, request->bytes),
+		.request =
+			datagram_new(notifies ? DG_NOTIFY : DG_REQUEST, from, to, request->bytes),
 	};
+	token = token_of(w, call);
 	call->request->rekeying = rekeying;
-	call->request->token = token_of(w, call);
+	call->request->token = call->request->call = token;
+	if (notifies)
+		memcpy(&call->request->token, request->token, sizeof(request->token));
 	call->request->message_id = ++*message_id_of(w, from);
-	w->tally[REQUESTS]++;
+	w->tally[notifies ? NOTIFICATIONS : REQUESTS]++;
 	fit(w, call, request->timeout_ms);
-	world_in(w, request->timeout_ms, give_up, call->request->token, NULL);
-	world_in(w, call->pause_ms, retransmit, call->request->token, NULL);
+	world_in(w, request->timeout_ms, give_up, token, NULL);
+	world_in(w, call->pause_ms, retransmit, token, NULL);
 	transmit(w, call, false);
 }
 
@@ -170,8 +211,36 @@ void call_acked(struct world *w, uint64_t token)
 {
 	struct call *call = find(w, token);
 
-	if (call)
+	if (call && call->request->kind == DG_NOTIFY)
+		report_outcome(w, call, GK_NOTIFIED_ACK);
+	else if (call)
 		call->acked = true;
+}
+
+void call_reset(struct world *w, uint64_t token)
+{
+	struct call *call = find(w, token);
+
+	if (call)
+		report_outcome(w, call, GK_NOTIFIED_RESET);
+}
+
+bool call_expects(const struct world *w, int from, uint64_t token)
+{
+	const struct call *call = find(w, token);
+
+	return call && call->request->kind == DG_REQUEST && call->request->from == from;
+}
+
+void call_forget(struct world *w, int from, uint64_t core_id)
+{
+	for (size_t i = 0; i < w->call_count; i++) {
+		struct call *call = &w->calls[i];
+
+		if (call->open && call->observing && call->request->from == from &&
+		    call->core_id == core_id)
+			close_call(w, call);
+	}
 }
 
 void calls_drop(struct world *w, int from)

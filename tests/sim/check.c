@@ -13,6 +13,11 @@
  * know who missed all copies of a message to the group, and says so: it presumes. Such a member may
  * be behind in quiet minutes too, for catch_up_ms(), as long as the KDC does not say that it has
  * the newest material.
+ *
+ * Observers are told by notifications, and have to have the newest material as all others, while
+ * the KDC has their registration and they are not just asking. Where it has lost that, by a restart
+ * or a Reset, they may be behind in quiet minutes; but for no longer than observer_ms(): they
+ * register again at the end of Max-Age, and at once when the KDC has answered them since its start.
  */
 #include "tests/sim/sim.h"
 
@@ -323,6 +328,7 @@ static void take_entry(struct world *w, struct node *node, int g, const struct g
 
 	place->ledger = info->delivery;
 	place->in_tree = info->in_tree;
+	place->registered = info->observes;
 	if (info->in_tree && w->groups[g].config.rekey.scheme == GK_POINT_TO_POINT)
 		broken(w, RULE_LEDGER, node->index, "%s: in the tree", w->groups[g].name);
 	if (info->delivery == GK_DELIVERY_MULTICAST && !info->in_tree)
@@ -428,6 +434,8 @@ static void check_removed(struct world *w, const struct node *node, int g)
 
 	if (!node->place[g].member || (node->member && node->reach) || !w->kdc || !w->link_up)
 		return;
+	if (node->observes && !node->place[g].registered)
+		return; /* there is no way to ask it, and its silence proves nothing */
 	if (w->now.mono.ms - since_ms > 1000 * REMOVAL_S)
 		broken(w, RULE_REMOVED, node->index, "%s: still a member, lost %lld s ago",
 		       w->groups[g].name, (long long)(w->now.mono.ms - since_ms) / 1000);
@@ -482,6 +490,11 @@ static int64_t catch_up_ms(const struct world *w)
 	return hears_ms + 1000 * ASKING_S;
 }
 
+static int64_t observer_ms(void)
+{
+	return 1000 * (REGISTER_S + ASKING_S);
+}
+
 /* With more loss than it is meant for, exchanges fail several times in a row. Beside that, by the
  * share of the link that rekeying has: confirmations of all, and a message to each of them; in a
  * mixed world, of two kinds. */
@@ -509,6 +522,7 @@ static int64_t behind_since_ms(const struct node *node, const struct place *plac
 static void watch_catch_up(struct world *w, struct node *node, int g)
 {
 	struct place *place = &node->place[g];
+	int64_t bound_ms = node->observes ? observer_ms() : catch_up_ms(w);
 
 	if (!is_live(w, node)) {
 		place->behind_ms = -1;
@@ -517,11 +531,30 @@ static void watch_catch_up(struct world *w, struct node *node, int g)
 		place->catching_up = false;
 	} else if (place->behind_ms < 0) {
 		place->behind_ms = w->now.mono.ms;
-	} else if (w->now.mono.ms - behind_since_ms(node, place, &w->groups[g]) > catch_up_ms(w)) {
+	} else if (w->now.mono.ms - behind_since_ms(node, place, &w->groups[g]) > bound_ms) {
 		broken(w, RULE_CATCH_UP, node->index, "%s: wanted %d, member %d, behind for %lld s",
 		       w->groups[g].name, place->wanted, place->member,
 		       (long long)(w->now.mono.ms - place->behind_ms) / 1000);
 	}
+}
+
+static bool is_asking(const struct world *w, const struct node *node)
+{
+	return w->now.mono.ms - node->asked_ms < 1000 * ASKING_PAUSE_S;
+}
+
+/* After the first answer of a KDC that was restarted it does not wait for the end of Max-Age. */
+static void check_registered(struct world *w, const struct node *node, int g)
+{
+	const struct place *place = &node->place[g];
+
+	if (!node->observes || place->registered || !is_live(w, node) || !is_settled(w, node, g) ||
+	    !place->wanted || !node->synchronised || is_asking(w, node))
+		return;
+	if (w->now.mono.ms - node->synchronised_ms > settle_ms(w))
+		broken(w, RULE_OBSERVED, node->index, "%s: the KDC answered %lld s ago",
+		       w->groups[g].name,
+		       (long long)(w->now.mono.ms - node->synchronised_ms) / 1000);
 }
 
 static void check_places(struct world *w, int g)
@@ -533,6 +566,7 @@ static void check_places(struct world *w, int g)
 			continue;
 		check_departed(w, node, g);
 		check_removed(w, node, g);
+		check_registered(w, node, g);
 		watch_catch_up(w, node, g);
 	}
 }
@@ -583,8 +617,10 @@ static void check_lists(struct world *w, int g)
  * for it, and the KDC's answers get lost. */
 static bool may_be_behind(const struct world *w, const struct node *node, const struct place *place)
 {
-	bool asks = w->now.mono.ms - node->asked_ms < 1000 * ASKING_PAUSE_S;
+	bool asks = is_asking(w, node);
 
+	if (node->observes && (!place->registered || asks))
+		return true;
 	return presumes(w) && place->in_tree && (place->ledger != GK_DELIVERY_CONFIRMED || asks);
 }
 

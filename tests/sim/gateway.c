@@ -18,7 +18,7 @@
 #define DOWN_MAX_MS      30000
 #define ALG_ES256        (-7)
 #define ALG_EDDSA        (-8)
-#define SMALL_LEN        90 /* of requests that bring no material: probes, notices of eviction */
+#define SMALL_LEN        90 /* of messages that bring no material: probes, notices of eviction */
 
 static void drain(struct world *w);
 
@@ -233,6 +233,24 @@ static void send_request(struct world *w, const struct gk_event *e)
 	call_open(w, KDC, node->index, e, rekeying);
 }
 
+/* A probe of an observer is a notification of what it has already. */
+static void send_notification(struct world *w, const struct gk_event *e)
+{
+	const struct node *node = node_at(w, &e->peer);
+	bool rekeying = e->bytes.len > SMALL_LEN && e->timeout_ms != 1000 * PROBE_WAIT_S;
+
+	if (!node || e->token_len != sizeof(e->token)) {
+		broken(w, RULE_NOTES, KDC, "a notification to nobody");
+		return;
+	}
+	trace(w, node->index, "KDC: notification", (int64_t)e->id,
+	      rekeying ? "with material" : NULL);
+	wire_request(w, KDC, node->index, e->bytes);
+	if (rekeying)
+		cast_unicast(w, e->bytes);
+	call_open(w, KDC, node->index, e, rekeying);
+}
+
 static void send_reply(struct world *w, const struct gk_event *e)
 {
 	struct arrival *arrival = arrival_find(w, e->id);
@@ -292,9 +310,11 @@ static void carry_out(struct world *w, const struct gk_event *e)
 	case GK_EVENT_MULTICAST:
 		send_multicast(w, e);
 		break;
+	case GK_EVENT_NOTIFY:
+		send_notification(w, e);
+		break;
 	case GK_EVENT_CONFIRM:
 	case GK_EVENT_END:
-	case GK_EVENT_NOTIFY:
 	case GK_EVENT_CANCEL:
 	case GK_EVENT_NONE:
 		broken(w, RULE_NOTES, KDC, "an event of kind %d", e->kind);
@@ -412,6 +432,8 @@ static void note_life(struct world *w, const struct arrival *arrival, bool is_pr
 		return;
 	if (node->synchronised)
 		node->heard_ms = w->now.mono.ms;
+	else
+		node->synchronised_ms = w->now.mono.ms;
 	node->synchronised = true;
 }
 
@@ -444,6 +466,27 @@ void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span 
 	if (bytes.len)
 		w->nodes[from].heard_ms = w->now.mono.ms;
 	must(w, gk_kdc_answer(w->kdc, core_id, bytes, w->now), "gk_kdc_answer");
+	drain(w);
+}
+
+/* An acknowledgement, or a Reset, shows that somebody is there; but by the KDC's account in that
+ * group alone, and which it was we know only of who can be in no other. */
+void gateway_notified(struct world *w, uint64_t core_id, int to, enum gk_notified outcome)
+{
+	static const enum tally counts[] = { [GK_NOTIFIED_NOT] = UNNOTIFIED,
+					     [GK_NOTIFIED_ACK] = NOTIFIED,
+					     [GK_NOTIFIED_RESET] = RESETS };
+
+	if (!w->kdc)
+		return;
+	trace(w, to, "KDC: notified", (int64_t)core_id,
+	      outcome == GK_NOTIFIED_NOT     ? "no answer"
+	      : outcome == GK_NOTIFIED_RESET ? "reset"
+					     : "acknowledged");
+	w->tally[counts[outcome]]++;
+	if (outcome != GK_NOTIFIED_NOT && !w->nodes[to].place[1].exists)
+		w->nodes[to].heard_ms = w->now.mono.ms;
+	must(w, gk_kdc_notified(w->kdc, core_id, outcome, w->now), "gk_kdc_notified");
 	drain(w);
 }
 

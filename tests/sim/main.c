@@ -9,8 +9,10 @@
 static const char usage[] =
 	"usage: sim [--seed N] [--nodes N] [--days N] [--loss P] [--drop P] [--quiet]\n"
 	"           [--scheme tree|mixed|point-to-point] [--confirm auto|all|implicit|none]\n"
-	"           [--beacon SECONDS] [--cell group|pairwise|both]\n"
-	"  --loss is of frames, --drop of whole datagrams beside that.\n"
+	"           [--beacon SECONDS] [--cell group|pairwise|both] [--observers P]\n"
+	"  --loss is of frames, --drop of whole datagrams beside that; --observers is the share "
+	"of\n"
+	"  members that take no requests and observe instead.\n"
 	"  Without any option but --quiet: some fixed runs.\n";
 
 static const char *const schemes[] = {
@@ -23,6 +25,8 @@ static const char *const confirms[] = { [GK_CONFIRM_AUTO] = "auto",
 					[GK_CONFIRM_ALL] = "all",
 					[GK_CONFIRM_IMPLICIT] = "implicit",
 					[GK_CONFIRM_NONE] = "none" };
+
+#define OBSERVERS 0.2 /* where nothing else is said */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -79,6 +83,8 @@ static void read_option(const char *name, const char *value, struct options *opt
 		opt->confirm = (enum gk_confirm)word_of(value, confirms, COUNT(confirms));
 	else if (strcmp(name, "--beacon") == 0)
 		opt->beacon_s = (uint32_t)number(value, 1, 3600);
+	else if (strcmp(name, "--observers") == 0)
+		opt->observers = number(value, 0, 1);
 	else if (strcmp(name, "--cell") == 0)
 		opt->cell = (enum gk_mode)word_of(value, modes, COUNT(modes));
 	else
@@ -120,6 +126,8 @@ static void check_run(struct world *w)
 		SAYINGS, READINGS,    SPEECHES, REFUSALS, RESPONSES, PURGES,
 	};
 	static const enum tally needed_of_pairs[] = { TALKS };
+	static const enum tally needed_of_observers[] = { NOTIFICATIONS, NOTIFIED, UNNOTIFIED,
+							  CANCELS, BY_OBSERVE };
 	static const enum tally needed_of_tree[] = { CASTS, BY_MULTICAST, TAMPERED };
 
 	if (w->opt.days >= 1 && 2 * w->tally[QUIET_MINUTES] < w->tally[MINUTES])
@@ -129,10 +137,12 @@ static void check_run(struct world *w)
 	if (w->opt.days < 3)
 		return;
 	need(w, needed, COUNT(needed));
-	if (w->opt.scheme != SIM_POINT_TO_POINT)
+	if (w->opt.scheme != SIM_POINT_TO_POINT && w->opt.observers < 1)
 		need(w, needed_of_tree, COUNT(needed_of_tree));
 	if (w->opt.cell != GK_MODE_GROUP)
 		need(w, needed_of_pairs, COUNT(needed_of_pairs));
+	if (w->opt.observers > 0)
+		need(w, needed_of_observers, COUNT(needed_of_observers));
 }
 
 static void put_options(const struct options *opt)
@@ -140,6 +150,7 @@ static void put_options(const struct options *opt)
 	printf("# sim --seed %llu --scheme %s --nodes %d --days %g --loss %g",
 	       (unsigned long long)opt->seed, schemes[opt->scheme], opt->nodes, opt->days,
 	       opt->loss);
+	printf(" --observers %g", opt->observers);
 	if (opt->drop > 0)
 		printf(" --drop %g", opt->drop);
 	if (opt->scheme != SIM_POINT_TO_POINT)
@@ -172,7 +183,7 @@ static unsigned run(const struct options *opt, unsigned *test)
 static unsigned run_default(bool quiet, unsigned *test)
 {
 	const struct options runs[] = {
-		{ 1, 200, 1, .loss = 0.2, .scheme = SIM_TREE },
+		{ 1, 160, 1, .loss = 0.2, .scheme = SIM_TREE },
 		{ 2, 120, 2, .loss = 0.2, .drop = 0.2 },
 		{ 3, 40, 3, .loss = 0.2, .drop = 0.2 },
 		{ 4, 40, 3, .loss = 0.4, .scheme = SIM_TREE, .confirm = GK_CONFIRM_ALL },
@@ -190,6 +201,7 @@ static unsigned run_default(bool quiet, unsigned *test)
 		struct options opt = runs[i];
 
 		opt.quiet = quiet;
+		opt.observers = OBSERVERS;
 		count += run(&opt, test);
 	}
 	return count;
@@ -198,7 +210,12 @@ static unsigned run_default(bool quiet, unsigned *test)
 int main(int argc, char **argv)
 {
 	struct options opt = {
-		.seed = 1, .nodes = 200, .days = 7, .loss = 0.2, .scheme = SIM_TREE
+		.seed = 1,
+		.nodes = 200,
+		.days = 7,
+		.loss = 0.2,
+		.observers = OBSERVERS,
+		.scheme = SIM_TREE,
 	};
 	bool described = read_options(argv + (argc > 0), &opt);
 	struct test_env memory;

@@ -72,6 +72,10 @@ static void arrive(struct world *w, uint64_t arg, void *ptr)
 		call_answered(w, d);
 	else if (d->kind == DG_ACK)
 		call_acked(w, d->token);
+	else if (d->kind == DG_RESET)
+		call_reset(w, d->token);
+	else if (d->kind == DG_NOTIFY)
+		node_notified(w, &w->nodes[d->to], d);
 	else if (d->kind == DG_CONFIRM)
 		cast_confirmation(w, d);
 	else if (d->to == KDC)
@@ -84,7 +88,8 @@ static void arrive(struct world *w, uint64_t arg, void *ptr)
 
 size_t net_coap_len(enum datagram_kind kind, struct gk_span bytes)
 {
-	bool has_token = kind != DG_ACK && kind != DG_CAST && kind != DG_CONFIRM;
+	bool has_token =
+		kind != DG_ACK && kind != DG_RESET && kind != DG_CAST && kind != DG_CONFIRM;
 
 	return HEADER_LEN + (has_token ? TOKEN_LEN : 0) + (bytes.len ? bytes.len - 1 : 0);
 }

@@ -40,6 +40,14 @@ void node_init(struct world *w, int index)
 		node->place[g] = (struct place){ .out_num = 0, .num_seen = -1, .behind_ms = -1 };
 }
 
+/* It gives no address for requests; and the KDC's messages to groups are such, too. */
+static void observe(struct node *node, struct gk_member_config *config)
+{
+	config->observe = true;
+	config->control_base = (struct gk_span){ NULL, 0 };
+	node->point_to_point = true;
+}
+
 void node_start(struct world *w, struct node *node)
 {
 	const struct gk_client_bundle *b = &node->bundle;
@@ -59,6 +67,9 @@ void node_start(struct world *w, struct node *node)
 
 	node->point_to_point = w->opt.scheme == SIM_MIXED && chance_of(w, UNAWARE);
 	config.point_to_point = node->point_to_point;
+	node->observes = w->opt.observers > 0 && chance_of(w, w->opt.observers);
+	if (node->observes)
+		observe(node, &config);
 
 	trace(w, node->index, "switched on, life", (int64_t)node->life, NULL);
 	must(w, node, gk_member_new(&env, &config, &node->member), "gk_member_new");
@@ -221,6 +232,7 @@ static void count_way(struct world *w, enum gk_via via)
 {
 	w->tally[BY_MULTICAST] += via == GK_VIA_MULTICAST;
 	w->tally[BY_UNICAST] += via == GK_VIA_UNICAST;
+	w->tally[BY_OBSERVE] += via == GK_VIA_OBSERVE;
 	w->tally[BY_PULL] += via == GK_VIA_PULL;
 }
 
@@ -334,11 +346,14 @@ static void carry_out(struct world *w, struct node *node, const struct gk_event 
 	case GK_EVENT_NOTE:
 		take_note(w, node, e);
 		break;
+	case GK_EVENT_CANCEL:
+		w->tally[CANCELS]++;
+		call_forget(w, node->index, e->id);
+		break;
 	case GK_EVENT_STORE:
 	case GK_EVENT_PROBE:
 	case GK_EVENT_END:
 	case GK_EVENT_NOTIFY:
-	case GK_EVENT_CANCEL:
 	case GK_EVENT_NONE:
 		broken(w, RULE_NOTES, node->index, "an event of kind %d", e->kind);
 		break;
@@ -375,8 +390,8 @@ void node_receive(struct world *w, struct node *node, const struct datagram *d)
 	struct gk_exchange exchange;
 	struct datagram *ack;
 
-	if (!node->member)
-		return;
+	if (!node->member || (d->kind == DG_REQUEST && node->observes))
+		return; /* there is no port for requests of the KDC */
 	exchange = arrival_new(w, d);
 	must(w, node, gk_member_receive(node->member, &exchange, gk_span(d->bytes, d->len), w->now),
 	     "gk_member_receive");
@@ -395,6 +410,20 @@ void node_answer(struct world *w, struct node *node, uint64_t core_id, struct gk
 	      (int64_t)core_id, NULL);
 	must(w, node, gk_member_answer(node->member, core_id, bytes, w->now), "gk_member_answer");
 	drain(w, node);
+}
+
+/* Whatever it says, it is acknowledged if somebody waits for it. */
+void node_notified(struct world *w, struct node *node, const struct datagram *d)
+{
+	bool expected = call_expects(w, node->index, d->token);
+	struct datagram *reply = datagram_new(expected ? DG_ACK : DG_RESET, node->index, KDC,
+					      (struct gk_span){ NULL, 0 });
+
+	reply->token = d->call;
+	reply->rekeying = d->rekeying;
+	if (expected)
+		call_answered(w, d);
+	net_send(w, reply);
 }
 
 /* what it is told to do */

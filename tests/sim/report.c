@@ -25,6 +25,7 @@ static const char *const rules[RULES] = {
 	[RULE_LASTING] = "what was told is still so after a crash",
 	[RULE_NOTES] = "notes, members and answers agree",
 	[RULE_CATCH_UP] = "everybody in reach catches up within the bound",
+	[RULE_OBSERVED] = "who observes is registered, once the KDC has answered it",
 	[RULE_CALLS] = "no call fails",
 	[RULE_MEMORY] = "no memory is left behind",
 	[RULE_QUIET] = "most minutes are quiet",
@@ -51,6 +52,7 @@ static const char *const tallies[TALLIES] = {
 	[PARKED] = "parked",
 	[BY_MULTICAST] = "by_multicast",
 	[BY_UNICAST] = "by_unicast",
+	[BY_OBSERVE] = "by_observe",
 	[BY_PULL] = "by_pull",
 	[AIR] = "air_bytes",
 	[AIR_REKEYING] = "rekeying_bytes",
@@ -84,6 +86,11 @@ static const char *const tallies[TALLIES] = {
 	[SPEECH_ROUNDS] = "speech_rounds",
 	[TALKS] = "talks",
 	[TALK_ROUNDS] = "talk_rounds",
+	[NOTIFICATIONS] = "notifications",
+	[NOTIFIED] = "acknowledged",
+	[RESETS] = "resets",
+	[UNNOTIFIED] = "unacknowledged",
+	[CANCELS] = "cancels",
 };
 
 const char *tally_name(enum tally tally)
@@ -174,6 +181,7 @@ static void put_lags(const struct world *w)
 		const char *name;
 	} ways[] = { { GK_VIA_MULTICAST, "multicast" },
 		     { GK_VIA_UNICAST, "unicast" },
+		     { GK_VIA_OBSERVE, "notification" },
 		     { GK_VIA_PULL, "pull" } };
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {

@@ -7,7 +7,7 @@
  *   main.c     options, which runs, the verdict as TAP
  *   world.c    clock, events, chance
  *   net.c      datagrams: frames, delay, loss, duplicates, replays
- *   calls.c    requests and their answers, as libcoap handles them
+ *   calls.c    requests and their answers, notifications and their fate, as libcoap handles them
  *   gateway.c  the KDC's shell: store, crashes, the kernel's neighbour table
  *   store.c    what survives a crash
  *   node.c     the members' shells
@@ -58,6 +58,10 @@
  * at the latest; the rest is for a join in many blocks under heavy loss. See catch_up_ms(). */
 #define KEY_CHECK_S 3600
 #define ASKING_S    900
+/* An observer learns of new material when it registers again: when nothing has come for Max-Age,
+ * which is three intervals of the presence policy and an hour at most, and 15 s at random. */
+#define MAX_AGE_S  (3 * CHECK_S < 3600 ? 3 * CHECK_S : 3600)
+#define REGISTER_S (MAX_AGE_S + 15)
 
 /** What must hold. A run is good if none of these was broken. */
 enum rule {
@@ -77,6 +81,7 @@ enum rule {
 	RULE_LASTING,  /* what was told is still so after a crash */
 	RULE_NOTES,    /* notes, list of members and answers agree */
 	RULE_CATCH_UP, /* nobody in reach waits longer than its bound for the newest material */
+	RULE_OBSERVED, /* who observes is registered, if the KDC has answered it since its start */
 	RULE_CALLS,    /* no call of the core fails */
 	RULE_MEMORY,   /* no memory is left behind */
 	RULE_QUIET,    /* most minutes were quiet: the rules above were put to the test */
@@ -105,6 +110,7 @@ enum tally {
 	PARKED,
 	BY_MULTICAST,
 	BY_UNICAST,
+	BY_OBSERVE,
 	BY_PULL,
 	AIR,
 	AIR_REKEYING,
@@ -138,6 +144,11 @@ enum tally {
 	SPEECH_ROUNDS,
 	TALKS,
 	TALK_ROUNDS,
+	NOTIFICATIONS,
+	NOTIFIED,
+	RESETS,
+	UNNOTIFIED,
+	CANCELS,
 	TALLIES,
 };
 
@@ -170,8 +181,9 @@ struct options {
 	uint64_t seed;
 	int nodes;
 	double days;
-	double loss; /* of frames */
-	double drop; /* of datagrams as a whole, beside that */
+	double loss;      /* of frames */
+	double drop;      /* of datagrams as a whole, beside that */
+	double observers; /* of the nodes' lives, a share takes no requests and observes */
 	enum sim_scheme scheme;
 	enum gk_confirm confirm;
 	uint32_t beacon_s; /* shortest interval; 0: no beacon */
@@ -213,6 +225,7 @@ struct place {
 	/* what the KDC's list says of it */
 	enum gk_delivery ledger;
 	bool in_tree;
+	bool registered;                 /* new material reaches it by notifications */
 	bool join_dropped, gone_dropped; /* the news of it fell victim to a crash */
 };
 
@@ -231,12 +244,14 @@ struct node {
 	bool hears;               /* receives group messages */
 	bool tuned;               /* its socket is in the KDC's multicast group */
 	bool point_to_point;      /* does not announce the tree */
+	bool observes;            /* takes no requests, in this life */
 	bool engaged;             /* something of the story is still to happen to it */
 	int64_t lost_ms, reach_ms;
 	int64_t heard_ms;  /* the KDC had a proof of life */
 	int64_t failed_ms; /* the kernel called it unreachable */
 	int64_t asked_ms;  /* it asked the KDC for something */
 	bool synchronised; /* the KDC answered it since its last start */
+	int64_t synchronised_ms;
 	int64_t wake_ms;
 	uint16_t message_id;
 	struct place place[SIM_GROUPS];
@@ -369,7 +384,9 @@ void *must_alloc(void *old, size_t size);
 enum datagram_kind {
 	DG_REQUEST,
 	DG_ANSWER,
+	DG_NOTIFY, /* of the KDC to an observer, confirmable */
 	DG_ACK,
+	DG_RESET,
 	DG_GROUP,   /* of a member to the group */
 	DG_CAST,    /* of the KDC to the group */
 	DG_CONFIRM, /* of a member, that it has read such a one */
@@ -379,6 +396,7 @@ struct datagram {
 	int from, to;
 	uint16_t message_id;
 	uint64_t token;
+	uint64_t call;    /* a notification's: what ACK and Reset have as token, for a message id */
 	bool sent_before; /* a retransmission */
 	bool rekeying;    /* counts as such */
 	size_t len;
@@ -401,10 +419,15 @@ struct gk_exchange arrival_new(struct world *w, const struct datagram *d);
 struct arrival *arrival_find(struct world *w, uint64_t id);
 
 /* calls.c */
-/** @param rekeying  the request brings new material */
+/** Send a request, or a notification. @param rekeying  it brings new material */
 void call_open(struct world *w, int from, int to, const struct gk_event *request, bool rekeying);
 void call_answered(struct world *w, const struct datagram *d);
 void call_acked(struct world *w, uint64_t token);
+void call_reset(struct world *w, uint64_t token);
+/** @return true if answers with this token are still waited for, or observed */
+bool call_expects(const struct world *w, int from, uint64_t token);
+/** The caller observes no more. */
+void call_forget(struct world *w, int from, uint64_t core_id);
 /** The caller died: nobody waits for the answers. */
 void calls_drop(struct world *w, int from);
 
@@ -415,6 +438,7 @@ void gateway_stop(struct world *w);
 void gateway_crash_soon(struct world *w);
 void gateway_receive(struct world *w, const struct datagram *d);
 void gateway_answer(struct world *w, uint64_t core_id, int from, struct gk_span bytes);
+void gateway_notified(struct world *w, uint64_t core_id, int to, enum gk_notified outcome);
 void gateway_confirmed(struct world *w, struct gk_span bytes);
 void gateway_reach(struct world *w, int node, enum gk_reach reach);
 void gateway_link(struct world *w, bool up);
@@ -445,6 +469,7 @@ bool node_speak(struct world *w, struct node *node, int group);
 bool node_tell(struct world *w, struct node *node, struct node *to, int group);
 void node_receive(struct world *w, struct node *node, const struct datagram *d);
 void node_answer(struct world *w, struct node *node, uint64_t core_id, struct gk_span bytes);
+void node_notified(struct world *w, struct node *node, const struct datagram *d);
 struct gk_membership_info node_info(const struct node *node, const struct group *group);
 struct node *node_named(struct world *w, struct gk_span name);
 int group_named(const struct world *w, struct gk_span name);
