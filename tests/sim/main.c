@@ -10,9 +10,8 @@ static const char usage[] =
 	"usage: sim [--seed N] [--nodes N] [--days N] [--loss P] [--drop P] [--quiet]\n"
 	"           [--scheme tree|mixed|point-to-point] [--confirm auto|all|implicit|none]\n"
 	"           [--beacon SECONDS] [--cell group|pairwise|both] [--observers P]\n"
-	"  --loss is of frames, --drop of whole datagrams beside that; --observers is the share "
-	"of\n"
-	"  members that take no requests and observe instead.\n"
+	"  --loss is of frames, --drop of whole datagrams beside that; --observers is the share\n"
+	"  of members that take no requests and observe instead.\n"
 	"  Without any option but --quiet: some fixed runs.\n";
 
 static const char *const schemes[] = {
