@@ -526,8 +526,11 @@ static void take_advice(struct gk_task_answer *a)
 	take_challenge(a->m, &item[R_CHALLENGE]);
 }
 
+/* To ask is not to be refused: a 4.00 is what answers an empty Join Request. */
 static void done_join(struct gk_task_answer *a)
 {
+	bool asked = a->ms->asks && a->msg->code == GK_COAP_BAD_REQUEST;
+
 	if (a->msg->code == GK_COAP_CREATED || a->msg->code == GK_COAP_CHANGED) {
 		joined(a);
 		return;
@@ -535,7 +538,8 @@ static void done_join(struct gk_task_answer *a)
 	a->ms->asks = false;
 	if (a->msg->code == GK_COAP_BAD_REQUEST)
 		take_advice(a);
-	gk_task_complain(a->m, a->ms, "the KDC refuses the join");
+	if (!asked)
+		gk_task_complain(a->m, a->ms, "the KDC refuses the join");
 	gk_task_join_later(a->ms, a->now);
 }
 

@@ -355,6 +355,14 @@ static void who_has_no_such_credential_is_told_so_and_does_not_ask(void **state)
 		"the group wants a credential of a format or algorithm that we have none of");
 	requests = pair_count(&p, PAIR_REQUEST, 0, PAIR_KDC);
 	assert_int_equal(requests, 1); // the token, and no join
+	pair_advance(&p, 30000);       // now and then it asks whether that is still so
+	assert_in_range(pair_count(&p, PAIR_REQUEST, 0, PAIR_KDC), 2, 20);
+	for (size_t i = 0; i < p.note_count; i++) {
+		const struct pair_note *note = &p.notes[i];
+
+		if (note->from == 0 && note->reason)
+			assert_string_not_equal(note->reason, "the KDC refuses the join");
+	}
 	close_row();
 }
 
