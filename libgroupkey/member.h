@@ -42,6 +42,7 @@
 #define GK_CONTROL_PATH_MAX 96    /* of control_group_uri */
 #define GK_STALE_SPREAD_MS  30000 /* ... that the whole group does ask */
 #define GK_UNKNOWN_MAX      4     /* Sender IDs, or Gids, asked for by name; of more, all are */
+#define GK_KNOWN_MAX        200   /* peers named in a question for others; of more, none is asked */
 #define GK_FAILURES_MIN     3     /* in a row, before a credential may have changed */
 #define GK_USED_MAX         64    /* Sender IDs of ours that are not used again */
 #define GK_CONFIRM_MAX      32    /* bytes of a confirmation: code, marker, payload of 22 at most */
@@ -57,6 +58,7 @@ enum gk_task {
 	GK_TASK_OBSERVE_NODE, /* GET nodes/N, with Observe */
 	GK_TASK_RENEW,        /* POST nodes/N */
 	GK_TASK_SENDERS,      /* FETCH creds, of unknown senders */
+	GK_TASK_NEWCOMERS,    /* FETCH creds, of all but those whom we know */
 	GK_TASK_CREDS,        /* GET creds */
 	GK_TASK_WHICH,        /* FETCH the groups, by Gid */
 	GK_TASK_CHECK,        /* GET num */

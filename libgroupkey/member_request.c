@@ -591,8 +591,6 @@ static void done_stale(struct gk_task_answer *a)
 		fetch_whole(ms); /* it says which Sender ID is ours now; a monitor has none */
 	else
 		gk_membership_install_held(ms, GK_VIA_PULL, a->now);
-	if (ms->has_material && !ms->peer_count)
-		gk_task_want(ms, GK_TASK_CREDS);
 }
 
 /* Another Sender ID than ours: the answer that gave it to us was lost. */
@@ -633,11 +631,9 @@ static void done_material(struct gk_task_answer *a)
 	gk_membership_answered(a->ms, &material, a->msg->payload);
 }
 
-/* All those, and nobody else: {get_creds: [true, [], ids]} (R 4.4.1). */
-static enum gk_err build_senders(struct gk_task_request *r)
+/* {get_creds: [these and nobody else, or all others; [], ids]} (R 4.4.1). The ids follow. */
+static struct gk_buf *open_filter(struct gk_task_request *r, bool these, size_t count)
 {
-	const struct gk_membership *ms = r->ms;
-	size_t count = ms->unknown_count < GK_UNKNOWN_MAX ? ms->unknown_count : GK_UNKNOWN_MAX;
 	struct gk_buf *buf;
 
 	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
@@ -645,11 +641,32 @@ static enum gk_err build_senders(struct gk_task_request *r)
 	gk_put_map(buf, 1);
 	gk_put_int(buf, GK_PARAM_GET_CREDS);
 	gk_put_array(buf, 3);
-	gk_put_bool(buf, true);
+	gk_put_bool(buf, these);
 	gk_put_array(buf, 0);
 	gk_put_array(buf, count);
+	return buf;
+}
+
+static enum gk_err build_senders(struct gk_task_request *r)
+{
+	const struct gk_membership *ms = r->ms;
+	size_t count = ms->unknown_count < GK_UNKNOWN_MAX ? ms->unknown_count : GK_UNKNOWN_MAX;
+	struct gk_buf *buf = open_filter(r, true, count);
+
 	for (size_t i = 0; i < count; i++)
 		gk_put_bytes(buf, gk_id_span(&ms->unknown[i]));
+	return GK_OK;
+}
+
+static enum gk_err build_newcomers(struct gk_task_request *r)
+{
+	const struct gk_membership *ms = r->ms;
+	struct gk_buf *buf = open_filter(r, false, ms->peer_count + ms->has_sid);
+
+	if (ms->has_sid)
+		gk_put_bytes(buf, gk_id_span(&ms->sid));
+	for (size_t i = 0; i < ms->peer_count; i++)
+		gk_put_bytes(buf, gk_id_span(&ms->peers[i].id));
 	return GK_OK;
 }
 
@@ -774,6 +791,7 @@ const struct gk_task_row gk_task_rows[GK_TASK_COUNT] = {
 	[GK_TASK_OBSERVE_NODE] = { GK_COAP_GET, "*", gk_watch_build_node, gk_watch_done },
 	[GK_TASK_RENEW] = { GK_COAP_POST, "*", NULL, done_renew },
 	[GK_TASK_SENDERS] = { GK_COAP_FETCH, "creds", build_senders, done_creds },
+	[GK_TASK_NEWCOMERS] = { GK_COAP_FETCH, "creds", build_newcomers, done_creds },
 	[GK_TASK_CREDS] = { GK_COAP_GET, "creds", NULL, done_creds },
 	[GK_TASK_WHICH] = { GK_COAP_FETCH, "/", gk_which_build, gk_which_done },
 	[GK_TASK_CHECK] = { GK_COAP_GET, "num", build_check, done_check },

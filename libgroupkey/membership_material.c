@@ -305,6 +305,8 @@ enum gk_err gk_membership_install(struct gk_membership *ms, const struct gk_mate
 	gk_membership_take_path(ms, material);
 	take_policies(ms, material->policies);
 	arm(ms, material, now);
+	if (material->creds.len && ms->inactive)
+		gk_membership_set_active(ms, true, now); /* nobody joins while it is not */
 	return GK_OK;
 }
 
@@ -347,6 +349,16 @@ void gk_membership_hold(struct gk_membership *ms, struct gk_span payload, int64_
 	gk_task_want(ms, GK_TASK_STALE);
 }
 
+/* What was missed may have told of newcomers: whom they greet first should know them. In a large
+ * group they are asked for when they are heard. */
+static void ask_for_newcomers(struct gk_membership *ms)
+{
+	if (!ms->peer_count)
+		gk_task_want(ms, GK_TASK_CREDS);
+	else if (ms->peer_count <= GK_KNOWN_MAX)
+		gk_task_want(ms, GK_TASK_NEWCOMERS);
+}
+
 void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struct gk_now now)
 {
 	struct gk_material material;
@@ -364,6 +376,8 @@ void gk_membership_install_held(struct gk_membership *ms, enum gk_via via, struc
 		return;
 	}
 	gk_member_note(ms, ms->recovering ? GK_NOTE_RECOVERED : GK_NOTE_REKEYED, via, NULL);
+	if (ms->recovering)
+		ask_for_newcomers(ms);
 	ms->recovering = false;
 }
 

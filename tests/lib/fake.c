@@ -409,6 +409,9 @@ void fake_serve_one(struct fake *f)
 		fake_answer(f, GK_COAP_CONTENT, hex_span(f->stale));
 	} else if (fake_is_asked(f, GK_COAP_GET, "ace-group/" FAKE_GROUP "/creds")) {
 		answer_creds(f);
+	} else if (fake_is_asked(f, GK_COAP_FETCH, "ace-group/" FAKE_GROUP "/creds")) {
+		f->choices++;
+		fake_answer(f, GK_COAP_CONTENT, hex_span("40")); /* there is nobody else */
 	} else if (fake_is_asked(f, GK_COAP_GET, "ace-group/" FAKE_GROUP "/kdc-cred")) {
 		answer_kdc_cred(f);
 	} else if (f->code == GK_COAP_GET && strstr(f->path, "/num")) {

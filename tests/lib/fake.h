@@ -52,6 +52,7 @@ struct fake {
 	uint8_t request[1200];
 	struct gk_coap msg; /* of 'request' */
 	size_t requests;
+	size_t choices; /* FETCH creds */
 	size_t gets, fetches,
 		joins; /* of nodes/n5, stale-sids, the group: those that were served */
 	/* notes by kind, and the newest one */

@@ -92,6 +92,46 @@ static void a_gap_is_noticed_by_the_next_message(void **state)
 	assert_talk(p, 1, 0, "to behind");
 }
 
+/* Its message to the group would be the first that is heard of it. */
+static void who_joined_meanwhile_is_known_when_it_is_over(void **state)
+{
+	struct pair *p = *state;
+	size_t newcomer;
+
+	p->pass = lose_rekeyings;
+	newcomer = pair_add(p, 6);
+	assert_int_equal(pair_join(p, newcomer, PAIR_LIGHTS, 6), GK_OK);
+	pair_advance(p, 600);
+	p->pass = NULL;
+	rekey(p);
+	pair_advance(p, 20000);
+	assert_int_equal(pair_info(p, 0).peers, 3);
+	assert_talk(p, newcomer, 0, "first word");
+}
+
+/* Nobody joins a group that is not active. */
+static void a_newcomer_shows_that_the_group_is_active(void **state)
+{
+	struct gk_group_config config = pair_config(PAIR_LIGHTS);
+	struct pair *p = *state;
+
+	config.active = false;
+	assert_int_equal(gk_kdc_change_group(p->kdc, &config, p->now), GK_OK);
+	assert_int_equal(gk_member_check(p->node[0].member, gk_span_str(PAIR_LIGHTS), p->now),
+			 GK_OK);
+	pair_drain_node(p, 0);
+	pair_advance(p, 1000);
+	assert_false(pair_info(p, 0).active);
+	rekey(p); // this says nothing of it
+	pair_advance(p, 1000);
+	assert_false(pair_info(p, 0).active);
+	config.active = true;
+	assert_int_equal(gk_kdc_change_group(p->kdc, &config, p->now), GK_OK);
+	assert_int_equal(pair_join(p, pair_add(p, 6), PAIR_LIGHTS, 6), GK_OK);
+	pair_advance(p, 1000);
+	assert_true(pair_info(p, 0).active);
+}
+
 /* What member 0 asks gets no answer. */
 static bool lose_stale(struct pair *p, const struct pair_message *m)
 {
@@ -864,6 +904,8 @@ int main(void)
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 	const struct CMUnitTest tests[] = {
 		RULE(a_gap_is_noticed_by_the_next_message),
+		RULE(who_joined_meanwhile_is_known_when_it_is_over),
+		RULE(a_newcomer_shows_that_the_group_is_active),
 		RULE(from_the_gap_on_the_old_material_is_not_used),
 		RULE(a_missed_rekeying_is_noticed_by_the_interval),
 		RULE(a_check_tells_the_newest_version_and_catches_up),
