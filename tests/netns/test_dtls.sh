@@ -60,7 +60,7 @@ ask() { # ARGUMENTS...: the payload of the answer in hex, or the code of an erro
 	if grep -q '^[45]\.[0-9][0-9]' "$work/answer.code"; then
 		sed -n 's/^\([45]\.[0-9][0-9]\).*/\1/p' "$work/answer.code"
 	else
-		xxd -p -c 2000 "$work/answer"
+		od -An -v -tx1 | tr -d ' \n' "$work/answer"
 	fi
 }
 
@@ -161,7 +161,7 @@ check_soon 5 'the group has a new key' has_new_key
 
 if is_logged 'raw public keys (' && command -v openssl >/dev/null; then
 	openssl ecparam -name prime256v1 -genkey -noout -out "$work/raw.pem" 2>/dev/null
-	spki=$(openssl ec -in "$work/raw.pem" -pubout -outform DER 2>/dev/null | xxd -p -c 200)
+	spki=$(openssl ec -in "$work/raw.pem" -pubout -outform DER 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
 	ctl client add raw --group lights --roles monitor --profile dtls-rpk --public-key "$spki" \
 		-o "$work/raw.bundle"
 	check 'before its token is posted a raw public key opens nothing' \
@@ -169,5 +169,6 @@ if is_logged 'raw public keys (' && command -v openssl >/dev/null; then
 	check 'a token for a raw public key is taken' starts_with a1182e48 "$(post raw)"
 	check 'the raw public key opens a session' \
 		is 4.03 "$(ask -M "$work/raw.pem" "coaps://$kdc/ace-group/lights/num")"
+	rm "$work/raw.pem" # which is no output
 fi
 conclude
