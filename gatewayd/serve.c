@@ -128,6 +128,10 @@ static int send_to(struct gw_daemon *daemon, const struct gk_event *event, struc
 {
 	if (!daemon->coap)
 		return -ENODEV;
+	if (event->dtls.len && event->kind == GK_EVENT_NOTIFY)
+		return io_coap_notify_in(daemon->coap, event->id, &event->dtls, event->session,
+					 gk_span(event->token, event->token_len), event->bytes,
+					 event->timeout_ms, gw_now(daemon));
 	if (event->dtls.len)
 		return io_coap_request_in(daemon->coap, event->id, &event->dtls, event->bytes,
 					  event->timeout_ms, gw_now(daemon));
@@ -151,7 +155,10 @@ static void send_own(struct gw_daemon *daemon, const struct gk_event *event)
 	if (err == 0)
 		return;
 	log_debug("coap", "%s: not sent: %s", io_addr_format(&peer, text), strerror(-err));
-	(void)queue_answer(daemon, event->id, false, gk_span(NULL, 0));
+	if (event->kind == GK_EVENT_NOTIFY && err == -ENOTCONN)
+		gw_serve_notified(daemon, event->id, true, GK_NOTIFIED_GONE);
+	else
+		(void)queue_answer(daemon, event->id, false, gk_span(NULL, 0));
 }
 
 static void multicast(struct gw_daemon *daemon, const struct gk_event *event)

@@ -85,6 +85,7 @@ static void answer_request(coap_resource_t *resource, coap_session_t *session,
 		.peer = io_coap_peer_of(session),
 		.message_id = (uint16_t)coap_pdu_get_mid(request),
 		.token_len = (uint8_t)token.length,
+		.session = io_coap_session_number(session),
 		.multicast = io_coap_is_multicast(session),
 	};
 	uint8_t in[IO_COAP_DATAGRAM_MAX], out[IO_COAP_MESSAGE_MAX];

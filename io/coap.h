@@ -165,5 +165,16 @@ void io_coap_on_notified(struct io_coap *coap, io_coap_notified_fn *notified);
 int io_coap_notify(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
 		   struct gk_span token, struct gk_span message, uint32_t timeout_ms,
 		   struct gk_now now);
+/**
+ * The same in the DTLS session that the request came in. While other messages wait for theirs,
+ * there is no telling that an acknowledgement has come but by the end of the time: 'notified' may
+ * be called so late. It is called with GK_NOTIFIED_GONE if the session ends meanwhile.
+ *
+ * @param session  of that name: the one of the request's gk_exchange
+ * @return as io_coap_request(); -ENOTCONN: that session is over
+ */
+int io_coap_notify_in(struct io_coap *coap, uint64_t id, const struct gk_id *name, uint64_t session,
+		      struct gk_span token, struct gk_span message, uint32_t timeout_ms,
+		      struct gk_now now);
 
 #endif

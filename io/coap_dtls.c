@@ -29,9 +29,11 @@
 struct slot {
 	coap_session_t *session; /* NULL: free */
 	struct gk_id name;
+	uint64_t number; /* random, as an endpoint before this one had others */
 	int64_t since_ms;
 	int64_t heard_ms; /* 0: no request came yet */
 	unsigned silent;  /* requests of ours without an answer */
+	bool left_over;   /* ... of which libcoap may still send one */
 	bool ending;      /* at the end of the turn */
 };
 
@@ -74,6 +76,21 @@ static struct slot *find_free(struct io_coap_dtls *dtls)
 	return handshakes < HANDSHAKES_MAX ? unused : NULL;
 }
 
+static struct slot *take_slot(struct io_coap_dtls *dtls, coap_session_t *session)
+{
+	struct slot *slot = find_free(dtls);
+	struct gk_env env = io_env();
+	uint64_t number;
+
+	if (!slot || !env.random(env.ctx, (uint8_t *)&number, sizeof(number)))
+		return NULL;
+	*slot = (struct slot){ .session = coap_session_reference(session),
+			       .number = number,
+			       .since_ms = io_now().mono.ms };
+	coap_session_set_app_data(session, slot);
+	return slot;
+}
+
 /* A handshake has named a key. One in a session that is up could give it another client's name. */
 static bool give_name(struct io_coap *coap, coap_session_t *session, const struct gk_id *name)
 {
@@ -81,14 +98,10 @@ static bool give_name(struct io_coap *coap, coap_session_t *session, const struc
 
 	if (coap_session_get_state(session) == COAP_SESSION_STATE_ESTABLISHED)
 		return false;
-	if (!slot) {
-		slot = find_free(coap->dtls);
-		if (!slot)
-			return false;
-		*slot = (struct slot){ .session = coap_session_reference(session),
-				       .since_ms = io_now().mono.ms };
-		coap_session_set_app_data(session, slot);
-	}
+	if (!slot)
+		slot = take_slot(coap->dtls, session);
+	if (!slot)
+		return false;
 	slot->name = *name;
 	return true;
 }
@@ -217,14 +230,41 @@ coap_session_t *io_coap_find_session(const struct io_coap *coap, const struct gk
 	return newest ? newest->session : NULL;
 }
 
-void io_coap_note_silence(const coap_session_t *session, bool silent)
+uint64_t io_coap_session_number(const coap_session_t *session)
+{
+	const struct slot *slot = slot_of(session);
+
+	return slot ? slot->number : 0;
+}
+
+coap_session_t *io_coap_find_numbered(const struct io_coap *coap, uint64_t number)
+{
+	for (size_t i = 0; coap->dtls && i < SLOTS; i++) {
+		const struct slot *slot = &coap->dtls->slots[i];
+
+		if (is_established(slot) && slot->number == number)
+			return slot->session;
+	}
+	return NULL;
+}
+
+/* libcoap sends one thing at a time too: who answers this one has ended those before. */
+void io_coap_note_silence(const coap_session_t *session, bool silent, bool fits)
 {
 	struct slot *slot = slot_of(session);
 
 	if (!slot)
 		return;
 	slot->silent = silent ? slot->silent + 1 : 0;
+	slot->left_over = silent && !fits;
 	slot->ending = slot->ending || slot->silent >= SILENT_MAX;
+}
+
+bool io_coap_is_left_over(const coap_session_t *session)
+{
+	const struct slot *slot = slot_of(session);
+
+	return slot && slot->left_over;
 }
 
 void io_coap_end_sessions(struct io_coap *coap, const struct gk_id *name)
@@ -362,6 +402,7 @@ int io_coap_open_dtls(struct io_coap *coap, const struct io_coap *old, const str
 	if (!endpoint)
 		return io_coap_last_error();
 	coap_endpoint_set_default_mtu(endpoint, IO_COAP_DATAGRAM_MAX);
+	io_coap_hear_nacks(coap->context);
 	return 0;
 }
 

@@ -35,13 +35,17 @@ struct io_coap_own {
 	uint64_t turn; // who waits longest has the smallest
 	struct gk_addr peer;
 	struct gk_id dtls; /* the session it goes in; empty: none, but a socket of its own */
+	uint64_t number;   /* ... a notification: the one of that name */
 	struct gk_mono deadline;
 	uint8_t token_len;
 	uint8_t token[IO_COAP_TOKEN_MAX];
 	coap_session_t *session;
 	bool observe, observed;        // further answers are wanted; and will come
-	coap_context_t *notifier;      // of its own, once it is sent
+	coap_context_t *notifier;      // of its own, once it is sent; not under DTLS
 	bool notifies, refused, reset; // refused: libcoap has given up, for whatever reason
+	coap_mid_t mid;
+	bool fits; // libcoap gives up before the deadline
+	bool over; // the deadline has passed
 	uint8_t *message;
 	size_t message_len;
 };
@@ -89,8 +93,14 @@ bool io_coap_name_session(const coap_session_t *session, struct gk_id *name);
 bool io_coap_hear_session(struct io_coap *coap, const coap_session_t *session, struct gk_id *name);
 /** @return the newest session of that name that is up, or NULL */
 coap_session_t *io_coap_find_session(const struct io_coap *coap, const struct gk_id *name);
-/** A request of ours in it was answered, or was not. */
-void io_coap_note_silence(const coap_session_t *session, bool silent);
+/** What tells sessions of one name apart, in this process and before; 0: it is not under DTLS. */
+uint64_t io_coap_session_number(const coap_session_t *session);
+/** @return the session of that number, if it is up; or NULL */
+coap_session_t *io_coap_find_numbered(const struct io_coap *coap, uint64_t number);
+/** A request of ours in it was answered, or was not. @param fits  libcoap has given that up too */
+void io_coap_note_silence(const coap_session_t *session, bool silent, bool fits);
+/** May libcoap still send what was given up, and only then what comes next? */
+bool io_coap_is_left_over(const coap_session_t *session);
 /** End what is to end. */
 void io_coap_tidy_sessions(struct io_coap *coap, struct gk_mono now);
 /** Before the context is freed, and after. */
@@ -99,6 +109,8 @@ void io_coap_free_dtls(struct io_coap *coap);
 
 /* Requests of our own (coap_request.c) */
 
+/** Have libcoap tell what becomes of notifications that go in sessions of this context. */
+void io_coap_hear_nacks(coap_context_t *context);
 /** A context of libcoap without endpoint, which answers requests as the others do. NULL: no memory,
  *  or no epoll. (coap.c) */
 coap_context_t *io_coap_new_context(struct io_coap *coap);

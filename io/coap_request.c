@@ -82,14 +82,30 @@ static void free_request(struct io_coap_own *r)
 	*r = (struct io_coap_own){ .state = IO_COAP_FREE };
 }
 
-/* libcoap tells of a Reset, and of what it has given up, but not of an acknowledgement: it has got
- * one if it told nothing and has nothing left to send. */
+/* Under DTLS. What is sent to a session that is over says nothing about the peer. */
+static bool is_gone(const struct io_coap_own *r)
+{
+	return r->state == IO_COAP_SENT && r->dtls.len &&
+	       coap_session_get_state(r->session) != COAP_SESSION_STATE_ESTABLISHED;
+}
+
+/*
+ * libcoap tells of a Reset, and of what it has given up, but not of an acknowledgement: it has got
+ * one if it told nothing and has nothing left to send. In the context that DTLS sessions share,
+ * what it has left may be somebody else's; but at the end of the time it would have given up.
+ */
 static enum gk_notified outcome_of(const struct io_coap_own *r)
 {
 	if (r->reset)
 		return GK_NOTIFIED_RESET;
-	return r->notifier && !r->refused && coap_can_exit(r->notifier) ? GK_NOTIFIED_ACK
-									: GK_NOTIFIED_NOT;
+	if (is_gone(r))
+		return GK_NOTIFIED_GONE;
+	if (r->refused || r->state != IO_COAP_SENT)
+		return GK_NOTIFIED_NOT;
+	return (r->dtls.len && r->over && r->fits) ||
+			       coap_can_exit(coap_session_get_context(r->session))
+		       ? GK_NOTIFIED_ACK
+		       : GK_NOTIFIED_NOT;
 }
 
 // A session's socket must outlive the events that libcoap has already fetched for it, so here it
@@ -102,7 +118,9 @@ static void finish_as(struct io_coap *coap, struct io_coap_own *r, bool sent,
 	enum gk_notified outcome = outcome_of(r);
 
 	if (r->state == IO_COAP_SENT && r->dtls.len)
-		io_coap_note_silence(r->session, message.len == 0);
+		io_coap_note_silence(r->session,
+				     notifies ? outcome == GK_NOTIFIED_NOT : message.len == 0,
+				     r->fits);
 	if (r->state == IO_COAP_SENT)
 		r->state = IO_COAP_DONE;
 	else
@@ -132,8 +150,10 @@ static coap_fixed_point_t fixed_point(uint32_t thousandths)
  * 4.8.1). Cancelling is the other way, and works; but libcoap then forgets to correct the times of
  * what is behind in its queue, and retransmits that too early. So only requests with less than 3 s
  * to go are cancelled, which have place for one retransmission.
+ *
+ * @return false: it may not give up before
  */
-static void fit_retransmissions(coap_session_t *session, uint32_t time_ms)
+static bool fit_retransmissions(coap_session_t *session, uint32_t time_ms)
 {
 	// libcoap rounds to 1/64 s in several places. Over 100 s nothing changes any more.
 	uint32_t usable_ms = (time_ms < 100000 ? time_ms : 100000) / 20 * 19;
@@ -152,6 +172,7 @@ static void fit_retransmissions(coap_session_t *session, uint32_t time_ms)
 	coap_session_set_max_retransmit(session, count);
 	coap_session_set_ack_timeout(session, fixed_point(pause_ms));
 	coap_session_set_ack_random_factor(session, fixed_point(spread));
+	return usable_ms >= 3000;
 }
 
 // Also cancels retransmissions, which hold the session as well. One under DTLS is the peer's too.
@@ -162,20 +183,30 @@ static void close_session(const struct io_coap_own *r)
 	coap_session_release(r->session);
 }
 
+// One under DTLS shares its session with requests.
+static bool is_about(const struct io_coap_own *r, const coap_session_t *session, coap_mid_t mid)
+{
+	return r->notifies && r->session == session && (!r->dtls.len || r->mid == mid);
+}
+
 static void note_nack(coap_session_t *session, const coap_pdu_t *sent,
 		      const coap_nack_reason_t reason, const coap_mid_t mid)
 {
-	coap_context_t *notifier = coap_session_get_context(session);
-	struct io_coap *coap = coap_get_app_data(notifier);
+	struct io_coap *coap = coap_get_app_data(coap_session_get_context(session));
 
-	(void)sent, (void)mid;
+	(void)sent;
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
-		if (r->notifier != notifier)
+		if (!is_about(r, session, mid))
 			continue;
 		r->refused = true;
 		r->reset = reason == COAP_NACK_RST;
 	}
+}
+
+void io_coap_hear_nacks(coap_context_t *context)
+{
+	coap_register_nack_handler(context, note_nack);
 }
 
 static coap_pdu_t *make_pdu(struct io_coap *coap, const struct io_coap_own *r,
@@ -193,14 +224,14 @@ static coap_pdu_t *make_pdu(struct io_coap *coap, const struct io_coap_own *r,
 	return NULL;
 }
 
-static int send_in_session(struct io_coap *coap, const struct io_coap_own *r,
-			   const struct gk_coap *msg)
+static int send_in_session(struct io_coap *coap, struct io_coap_own *r, const struct gk_coap *msg)
 {
 	coap_pdu_t *pdu = make_pdu(coap, r, msg);
 
 	if (!pdu)
 		return -EINVAL;
 
+	r->mid = coap_pdu_get_mid(pdu);
 	errno = 0;
 	return coap_send(r->session, pdu) < 0 ? io_coap_last_error() : 0;
 }
@@ -214,7 +245,7 @@ static int open_notifier(struct io_coap *coap, struct io_coap_own *r)
 	if (!r->notifier)
 		return -ENOMEM;
 
-	coap_register_nack_handler(r->notifier, note_nack);
+	io_coap_hear_nacks(r->notifier);
 	return epoll_ctl(coap->epoll, EPOLL_CTL_ADD, coap_context_get_coap_fd(r->notifier),
 			 &event) < 0
 		       ? -errno
@@ -238,11 +269,13 @@ static int open_session(struct io_coap *coap, struct io_coap_own *r, uint32_t ti
 	coap_context_t *context = r->notifies ? r->notifier : coap->context;
 
 	if (r->dtls.len) {
-		r->session = io_coap_find_session(coap, &r->dtls);
+		r->session = r->notifies ? io_coap_find_numbered(coap, r->number)
+					 : io_coap_find_session(coap, &r->dtls);
 		if (!r->session)
 			return -ENOTCONN;
 		coap_session_reference(r->session);
-		fit_retransmissions(r->session, time_ms);
+		r->fits = fit_retransmissions(r->session, time_ms) &&
+			  !io_coap_is_left_over(r->session);
 		return 0;
 	}
 	errno = 0;
@@ -250,14 +283,14 @@ static int open_session(struct io_coap *coap, struct io_coap_own *r, uint32_t ti
 	if (!r->session)
 		return io_coap_last_error();
 	coap_session_set_mtu(r->session, IO_COAP_DATAGRAM_MAX);
-	fit_retransmissions(r->session, time_ms);
+	r->fits = fit_retransmissions(r->session, time_ms);
 	return 0;
 }
 
 static int start(struct io_coap *coap, struct io_coap_own *r, const struct gk_coap *msg,
 		 uint32_t time_ms)
 {
-	int err = r->notifies ? open_notifier(coap, r) : 0;
+	int err = r->notifies && !r->dtls.len ? open_notifier(coap, r) : 0;
 
 	if (err == 0)
 		err = open_session(coap, r, time_ms);
@@ -329,6 +362,7 @@ static int send_own(struct io_coap *coap, const struct io_coap_own *like, struct
 		.id = like->id,
 		.peer = like->peer,
 		.dtls = like->dtls,
+		.number = like->number,
 		.deadline = { now.mono.ms + timeout_ms },
 		.observe = like->observe,
 		.notifies = like->notifies,
@@ -364,18 +398,36 @@ int io_coap_observe(struct io_coap *coap, uint64_t id, const struct gk_addr *pee
 	return send_own(coap, &like, message, timeout_ms, now);
 }
 
-int io_coap_notify(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
-		   struct gk_span token, struct gk_span message, uint32_t timeout_ms,
-		   struct gk_now now)
+static int notify(struct io_coap *coap, struct io_coap_own like, struct gk_span token,
+		  struct gk_span message, uint32_t timeout_ms, struct gk_now now)
 {
-	struct io_coap_own like = { .id = id, .peer = *peer, .notifies = true };
-
+	like.notifies = true;
 	if (token.len > IO_COAP_TOKEN_MAX)
 		return -EINVAL;
 	if (token.len > 0)
 		memcpy(like.token, token.data, token.len);
 	like.token_len = (uint8_t)token.len;
 	return send_own(coap, &like, message, timeout_ms, now);
+}
+
+int io_coap_notify(struct io_coap *coap, uint64_t id, const struct gk_addr *peer,
+		   struct gk_span token, struct gk_span message, uint32_t timeout_ms,
+		   struct gk_now now)
+{
+	const struct io_coap_own like = { .id = id, .peer = *peer };
+
+	return notify(coap, like, token, message, timeout_ms, now);
+}
+
+int io_coap_notify_in(struct io_coap *coap, uint64_t id, const struct gk_id *name, uint64_t session,
+		      struct gk_span token, struct gk_span message, uint32_t timeout_ms,
+		      struct gk_now now)
+{
+	const struct io_coap_own like = { .id = id, .dtls = *name, .number = session };
+
+	if (!io_coap_find_numbered(coap, session))
+		return -ENOTCONN;
+	return notify(coap, like, token, message, timeout_ms, now);
 }
 
 void io_coap_on_notified(struct io_coap *coap, io_coap_notified_fn *notified)
@@ -450,8 +502,10 @@ static void give_up_overdue(struct io_coap *coap, struct gk_mono now)
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
 		if ((r->state == IO_COAP_WAITING || r->state == IO_COAP_SENT) &&
-		    r->deadline.ms <= now.ms)
+		    r->deadline.ms <= now.ms) {
+			r->over = true;
 			finish(coap, r, gk_span(NULL, 0));
+		}
 	}
 }
 

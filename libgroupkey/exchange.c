@@ -50,6 +50,7 @@ static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span 
 		.id = request->id,
 		.peer = request->peer,
 		.dtls = request->dtls,
+		.session = request->session,
 		.timeout_ms = timeout_ms,
 		.token_len = request->token_len,
 		.bytes = bytes,
@@ -74,6 +75,7 @@ static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
 static void address_observer(struct gk_request *request, const struct gk_observer *observer)
 {
 	request->peer = observer->exchange.peer;
+	request->session = observer->exchange.session;
 	request->token_len = observer->exchange.token_len;
 	memcpy(request->token, observer->exchange.token, sizeof(request->token));
 }

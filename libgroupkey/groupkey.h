@@ -171,6 +171,7 @@ struct gk_exchange {
 	/* It came in a DTLS session: what gk_kdc_psk() or gk_kdc_raw_key() called that. Else empty.
 	 */
 	struct gk_id dtls;
+	uint64_t session; /* ... and which one of that name: as the shell numbers them */
 	/* It was sent to a multicast address: a KDC answers discovery that finds something, and
 	 * meets all else with silence (RFC 7252 section 8.2). */
 	bool multicast;
@@ -286,6 +287,7 @@ struct gk_event {
 	struct gk_addr peer;
 	struct gk_id
 		dtls; /* REQUEST, NOTIFY: in this DTLS session, wherever it leads; empty: plain */
+	uint64_t session;    /* NOTIFY: in this one of that name, and in no other */
 	uint32_t timeout_ms; /* REQUEST, NOTIFY: retransmit and wait this long, then report no
 				answer */
 	/* REQUEST: if its answer has an Observe option, further ones with its token may come, each
@@ -552,8 +554,10 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_unsent(struct gk_kdc *kdc, uint64_t id, 
 /** What became of a GK_EVENT_NOTIFY. */
 enum gk_notified {
 	GK_NOTIFIED_NOT = 0,   /* no acknowledgement came in time */
-	GK_NOTIFIED_ACK = 1,   /* acknowledged, by whomsoever: that is not authenticated */
+	GK_NOTIFIED_ACK = 1,   /* acknowledged; outside of DTLS, by whomsoever */
 	GK_NOTIFIED_RESET = 2, /* rejected: the peer does not know the observation (any more) */
+	GK_NOTIFIED_GONE = 3,  /* the DTLS session of the registration is over, and so is that;
+				  it says nothing about the peer */
 };
 /** How a GK_EVENT_NOTIFY went. Unknown ids are ignored. */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_notified(struct gk_kdc *kdc, uint64_t id,

@@ -153,7 +153,7 @@ enum gk_observed {
 /** A member's registration with one of these, in memory only. */
 struct gk_observer {
 	struct gk_exchange exchange; /* of the registration: its peer and token are notified */
-	struct gk_oscore_ref ref;    /* it is what notifications answer */
+	struct gk_oscore_ref ref;    /* it is what notifications answer, under OSCORE */
 	bool quiet;                  /* of 2.xx the client wants none (No-Response, RFC 7967) */
 	bool changed;                /* the state is newer than what was notified last */
 	uint64_t flight;             /* id of the notification of it under way; 0: none */
@@ -301,6 +301,7 @@ struct gk_request {
 	int64_t num;
 	struct gk_oscore_ref ref;
 	struct gk_id dtls;         /* the session it goes in; empty: it is protected by OSCORE */
+	uint64_t session;          /* ... a notification: which one of that name */
 	enum gk_observed observed; /* a notification; else GK_OBSERVED_NOTHING */
 	uint8_t token_len;
 	uint8_t token[8];
@@ -421,7 +422,7 @@ struct gk_call {
 	struct gk_node *node;     /* the client's membership of 'group', or NULL */
 	struct gk_coap msg;
 	const struct gk_oscore_ref *ref; /* of the request; NULL: it came plain */
-	int64_t outer_observe;           /* Observe outside of OSCORE; -1: none */
+	int64_t outer_observe; /* Observe outside of OSCORE, or in a DTLS session; -1: none */
 	struct gk_span path[GK_PATH_SEGMENTS_MAX];
 	size_t path_len;
 	size_t root_len; /* of which these are the path of a root: behind them is the group */

@@ -8,21 +8,22 @@
  *   .../active     whether the group is active (P 8.2)
  *
  * A registration is a GET with Observe 0, under OSCORE outside as well as inside: where something
- * on the way took the outer option away, notifications would not get through either. Under DTLS it
- * is answered and not registered: there is no telling there whether a notification is acknowledged.
+ * on the way took the outer option away, notifications would not get through either. In a DTLS
+ * session it is a plain one, and so are its notifications.
  * It belongs to a member and ends with its membership, with Observe 1 and its token, by a Reset,
- * with the association that it was made in (O 6), and by a new one of the same member for the same
- * resource, whatever the token. So there is one for each resource of a member, and no client can
+ * with the association that it was made in (O 6) or the session (RFC 7252 section 9.1.1: in another
+ * one its token may be somebody else's), and by a new one of the same member for the same resource,
+ * whatever the token. So there is one for each resource of a member, and no client can
  * have more, nor keep those of an earlier life.
  *
  * They are in memory only. After a restart a member learns from the Echo challenge to its next
  * request, or when Max-Age passes without a notification, that it has to register again.
  *
  * Every notification is confirmable, has a Partial IV of its own, and is retransmitted within its
- * time. The acknowledgement is not authenticated (RFC 7641 section 7), and neither is a Reset. Who
- * forges the one keeps us from repeating what got lost, who forges the other ends a registration,
- * until the member registers again. To do that from afar takes guessing the message id while the
- * notification is under way; who is near enough to read it can as well jam it.
+ * time. Under OSCORE the acknowledgement is not authenticated (RFC 7641 section 7), and neither is
+ * a Reset. Who forges the one keeps us from repeating what got lost, who forges the other ends a
+ * registration, until the member registers again. To do that from afar takes guessing the message
+ * id while the notification is under way; who is near enough to read it can as well jam it.
  *
  * What delivers material goes by delivery.c, with its queue, pauses and budget. All else here is
  * news, sent as the state changes, and dropped for who does not acknowledge it (RFC 7641 section
@@ -157,8 +158,7 @@ void gk_observe_serve(struct gk_call *call, enum gk_observed what)
 {
 	int64_t value = gk_coap_find_uint(&call->msg, GK_OPT_OBSERVE, -1);
 
-	if (what == GK_OBSERVED_NOTHING || !call->node || !call->ref ||
-	    call->outer_observe != value)
+	if (what == GK_OBSERVED_NOTHING || !call->node || call->outer_observe != value)
 		return;
 	if (value == 0)
 		begin(call, what);
@@ -336,9 +336,11 @@ static void finish_news(struct gk_node *node, const struct gk_request *request,
 void gk_observe_notified(struct gk_node *node, const struct gk_request *request,
 			 enum gk_notified outcome, struct gk_now now)
 {
-	if (outcome == GK_NOTIFIED_RESET && find_observer(node, request))
+	bool rejected = outcome == GK_NOTIFIED_RESET;
+
+	if ((rejected || outcome == GK_NOTIFIED_GONE) && find_observer(node, request))
 		end(node, request->observed);
-	if (outcome != GK_NOTIFIED_NOT)
+	if (rejected || outcome == GK_NOTIFIED_ACK)
 		gk_presence_acknowledged(node, now);
 	if (request->kind == GK_REQUEST_REKEY)
 		gk_delivery_notified(node, request->id, request->num, outcome, now);

@@ -443,6 +443,7 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		.exchange = exchange,
 		.client = client,
 		.msg = *msg,
+		.outer_observe = gk_coap_find_uint(msg, GK_OPT_OBSERVE, -1),
 		.now = now,
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};

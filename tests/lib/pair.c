@@ -588,7 +588,7 @@ static void check_notification(struct pair *p, const struct pair_message *m)
 	struct gk_coap inner;
 	uint32_t value;
 
-	if (gk_oscore_peek(m->bytes, &option, NULL) || !option.piv.len)
+	if (!m->dtls.len && (gk_oscore_peek(m->bytes, &option, NULL) || !option.piv.len))
 		break_rule(p, "a notification without a Partial IV of its own", m->bytes);
 	if (gk_coap_parse(m->plain, &inner) ||
 	    has_observe(m->plain, &value) != (inner.code >> 5 == 2) ||
@@ -614,11 +614,8 @@ static void take_kdc_notify(struct pair *p, const struct gk_event *event)
 	m->exchange.token_len = event->token_len;
 	memcpy(m->exchange.token, event->token, sizeof(event->token));
 	m->dtls = event->dtls;
-	if (event->dtls.len) {
-		m->plain = copy(event->bytes);
-		return;
-	}
-	m->plain = open_reply(p, request, event->bytes);
+	m->exchange.session = event->session;
+	m->plain = event->dtls.len ? copy(event->bytes) : open_reply(p, request, event->bytes);
 	check_notification(p, m);
 }
 

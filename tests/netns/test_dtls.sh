@@ -64,6 +64,16 @@ ask() { # ARGUMENTS...: the payload of the answer in hex, or the code of an erro
 	fi
 }
 
+subscribe() { # NAME SECONDS URI: what comes in a session meanwhile is in $work/notified
+	# shellcheck disable=SC2016
+	ip netns exec "$net-n1" sh -c 'mount --bind "$0" /etc/hosts && exec timeout 60 "$@"' \
+		"$work/hosts" "$client" -s "$2" -B "$2" -o "$work/notified" \
+		-u "$(bytes "$(member_of "$1" identity)")" -k "$(bytes "$(member_of "$1" psk)")" \
+		"$3" >"$work/subscribe.log" 2>&1 </dev/null &
+	subscriber=$!
+	pids="$pids $subscriber"
+}
+
 post() { # NAME: its token, in the open
 	bytes "$(member_of "$1" token)" >"$work/$1.token"
 	ask -m post -t 61 -f "$work/$1.token" "coap://$kdc/authz-info"
@@ -133,6 +143,32 @@ check 'in another session of the same key it is one as well' \
 	is 00 "$(session watcher "coaps://$kdc/ace-group/lights/num")"
 ctl rekey lights
 check 'it asks for the newest version' is 01 "$(session watcher "coaps://$kdc/ace-group/lights/num")"
+
+num=$(group_num lights)
+rm -f "$work/notified"
+subscribe watcher 30 "coaps://$kdc/ace-group/lights"
+observes() {
+	ctl members lights --json | grep watcher | grep -q '"observes":true'
+}
+check_soon 5 'in a session it observes the group' observes
+answered=$(xxd -p -c 2000 "$work/notified" | wc -c)
+ctl rekey lights
+was_notified() {
+	[ "$(xxd -p -c 4000 "$work/notified" | wc -c)" -gt "$((answered + 60))" ]
+}
+check_soon 5 'and is notified of the new key' was_notified
+has_acknowledged() {
+	ctl members lights --json | grep watcher | grep -q '"delivery":"observe"'
+}
+check_soon 5 'which it acknowledges' has_acknowledged
+check 'the group is at the next version' is "$((num + 1))" "$(group_num lights)"
+kill "$subscriber" # which says good-bye
+wait "$subscriber"
+ctl rekey lights
+is_unobserved() {
+	ctl members lights --json | grep watcher | grep -q '"observes":false'
+}
+check_soon 5 'when the session is over, so is the observation' is_unobserved
 check 'in the open it is nobody' is 4.01 "$(ask "coap://$kdc/ace-group/lights/num")"
 
 check 'a wrong key opens nothing' is '' "$(ask -u "$(bytes "$(member_of watcher identity)")" \

@@ -27,17 +27,23 @@ struct world {
 	/* what the server heard */
 	size_t requests;
 	struct gk_id name; /* of the session of the newest request */
+	uint64_t session;  /* ... and its number */
 	size_t handshakes;
 	bool refuses_raw_keys;
 	/* what it got back on requests of its own */
 	size_t answers;
 	bool sent;
 	uint8_t code;
+	size_t notifications; /* ... and notifications */
+	size_t gone;
+	enum gk_notified outcome;
+	int64_t notified_ms;
 	/* what the clients heard */
 	size_t responses;
 	uint8_t response;
 	size_t asked; /* requests of the server */
 	bool mute;    /* they are not answered */
+	bool rejects; /* responses, by a Reset */
 	size_t closed;
 };
 
@@ -73,6 +79,7 @@ static void on_request(void *ctx, const struct gk_exchange *exchange, struct gk_
 	(void)message;
 	w->requests++;
 	w->name = exchange->dtls;
+	w->session = exchange->session;
 	gk_coap_begin(reply, GK_COAP_CONTENT);
 }
 
@@ -86,13 +93,25 @@ static void on_answer(void *ctx, uint64_t id, bool sent, struct gk_span message)
 	w->code = message.len ? message.data[0] : 0;
 }
 
+static void on_notified(void *ctx, uint64_t id, bool sent, enum gk_notified outcome)
+{
+	struct world *w = ctx;
+
+	(void)id;
+	w->notifications++;
+	w->gone += sent && outcome == GK_NOTIFIED_GONE;
+	w->sent = sent;
+	w->outcome = outcome;
+	w->notified_ms = io_now().mono.ms;
+}
+
 static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *sent,
 				   const coap_pdu_t *received, const coap_mid_t mid)
 {
 	(void)session, (void)sent, (void)mid;
 	world.responses++;
 	world.response = (uint8_t)coap_pdu_get_code(received);
-	return COAP_RESPONSE_OK;
+	return world.rejects ? COAP_RESPONSE_FAIL : COAP_RESPONSE_OK;
 }
 
 static void on_asked(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
@@ -128,6 +147,7 @@ static int open_server(struct world *w, const struct io_coap *old, uint16_t port
 	memcpy(keys.d, key_d, sizeof(keys.d));
 	memcpy(keys.xy, key_xy, sizeof(keys.xy));
 	assert_int_equal(io_coap_open_beside(&w->coap, old, &listen, on_request, on_answer, w), 0);
+	io_coap_on_notified(w->coap, on_notified);
 	listen.port = port;
 	err = io_coap_open_dtls(w->coap, old, &listen, &keys, w);
 	w->port = io_coap_dtls_port(w->coap);
@@ -297,6 +317,203 @@ static void our_requests_go_in_the_session_and_come_back(void **state)
 	ask_and_hear(w, session);
 	assert_int_equal(io_coap_session_count(w->coap), 1);
 	coap_session_release(session);
+}
+
+/* notifications */
+
+static int notify(struct world *w, char name, uint64_t session, uint32_t timeout_ms)
+{
+	static uint64_t id = 1000;
+	static const uint8_t message[] = { GK_COAP_CONTENT, 0x61, 7, 0xff, 'k' };
+	struct gk_id client = { .len = 1, .data = { (uint8_t)name } };
+
+	return io_coap_notify_in(w->coap, ++id, &client, session, gk_span("\x55", 1),
+				 gk_span(message, sizeof(message)), timeout_ms, io_now());
+}
+
+static coap_session_t *come(struct world *w, const char *identity)
+{
+	coap_session_t *session = connect_with(w, identity, "sixteen bytes...");
+
+	ask_and_hear(w, session);
+	return session;
+}
+
+static void assert_notified(const struct world *w, size_t count, enum gk_notified outcome)
+{
+	assert_int_equal(w->notifications, count);
+	assert_true(w->sent);
+	assert_int_equal(w->outcome, outcome);
+}
+
+/* Only the server's side: what the client does is up to the test. */
+static void let_pass(struct world *w, int64_t ms)
+{
+	int64_t end = io_now().mono.ms + ms;
+
+	while (io_now().mono.ms < end) {
+		struct pollfd fd = { .fd = io_coap_fd(w->coap), .events = POLLIN };
+
+		(void)poll(&fd, 1, 10);
+		io_coap_read(w->coap);
+		(void)io_coap_next_expiry(w->coap, io_now());
+	}
+}
+
+static void a_notification_goes_in_the_session_and_is_acknowledged(void **state)
+{
+	struct world *w = *state;
+	int64_t begun = io_now().mono.ms;
+	coap_session_t *session;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	assert_int_equal(notify(w, 'A', w->session, 5000), 0);
+	WAIT_FOR(w, w->notifications == 1);
+	assert_notified(w, 1, GK_NOTIFIED_ACK);
+	assert_int_equal(w->responses, 2);
+	assert_true(w->notified_ms - begun < 3000); // nothing else was under way
+	ask_and_hear(w, session);
+	coap_session_release(session);
+}
+
+static void a_notification_that_is_reset_is_told(void **state)
+{
+	struct world *w = *state;
+	coap_session_t *session;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	w->rejects = true;
+	assert_int_equal(notify(w, 'A', w->session, 5000), 0);
+	WAIT_FOR(w, w->notifications == 1);
+	assert_notified(w, 1, GK_NOTIFIED_RESET);
+	assert_int_equal(io_coap_session_count(w->coap), 1);
+	coap_session_release(session);
+}
+
+static void a_notification_that_is_lost_is_not_acknowledged(void **state)
+{
+	struct world *w = *state;
+	int64_t begun;
+	coap_session_t *session;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	begun = io_now().mono.ms;
+	assert_int_equal(notify(w, 'A', w->session, 3300), 0);
+	let_pass(w, 3500);
+	assert_notified(w, 1, GK_NOTIFIED_NOT);
+	assert_true(w->notified_ms - begun >= 3300);
+	// nor is one whose time libcoap does not know the end of
+	assert_int_equal(notify(w, 'A', w->session, 500), 0);
+	let_pass(w, 600);
+	assert_notified(w, 2, GK_NOTIFIED_NOT);
+	coap_session_release(session);
+}
+
+/* libcoap goes on with the request, and has not even begun with the notification. */
+static void what_waits_behind_a_message_given_up_is_not_acknowledged(void **state)
+{
+	struct world *w = *state;
+	coap_session_t *session;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	assert_int_equal(ask_server(w, 'A', 300), 0);
+	let_pass(w, 400);
+	assert_int_equal(w->answers, 1);
+	assert_int_equal(notify(w, 'A', w->session, 3300), 0);
+	let_pass(w, 3500);
+	assert_notified(w, 1, GK_NOTIFIED_NOT);
+	// until the client is there again
+	w->mute = true;
+	WAIT_FOR(w, w->asked > 0 && w->responses == 2);
+	assert_int_equal(notify(w, 'A', w->session, 3300), 0);
+	WAIT_FOR(w, w->notifications == 2);
+	assert_notified(w, 2, GK_NOTIFIED_ACK);
+	coap_session_release(session);
+}
+
+/* A request that nobody answers is under way till then. */
+static void beside_others_an_acknowledgement_shows_at_the_end_of_the_time(void **state)
+{
+	static const uint8_t message[] = { GK_COAP_GET };
+	struct world *w = *state;
+	struct gk_addr nobody = loopback;
+	coap_session_t *session;
+	int64_t begun;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	nobody.port = 9;
+	assert_int_equal(io_coap_request(w->coap, 1, &nobody, gk_span(message, 1), 60000, io_now()),
+			 0);
+	begun = io_now().mono.ms;
+	assert_int_equal(notify(w, 'A', w->session, 3300), 0);
+	WAIT_FOR(w, w->notifications == 1);
+	assert_notified(w, 1, GK_NOTIFIED_ACK);
+	assert_true(w->notified_ms - begun >= 3300);
+	assert_int_equal(w->answers, 0);
+	coap_session_release(session);
+}
+
+static void a_notification_waits_for_a_request_in_the_same_session(void **state)
+{
+	struct world *w = *state;
+	coap_session_t *session;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	w->mute = true;
+	assert_int_equal(ask_server(w, 'A', 400), 0);
+	assert_int_equal(notify(w, 'A', w->session, 5000), 0);
+	WAIT_FOR(w, w->asked == 1);
+	assert_int_equal(w->responses, 1);
+	WAIT_FOR(w, w->notifications == 1);
+	assert_int_equal(w->answers, 1);
+	assert_notified(w, 1, GK_NOTIFIED_ACK);
+	coap_session_release(session);
+}
+
+static void in_another_session_of_that_name_it_does_not_go(void **state)
+{
+	struct world *w = *state;
+	coap_session_t *older, *newer;
+	uint64_t number;
+
+	NEEDS_DTLS(w);
+	older = come(w, "kidA");
+	number = w->session;
+	assert_true(number != 0);
+	newer = come(w, "kidA");
+	assert_true(w->session != number);
+	WAIT_FOR(w, w->closed == 1);
+	assert_int_equal(notify(w, 'A', number, 5000), -ENOTCONN);
+	assert_int_equal(notify(w, 'A', w->session, 5000), 0);
+	WAIT_FOR(w, w->notifications == 1);
+	assert_notified(w, 1, GK_NOTIFIED_ACK);
+	coap_session_release(older);
+	coap_session_release(newer);
+}
+
+static void a_session_that_ends_meanwhile_takes_its_notifications_along(void **state)
+{
+	struct world *w = *state;
+	coap_session_t *session;
+
+	NEEDS_DTLS(w);
+	session = come(w, "kidA");
+	assert_int_equal(notify(w, 'A', w->session, 20000), 0);
+	assert_int_equal(notify(w, 'A', w->session, 20000), 0); // waits for its turn
+	coap_session_release(session);                          // says good-bye
+	for (int i = 0; i < 100 && w->notifications < 2; i++)
+		let_pass(w, 10);
+	assert_int_equal(w->notifications, 2);
+	assert_int_equal(w->gone, 1);
+	assert_false(w->sent); // the other
+	assert_int_equal(io_coap_session_count(w->coap), 0);
+	assert_int_equal(notify(w, 'A', w->session, 5000), -ENOTCONN);
 }
 
 static void a_session_ends_when_it_is_told_to(void **state)
@@ -498,6 +715,14 @@ int main(void)
 		RULE(a_request_has_the_name_of_its_session),
 		RULE(a_wrong_key_and_an_unknown_identity_get_nowhere),
 		RULE(our_requests_go_in_the_session_and_come_back),
+		RULE(a_notification_goes_in_the_session_and_is_acknowledged),
+		RULE(a_notification_that_is_reset_is_told),
+		RULE(a_notification_that_is_lost_is_not_acknowledged),
+		RULE(what_waits_behind_a_message_given_up_is_not_acknowledged),
+		RULE(beside_others_an_acknowledgement_shows_at_the_end_of_the_time),
+		RULE(a_notification_waits_for_a_request_in_the_same_session),
+		RULE(in_another_session_of_that_name_it_does_not_go),
+		RULE(a_session_that_ends_meanwhile_takes_its_notifications_along),
 		RULE(a_session_ends_when_it_is_told_to),
 		RULE(a_newer_session_of_a_client_ends_the_older),
 		RULE(a_session_in_which_nobody_answers_ends),

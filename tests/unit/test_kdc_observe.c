@@ -48,6 +48,61 @@ static int open_with_control(void **state)
 	return open_with(state, true);
 }
 
+/* The raw client comes as "by-dtls", with a pre-shared key that the KDC issued. */
+static void take_challenge(struct pair_raw *raw)
+{
+	static const struct gk_cbor_field fields[] = {
+		{ GK_ACE_KDCCHALLENGE, GK_CBOR_BYTES, true },
+	};
+	struct gk_cbor_item item;
+
+	assert_int_equal(gk_cbor_read_map(raw->answer.payload, fields, 1, &item), GK_OK);
+	raw->challenge_len = item.string.len;
+	memcpy(raw->challenge, item.string.data, item.string.len);
+}
+
+static void make_session(struct pair_raw *raw, const struct gk_client_bundle *bundle)
+{
+	uint8_t bytes[64], key_bytes[GK_PSK_ROOM];
+	struct gk_buf identity = gk_buf(bytes, sizeof(bytes));
+	struct gk_buf key = gk_buf(key_bytes, sizeof(key_bytes));
+
+	gk_buf_add(&identity, hex_span("a108a101a201040248"));
+	gk_buf_add(&identity, gk_span(bundle->kid, 8));
+	assert_int_equal(gk_kdc_psk(raw->p->kdc, gk_buf_span(&identity), raw->p->now, &key,
+				    &raw->exchange.dtls),
+			 GK_OK);
+	raw->exchange.session = 77;
+}
+
+static int open_in_session(void **state)
+{
+	static struct world w;
+	const struct gk_span groups[] = { gk_span_str(PAIR_LIGHTS) };
+	const struct gk_client_spec spec = { .name = gk_span_str("by-dtls"),
+					     .groups = groups,
+					     .roles = &all,
+					     .group_count = 1,
+					     .lifetime_s = 86400,
+					     .profile = GK_PROFILE_DTLS_PSK };
+	struct gk_client_bundle bundle;
+
+	pair_open(&w.p, 23);
+	*state = &w;
+	if (pair_serve(&w.p, NULL))
+		return 1;
+	gk_kdc_set_dtls(w.p.kdc, true);
+	pair_raw_open(&w.raw, &w.p, 1, "raw1", NULL, &all, 1);
+	assert_int_equal(gk_kdc_issue(w.p.kdc, &spec, w.p.now, &bundle), GK_OK);
+	pair_drain_kdc(&w.p, GK_OK);
+	assert_int_equal(
+		pair_raw_post_payload(&w.raw, GK_CF_CWT, gk_span(bundle.token, bundle.token_len)),
+		GK_COAP_CREATED);
+	take_challenge(&w.raw);
+	make_session(&w.raw, &bundle);
+	return pair_raw_join(&w.raw, PAIR_LIGHTS, 6, false) == GK_COAP_CREATED ? 0 : 1;
+}
+
 static int close_world(void **state)
 {
 	struct world *w = *state;
@@ -105,9 +160,10 @@ static size_t notifications(const struct world *w)
 
 static struct gk_member_info shown(const struct world *w)
 {
+	const char *name = w->raw.exchange.dtls.len ? "by-dtls" : "raw1";
 	struct gk_member_info info;
 
-	assert_true(pair_shown(&w->p, PAIR_LIGHTS, "raw1", &info));
+	assert_true(pair_shown(&w->p, PAIR_LIGHTS, name, &info));
 	return info;
 }
 
@@ -868,6 +924,109 @@ static void an_observer_of_its_end_alone_cannot_be_asked(void **state)
 	assert_int_equal(notifications(w), 0);
 }
 
+/* in a DTLS session; the pair looks at Observe there too */
+
+static void in_a_session_registrations_and_notifications_are_plain(void **state)
+{
+	struct world *w = *state;
+	const struct pair_message *m;
+	struct gk_coap msg;
+
+	observe(&w->raw, "");
+	assert_int_equal(gk_coap_find_uint(&w->raw.answer, GK_OPT_MAX_AGE, -1), 900);
+	assert_true(shown(w).observes);
+	rekey(&w->p);
+	m = pair_raw_notified(&w->raw);
+	msg = opened(m);
+	assert_true(gk_id_equal(&m->dtls, &w->raw.exchange.dtls));
+	assert_memory_equal(m->exchange.token, w->raw.exchange.token, m->exchange.token_len);
+	assert_int_equal(msg.code, GK_COAP_CONTENT);
+	assert_int_equal(num_in(msg.payload), w->p.kdc->groups->num);
+	ack(&w->raw);
+	assert_int_equal(shown(w).delivery, GK_DELIVERY_OBSERVE);
+}
+
+static void notifications_go_in_the_session_of_the_newest_registration(void **state)
+{
+	struct world *w = *state;
+
+	observe(&w->raw, "");
+	rekey(&w->p);
+	assert_true(pair_raw_notified(&w->raw)->exchange.session == 77);
+	ack(&w->raw);
+	w->raw.exchange.session = 78;
+	observe(&w->raw, "");
+	rekey(&w->p);
+	assert_true(pair_raw_notified(&w->raw)->exchange.session == 78);
+	assert_int_equal(w->p.kdc->observer_count, 1);
+}
+
+static void observe_1_in_a_session_ends_it(void **state)
+{
+	struct world *w = *state;
+
+	observe(&w->raw, "active");
+	w->raw.exchange.message_id--; /* the same token again */
+	assert_int_equal(pair_raw_observe(&w->raw, "active", 1, false), GK_COAP_CONTENT);
+	assert_false(is_observed(&w->raw));
+	assert_int_equal(w->p.kdc->observer_count, 0);
+}
+
+static void with_its_session_a_registration_ends(void **state)
+{
+	struct world *w = *state;
+
+	observe(&w->raw, "");
+	rekey(&w->p);
+	pair_raw_acknowledge(&w->raw, pair_raw_notified(&w->raw), GK_NOTIFIED_GONE);
+	assert_int_equal(w->p.kdc->observer_count, 0);
+	assert_false(shown(w).observes);
+	rekey(&w->p);
+	pair_advance(&w->p, S(600));
+	assert_int_equal(notifications(w), 1);
+}
+
+static void that_a_session_is_over_is_no_sign_of_life(void **state)
+{
+	struct world *w = *state;
+
+	observe(&w->raw, "");
+	pair_advance(&w->p, S(305));
+	assert_int_equal(shown(w).presence, GK_SUSPECT);
+	pair_raw_acknowledge(&w->raw, pair_raw_notified(&w->raw), GK_NOTIFIED_GONE);
+	assert_int_equal(shown(w).presence, GK_SUSPECT);
+	pair_advance(&w->p, S(3600)); /* it cannot be asked any more */
+	assert_int_equal(shown(w).presence, GK_PRESENT);
+	assert_int_equal(notifications(w), 1);
+}
+
+static void in_a_session_an_eviction_is_told_by_4_04_with_error_5(void **state)
+{
+	struct world *w = *state;
+
+	observe(&w->raw, "*");
+	evict(&w->p, "by-dtls");
+	assert_int_equal(notifications(w), 1);
+	assert_error(pair_raw_notified(&w->raw), GK_COAP_NOT_FOUND, "a100a10005");
+	assert_int_equal(w->p.kdc->observer_count, 0);
+}
+
+static void at_the_end_of_a_token_the_session_ends_behind_4_01(void **state)
+{
+	struct world *w = *state;
+
+	w->p.config[0].presence.check_interval_s = w->p.config[0].period_s = 2 * 86400;
+	pair_drain_kdc(&w->p, gk_kdc_change_group(w->p.kdc, &w->p.config[0], w->p.now));
+	observe(&w->raw, "*");
+	observe(&w->raw, "active");
+	pair_advance(&w->p, S(86400));
+	assert_int_equal(count_code(w, GK_COAP_NOT_FOUND), 1);
+	assert_int_equal(count_code(w, GK_COAP_UNAUTHORIZED), 1);
+	assert_int_equal(w->p.ends, 1);
+	assert_int_equal(w->p.kdc->observer_count, 0);
+}
+
+#define IN_SESSION(f)   cmocka_unit_test_setup_teardown(f, open_in_session, close_world)
 #define BARE(f)         cmocka_unit_test_setup_teardown(f, open_world, close_world)
 #define WITH_CONTROL(f) cmocka_unit_test_setup_teardown(f, open_with_control, close_world)
 
@@ -918,6 +1077,13 @@ int main(void)
 		BARE(an_observer_that_acknowledges_stays_and_is_looked_at_again),
 		BARE(who_resets_a_probe_is_there_and_cannot_be_asked_again),
 		BARE(an_observer_of_its_end_alone_cannot_be_asked),
+		IN_SESSION(in_a_session_registrations_and_notifications_are_plain),
+		IN_SESSION(notifications_go_in_the_session_of_the_newest_registration),
+		IN_SESSION(observe_1_in_a_session_ends_it),
+		IN_SESSION(with_its_session_a_registration_ends),
+		IN_SESSION(that_a_session_is_over_is_no_sign_of_life),
+		IN_SESSION(in_a_session_an_eviction_is_told_by_4_04_with_error_5),
+		IN_SESSION(at_the_end_of_a_token_the_session_ends_behind_4_01),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
