@@ -26,8 +26,12 @@ member_of() { # BUNDLE NAME: a member of its JSON that is text
 	sed -n "s/.*\"$2\":\"\\([^\"]*\\)\".*/\\1/p" "$work/$1.bundle"
 }
 
+hex() { # < BYTES
+	od -An -v -tx1 | tr -d ' \n'
+}
+
 bytes() { # HEX
-	printf '%s' "$1" | xxd -r -p
+	perl -e 'print pack "H*", shift' "$1"
 }
 
 # Keys and identities go on a command line, which has no place for some bytes.
@@ -60,7 +64,7 @@ ask() { # ARGUMENTS...: the payload of the answer in hex, or the code of an erro
 	if grep -q '^[45]\.[0-9][0-9]' "$work/answer.code"; then
 		sed -n 's/^\([45]\.[0-9][0-9]\).*/\1/p' "$work/answer.code"
 	else
-		od -An -v -tx1 | tr -d ' \n' "$work/answer"
+		hex <"$work/answer"
 	fi
 }
 
@@ -112,7 +116,7 @@ has_no_key() { # NAME: its handshake gets nowhere
 
 need_root
 command -v "$client" >/dev/null || skip "needs $client (Debian: libcoap3-bin)"
-command -v xxd >/dev/null || skip 'needs xxd'
+command -v perl >/dev/null || skip 'needs perl'
 if grep -q '"libcoap-3-notls"' "$GK_BUILD/config.h" "$GK_TOP/build/config.h" 2>/dev/null; then
 	skip 'this libcoap has no DTLS'
 fi
@@ -197,7 +201,7 @@ check_soon 5 'the group has a new key' has_new_key
 
 if is_logged 'raw public keys (' && command -v openssl >/dev/null; then
 	openssl ecparam -name prime256v1 -genkey -noout -out "$work/raw.pem" 2>/dev/null
-	spki=$(openssl ec -in "$work/raw.pem" -pubout -outform DER 2>/dev/null | od -An -v -tx1 | tr -d ' \n')
+	spki=$(openssl ec -in "$work/raw.pem" -pubout -outform DER 2>/dev/null | hex)
 	ctl client add raw --group lights --roles monitor --profile dtls-rpk --public-key "$spki" \
 		-o "$work/raw.bundle"
 	check 'before its token is posted a raw public key opens nothing' \
