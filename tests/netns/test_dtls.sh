@@ -166,13 +166,13 @@ has_acknowledged() {
 }
 check_soon 5 'which it acknowledges' has_acknowledged
 check 'the group is at the next version' is "$((num + 1))" "$(group_num lights)"
-kill "$subscriber" # which says good-bye
-wait "$subscriber"
+session watcher "coaps://$kdc/ace-group/lights/num" >"$work/num" # ends the older session
 ctl rekey lights
 is_unobserved() {
 	ctl members lights --json | grep watcher | grep -q '"observes":false'
 }
 check_soon 5 'when the session is over, so is the observation' is_unobserved
+kill "$subscriber"
 check 'in the open it is nobody' is 4.01 "$(ask "coap://$kdc/ace-group/lights/num")"
 
 check 'a wrong key opens nothing' is '' "$(ask -u "$(bytes "$(member_of watcher identity)")" \
