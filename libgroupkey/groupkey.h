@@ -95,7 +95,7 @@ enum gk_err {
 	GK_ERR_CRYPTO = 16,      /* decryption or a signature or MAC failed */
 	GK_ERR_REPLAY = 17,      /* this Partial IV was accepted before, or is too old to tell */
 	GK_ERR_UNKNOWN = 18,     /* no context, group, member or key by that name */
-	GK_ERR_UNSUPPORTED = 19, /* an algorithm, format or mode that this build does not have */
+	GK_ERR_UNSUPPORTED = 19, /* an algorithm, format or mode that build or group has not */
 	GK_ERR_EXPIRED = 20,     /* past its exp, or before its nbf */
 	GK_ERR_FORBIDDEN = 21,   /* understood, and not allowed to this peer */
 	GK_ERR_CREDENTIAL = 22,  /* an authentication credential that does not fit the group */

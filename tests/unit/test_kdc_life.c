@@ -1070,6 +1070,36 @@ static void no_correction_makes_material_younger_than_this_life(void **state)
 	assert_int_equal(gk_group_exi(group_of(p), p->now), 2 * DAY_S - 1500);
 }
 
+/* G 2.1.3: a Gid is that of one group. Random numbers may be the same twice. */
+
+static struct gk_env chance;
+static unsigned prefixes;
+
+static bool draw_one_prefix_twice(void *ctx, uint8_t *out, size_t len)
+{
+	if (len != 2 || prefixes++ > 1)
+		return chance.random(ctx, out, len);
+	memset(out, 0xaa, len);
+	return true;
+}
+
+static void two_groups_never_have_the_same_prefix(void **state)
+{
+	struct gk_group_config doors = pair_config(OTHER), blinds = pair_config("blinds");
+	struct pair *p = *state;
+
+	chance = p->kdc->env;
+	prefixes = 0;
+	p->kdc->env.random = draw_one_prefix_twice;
+	assert_int_equal(pair_serve(p, &doors), GK_OK);
+	assert_int_equal(pair_serve(p, &blinds), GK_OK);
+	p->kdc->env = chance;
+	assert_int_equal(prefixes, 3);
+	assert_memory_equal(gk_group_find(p->kdc, gk_span_str(OTHER))->gid_prefix, "\xaa\xaa", 2);
+	assert_memory_not_equal(gk_group_find(p->kdc, gk_span_str("blinds"))->gid_prefix,
+				"\xaa\xaa", 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
 
 int main(void)
@@ -1110,6 +1140,7 @@ int main(void)
 		TEST(the_age_of_what_was_made_in_this_life_is_exact),
 		TEST(the_age_of_what_was_inherited_is_corrected),
 		TEST(no_correction_makes_material_younger_than_this_life),
+		TEST(two_groups_never_have_the_same_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
