@@ -1100,6 +1100,35 @@ static void two_groups_never_have_the_same_prefix(void **state)
 				"\xaa\xaa", 2);
 }
 
+/* RFC 9594 section 4.8.2: an ID is one byte or two, and none comes twice under one Gid. */
+static void when_all_sender_ids_are_used_up_there_is_none(void **state)
+{
+	struct pair *p = *state;
+	struct gk_group *group = group_of(p);
+	struct gk_stale_set *set;
+	struct gk_id id = { 0 };
+	struct pair_raw raw;
+	size_t count = 0;
+
+	join_raw(&raw, p, 1);
+	set = gk_group_stale_now(group);
+	while (gk_group_choose_sid(group, &id) == GK_OK && count < 300) {
+		assert_int_equal(id.len, count < 255 ? 1 : 2); // the short ones first
+		assert_int_equal(gk_group_add_stale(group, &id), GK_OK);
+		count++;
+	}
+	for (unsigned i = 256; i < 65536; i++) {
+		id = (struct gk_id){ 2, { (uint8_t)(i >> 8), (uint8_t)i } };
+		assert_int_equal(gk_group_add_stale(group, &id), GK_OK);
+	}
+	assert_int_equal(gk_group_choose_sid(group, &id), GK_ERR_NO_SPACE);
+	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, "nodes/n1"), GK_COAP_UNAVAILABLE);
+	assert_hex_equal(raw.answer.payload, "a100a10004");
+	set->count = 0; // as a rekeying leaves it
+	assert_int_equal(gk_group_choose_sid(group, &id), GK_OK);
+	assert_int_equal(id.len, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
 
 int main(void)
@@ -1141,6 +1170,7 @@ int main(void)
 		TEST(the_age_of_what_was_inherited_is_corrected),
 		TEST(no_correction_makes_material_younger_than_this_life),
 		TEST(two_groups_never_have_the_same_prefix),
+		TEST(when_all_sender_ids_are_used_up_there_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
