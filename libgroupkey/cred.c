@@ -23,34 +23,11 @@ static enum gk_err read_key(struct gk_span ccs, struct gk_public_key *key)
 	return err ? err : gk_cose_key_read(cose_key.encoded, key);
 }
 
-enum gk_err gk_ccs_read_own(struct gk_span ccs, struct gk_public_key *key)
-{
-	struct gk_public_key found;
-	if (ccs.len > GK_CRED_MAX || read_key(ccs, &found) != GK_OK)
-		return GK_ERR_CREDENTIAL;
-	*key = found;
-	return GK_OK;
-}
-
 enum gk_err gk_ccs_read(struct gk_span ccs, struct gk_public_key *key)
 {
 	struct gk_public_key found;
-	if (gk_ccs_read_own(ccs, &found) != GK_OK || gk_public_key_check(&found) != GK_OK)
-		return GK_ERR_CREDENTIAL;
-	*key = found;
-	return GK_OK;
-}
-
-enum gk_err gk_ccs_read_for(struct gk_span ccs, int crv, int alg, struct gk_public_key *key)
-{
-	static const struct gk_cbor_field fields[] = { { GK_COSE_KEY_ALG, GK_CBOR_INT, false } };
-	struct gk_cbor_item cose_key, named;
-	struct gk_public_key found;
-
-	if (gk_ccs_read(ccs, &found) != GK_OK || found.crv != crv ||
-	    gk_ccs_find_key(ccs, &cose_key) != GK_OK ||
-	    gk_cbor_read_map(cose_key.encoded, fields, 1, &named) != GK_OK ||
-	    (named.kind != GK_CBOR_NONE && named.number != alg))
+	if (ccs.len > GK_CRED_MAX || read_key(ccs, &found) != GK_OK ||
+	    gk_public_key_check(&found) != GK_OK)
 		return GK_ERR_CREDENTIAL;
 	*key = found;
 	return GK_OK;

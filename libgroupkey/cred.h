@@ -21,17 +21,7 @@ GK_MUST_CHECK enum gk_err gk_ccs_find_key(struct gk_span ccs, struct gk_cbor_ite
  * @return GK_OK; GK_ERR_CREDENTIAL with anything that makes it unfit (answer: error-id 2)
  */
 GK_MUST_CHECK enum gk_err gk_ccs_read(struct gk_span ccs, struct gk_public_key *key);
-/**
- * The same for a CCS of our own, where the point needs no check: that one multiplication costs
- * more than all else that a new epoch asks of a member.
- */
-GK_MUST_CHECK enum gk_err gk_ccs_read_own(struct gk_span ccs, struct gk_public_key *key);
-/**
- * The same for a key of curve 'crv' that is used with the COSE algorithm 'alg': if its COSE_Key
- * names an algorithm, then that one.
- */
-GK_MUST_CHECK enum gk_err gk_ccs_read_for(struct gk_span ccs, int crv, int alg,
-					  struct gk_public_key *key);
+
 /* any format */
 
 #define GK_CRED_WIRE_MAX 2048 /* as it travels: a chain or a bag of certificates has several */
@@ -73,7 +63,8 @@ GK_MUST_CHECK enum gk_err gk_cred_check_issuers(int64_t fmt, struct gk_span issu
  * @return GK_OK; GK_ERR_CREDENTIAL with anything that it is wrong in
  */
 GK_MUST_CHECK enum gk_err gk_cred_read(int64_t fmt, struct gk_span bytes, struct gk_cred *cred);
-/** The same of our own, where the point needs no check: see gk_ccs_read_own(). */
+/** The same of our own, where the point needs no check: that one multiplication costs more than all
+ *  else that a new epoch asks of a member. */
 GK_MUST_CHECK enum gk_err gk_cred_read_own(int64_t fmt, struct gk_span bytes, struct gk_cred *cred);
 /**
  * Read a credential and check that it fits: of the format and nothing else, vouched for and within

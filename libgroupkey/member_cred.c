@@ -3,7 +3,7 @@
 /*
  * Credentials that change while we are in a group. Ours, if the application wants another key
  * (R 4.9.1, P 9.4); those of peers and of the KDC, of which nobody tells: messages do not verify
- * any more, though the keys are the newest, and then we ask (wire reference 5.8).
+ * any more, though the keys are the newest, and then we ask (R 6.3).
  */
 #include "member_task.h"
 

@@ -1751,6 +1751,16 @@ void pair_raw_derive(struct pair_raw *raw)
 	memcpy(raw->challenge, item[2].string.data, raw->challenge_len);
 }
 
+int pair_raw_error(const struct pair_raw *raw)
+{
+	struct gk_span p = raw->answer.payload;
+
+	if (gk_coap_find_uint(&raw->answer, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_PROBLEM_DETAILS ||
+	    p.len != 5 || memcmp(p.data, "\xa1\x00\xa1\x00", 4) != 0)
+		return -1;
+	return p.data[4];
+}
+
 uint8_t pair_raw_post_payload(struct pair_raw *raw, int format, struct gk_span payload)
 {
 	uint8_t bytes[4096];
@@ -1775,6 +1785,18 @@ uint8_t pair_raw_post(struct pair_raw *raw)
 	if (code == GK_COAP_CREATED)
 		pair_raw_derive(raw);
 	return code;
+}
+
+void pair_raw_begin(struct pair_raw *raw, struct pair *p, unsigned number, uint32_t roles)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "raw%u", number);
+	pair_raw_open(raw, p, number, name, NULL, &roles, 1);
+	if (pair_raw_post(raw) != GK_COAP_CREATED)
+		break_rule(p, "a client's token is not taken", gk_span(NULL, 0));
+	strcpy(raw->group, PAIR_LIGHTS);
+	strcpy(raw->node, "n99");
 }
 
 uint8_t pair_raw_ask_message(struct pair_raw *raw, struct gk_span message)

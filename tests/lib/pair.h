@@ -276,6 +276,10 @@ void pair_raw_open(struct pair_raw *raw, struct pair *p, unsigned number, const 
 		   const char *const *groups, const uint32_t *roles, size_t count);
 /** Post its token unprotected, and make the association. @return the answer's code */
 uint8_t pair_raw_post(struct pair_raw *raw);
+/** Both, for PAIR_LIGHTS, with which it is: whose node name nobody has until it joins. */
+void pair_raw_begin(struct pair_raw *raw, struct pair *p, unsigned number, uint32_t roles);
+/** @return the error-id in the newest answer (RFC 9594 section 4.1.2), -1: it is of another form */
+int pair_raw_error(const struct pair_raw *raw);
 /** The same with a payload of the test's own; no association is made of the answer. */
 uint8_t pair_raw_post_payload(struct pair_raw *raw, int format, struct gk_span payload);
 /** Append the payload of its token post, with a fresh nonce and id. */

@@ -34,36 +34,15 @@ static int close_pair(void **state)
 	return pair_close(*state) ? 0 : 1;
 }
 
-static void open_raw(struct pair_raw *raw, struct pair *p, unsigned number, const uint32_t *roles)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "raw%u", number);
-	pair_raw_open(raw, p, number, name, NULL, roles, 1);
-	assert_int_equal(pair_raw_post(raw), GK_COAP_CREATED);
-	strcpy(raw->group, PAIR_LIGHTS);
-	strcpy(raw->node, "n99");
-}
-
 static void join(struct pair_raw *raw, struct pair *p, unsigned number, uint32_t roles)
 {
-	open_raw(raw, p, number, &all);
+	pair_raw_begin(raw, p, number, all);
 	assert_int_equal(pair_raw_join(raw, PAIR_LIGHTS, roles, false), GK_COAP_CREATED);
 }
 
 static int format_of(const struct pair_raw *raw)
 {
 	return (int)gk_coap_find_uint(&raw->answer, GK_OPT_CONTENT_FORMAT, -1);
-}
-
-static int error_id(const struct pair_raw *raw)
-{
-	struct gk_span p = raw->answer.payload;
-
-	if (format_of(raw) != GK_CF_PROBLEM_DETAILS || p.len != 5 ||
-	    memcmp(p.data, "\xa1\x00\xa1\x00", 4) != 0)
-		return -1;
-	return p.data[4];
 }
 
 static uint8_t ask(struct pair_raw *raw, uint8_t method, const char *path, const char *payload)
@@ -131,7 +110,7 @@ static void a_gid_leads_to_a_group_of_the_token_and_to_no_other(void **state)
 
 	assert_int_equal(pair_serve(p, &heat), GK_OK);
 	gids[1] = gid_of(p, "heat");
-	open_raw(&raw, p, 1, &verifier); // of lights; no member of it
+	pair_raw_begin(&raw, p, 1, verifier); // of lights; no member of it
 	assert_int_equal(ask_names(&raw, gids, 3), GK_COAP_CONTENT);
 	expect_names(&raw, &gids[0], "lights", "/ace-group/lights");
 	ask_names(&raw, &gids[1], 2);
@@ -162,7 +141,7 @@ static void who_is_banned_learns_no_name(void **state)
 	struct gk_id gid = gid_of(p, PAIR_LIGHTS);
 	struct pair_raw raw;
 
-	open_raw(&raw, p, 1, &all);
+	pair_raw_begin(&raw, p, 1, all);
 	ask_names(&raw, &gid, 1);
 	expect_names(&raw, &gid, "lights", "/ace-group/lights");
 	pair_drain_kdc(p,
@@ -184,7 +163,7 @@ static void gids_that_are_none_are_a_bad_request(void **state)
 	};
 	struct pair_raw raw;
 
-	open_raw(&raw, *state, 1, &all);
+	pair_raw_begin(&raw, *state, 1, all);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		if (ask(&raw, GK_COAP_FETCH, "ace-group", rows[i]) != GK_COAP_BAD_REQUEST)
 			fail_msg("%s: %x", rows[i], raw.answer.code);
@@ -242,7 +221,7 @@ static void creds_are_chosen_by_roles_and_sender_ids(void **state)
 
 	for (unsigned i = 0; i < 4; i++)
 		join(&raw[i], p, i + 1, roles[i]);
-	open_raw(&outside, p, 5, &verifier);
+	pair_raw_begin(&outside, p, 5, verifier);
 	for (size_t i = 0; i < 2 * ROWS(rows); i++) {
 		struct pair_raw *asks = i % 2 ? &outside : &raw[3];
 		struct gk_cbor_item item[4];
@@ -313,7 +292,7 @@ static void a_verifier_gets_the_kdcs_signature_over_a_nonce_of_its_own(void **st
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
 	struct pair_raw raw;
 
-	open_raw(&raw, *state, 1, &verifier);
+	pair_raw_begin(&raw, *state, 1, verifier);
 	ask(&raw, GK_COAP_FETCH, "ace-group/lights/kdc-cred", "a106480102030405060708");
 	assert_int_equal(raw.answer.code, GK_COAP_CONTENT);
 	assert_int_equal(format_of(&raw), GK_CF_ACE_GROUPCOMM);
@@ -330,7 +309,7 @@ static void a_verifier_without_a_nonce_is_refused(void **state)
 	static const char *const rows[] = { "", "a0", "a10601", "a10640", "80" };
 	struct pair_raw raw;
 
-	open_raw(&raw, *state, 1, &verifier);
+	pair_raw_begin(&raw, *state, 1, verifier);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		ask(&raw, GK_COAP_FETCH, "ace-group/lights/kdc-cred", rows[i]);
 		if (raw.answer.code != GK_COAP_BAD_REQUEST || raw.answer.payload.len)
@@ -364,7 +343,7 @@ static void verif_data_has_the_signature_encryption_key_and_no_master_secret(voi
 		.id_context = gk_id_span(&gid),
 	};
 
-	open_raw(&raw, p, 1, &verifier);
+	pair_raw_begin(&raw, p, 1, verifier);
 	pair_raw_get(&raw, GK_COAP_GET, "verif-data");
 	assert_int_equal(format_of(&raw), GK_CF_ACE_GROUPCOMM);
 	assert_int_equal(raw.answer.payload.data[0], 0xa7);
@@ -412,18 +391,18 @@ static void only_a_verifier_that_is_no_member_gets_a_verifiers_answers(void **st
 	struct pair *p = *state;
 	static struct pair_raw raw[3];
 
-	open_raw(&raw[0], p, 1, &requester);    // not granted
-	join(&raw[1], p, 2, GK_ROLE_REQUESTER); // granted, and a member
-	open_raw(&raw[2], p, 3, &all);          // granted, and none
+	pair_raw_begin(&raw[0], p, 1, requester); // not granted
+	join(&raw[1], p, 2, GK_ROLE_REQUESTER);   // granted, and a member
+	pair_raw_begin(&raw[2], p, 3, all);       // granted, and none
 	for (size_t i = 0; i < 3; i++) {
 		uint8_t code = i < 2 ? GK_COAP_FORBIDDEN : GK_COAP_CONTENT;
 		int error = i < 2 ? GK_ACE_ERROR_VERIFIERS_ONLY : -1;
 
 		assert_int_equal(pair_raw_get(&raw[i], GK_COAP_GET, "verif-data"), code);
-		assert_int_equal(error_id(&raw[i]), error);
+		assert_int_equal(pair_raw_error(&raw[i]), error);
 		ask(&raw[i], GK_COAP_FETCH, "ace-group/lights/kdc-cred", "a1064101");
 		assert_int_equal(raw[i].answer.code, code);
-		assert_int_equal(error_id(&raw[i]), error);
+		assert_int_equal(pair_raw_error(&raw[i]), error);
 	}
 }
 
@@ -444,21 +423,21 @@ static void where_nobody_signs_there_is_nothing_to_verify(void **state)
 	strcpy(raw.group, "heat");
 	strcpy(stranger.group, "heat");
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "verif-data"), GK_COAP_BAD_REQUEST);
-	assert_int_equal(error_id(&raw), GK_ACE_ERROR_NO_SIGNATURES);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_NO_SIGNATURES);
 	// before what is wrong with the request
 	assert_int_equal(ask(&raw, GK_COAP_FETCH, "ace-group/heat/kdc-cred", ""),
 			 GK_COAP_BAD_REQUEST);
-	assert_int_equal(error_id(&raw), GK_ACE_ERROR_NO_SIGNATURES);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_NO_SIGNATURES);
 	// and behind who asks
 	assert_int_equal(pair_raw_get(&stranger, GK_COAP_GET, "verif-data"), GK_COAP_FORBIDDEN);
-	assert_int_equal(error_id(&stranger), GK_ACE_ERROR_VERIFIERS_ONLY);
+	assert_int_equal(pair_raw_error(&stranger), GK_ACE_ERROR_VERIFIERS_ONLY);
 }
 
 static void who_may_only_verify_is_refused_elsewhere_without_a_word(void **state)
 {
 	struct pair_raw raw;
 
-	open_raw(&raw, *state, 1, &verifier);
+	pair_raw_begin(&raw, *state, 1, verifier);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, ""), GK_COAP_FORBIDDEN);
 	assert_int_equal(raw.answer.payload.len, 0);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "no-such-thing"), GK_COAP_FORBIDDEN);
@@ -698,8 +677,8 @@ static void a_credential_that_is_refused_leaves_the_old_one(void **state)
 	join(&raw, *state, 1, GK_ROLE_REQUESTER);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		if (post_cred(&raw, &rows[i].post) != GK_COAP_BAD_REQUEST ||
-		    error_id(&raw) != rows[i].error)
-			fail_msg("row %zu: %x, error %d", i, raw.answer.code, error_id(&raw));
+		    pair_raw_error(&raw) != rows[i].error)
+			fail_msg("row %zu: %x, error %d", i, raw.answer.code, pair_raw_error(&raw));
 		assert_true(is_listed(&raw, gk_span(raw.cred, raw.cred_len)));
 	}
 }
@@ -713,20 +692,20 @@ static void a_credential_is_replaced_only_by_its_member_that_may_have_one(void *
 
 	join(&member, p, 1, GK_ROLE_REQUESTER);
 	join(&monitor, p, 2, GK_ROLE_MONITOR);
-	open_raw(&outsider, p, 3, &all);
+	pair_raw_begin(&outsider, p, 3, all);
 	assert_int_equal(post_cred(&outsider, &post), GK_COAP_FORBIDDEN);
-	assert_int_equal(error_id(&outsider), GK_ACE_ERROR_NOT_MEMBER);
+	assert_int_equal(pair_raw_error(&outsider), GK_ACE_ERROR_NOT_MEMBER);
 	strcpy(monitor.node, "n1");
 	assert_int_equal(post_cred(&monitor, &post), GK_COAP_FORBIDDEN);
-	assert_int_equal(error_id(&monitor), -1);
+	assert_int_equal(pair_raw_error(&monitor), -1);
 	inactive.active = false;
 	pair_drain_kdc(p, gk_kdc_change_group(p->kdc, &inactive, p->now));
 	// roles first, then activity, then what is wrong with the request
 	strcpy(monitor.node, "n2");
 	assert_int_equal(post_cred(&monitor, &malformed), GK_COAP_BAD_REQUEST);
-	assert_int_equal(error_id(&monitor), GK_ACE_ERROR_ROLES);
+	assert_int_equal(pair_raw_error(&monitor), GK_ACE_ERROR_ROLES);
 	assert_int_equal(post_cred(&member, &malformed), GK_COAP_UNAVAILABLE);
-	assert_int_equal(error_id(&member), GK_ACE_ERROR_INACTIVE);
+	assert_int_equal(pair_raw_error(&member), GK_ACE_ERROR_INACTIVE);
 	strcpy(member.node, "n1/cred/x");
 	assert_int_equal(post_cred(&member, &post), GK_COAP_NOT_FOUND);
 	assert_int_equal(pair_raw_get(&member, GK_COAP_GET, "nodes/n1/cred"), GK_COAP_NOT_ALLOWED);
@@ -742,7 +721,7 @@ static void the_scope_counts_as_it_was_sent(void **state)
 	const struct post first = { .scope = odd };
 	struct pair_raw raw;
 
-	open_raw(&raw, p, 1, &all);
+	pair_raw_begin(&raw, p, 1, all);
 	put_post(&buf, &raw, &first); // a Join Request is that and a scope
 	bytes[0] = 0xa4;
 	gk_put_int(&buf, GK_PARAM_SCOPE);
@@ -753,7 +732,7 @@ static void the_scope_counts_as_it_was_sent(void **state)
 	strcpy(raw.node, "n1");
 	for (int life = 0; life < 2; life++) {
 		assert_int_equal(post_cred(&raw, &(struct post){ 0 }), GK_COAP_BAD_REQUEST);
-		assert_int_equal(error_id(&raw), GK_ACE_ERROR_POP);
+		assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_POP);
 		assert_int_equal(post_cred(&raw, &first), GK_COAP_CHANGED);
 		if (!life) {
 			pair_restart(p);
@@ -953,7 +932,7 @@ static void who_has_no_fitting_token_is_told_where_to_get_one(void **state)
 	p->as_uri = "coaps://as.example/tok";
 	pair_restart(p);
 	join(&member, p, 1, GK_ROLE_REQUESTER);
-	open_raw(&raw, p, 2, &verifier);
+	pair_raw_begin(&raw, p, 2, verifier);
 	for (int i = 0; i < 4; i++) {
 		struct pair_raw *asks = i == 3 ? &member : &raw;
 
@@ -976,7 +955,7 @@ static void who_has_no_fitting_token_is_told_where_to_get_one(void **state)
 	}
 	// what has an error-id keeps it, and another's node says nothing
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"), GK_COAP_FORBIDDEN);
-	assert_int_equal(error_id(&raw), GK_ACE_ERROR_NOT_MEMBER);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_NOT_MEMBER);
 }
 
 int main(void)

@@ -97,18 +97,6 @@ static size_t count_records(const struct pair *p, enum gk_table table)
 	return count;
 }
 
-/* Concise problem details. @return the error-id, -1: none */
-static int error_of(const struct pair_raw *raw)
-{
-	struct gk_span payload = raw->answer.payload;
-
-	if (gk_coap_find_uint(&raw->answer, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_PROBLEM_DETAILS)
-		return -1;
-	assert_int_equal(payload.len, 5); // {0: {0: id}}
-	assert_memory_equal(payload.data, "\xa1\x00\xa1\x00", 4);
-	return payload.data[4];
-}
-
 /* activity */
 
 static void an_inactive_group_takes_nobody_in(void **state)
@@ -125,20 +113,20 @@ static void an_inactive_group_takes_nobody_in(void **state)
 	set_active(p, false);
 	assert_int_equal(pair_raw_join(&other, PAIR_LIGHTS, 6, true), GK_COAP_UNAVAILABLE);
 	assert_true(other.is_protected);
-	assert_int_equal(error_of(&other), GK_ACE_ERROR_INACTIVE);
+	assert_int_equal(pair_raw_error(&other), GK_ACE_ERROR_INACTIVE);
 	// before all that is wrong with a Join Request, after what its token does not grant
 	assert_int_equal(
 		pair_raw_ask(&other, GK_COAP_POST, "ace-group/" PAIR_LIGHTS, -1, gk_span(NULL, 0)),
 		GK_COAP_UNAVAILABLE);
-	assert_int_equal(error_of(&other), GK_ACE_ERROR_INACTIVE);
+	assert_int_equal(pair_raw_error(&other), GK_ACE_ERROR_INACTIVE);
 	assert_int_equal(pair_raw_join(&stranger, PAIR_LIGHTS, 6, true), GK_COAP_FORBIDDEN);
 	// members neither join again nor get a new Sender ID
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_UNAVAILABLE);
-	assert_int_equal(error_of(&raw), GK_ACE_ERROR_INACTIVE);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_INACTIVE);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, "*"), GK_COAP_UNAVAILABLE);
-	assert_int_equal(error_of(&raw), GK_ACE_ERROR_INACTIVE);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_INACTIVE);
 	assert_int_equal(pair_raw_get(&other, GK_COAP_POST, "nodes/n1"), GK_COAP_FORBIDDEN);
-	assert_int_equal(error_of(&other), GK_ACE_ERROR_NOT_MEMBER);
+	assert_int_equal(pair_raw_error(&other), GK_ACE_ERROR_NOT_MEMBER);
 	set_active(p, true);
 	assert_int_equal(pair_raw_join(&other, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, "*"), GK_COAP_CHANGED);
@@ -153,10 +141,10 @@ static void a_monitor_of_an_inactive_group_is_told_that_first(void **state)
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, GK_ROLE_MONITOR, true), GK_COAP_CREATED);
 	set_active(p, false);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, "*"), GK_COAP_UNAVAILABLE);
-	assert_int_equal(error_of(&raw), GK_ACE_ERROR_INACTIVE);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_INACTIVE);
 	set_active(p, true);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, "*"), GK_COAP_BAD_REQUEST);
-	assert_int_equal(error_of(&raw), GK_ACE_ERROR_ROLES);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_ROLES);
 }
 
 static void members_can_ask_whether_their_group_is_active(void **state)
@@ -177,7 +165,7 @@ static void members_can_ask_whether_their_group_is_active(void **state)
 		assert_int_equal(raw.answer.payload.len, 1);
 		assert_int_equal(raw.answer.payload.data[0], active ? 0xf5 : 0xf4);
 		assert_int_equal(pair_raw_get(&other, GK_COAP_GET, "active"), GK_COAP_FORBIDDEN);
-		assert_int_equal(error_of(&other), GK_ACE_ERROR_NOT_MEMBER);
+		assert_int_equal(pair_raw_error(&other), GK_ACE_ERROR_NOT_MEMBER);
 	}
 }
 

@@ -410,7 +410,10 @@ static void assert_dh_creds(const struct pair *p, const struct gk_cbor_item *ite
 {
 	struct gk_cbor c = gk_cbor(item->encoded);
 	struct gk_span cred = gk_kdc_dh_cred(p->kdc, alg_of(p), GK_HEADER_KCCS);
-	struct gk_public_key key;
+	const struct gk_cred_rules rules = { .fmt = GK_HEADER_KCCS,
+					     .crv = gk_dh_curve(alg_of(p)),
+					     .alg = GK_ALG_ECDH_SS_HKDF_256 };
+	struct gk_cred read;
 
 	gk_cbor_array_of(&c, 1);
 	gk_cbor_array_of(&c, 3);
@@ -418,9 +421,7 @@ static void assert_dh_creds(const struct pair *p, const struct gk_cbor_item *ite
 	assert_int_equal(gk_cbor_int(&c), GK_HEADER_KCCS);
 	assert_true(gk_span_equal(gk_cbor_bytes(&c), cred));
 	assert_int_equal(gk_cbor_end(&c), GK_OK);
-	assert_int_equal(
-		gk_ccs_read_for(cred, gk_dh_curve(alg_of(p)), GK_ALG_ECDH_SS_HKDF_256, &key),
-		GK_OK);
+	assert_int_equal(gk_cred_check(&rules, cred, &read), GK_OK);
 }
 
 /* Post the token, and ask for what 'labels' say. */

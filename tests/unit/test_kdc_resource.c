@@ -33,31 +33,10 @@ static int close_pair(void **state)
 	return pair_close(*state) ? 0 : 1;
 }
 
-static void open_raw(struct pair_raw *raw, struct pair *p, unsigned number, const uint32_t *roles)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "raw%u", number);
-	pair_raw_open(raw, p, number, name, NULL, roles, 1);
-	assert_int_equal(pair_raw_post(raw), GK_COAP_CREATED);
-	strcpy(raw->group, PAIR_LIGHTS);
-	strcpy(raw->node, "n99");
-}
-
 static void join(struct pair_raw *raw, struct pair *p, unsigned number, uint32_t roles)
 {
-	open_raw(raw, p, number, &all);
+	pair_raw_begin(raw, p, number, all);
 	assert_int_equal(pair_raw_join(raw, PAIR_LIGHTS, roles, false), GK_COAP_CREATED);
-}
-
-static int error_id(const struct pair_raw *raw)
-{
-	struct gk_span p = raw->answer.payload;
-
-	if (gk_coap_find_uint(&raw->answer, GK_OPT_CONTENT_FORMAT, -1) != GK_CF_PROBLEM_DETAILS ||
-	    p.len != 5 || memcmp(p.data, "\xa1\x00\xa1\x00", 4) != 0)
-		return -1;
-	return p.data[4];
 }
 
 /* who may do what: R 4.1.2, P 8.5 */
@@ -111,7 +90,7 @@ static void each_resource_serves_whom_the_profile_says(void **state)
 	pair_raw_post(&raw[STRANGER]);
 	strcpy(raw[STRANGER].group, PAIR_LIGHTS);
 	strcpy(raw[STRANGER].node, "n1");
-	open_raw(&raw[VERIFIER], p, 2, &verifier);
+	pair_raw_begin(&raw[VERIFIER], p, 2, verifier);
 	join(&raw[MONITOR], p, 3, GK_ROLE_MONITOR);
 	join(&raw[MEMBER], p, 4, GK_ROLE_REQUESTER | GK_ROLE_RESPONDER);
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -155,11 +134,11 @@ static void who_is_no_member_is_told_so(void **state)
 	struct pair *p = *state;
 	struct pair_raw raw, member;
 
-	open_raw(&raw, p, 1, &all);
+	pair_raw_begin(&raw, p, 1, all);
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		pair_raw_get(&raw, rows[i].method, rows[i].path);
-		if (error_id(&raw) != rows[i].error)
-			fail_msg("row %zu: %d", i, error_id(&raw));
+		if (pair_raw_error(&raw) != rows[i].error)
+			fail_msg("row %zu: %d", i, pair_raw_error(&raw));
 	}
 	// another's node: 4.03 without an error-id (R 4.8)
 	join(&member, p, 2, GK_ROLE_REQUESTER);
@@ -168,7 +147,7 @@ static void who_is_no_member_is_told_so(void **state)
 	// roles that do not renew: error 1
 	join(&raw, p, 3, GK_ROLE_MONITOR);
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_POST, "*"), GK_COAP_BAD_REQUEST);
-	assert_int_equal(error_id(&raw), GK_ACE_ERROR_ROLES);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_ROLES);
 }
 
 static void a_critical_option_that_is_unknown_is_a_bad_option(void **state)
@@ -316,7 +295,7 @@ static void creds_lists_every_member_with_a_credential(void **state)
 	assert_hex_equal(monitor.answer.payload, "40"); // nobody has one
 	join(&a, p, 2, GK_ROLE_REQUESTER);
 	join(&b, p, 3, GK_ROLE_RESPONDER);
-	open_raw(&outside, p, 4, &verifier);
+	pair_raw_begin(&outside, p, 4, verifier);
 	assert_int_equal(pair_raw_get(&outside, GK_COAP_GET, "creds"), GK_COAP_CONTENT);
 	assert_int_equal(gk_cbor_read_map(outside.answer.payload, fields, 4, item), GK_OK);
 	assert_int_equal(item[0].number, 2);
@@ -435,7 +414,7 @@ static void a_member_leaves_and_can_join_again_with_the_same_token(void **state)
 	assert_int_equal(raw.answer.payload.len, 0);
 	assert_false(pair_shown(p, PAIR_LIGHTS, "raw1", &info));
 	assert_int_equal(pair_raw_get(&raw, GK_COAP_DELETE, "*"), GK_COAP_FORBIDDEN);
-	assert_int_equal(error_id(&raw), GK_ACE_ERROR_NOT_MEMBER);
+	assert_int_equal(pair_raw_error(&raw), GK_ACE_ERROR_NOT_MEMBER);
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, GK_ROLE_REQUESTER, false),
 			 GK_COAP_CREATED);
 	assert_string_equal(raw.node, "n3"); // names are not given out twice
@@ -507,7 +486,7 @@ static void who_is_banned_does_not_get_the_rest_of_an_answer(void **state)
 	struct pair_raw *const banned[] = { &member, &outsider };
 
 	join(&member, p, 1, GK_ROLE_REQUESTER);
-	open_raw(&outsider, p, 2, &verifier);
+	pair_raw_begin(&outsider, p, 2, verifier);
 	join(&other, p, 3, GK_ROLE_REQUESTER);
 	assert_int_equal(ask_block(&other, path, 0, 0), GK_COAP_CONTENT);
 	for (size_t i = 0; i < ROWS(banned); i++) {

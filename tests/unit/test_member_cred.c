@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 //
-// A member that replaces its credential, and how the others learn of it: wire reference 1.17, 5.8.
+// A member that replaces its credential, and how the others learn of it: R 4.9.1, 6.3.
 
 #include "libgroupkey/numbers.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 //
-// A member of several groups that hears a Gid it does not know (wire reference 5.8, MEM-025).
+// A member of several groups that hears a Gid it does not know (R 4.2.1, 6.3).
 
 #include "libgroupkey/numbers.h"
 
