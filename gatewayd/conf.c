@@ -126,6 +126,10 @@ static void append_allowed(char *text, const struct gw_option *option)
 	case GW_TEXT:
 		append(text, "%s", option->allowed);
 		break;
+	case GW_TEXTS:
+		append(text, "a list of at most %ld texts: [ \"...\" ], each %s", option->most,
+		       option->allowed);
+		break;
 	case GW_WORD:
 		append_words(text, option->words);
 		break;
@@ -191,6 +195,8 @@ static bool set_defaults(const struct gw_option *table, void *base)
 			if (option->text && !set_text(field(base, option), option->text))
 				return false;
 			break;
+		case GW_TEXTS:
+			break;
 		case GW_WORD:
 			*(int *)field(base, option) = (int)option->number;
 			break;
@@ -227,6 +233,54 @@ static bool read_text(const struct report *report, const struct gw_option *optio
 	if (!text || !is_allowed_text(text, option))
 		return refuse_value(report, setting, option);
 	return set_text(to, text) || refuse_file(report, "out of memory");
+}
+
+static size_t find_text(const struct gw_texts *texts, const char *text)
+{
+	size_t at = 0;
+
+	while (at < texts->count && strcmp(texts->text[at], text) != 0)
+		at++;
+	return at;
+}
+
+// The array has room for it.
+static bool add_text(const struct report *report, const struct gw_option *option,
+		     const config_setting_t *setting, struct gw_texts *to)
+{
+	const char *text = config_setting_get_string(setting);
+	size_t same;
+
+	if (!text || !is_allowed_text(text, option))
+		return refuse(report, setting, NULL, "must be %s", option->allowed);
+	same = find_text(to, text);
+	if (same < to->count)
+		return refuse(report, setting, NULL, "must be unique; %s[%zu] is the same",
+			      option->name, same);
+	if (!set_text(&to->text[to->count], text))
+		return refuse_file(report, "out of memory");
+	to->count++;
+	return true;
+}
+
+static bool read_texts(const struct report *report, const struct gw_option *option,
+		       const config_setting_t *setting, struct gw_texts *to)
+{
+	int type = config_setting_type(setting);
+	int count = config_setting_length(setting);
+
+	if ((type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) || count > option->most)
+		return refuse_value(report, setting, option);
+	if (count == 0)
+		return true;
+	to->text = calloc((size_t)count, sizeof(to->text[0]));
+	if (!to->text)
+		return refuse_file(report, "out of memory");
+	for (int i = 0; i < count; i++) {
+		if (!add_text(report, option, config_setting_get_elem(setting, (unsigned)i), to))
+			return false;
+	}
+	return true;
 }
 
 static bool read_word(const struct report *report, const struct gw_option *option,
@@ -304,6 +358,8 @@ static bool read_value(const struct report *report, const struct gw_option *opti
 	switch (option->type) {
 	case GW_TEXT:
 		return read_text(report, option, setting, field(base, option));
+	case GW_TEXTS:
+		return read_texts(report, option, setting, field(base, option));
 	case GW_WORD:
 		return read_word(report, option, setting, field(base, option));
 	case GW_INT:
@@ -592,11 +648,20 @@ static bool complete(const struct report *report, const config_t *file, struct g
  * The calls
  */
 
+static void free_texts(struct gw_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->text[i]);
+	free(texts->text);
+}
+
 static void free_table(const struct gw_option *table, void *base)
 {
 	for (const struct gw_option *option = table; option->name; option++) {
 		if (option->type == GW_TEXT)
 			free(*(char **)field(base, option));
+		else if (option->type == GW_TEXTS)
+			free_texts(field(base, option));
 		else if (option->type == GW_GROUP)
 			free_table(option->sub, base);
 	}

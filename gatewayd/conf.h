@@ -12,6 +12,12 @@
 #include "libgroupkey/mem.h"
 #include <stdio.h>
 
+/** A list of texts, in the order of the file; they and the array are owned by what has the list. */
+struct gw_texts {
+	char **text;  /* NULL: none */
+	size_t count; /* 0 unless the file has the option */
+};
+
 struct gw_group_conf {
 	char *name;
 	int mode;                    /* enum gk_mode */

@@ -10,9 +10,20 @@ static bool is_same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static bool is_same_texts(const struct gw_texts *a, const struct gw_texts *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (strcmp(a->text[i], b->text[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
 static bool is_same_table(const struct gw_option *table, const void *a, const void *b);
 
-/* Lists are compared by those who know what they list. */
+/* Groups are compared by those who know what they list. */
 static bool is_same(const struct gw_option *option, const void *a, const void *b)
 {
 	const void *of_a = gw_option_of(a, option), *of_b = gw_option_of(b, option);
@@ -20,6 +31,8 @@ static bool is_same(const struct gw_option *option, const void *a, const void *b
 	switch (option->type) {
 	case GW_TEXT:
 		return is_same_text(*(char *const *)of_a, *(char *const *)of_b);
+	case GW_TEXTS:
+		return is_same_texts(of_a, of_b);
 	case GW_WORD:
 		return *(const int *)of_a == *(const int *)of_b;
 	case GW_INT:
@@ -75,7 +88,7 @@ const char *gw_conf_fixed(const struct gw_conf *now, const struct gw_conf *wante
 	return find_fixed(gw_conf_options, now, wanted);
 }
 
-static void exchange_texts(const struct gw_option *option, struct gw_conf *a, struct gw_conf *b)
+static void exchange_text(const struct gw_option *option, struct gw_conf *a, struct gw_conf *b)
 {
 	char **of_a = (char **)((char *)a + option->offset);
 	char **of_b = (char **)((char *)b + option->offset);
@@ -85,12 +98,24 @@ static void exchange_texts(const struct gw_option *option, struct gw_conf *a, st
 	*of_b = text;
 }
 
+static void exchange_texts(const struct gw_option *option, struct gw_conf *a, struct gw_conf *b)
+{
+	struct gw_texts *of_a = (struct gw_texts *)((char *)a + option->offset);
+	struct gw_texts *of_b = (struct gw_texts *)((char *)b + option->offset);
+	struct gw_texts texts = *of_a;
+
+	*of_a = *of_b;
+	*of_b = texts;
+}
+
 static void keep_fixed(const struct gw_option *table, struct gw_conf *now, struct gw_conf *wanted)
 {
 	for (const struct gw_option *option = table; option->name; option++) {
 		if (option->type == GW_GROUP)
 			keep_fixed(option->sub, now, wanted);
 		if (option->type == GW_TEXT && option->fixed)
+			exchange_text(option, now, wanted);
+		if (option->type == GW_TEXTS && option->fixed)
 			exchange_texts(option, now, wanted);
 	}
 }

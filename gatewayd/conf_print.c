@@ -14,6 +14,16 @@ static void print_text(const char *text, FILE *out)
 	fputc('"', out);
 }
 
+static void print_texts(const struct gw_texts *texts, FILE *out)
+{
+	fputs("[ ", out);
+	for (size_t i = 0; i < texts->count; i++) {
+		print_text(texts->text[i], out);
+		fputs(i + 1 < texts->count ? ", " : " ", out);
+	}
+	fputc(']', out);
+}
+
 static const char *word_of(const struct gw_word *words, int value)
 {
 	for (const struct gw_word *word = words; word->text; word++) {
@@ -49,6 +59,9 @@ static void print_value(const struct gw_option *option, const void *base, unsign
 	switch (option->type) {
 	case GW_TEXT:
 		print_text(*(char *const *)from, out);
+		break;
+	case GW_TEXTS:
+		print_texts(from, out);
 		break;
 	case GW_WORD:
 		print_text(word_of(option->words, *(const int *)from), out);

@@ -11,6 +11,7 @@
 
 enum gw_option_type {
 	GW_TEXT,  /* char *: min..max bytes of printable UTF-8 that 'fits' */
+	GW_TEXTS, /* struct gw_texts: up to 'most' such texts, none of them twice */
 	GW_WORD,  /* int: one of 'words' */
 	GW_INT,   /* uint32_t: min..max */
 	GW_BOOL,  /* bool */
@@ -29,11 +30,12 @@ struct gw_option {
 	enum gw_option_type type;
 	size_t offset;
 	long min, max;
-	const char *allowed; /* TEXT: what is; INT: the unit */
+	const char *allowed; /* TEXT and TEXTS: what each is; INT: the unit */
 	const char *reason;  /* INT: of the bounds */
 	bool (*fits)(const char *text);
 	const struct gw_word *words;
 	const struct gw_option *sub;
+	long most;        /* TEXTS: how many at most */
 	const char *text; /* default of TEXT; NULL: none */
 	long number;      /* default of WORD, INT and BOOL */
 	bool required;

@@ -493,9 +493,10 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 		const char *value;
 		int fits; /* the type that it is of; -1: none */
 	} values[] = {
-		{ "[ 1 ]", -1 }, { "1.5", -1 },       { "\"text\"", GW_TEXT },
-		{ "1", GW_INT }, { "true", GW_BOOL }, { "5L", GW_INT },
-		{ "( )", -1 },   { "{ }", GW_GROUP }, { "[ ]", -1 },
+		{ "1.5", -1 },         { "\"text\"", GW_TEXT }, { "1", GW_INT },
+		{ "true", GW_BOOL },   { "5L", GW_INT },        { "{ }", GW_GROUP },
+		{ "[ 1 ]", GW_TEXTS }, { "[ ]", GW_TEXTS }, // of the first the element is refused
+		{ "( )", GW_TEXTS },
 	};
 	size_t count = 0;
 
