@@ -115,6 +115,8 @@ static void count_datagrams(struct gk_node *node, size_t count, struct gk_now no
 
 	group->stats.datagrams += count;
 	group->stats.bytes += count * node->told_len;
+	group->totals.datagrams += count;
+	group->totals.bytes += count * node->told_len;
 	gk_budget_charge(&group->kdc->budget, count * gk_air_of(node->told_len).bytes, now.mono.ms);
 }
 

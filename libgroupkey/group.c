@@ -368,6 +368,7 @@ void gk_group_distribute(struct gk_group *group, const char *reason, struct gk_n
 
 	gk_wipe(group->secret, sizeof(group->secret));
 	gk_record_group(group);
+	group->totals.count++;
 	gk_kdc_note_group(group->kdc, GK_NOTE_REKEYED, group, reason);
 	gk_delivery_begin(group, cast, now);
 	gk_cast_pump(group, now);

@@ -689,6 +689,11 @@ struct gk_rekeying_info {
 		datagrams;   /* sent: CoAP messages with 4 bytes of header, repeats included */
 	int64_t duration_ms; /* until nobody was waited for; -1: still */
 };
+/** What all rekeyings of a group took since the KDC was made; counted as in gk_rekeying_info. */
+struct gk_rekeying_totals {
+	uint64_t count; /* of versions of the material */
+	uint64_t bytes, datagrams;
+};
 struct gk_group_info {
 	struct gk_span name;
 	enum gk_mode mode;
@@ -701,6 +706,7 @@ struct gk_group_info {
 	enum gk_scheme scheme;
 	size_t in_tree; /* members that take part in the tree */
 	struct gk_rekeying_info rekeying;
+	struct gk_rekeying_totals totals;
 	uint64_t confirmations_refused; /* that had a wrong MAC, or fit no rekeying */
 };
 struct gk_member_info {

@@ -279,6 +279,7 @@ struct gk_group {
 	bool confirming;        /* members in GK_NODE_CAST are waited for */
 	size_t waiting;         /* members that are waited for, in whatever state */
 	struct gk_rekeying_stats stats;
+	struct gk_rekeying_totals totals;
 	uint64_t confirmations_refused;
 };
 

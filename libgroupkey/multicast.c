@@ -113,6 +113,8 @@ static void send_part(struct gk_group *group, struct gk_cast *cast, struct gk_no
 						      .peer = group->config.rekey.control_group,
 						      .bytes = bytes });
 	gk_budget_charge(&kdc->budget, gk_air_of(len).bytes, now.mono.ms);
+	group->totals.datagrams++;
+	group->totals.bytes += len;
 	if (newest(group, cast)) {
 		group->stats.datagrams++;
 		group->stats.bytes += len;

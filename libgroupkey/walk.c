@@ -65,6 +65,7 @@ bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_inf
 		.members = group->count,
 		.scheme = group->config.rekey.scheme,
 		.rekeying = rekeying_of(group),
+		.totals = group->totals,
 		.confirmations_refused = group->confirmations_refused,
 	};
 	count_deliveries(group, info);

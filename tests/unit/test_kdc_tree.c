@@ -610,6 +610,32 @@ static void a_group_may_have_both_kinds(void **state)
 	assert_int_equal(pair_group(p).rekeying.unicast, 2);
 }
 
+/* By multicast and by unicast, and however often. */
+static void what_all_rekeyings_took_is_the_sum_of_them(void **state)
+{
+	struct pair *p = *state;
+	struct gk_rekeying_totals want, totals;
+
+	pair_add(p, 6);
+	join_again(p, 0, true);
+	join_tree(p, 3);
+	want = pair_group(p).totals;
+	assert_int_equal(want.count, pair_num(p));
+	for (size_t gone = 3; gone > 1; gone--) {
+		leave(p, gone);
+		settle(p);
+		want.count++;
+		want.bytes += pair_group(p).rekeying.bytes;
+		want.datagrams += pair_group(p).rekeying.datagrams;
+		assert_int_equal(pair_group(p).rekeying.unicast, 1);
+		assert_true(pair_group(p).rekeying.datagrams > 1);
+	}
+	totals = pair_group(p).totals;
+	assert_int_equal(totals.count, want.count);
+	assert_int_equal(totals.bytes, want.bytes);
+	assert_int_equal(totals.datagrams, want.datagrams);
+}
+
 /* the keys of who is gone */
 
 static struct gk_keypath keys_of(const struct pair *p, size_t i)
@@ -1368,6 +1394,7 @@ int main(void)
 		RULE(what_is_told_by_unicast_depends_on_the_announcement),
 		RULE(other_schemes_are_no_announcement),
 		RULE(a_group_may_have_both_kinds),
+		RULE(what_all_rekeyings_took_is_the_sum_of_them),
 		RULE(a_member_may_change_its_kind_and_takes_no_keys_along),
 		RULE(who_cannot_enter_the_tree_for_want_of_entropy_may_try_again),
 		RULE(a_member_of_the_tree_that_joins_again_keeps_its_slot),
