@@ -13,16 +13,12 @@
 #include "tests/sim/sim.h"
 
 #include "libgroupkey/coap.h"
+#include "tests/lib/retransmit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define OPT_OBSERVE 6 /* RFC 7641 section 2 */
-
-#define PAUSE_MIN_MS     1000 /* RFC 7252 section 4.8.1 */
-#define PAUSE_MAX_MS     2000
-#define RETRANSMIT_MAX   4
-#define RANDOM_FACTOR_PM 1250 /* of the first pause, in thousandths */
 
 struct call {
 	bool open;
@@ -32,8 +28,7 @@ struct call {
 	uint32_t generation; /* an answer finds its own call only */
 	size_t next_free;    /* index + 1 */
 	uint64_t core_id;
-	unsigned retransmissions;
-	int64_t pause_ms;
+	struct retransmit again;
 	struct datagram *request;
 };
 
@@ -145,26 +140,9 @@ static void retransmit(struct world *w, uint64_t token, void *ptr)
 		return;
 	w->tally[RETRANSMISSIONS]++;
 	transmit(w, call, true);
-	call->pause_ms *= 2;
-	if (--call->retransmissions)
-		world_in(w, call->pause_ms, retransmit, token, NULL);
-}
-
-/* As many retransmissions as end before the time does: n of them take 2^(n+1) - 1 first pauses. */
-static void fit(struct world *w, struct call *call, int64_t time_ms)
-{
-	int64_t usable_ms = time_ms / 20 * 19, pause_ms;
-	unsigned count = RETRANSMIT_MAX;
-
-	while (count > 1 && usable_ms * 1000 < PAUSE_MIN_MS * RANDOM_FACTOR_PM * ((2 << count) - 1))
-		count--;
-	pause_ms = usable_ms * 1000 / RANDOM_FACTOR_PM / ((2 << count) - 1);
-	if (pause_ms < PAUSE_MIN_MS)
-		pause_ms = PAUSE_MIN_MS;
-	if (pause_ms > PAUSE_MAX_MS)
-		pause_ms = PAUSE_MAX_MS;
-	call->retransmissions = count;
-	call->pause_ms = chance_between(w, pause_ms, pause_ms * RANDOM_FACTOR_PM / 1000);
+	call->again.pause_ms *= 2;
+	if (--call->again.count)
+		world_in(w, call->again.pause_ms, retransmit, token, NULL);
 }
 
 static uint16_t *message_id_of(struct world *w, int from)
@@ -193,9 +171,9 @@ void call_open(struct world *w, int from, int to, const struct gk_event *request
 		memcpy(&call->request->token, request->token, sizeof(request->token));
 	call->request->message_id = ++*message_id_of(w, from);
 	w->tally[notifies ? NOTIFICATIONS : REQUESTS]++;
-	fit(w, call, request->timeout_ms);
+	call->again = retransmit_fit(request->timeout_ms, &w->chance);
 	world_in(w, request->timeout_ms, give_up, token, NULL);
-	world_in(w, call->pause_ms, retransmit, token, NULL);
+	world_in(w, call->again.pause_ms, retransmit, token, NULL);
 	transmit(w, call, false);
 }
 

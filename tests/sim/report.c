@@ -3,10 +3,6 @@
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define GATEWAY_LINES 12 /* of the gateway's past, after a node's */
 
 static const char *const rules[RULES] = {
 	[RULE_NEWEST] = "each quiet minute every live member has the newest key",
@@ -102,66 +98,19 @@ const char *tally_name(enum tally tally)
 
 void trace(struct world *w, int node, const char *what, int64_t number, const char *detail)
 {
-	struct trace *t = node == KDC ? &w->trace : &w->nodes[node].trace;
-
-	t->line[t->count++ % TRACE_LEN] =
-		(struct trace_line){ w->now.mono.ms, what, detail, number };
-}
-
-static void put_time(FILE *out, int64_t ms)
-{
-	fprintf(out, "day %lld %02lld:%02lld:%02lld.%03lld", (long long)(ms / 86400000),
-		(long long)(ms / 3600000 % 24), (long long)(ms / 60000 % 60),
-		(long long)(ms / 1000 % 60), (long long)(ms % 1000));
-}
-
-static void put_trace(FILE *out, const struct trace *t, size_t lines)
-{
-	size_t first = t->count > lines ? t->count - lines : 0;
-
-	for (size_t i = first; i < t->count; i++) {
-		const struct trace_line *line = &t->line[i % TRACE_LEN];
-
-		fprintf(out, "#   ");
-		put_time(out, line->at_ms);
-		fprintf(out, "  %s %lld %s\n", line->what, (long long)line->number,
-			line->detail ? line->detail : "");
-	}
-}
-
-/* broken rules */
-
-static char *describe(struct world *w, int node, const char *format, va_list args)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	if (!out)
-		abort();
-	fprintf(out, "# ");
-	put_time(out, w->now.mono.ms);
-	fprintf(out, ", %s: ", node == KDC ? "gateway" : w->nodes[node].name);
-	vfprintf(out, format, args);
-	fprintf(out, "\n");
-	if (node != KDC) {
-		put_trace(out, &w->nodes[node].trace, TRACE_LEN);
-		fprintf(out, "#  and the gateway:\n");
-	}
-	put_trace(out, &w->trace, node == KDC ? TRACE_LEN : GATEWAY_LINES);
-	fclose(out);
-	return text;
+	past_add(node == KDC ? &w->past : &w->nodes[node].past, w->now.mono.ms, what, number,
+		 detail);
 }
 
 void broken(struct world *w, enum rule rule, int node, const char *format, ...)
 {
-	struct broken *b = &w->broken[rule];
+	bool whole = node == KDC;
 	va_list args;
 
-	if (b->count++)
-		return;
 	va_start(args, format);
-	b->text = describe(w, node, format, args);
+	verdict_broken(&w->broken[rule], w->now.mono.ms, whole ? "gateway" : w->nodes[node].name,
+		       whole ? &w->past : &w->nodes[node].past, whole ? NULL : &w->past, format,
+		       args);
 	va_end(args);
 }
 
@@ -201,13 +150,8 @@ unsigned report(struct world *w, unsigned *test)
 	unsigned count = 0;
 
 	for (size_t i = 0; i < RULES; i++) {
-		const struct broken *b = &w->broken[i];
-
-		printf("%s %u - seed %llu: %s\n", b->count ? "not ok" : "ok", ++*test,
-		       (unsigned long long)w->opt.seed, rules[i]);
-		count += b->count != 0;
-		if (b->count)
-			printf("# %u times, first:\n%s", b->count, b->text);
+		verdict_put(&w->broken[i], rules[i], w->opt.seed, test);
+		count += w->broken[i].count != 0;
 	}
 	if (!w->opt.quiet) {
 		put_table(w);

@@ -5,7 +5,7 @@
  * event to event. All chance comes from one seed, so that a run can be had again.
  *
  *   main.c     options, which runs, the verdict as TAP
- *   world.c    clock, events, chance
+ *   world.c    its clock
  *   net.c      datagrams: frames, delay, loss, duplicates, replays
  *   calls.c    requests and their answers, notifications and their fate, as libcoap handles them
  *   gateway.c  the KDC's shell: store, crashes, the kernel's neighbour table
@@ -24,7 +24,10 @@
 #define SIM_H
 
 #include "libgroupkey/buf.h"
+#include "tests/lib/agenda.h"
+#include "tests/lib/chance.h"
 #include "tests/lib/env.h"
+#include "tests/lib/verdict.h"
 
 #include <stdio.h>
 
@@ -32,7 +35,6 @@
 #define SIM_GROUPS   2    /* "plant": everybody. "cell": some of them */
 #define NODES_MAX    2000
 #define MINUTE_MS    60000
-#define TRACE_LEN    30
 #define NOBODY       INT64_MAX
 #define REKEYING_BPS 62500 /* a quarter of 250 kbit/s */
 
@@ -161,15 +163,6 @@ enum crash_behind {
 	BEHIND_NEWS, /* notes of a join, a departure, a rekeying */
 };
 
-/** Something to do at a time. 'ptr' comes from malloc() and goes with the event. */
-struct event {
-	int64_t at_ms;
-	uint64_t order; /* events of one time keep their order */
-	void (*run)(struct world *w, uint64_t arg, void *ptr);
-	uint64_t arg;
-	void *ptr;
-};
-
 enum sim_scheme {
 	SIM_POINT_TO_POINT, /* groups */
 	SIM_TREE,
@@ -189,18 +182,6 @@ struct options {
 	uint32_t beacon_s; /* shortest interval; 0: no beacon */
 	enum gk_mode cell; /* of that group: what is said there goes to all, to one, or both */
 	bool quiet;
-};
-
-/** A line of a node's past. */
-struct trace_line {
-	int64_t at_ms;
-	const char *what;   /* static */
-	const char *detail; /* static or NULL */
-	int64_t number;
-};
-struct trace {
-	struct trace_line line[TRACE_LEN];
-	size_t count;
 };
 
 /** The OSCORE option of a message, and a fingerprint of its ciphertext. */
@@ -255,7 +236,7 @@ struct node {
 	int64_t wake_ms;
 	uint16_t message_id;
 	struct place place[SIM_GROUPS];
-	struct trace trace;
+	struct past past;
 };
 
 /** A request that arrived, for its answer. */
@@ -295,11 +276,6 @@ struct said {
 	int64_t num;
 };
 
-struct broken {
-	unsigned count;
-	char *text; /* about the first time */
-};
-
 /** How long new material takes to a member, of one way that it comes. */
 struct lag {
 	uint64_t count;
@@ -314,11 +290,8 @@ struct world {
 	struct options opt;
 	struct gk_now now;
 	int64_t end_ms;
-	uint64_t chance;
-	/* events */
-	struct event *heap;
-	size_t heap_count, heap_cap;
-	uint64_t order;
+	struct chance chance;
+	struct agenda agenda;
 	unsigned at_once; /* events since the clock moved */
 	/* network */
 	struct call *calls;
@@ -358,8 +331,8 @@ struct world {
 	/* report */
 	uint64_t tally[TALLIES];
 	struct lag lags[GK_VIA_JOIN + 1];
-	struct broken broken[RULES];
-	struct trace trace; /* of the gateway */
+	struct verdict broken[RULES];
+	struct past past; /* of the gateway */
 };
 
 /* world.c */
@@ -376,9 +349,6 @@ int64_t chance_between(struct world *w, int64_t from, int64_t to);
 bool chance_of(struct world *w, double probability);
 /** @return a time until the next of something that happens every 'mean_ms' on average */
 int64_t chance_gap(struct world *w, int64_t mean_ms);
-uint64_t mix(uint64_t x);
-/** malloc() and realloc() that do not fail */
-void *must_alloc(void *old, size_t size);
 
 /* net.c */
 enum datagram_kind {
