@@ -200,7 +200,15 @@ static const struct gw_option presence_options[] = {
 	  "CoAP itself gives up after 93", .number = 5 },
 	{ "grace_s", GW_INT, AT(core.presence.grace_s), 0, WEEK_S, "seconds",
 	  "a lost node can read for so long", .number = 60 },
+	{ "sleep_max_s", GW_INT, AT(core.presence.sleep_max_s), 1, YEAR_S, "seconds",
+	  "a lost node can read for so long", .number = 86400 },
 	{ "evict", GW_BOOL, AT(core.presence.evict), .number = true },
+	{ "evict_rate", GW_INT, AT(core.presence.evict_rate), 1, 60000, "members a minute",
+	  "each is told, and the others are rekeyed", .number = 60 },
+	{ "mass_loss_percent", GW_INT, AT(core.presence.mass_loss_percent), 1, 100, "percent",
+	  "it is a share of the members", .number = 50 },
+	{ "mass_loss_window_s", GW_INT, AT(core.presence.mass_loss_window_s), 1, WEEK_S, "seconds",
+	  "what is lost one by one is not lost at once", .number = 600 },
 	{ 0 },
 };
 

@@ -197,6 +197,11 @@ static void perform(void *ctx, const struct gk_event *event)
 
 const struct gw_outlets gw_serve_outlets = { take, commit, perform };
 
+static enum gk_blindness blindness(bool blind)
+{
+	return blind ? GK_BLIND_LINK_DOWN : GK_BLIND_NOT;
+}
+
 /*
  * Whoever was answered 5.03 could give no sign of life: after that time everybody has a whole
  * interval again, as after any blindness.
@@ -205,8 +210,8 @@ static void excuse_everybody(struct gw_daemon *daemon)
 {
 	struct gk_now now = gw_now(daemon);
 
-	gw_serve_check(gk_kdc_blind(daemon->kdc, true, now));
-	gw_serve_check(gk_kdc_blind(daemon->kdc, daemon->segment.blind, now));
+	gw_serve_check(gk_kdc_blind(daemon->kdc, blindness(daemon->segment.blind), now));
+	gw_serve_check(gk_kdc_excuse(daemon->kdc, now));
 }
 
 bool gw_serve_settle(struct gw_daemon *daemon)
@@ -339,15 +344,16 @@ static void tell_blind(void *ctx, bool blind)
 		gw_multicast_move(&daemon->multicast, daemon->segment.ifindex);
 	}
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_blind(daemon->kdc, blind, gw_now(daemon)));
+		gw_serve_check(gk_kdc_blind(daemon->kdc, blindness(blind), gw_now(daemon)));
 }
 
 static void tell_neighbour(void *ctx, const struct gk_addr *addr, enum gk_reach reach)
 {
 	struct gw_daemon *daemon = ctx;
+	struct gk_reach_report report = { *addr, reach };
 
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_reach(daemon->kdc, addr, reach, gw_now(daemon)));
+		gw_serve_check(gk_kdc_reach(daemon->kdc, &report, 1, gw_now(daemon)));
 }
 
 static void read_segment(void *ctx, int fd, uint32_t events)

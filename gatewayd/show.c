@@ -21,10 +21,8 @@ static const char *const scheme_names[] = {
 };
 
 static const char *const presence_names[] = {
-	[GK_PRESENT] = "present",
-	[GK_SUSPECT] = "suspect",
-	[GK_ABSENT] = "absent",
-	[GK_BANNED] = "banned",
+	[GK_PRESENT] = "present", [GK_SUSPECT] = "suspect", [GK_ABSENT] = "absent",
+	[GK_BANNED] = "banned",   [GK_ASLEEP] = "asleep",
 };
 
 static const char *const delivery_names[] = {

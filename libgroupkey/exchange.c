@@ -272,10 +272,10 @@ static uint8_t verify_answer(const struct gk_request *request, const struct gk_c
 	return inner.code;
 }
 
-void gk_client_seen(struct gk_client *client, struct gk_now now)
+void gk_client_seen(struct gk_client *client, enum gk_fact sign, struct gk_now now)
 {
 	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
-		gk_presence_seen(node, now);
+		gk_presence_seen(node, sign, now);
 }
 
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now)
@@ -292,7 +292,7 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	node = node_of(request, client);
 	code = verify_answer(request, client, message, &shown);
 	if (code)
-		gk_client_seen(client, now);
+		gk_client_seen(client, GK_FACT_ANSWER, now);
 	if (node && request->kind == GK_REQUEST_REKEY)
 		gk_delivery_answered(node, id, request->num, code, now);
 	if (node && shown >= 0)
@@ -301,6 +301,8 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 		gk_delivery_wake(node, now);
 	if (node && request->kind == GK_REQUEST_REKEY && !code)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
+	if (node && request->kind == GK_REQUEST_PROBE && !code)
+		gk_presence_missed(node, now);
 	free_request(kdc, request);
 }
 
@@ -322,6 +324,8 @@ void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcom
 		gk_observe_notified(node, request, outcome, now);
 	if (node && request->kind == GK_REQUEST_REKEY && outcome == GK_NOTIFIED_NOT)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
+	if (node && request->kind == GK_REQUEST_PROBE && outcome == GK_NOTIFIED_NOT)
+		gk_presence_missed(node, now);
 	free_request(kdc, request);
 }
 
@@ -468,7 +472,7 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};
 
-	gk_client_seen(client, now);
+	gk_client_seen(client, GK_FACT_REQUEST, now);
 	gk_resource_serve(&call);
 	reply_protected(kdc, client, exchange, request, ref, gk_buf_span(&call.reply), false, now);
 	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)

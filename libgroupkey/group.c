@@ -515,7 +515,7 @@ enum gk_err gk_group_add(struct gk_node *node, struct gk_now now)
 	node->client->nodes = node;
 	gk_hash_add(&group->kdc->nodes_by_ip, &node->by_ip,
 		    gk_span(node->address.ip, sizeof(node->address.ip)));
-	gk_presence_seen(node, now);
+	gk_presence_seen(node, GK_FACT_JOINED, now);
 	return GK_OK;
 }
 
@@ -576,6 +576,13 @@ static void tell_end(struct gk_node *node, bool deleted, struct gk_now now)
 		gk_observe_finish_all(node, now);
 }
 
+static enum gk_fact last_fact(const struct gk_node *node, enum gk_note_kind kind)
+{
+	if (kind == GK_NOTE_LEFT)
+		return GK_FACT_LEFT;
+	return node->evicting ? GK_FACT_REMOVED : GK_FACT_PUT_OUT;
+}
+
 /* Its end as a member, stored before it is told of. */
 static void put_out(struct gk_node *node, enum gk_note_kind kind, const char *reason,
 		    struct gk_now now)
@@ -584,6 +591,7 @@ static void put_out(struct gk_node *node, enum gk_note_kind kind, const char *re
 
 	gk_record_node_gone(node);
 	gk_kdc_note(group->kdc, kind, node, reason);
+	gk_evidence_end(node, last_fact(node, kind), now);
 	if (kind == GK_NOTE_EVICTED)
 		tell_end(node, group->dissolving, now);
 	unlink_node(node);

@@ -243,6 +243,10 @@ enum gk_note_kind {
 	GK_NOTE_INACTIVE = 23,   /* M: the group is not active: nothing is sent or taken in it */
 	GK_NOTE_ACTIVE = 24,     /* M: ... and it is again */
 	GK_NOTE_CREDENTIAL = 25, /* M: the KDC has our new credential, and we use it */
+	GK_NOTE_BLIND = 26,      /* K: we cannot see who is there, in a group, or (without one) in
+				    all: nobody is judged; 'reason' */
+	GK_NOTE_SEES = 27,       /* K: ... and we can again */
+	GK_NOTE_ALARM = 28,      /* K: a member is absent, and stays one: evict is false */
 };
 
 /** Something that happened. Fields that do not apply are empty or 0. Never holds a secret. */
@@ -340,7 +344,13 @@ struct gk_presence_config {
 	uint32_t probes;           /* authenticated probes before it counts as absent */
 	uint32_t probe_wait_s;     /* for the answer to each */
 	uint32_t grace_s;          /* from absent to removal */
+	uint32_t sleep_max_s;      /* counts for a sleepy member instead of check_interval_s */
 	bool evict;                /* false: absent members are shown, never removed */
+	uint32_t evict_rate;       /* removals for silence in any minute, at most */
+	/* More members lost than this, of those of whom anything is known, and within this time:
+	 * it is rather we who do not hear. 100: there is no such number */
+	uint32_t mass_loss_percent;
+	uint32_t mass_loss_window_s;
 };
 
 /** How members of a group protect their messages (RFC 10021). */
@@ -570,17 +580,63 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_notified(struct gk_kdc *kdc, uint64_t id
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_confirmed(struct gk_kdc *kdc, struct gk_span message,
 						  struct gk_now now);
 
-/** What the kernel says of a neighbour. */
+/** What the kernel says of an address, or of the way to it. Never proof, in neither direction. */
 enum gk_reach {
 	GK_REACH_UNKNOWN = 0,   /* no verdict, the entry is gone */
 	GK_REACH_CONFIRMED = 1, /* NUD_REACHABLE */
-	GK_REACH_FAILED = 2,    /* NUD_FAILED: suspicion, never proof */
+	GK_REACH_FAILED = 2,    /* NUD_FAILED: suspicion */
+	GK_REACH_ROUTED = 3,    /* in answer to a GK_EVENT_PROBE: behind a router that the kernel
+				   does reach, so only the node itself can tell */
+	GK_REACH_ROUTER_FAILED =
+		4,               /* the router that its host route goes through does not answer */
+	GK_REACH_ROUTE_GONE = 5, /* its host route (or proxied entry) was withdrawn, and no other
+				    took its place */
+	GK_REACH_MOVED = 6, /* its host route goes through another router, or another link, now */
+	GK_REACH_DEAF = 7,  /* in answer to a GK_EVENT_PROBE: the kernel will not tell (a fixed
+			       entry, or no way to ask) */
 };
-/** The kernel has something to say about a neighbour's address ('port' does not matter). */
-GK_API GK_MUST_CHECK enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr,
-					      enum gk_reach reach, struct gk_now now);
-/** Our own link went down (blind) or came up: while blind nobody is suspected or removed. */
-GK_API GK_MUST_CHECK enum gk_err gk_kdc_blind(struct gk_kdc *kdc, bool blind, struct gk_now now);
+struct gk_reach_report {
+	struct gk_addr addr; /* 'port' does not matter */
+	enum gk_reach reach;
+};
+/**
+ * The kernel has something to say. What was read at once is one batch, in its order, and is judged
+ * as a whole: of an address the last word counts.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_reach(struct gk_kdc *kdc,
+					      const struct gk_reach_report *reports, size_t count,
+					      struct gk_now now);
+/**
+ * How long the kernel takes to say GK_REACH_FAILED in answer to a GK_EVENT_PROBE; 5,000 ms at
+ * first, for the default of 3 solicitations, a second apart.
+ * @return GK_ERR_RANGE: 0, or more than GK_VERDICT_MAX_MS
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_kernel_timing(struct gk_kdc *kdc, uint32_t verdict_ms);
+#define GK_VERDICT_MAX_MS 600000
+
+/** Why we cannot see who is there. */
+enum gk_blindness {
+	GK_BLIND_NOT = 0,
+	GK_BLIND_LINK_GONE = 1,  /* the interface does not exist */
+	GK_BLIND_LINK_DOWN = 2,  /* ... is down */
+	GK_BLIND_RADIO_DOWN = 3, /* ... is up, and what it stands on is not */
+	GK_BLIND_NO_ADDRESS = 4, /* ... has no address */
+	GK_BLIND_DEAF = 5,       /* the kernel's notices cannot be read */
+	GK_BLIND_MASS_LOSS = 6,  /* of one group: too many of it were lost at once */
+};
+/** @return a few words, static; "" for GK_BLIND_NOT; never NULL */
+GK_API const char *gk_blindness_str(enum gk_blindness why);
+/**
+ * We are blind, or (GK_BLIND_NOT) see again: while blind nobody is suspected, asked or removed.
+ * @return GK_ERR_RANGE: GK_BLIND_MASS_LOSS, which the KDC finds itself, or no such reason
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_blind(struct gk_kdc *kdc, enum gk_blindness why,
+					      struct gk_now now);
+/**
+ * For a while nothing could be heard, for a reason that was ours and is over: everybody is excused,
+ * as after blindness.
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_excuse(struct gk_kdc *kdc, struct gk_now now);
 
 /** @return when gk_kdc_expire() is due; ms == GK_NEVER: not by itself */
 GK_API struct gk_mono gk_kdc_next_expiry(const struct gk_kdc *kdc);
@@ -660,6 +716,14 @@ struct gk_client_bundle {
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_issue(struct gk_kdc *kdc, const struct gk_client_spec *spec,
 					      struct gk_now now, struct gk_client_bundle *bundle);
 
+/**
+ * The operator has looked: those of a group that is blind by mass loss are really gone. All that
+ * are lost are removed at once, in one rekeying, whatever evict_rate says.
+ * @return GK_ERR_UNKNOWN: no such group; GK_ERR_STATE: it is not blind by mass loss
+ */
+GK_API GK_MUST_CHECK enum gk_err gk_kdc_confirm_loss(struct gk_kdc *kdc, struct gk_span group,
+						     struct gk_now now);
+
 /** Where a member stands; the names are those of `gatewayctl members`. */
 enum gk_presence {
 	GK_PRESENT = 0,
@@ -669,7 +733,79 @@ enum gk_presence {
 	 * and 'node' (at the time; empty: it was none) are known; 'num' is -1 and 'delivery'
 	 * GK_DELIVERY_PARKED, since nothing is sent to it. */
 	GK_BANNED = 3,
+	GK_ASLEEP =
+		4, /* a sleepy member, silent for check_interval_s and not yet for sleep_max_s */
 };
+/** Something that was learned of a member, or done about it. */
+enum gk_fact {
+	GK_FACT_NONE = 0,
+	/* signs of life */
+	GK_FACT_JOINED = 1,
+	GK_FACT_REQUEST = 2,      /* a protected request of it */
+	GK_FACT_ANSWER = 3,       /* a protected answer to one of ours */
+	GK_FACT_CONFIRMATION = 4, /* of a message to the group, with a valid MAC */
+	GK_FACT_ACKNOWLEDGED = 5, /* of a notification; unauthenticated outside of DTLS */
+	/* what the kernel said; 'detail' of the first: for how many seconds it was silent */
+	GK_FACT_SILENT = 6,
+	GK_FACT_KERNEL_ASKED = 7,
+	GK_FACT_KERNEL_FAILED = 8,
+	GK_FACT_KERNEL_CONFIRMED = 9,
+	GK_FACT_KERNEL_MUTE = 10, /* no verdict in time */
+	GK_FACT_KERNEL_DEAF = 11, /* it will not tell */
+	GK_FACT_ROUTED = 12,
+	GK_FACT_ROUTER_FAILED = 13,
+	GK_FACT_ROUTE_GONE = 14,
+	GK_FACT_MOVED = 15,
+	/* what it was asked; 'detail': the number of the probe in its round, 0: not under suspicion
+	 */
+	GK_FACT_PROBED = 16,
+	GK_FACT_PROBED_BY_MULTICAST = 17,
+	GK_FACT_UNANSWERED = 18,
+	GK_FACT_UNSENT = 19, /* it could not be sent, which says nothing of the member */
+	/* what followed */
+	GK_FACT_SUSPECT = 20,
+	GK_FACT_ABSENT = 21,
+	GK_FACT_ASLEEP = 22,
+	GK_FACT_WITNESSED = 23, /* 'detail': so many others were heard of meanwhile */
+	GK_FACT_WAITS = 24,     /* its removal, for others to be heard of, or for evict_rate */
+	GK_FACT_BLIND = 25,     /* 'detail': enum gk_blindness */
+	GK_FACT_SEES = 26,
+	GK_FACT_EXCUSED = 27,        /* nothing could be heard for a while, or we began anew */
+	GK_FACT_CONFIRMED_LOSS = 28, /* by the operator */
+	GK_FACT_REMOVED = 29,        /* for its silence */
+	GK_FACT_PUT_OUT = 30,        /* for another reason */
+	GK_FACT_LEFT = 31,
+	GK_FACT_ELSEWHERE = 32, /* it was heard of from another address than before */
+};
+/** @return words for 'fact', static; never NULL */
+GK_API const char *gk_fact_str(enum gk_fact fact);
+struct gk_evidence {
+	enum gk_fact fact;
+	int64_t at_ms;  /* monotonic, of the last time */
+	uint32_t times; /* in a row */
+	uint32_t detail;
+};
+/**
+ * Walk what is known of a member, by node name or client name: the last 12 facts, oldest first. Of
+ * somebody that is none, the facts of the latest membership among the last 64 that have ended in
+ * this KDC. All of it is in memory only. 'at' starts as 0.
+ */
+GK_API bool gk_kdc_evidence_next(const struct gk_kdc *kdc, struct gk_span group,
+				 struct gk_span node, size_t *at, struct gk_evidence *evidence);
+
+/** What was done since the KDC was made, all groups together. */
+struct gk_presence_counts {
+	uint64_t kernel_probes;    /* GK_EVENT_PROBE */
+	uint64_t checks;           /* members asked that were not under suspicion */
+	uint64_t probes;           /* ... that were, those by multicast included */
+	uint64_t multicast_probes; /* both, by multicast */
+	uint64_t unanswered;       /* both */
+	uint64_t suspected, absent, evicted;
+	uint64_t returned; /* suspect or absent, and heard of again */
+	uint64_t mass_losses;
+};
+GK_API void gk_kdc_presence_counts(const struct gk_kdc *kdc, struct gk_presence_counts *counts);
+
 /** How far a member is with the newest material. */
 enum gk_delivery {
 	GK_DELIVERY_CONFIRMED = 0, /* it answered, or got it by asking or joining */
@@ -708,7 +844,10 @@ struct gk_group_info {
 	struct gk_rekeying_info rekeying;
 	struct gk_rekeying_totals totals;
 	uint64_t confirmations_refused; /* that had a wrong MAC, or fit no rekeying */
+	enum gk_blindness blind;        /* the link's, or GK_BLIND_MASS_LOSS */
+	size_t present, suspect, absent, asleep;
 };
+#define GK_ADDRESSES_MAX 4
 struct gk_member_info {
 	struct gk_span name, node, sender_id;
 	uint32_t roles;
@@ -718,7 +857,13 @@ struct gk_member_info {
 	bool observes; /* new material reaches it by notifications: no control_uri is known */
 	int64_t num;   /* newest version it is known to have */
 	struct gk_addr address;
-	int64_t last_seen_ms; /* monotonic; compare with the caller's clock */
+	int64_t last_seen_ms;   /* monotonic; compare with the caller's clock */
+	enum gk_fact last_sign; /* what it was seen by */
+	bool sleepy;
+	int64_t since_ms;                           /* 'presence' is so since then */
+	enum gk_fact reason;                        /* ... for this */
+	struct gk_addr addresses[GK_ADDRESSES_MAX]; /* that it was heard from, newest first */
+	size_t address_count;
 };
 /** Walk the groups. 'at' starts as 0. Spans last until the next call that changes the KDC. */
 GK_API bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_info *info);

@@ -46,8 +46,8 @@ struct join {
 	bool has_control;
 	struct gk_addr address;
 	struct gk_span control_path;
-	struct gk_evidence evidence;
-	struct gk_evidence signer;                    /* in mgt_key_material */
+	struct gk_cred_evidence evidence;
+	struct gk_cred_evidence signer;               /* in mgt_key_material */
 	struct gk_blob new_cred, new_path, new_scope; /* copies, made before anything changes */
 };
 
@@ -321,10 +321,10 @@ static enum gk_err make_evidence(struct join *join)
 	struct gk_span n_c = join->item[JOIN_CNONCE].string;
 	struct gk_span peer = join->keep_cred ? gk_blob_span(&join->call->node->cred)
 					      : join->item[JOIN_CRED].string;
-	enum gk_err err = gk_evidence_make(join->group, peer, n_c, &join->evidence);
+	enum gk_err err = gk_cred_evidence_make(join->group, peer, n_c, &join->evidence);
 
 	if (!err && needs_signer(join))
-		err = gk_evidence_sign(join->group, n_c, &join->signer);
+		err = gk_cred_evidence_sign(join->group, n_c, &join->signer);
 	return err;
 }
 
@@ -380,13 +380,13 @@ static void put_response(struct gk_buf *buf, const struct join *join, const stru
 	const struct gk_group *group = join->group;
 	bool creds = join->item[JOIN_GET_CREDS].kind != GK_CBOR_NONE;
 
-	gk_put_map(buf, GK_MATERIAL_PAIRS + (creds ? GK_PEERS_PAIRS : 0) + 1 + GK_EVIDENCE_PAIRS +
-				gk_mgt_pairs(node));
+	gk_put_map(buf, GK_MATERIAL_PAIRS + (creds ? GK_PEERS_PAIRS : 0) + 1 +
+				GK_CRED_EVIDENCE_PAIRS + gk_mgt_pairs(node));
 	gk_group_put_material(buf, group, true, node, join->call->now);
 	if (creds)
 		gk_group_put_peers(buf, group, is_wanted, join);
 	gk_group_put_policies(buf);
-	gk_evidence_put(buf, &join->evidence);
+	gk_cred_evidence_put(buf, &join->evidence);
 	gk_mgt_put(buf, node, needs_signer(join) ? &join->signer : NULL);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define REPLY_ROOM 1400 /* one block, and what goes with it */
+#define VERDICT_MS 5000 /* the kernel's default is 3 solicitations, a second apart */
 
 /* life */
 
@@ -58,6 +59,7 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 		return GK_ERR_NO_MEMORY;
 	kdc->env = *env;
 	kdc->high_num = -1;
+	kdc->verdict_ms = VERDICT_MS;
 	kdc->discovery = config->discovery;
 	gk_queue_init(&kdc->queue, &kdc->env);
 	gk_timers_init(&kdc->timers, &kdc->env);
@@ -119,6 +121,7 @@ void gk_kdc_free(struct gk_kdc *kdc)
 	free_linked(kdc, &kdc->requests, drop_request);
 	gk_client_drop_notices(kdc);
 	gk_ledger_wipe(kdc);
+	gk_evidence_wipe(kdc);
 	gk_hash_wipe(&kdc->associations_by_kid);
 	gk_hash_wipe(&kdc->nodes_by_ip);
 	gk_queue_wipe(&kdc->queue);
@@ -338,9 +341,9 @@ enum gk_err gk_kdc_confirmed(struct gk_kdc *kdc, struct gk_span message, struct 
 	return gk_queue_err(&kdc->queue);
 }
 
-enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr, enum gk_reach reach,
-			 struct gk_now now)
+static void reach(struct gk_kdc *kdc, const struct gk_reach_report *report, struct gk_now now)
 {
+	const struct gk_addr *addr = &report->addr;
 	struct gk_link *link = gk_hash_find(&kdc->nodes_by_ip, gk_span(addr->ip, sizeof(addr->ip)));
 
 	for (; link; link = gk_hash_next(link)) {
@@ -348,9 +351,24 @@ enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_addr *addr, enum gk
 
 		if (memcmp(node->address.ip, addr->ip, sizeof(addr->ip)) == 0 &&
 		    (!node->address.scope || !addr->scope || node->address.scope == addr->scope))
-			gk_presence_reach(node, reach, now);
+			gk_presence_reach(node, report->reach, now);
 	}
+}
+
+enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
+			 struct gk_now now)
+{
+	for (size_t i = 0; i < count; i++)
+		reach(kdc, &reports[i], now);
 	return gk_queue_err(&kdc->queue);
+}
+
+enum gk_err gk_kdc_kernel_timing(struct gk_kdc *kdc, uint32_t verdict_ms)
+{
+	if (verdict_ms == 0 || verdict_ms > GK_VERDICT_MAX_MS)
+		return GK_ERR_RANGE;
+	kdc->verdict_ms = verdict_ms;
+	return GK_OK;
 }
 
 /* what is known of the world */
@@ -373,13 +391,31 @@ static void all_come_back(struct gk_kdc *kdc, struct gk_now now)
 		come_back(group, now);
 }
 
-enum gk_err gk_kdc_blind(struct gk_kdc *kdc, bool blind, struct gk_now now)
+static void note_sight(struct gk_kdc *kdc, enum gk_blindness why)
 {
-	bool recovered = kdc->blind && !blind;
+	gk_queue_note(&kdc->queue,
+		      &(struct gk_note){ .kind = why ? GK_NOTE_BLIND : GK_NOTE_SEES,
+					 .num = -1,
+					 .reason = why ? gk_blindness_str(why) : NULL });
+}
 
-	kdc->blind = blind;
+enum gk_err gk_kdc_blind(struct gk_kdc *kdc, enum gk_blindness why, struct gk_now now)
+{
+	bool recovered = kdc->blind && !why;
+
+	if ((unsigned)why >= GK_BLIND_MASS_LOSS)
+		return GK_ERR_RANGE;
+	if (kdc->blind != why)
+		note_sight(kdc, why);
+	kdc->blind = why;
 	if (recovered)
 		all_come_back(kdc, now);
+	return gk_queue_err(&kdc->queue);
+}
+
+enum gk_err gk_kdc_excuse(struct gk_kdc *kdc, struct gk_now now)
+{
+	all_come_back(kdc, now);
 	return gk_queue_err(&kdc->queue);
 }
 
@@ -635,4 +671,15 @@ enum gk_err gk_kdc_evict(struct gk_kdc *kdc, struct gk_span name, struct gk_span
 		return GK_ERR_NO_SPACE;
 	gk_group_remove(node, GK_NOTE_EVICTED, "operator", now);
 	return gk_queue_err(&kdc->queue);
+}
+
+enum gk_err gk_kdc_confirm_loss(struct gk_kdc *kdc, struct gk_span name, struct gk_now now)
+{
+	(void)now;
+	return gk_group_find_served(kdc, name) ? GK_ERR_STATE : GK_ERR_UNKNOWN;
+}
+
+void gk_kdc_presence_counts(const struct gk_kdc *kdc, struct gk_presence_counts *counts)
+{
+	*counts = kdc->presence_counts;
 }

@@ -24,7 +24,7 @@
  *   multicast.c rekeying messages to the group; multicast_make.c makes them, multicast_confirm.c
  *               takes confirmations, multicast_beacon.c sends beacons
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
- *   presence.c  who is still there
+ *   presence.c  who is still there; evidence.c remembers by what we know
  *   record.c    records of the store, out and in; record_group.c, record_ledger.c
  *   ledger.c    what is remembered of clients: tokens issued, revocations, bans
  *   operator.c  what the operator says of them: ban, unban, revoke
@@ -159,6 +159,30 @@ struct gk_observer {
 	uint64_t flight;             /* id of the notification of it under way; 0: none */
 };
 
+#define GK_TRAIL_LEN    12 /* facts kept of a member */
+#define GK_DEPARTED_MAX 64 /* memberships whose facts outlive them */
+
+/** A fact, and how often it was met in a row. */
+struct gk_mark {
+	int64_t at_ms;
+	uint32_t detail;
+	uint16_t times;
+	uint8_t fact;
+};
+/** What was learned of a member: the newest facts, in a ring. */
+struct gk_trail {
+	uint8_t first, count;
+	struct gk_mark marks[GK_TRAIL_LEN];
+};
+/** What is left of a membership that has ended. */
+struct gk_departed {
+	uint8_t group_len, node_len, name_len;
+	uint8_t group[GK_GROUP_NAME_MAX];
+	char node[24];
+	uint8_t name[GK_NAME_MAX];
+	struct gk_trail trail;
+};
+
 /** A member of a group, under nodes/NODENAME. */
 struct gk_node {
 	struct gk_group *group;
@@ -197,7 +221,12 @@ struct gk_node {
 	struct gk_timer retry;
 	/* presence */
 	enum gk_presence presence;
+	int64_t since_ms;
+	uint8_t reason;    /* enum gk_fact: for the state */
+	uint8_t last_sign; /* ... of life */
 	int64_t last_seen_ms;
+	struct gk_trail trail;
+	bool evicting; /* it is being removed for its silence */
 	bool kernel_asked;
 	unsigned kernel_confirms; /* since it was last heard of */
 	unsigned probes_sent;
@@ -410,8 +439,12 @@ struct gk_kdc {
 	struct gk_revoked *revoked;
 	struct gk_ban *bans;
 	const struct gk_group *pumped; /* the group that was first to use the budget last time */
-	bool blind;
-	bool dtls; /* is offered */
+	enum gk_blindness blind;       /* of the link: of all groups */
+	uint32_t verdict_ms;           /* how long the kernel takes to tell that somebody is gone */
+	struct gk_presence_counts presence_counts;
+	struct gk_departed *departed[GK_DEPARTED_MAX]; /* in a ring; NULL: not yet */
+	size_t departed_at;                            /* where the next one goes */
+	bool dtls;                                     /* is offered */
 };
 
 /** One request being served. */
@@ -515,7 +548,7 @@ enum gk_err gk_client_receive(struct gk_kdc *kdc, const struct gk_exchange *exch
 uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
 			   struct gk_span message, uint32_t timeout_ms);
 /** It said something that proves who it is: its memberships are all present. */
-void gk_client_seen(struct gk_client *client, struct gk_now now);
+void gk_client_seen(struct gk_client *client, enum gk_fact sign, struct gk_now now);
 /** The answer to one of our requests. */
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now);
 
@@ -769,9 +802,9 @@ size_t gk_group_count_peers(const struct gk_group *group, gk_node_filter *wanted
 void gk_group_put_peers(struct gk_buf *buf, const struct gk_group *group, gk_node_filter *wanted,
 			const void *ctx);
 
-#define GK_EVIDENCE_PAIRS 3
+#define GK_CRED_EVIDENCE_PAIRS 3
 /** That the KDC has the key of a credential: a signature, or a MAC. */
-struct gk_evidence {
+struct gk_cred_evidence {
 	struct gk_span cred; /* the KDC's */
 	uint8_t nonce[GK_NONCE_LEN];
 	uint8_t verify[GK_SIG_LEN];
@@ -782,13 +815,14 @@ struct gk_evidence {
  * @param peer  the client's credential, which the MAC of a pairwise-only group needs
  * @return GK_ERR_ENTROPY, GK_ERR_CRYPTO; GK_ERR_CREDENTIAL
  */
-GK_MUST_CHECK enum gk_err gk_evidence_make(const struct gk_group *group, struct gk_span peer,
-					   struct gk_span n_c, struct gk_evidence *evidence);
+GK_MUST_CHECK enum gk_err gk_cred_evidence_make(const struct gk_group *group, struct gk_span peer,
+						struct gk_span n_c,
+						struct gk_cred_evidence *evidence);
 /** ... always a signature, of the key that messages to the group are signed with. */
-GK_MUST_CHECK enum gk_err gk_evidence_sign(const struct gk_group *group, struct gk_span n_c,
-					   struct gk_evidence *evidence);
+GK_MUST_CHECK enum gk_err gk_cred_evidence_sign(const struct gk_group *group, struct gk_span n_c,
+						struct gk_cred_evidence *evidence);
 /** Append the KDC's credential with evidence. */
-void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence);
+void gk_cred_evidence_put(struct gk_buf *buf, const struct gk_cred_evidence *evidence);
 
 /* mgt.c */
 /** Let a member take part in the tree. The caller distributes new material before the member is
@@ -812,10 +846,11 @@ size_t gk_mgt_pairs(const struct gk_node *node);
  * @param signer  that the KDC has the key of messages to the group, where the group's credentials
  *                do not show it; NULL: leave it out
  */
-void gk_mgt_put(struct gk_buf *buf, const struct gk_node *node, const struct gk_evidence *signer);
+void gk_mgt_put(struct gk_buf *buf, const struct gk_node *node,
+		const struct gk_cred_evidence *signer);
 /** Append the pair mgt_key_material alone. */
 void gk_mgt_put_material(struct gk_buf *buf, const struct gk_node *node,
-			 const struct gk_evidence *signer);
+			 const struct gk_cred_evidence *signer);
 
 /* observe.c */
 /** A request for a resource that can be observed was served: registers the client or ends its
@@ -912,19 +947,29 @@ GK_MUST_CHECK enum gk_err gk_cast_restore(struct gk_group *group, size_t part, i
 GK_MUST_CHECK enum gk_err gk_cast_restored(const struct gk_group *group);
 
 /* presence.c */
-void gk_presence_seen(struct gk_node *node, struct gk_now now);
+/** A sign of life that is authenticated. */
+void gk_presence_seen(struct gk_node *node, enum gk_fact sign, struct gk_now now);
 /** A probe never left: it does not count. */
 void gk_presence_unsent(struct gk_node *node, struct gk_now now);
 /** A notification was acknowledged: somebody is there. */
 void gk_presence_acknowledged(struct gk_node *node, struct gk_now now);
 /** A request other than a probe was not answered; 'last': and it is not tried again. */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
+/** A probe was not answered in time. */
+void gk_presence_missed(struct gk_node *node, struct gk_now now);
 /** Take back all suspicion: it may have been our own fault. */
 void gk_presence_excuse(struct gk_node *node, struct gk_now now);
 /** The policy has changed: its clocks run by the new one. */
 void gk_presence_retime(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
+
+/* evidence.c */
+/** Remember a fact; at once again, it is counted. */
+void gk_evidence_add(struct gk_node *node, enum gk_fact fact, uint32_t detail, struct gk_now now);
+/** The last one, of a membership that ends: kept beyond that, if there is memory. */
+void gk_evidence_end(struct gk_node *node, enum gk_fact fact, struct gk_now now);
+void gk_evidence_wipe(struct gk_kdc *kdc);
 
 /* ledger.c */
 /** @return true if a token of this client is on the list of those issued */

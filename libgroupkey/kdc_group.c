@@ -31,7 +31,11 @@ void gk_group_defaults(struct gk_group_config *config)
 			      .probes = 3,
 			      .probe_wait_s = 5,
 			      .grace_s = 60,
-			      .evict = true },
+			      .sleep_max_s = 86400,
+			      .evict = true,
+			      .evict_rate = 60,
+			      .mass_loss_percent = 50,
+			      .mass_loss_window_s = 600 },
 	};
 }
 
@@ -65,6 +69,18 @@ static bool tree_in_range(const struct gk_rekey_config *c)
 	return in_range(bounds, sizeof(bounds) / sizeof(bounds[0]));
 }
 
+static bool presence_in_range(const struct gk_presence_config *c)
+{
+	const struct bounds bounds[] = {
+		{ c->check_interval_s, 1, YEAR_S }, { c->probes, 1, 100 },
+		{ c->probe_wait_s, 1, 3600 },       { c->grace_s, 0, YEAR_S },
+		{ c->sleep_max_s, 1, YEAR_S },      { c->evict_rate, 1, 60000 },
+		{ c->mass_loss_percent, 1, 100 },   { c->mass_loss_window_s, 1, YEAR_S },
+	};
+
+	return in_range(bounds, sizeof(bounds) / sizeof(bounds[0]));
+}
+
 static bool config_in_range(const struct gk_group_config *c)
 {
 	const struct bounds bounds[] = {
@@ -75,13 +91,10 @@ static bool config_in_range(const struct gk_group_config *c)
 		{ c->stale_sets, 2, GK_STALE_SETS_MAX },
 		{ c->members_max, 1, 60000 },
 		{ c->rekey.scheme, GK_POINT_TO_POINT, GK_TREE },
-		{ c->presence.check_interval_s, 1, YEAR_S },
-		{ c->presence.probes, 1, 100 },
-		{ c->presence.probe_wait_s, 1, 3600 },
-		{ c->presence.grace_s, 0, YEAR_S },
 	};
 
 	return in_range(bounds, sizeof(bounds) / sizeof(bounds[0])) &&
+	       presence_in_range(&c->presence) &&
 	       (c->rekey.scheme == GK_POINT_TO_POINT || tree_in_range(&c->rekey)) &&
 	       c->name.len >= 1 && c->name.len <= GK_GROUP_NAME_MAX;
 }
@@ -282,7 +295,7 @@ static bool same_presence(const struct gk_presence_config *a, const struct gk_pr
 {
 	return a->check_interval_s == b->check_interval_s && a->probes == b->probes &&
 	       a->probe_wait_s == b->probe_wait_s && a->grace_s == b->grace_s &&
-	       a->evict == b->evict;
+	       a->sleep_max_s == b->sleep_max_s && a->evict == b->evict;
 }
 
 static bool same_beacon(const struct gk_rekey_config *a, const struct gk_rekey_config *b)

@@ -304,7 +304,7 @@ void gk_group_put_rekeying(struct gk_buf *buf, const struct gk_group *group, boo
 /* the KDC's evidence (R 4.3.1, 4.5.1) */
 
 static enum gk_err put_input(const struct gk_group *group, struct gk_span n_c,
-			     struct gk_evidence *evidence, struct gk_buf *pop)
+			     struct gk_cred_evidence *evidence, struct gk_buf *pop)
 {
 	enum gk_err err = gk_random(&group->kdc->env, evidence->nonce, sizeof(evidence->nonce));
 
@@ -312,8 +312,8 @@ static enum gk_err put_input(const struct gk_group *group, struct gk_span n_c,
 	return err ? err : gk_buf_err(pop);
 }
 
-enum gk_err gk_evidence_sign(const struct gk_group *group, struct gk_span n_c,
-			     struct gk_evidence *evidence)
+enum gk_err gk_cred_evidence_sign(const struct gk_group *group, struct gk_span n_c,
+				  struct gk_cred_evidence *evidence)
 {
 	uint8_t bytes[POP_ROOM];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
@@ -327,7 +327,7 @@ enum gk_err gk_evidence_sign(const struct gk_group *group, struct gk_span n_c,
 }
 
 static enum gk_err authenticate(const struct gk_group *group, struct gk_span peer,
-				struct gk_span n_c, struct gk_evidence *evidence)
+				struct gk_span n_c, struct gk_cred_evidence *evidence)
 {
 	uint8_t bytes[POP_ROOM];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
@@ -344,14 +344,14 @@ static enum gk_err authenticate(const struct gk_group *group, struct gk_span pee
 				evidence->verify);
 }
 
-enum gk_err gk_evidence_make(const struct gk_group *group, struct gk_span peer, struct gk_span n_c,
-			     struct gk_evidence *evidence)
+enum gk_err gk_cred_evidence_make(const struct gk_group *group, struct gk_span peer,
+				  struct gk_span n_c, struct gk_cred_evidence *evidence)
 {
 	return is_pairwise(group) ? authenticate(group, peer, n_c, evidence)
-				  : gk_evidence_sign(group, n_c, evidence);
+				  : gk_cred_evidence_sign(group, n_c, evidence);
 }
 
-void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence)
+void gk_cred_evidence_put(struct gk_buf *buf, const struct gk_cred_evidence *evidence)
 {
 	put_bytes_pair(buf, GK_PARAM_KDC_CRED, evidence->cred);
 	put_bytes_pair(buf, GK_PARAM_KDC_NONCE, gk_span(evidence->nonce, sizeof(evidence->nonce)));
@@ -363,11 +363,13 @@ void gk_evidence_put(struct gk_buf *buf, const struct gk_evidence *evidence)
 
 /* Not every group's credentials are for signatures (R 6.2.1).
  * @return NULL: not called for, or not possible now; the member has it from its join */
-static const struct gk_evidence *signer_for(const struct gk_node *node, struct gk_evidence *room)
+static const struct gk_cred_evidence *signer_for(const struct gk_node *node,
+						 struct gk_cred_evidence *room)
 {
 	bool wanted = node->in_tree && node->group->config.mode == GK_MODE_PAIRWISE;
 
-	return wanted && !gk_evidence_sign(node->group, gk_span(node->n_c, node->n_c_len), room)
+	return wanted && !gk_cred_evidence_sign(node->group, gk_span(node->n_c, node->n_c_len),
+						room)
 		       ? room
 		       : NULL;
 }
@@ -375,7 +377,7 @@ static const struct gk_evidence *signer_for(const struct gk_node *node, struct g
 void gk_group_put_answer(struct gk_buf *buf, const struct gk_node *node,
 			 const struct gk_node *sid_of, struct gk_now now)
 {
-	struct gk_evidence signer;
+	struct gk_cred_evidence signer;
 
 	gk_put_map(buf, GK_MATERIAL_PAIRS + gk_mgt_pairs(node));
 	gk_group_put_material(buf, node->group, true, sid_of, now);

@@ -83,8 +83,8 @@ static enum gk_err replace(struct gk_membership *ms, struct gk_span cred,
 
 static const char *take_kdc_cred(struct gk_membership *ms, const struct gk_cbor_item *item)
 {
-	struct gk_evidence evidence = { ms->cred_fmt, item[K_CRED].string, item[K_NONCE].string,
-					item[K_VERIFY].string };
+	struct gk_cred_evidence evidence = { ms->cred_fmt, item[K_CRED].string,
+					     item[K_NONCE].string, item[K_VERIFY].string };
 	struct gk_public_key key;
 
 	if (!gk_task_is_proven(ms, &evidence, &key))

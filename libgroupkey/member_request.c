@@ -303,7 +303,7 @@ static enum gk_err build_join(struct gk_task_request *r)
 }
 
 /* The KDC shows that it has the key, for our nonce (R 4.3.1). */
-static bool is_proven(const struct gk_membership *ms, const struct gk_evidence *evidence,
+static bool is_proven(const struct gk_membership *ms, const struct gk_cred_evidence *evidence,
 		      struct gk_public_key *key)
 {
 	uint8_t bytes[128];
@@ -320,8 +320,8 @@ static bool is_proven(const struct gk_membership *ms, const struct gk_evidence *
 }
 
 /* The same in a pairwise-only group, by a MAC. */
-static bool is_authenticated(const struct gk_membership *ms, const struct gk_evidence *evidence,
-			     struct gk_public_key *key)
+static bool is_authenticated(const struct gk_membership *ms,
+			     const struct gk_cred_evidence *evidence, struct gk_public_key *key)
 {
 	const struct gk_key_pair *own = gk_membership_key(ms);
 	uint8_t bytes[128];
@@ -332,7 +332,7 @@ static bool is_authenticated(const struct gk_membership *ms, const struct gk_evi
 	       gk_pop_check_mac(own, key, gk_buf_span(&pop), evidence->verify) == GK_OK;
 }
 
-bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_evidence *evidence,
+bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_cred_evidence *evidence,
 		       struct gk_public_key *key)
 {
 	return ms->kdc_dh.crv ? is_authenticated(ms, evidence, key) : is_proven(ms, evidence, key);
@@ -353,8 +353,8 @@ static bool kdc_is_genuine(const struct gk_membership *ms, const struct gk_mater
 			   struct gk_public_key *key)
 {
 	const struct gk_group_input *algorithms = &material->algorithms;
-	struct gk_evidence evidence = { material->cred_fmt, material->kdc_cred, material->kdc_nonce,
-					material->kdc_verify };
+	struct gk_cred_evidence evidence = { material->cred_fmt, material->kdc_cred,
+					     material->kdc_nonce, material->kdc_verify };
 
 	if (ms->kdc_dh.crv)
 		return is_authenticated(ms, &evidence, key) && !algorithms->sign_alg &&
@@ -379,8 +379,8 @@ static bool find_signer(const struct gk_membership *ms, const struct gk_material
 	if (!mgt.kdc_cred.len) /* a key for key agreement signs nothing */
 		return !ms->kdc_dh.crv;
 	return is_proven(ms,
-			 &(struct gk_evidence){ material->cred_fmt, mgt.kdc_cred, mgt.kdc_nonce,
-						mgt.kdc_verify },
+			 &(struct gk_cred_evidence){ material->cred_fmt, mgt.kdc_cred,
+						     mgt.kdc_nonce, mgt.kdc_verify },
 			 signer);
 }
 

@@ -41,14 +41,14 @@ enum gk_err gk_watch_build_node(struct gk_task_request *r);
 void gk_watch_done(struct gk_task_answer *a);
 
 /** A credential of the KDC, and the evidence that it has its key, for our latest n_c. */
-struct gk_evidence {
+struct gk_cred_evidence {
 	int64_t fmt;
 	struct gk_span cred, nonce, verify;
 };
 
 /* member_request.c */
 /** The evidence is right, by signature or MAC as the group has it. @param key  that is proven */
-bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_evidence *evidence,
+bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_cred_evidence *evidence,
 		       struct gk_public_key *key);
 /** Append client_cred and client_cred_verify. @param n_c  that goes into the evidence */
 GK_MUST_CHECK enum gk_err gk_task_put_evidence(struct gk_buf *buf, const struct gk_membership *ms,

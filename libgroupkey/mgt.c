@@ -124,7 +124,7 @@ size_t gk_mgt_pairs(const struct gk_node *node)
 	return node->in_tree ? 3 : 0;
 }
 
-static void take_signer(struct gk_mgt_material *mgt, const struct gk_evidence *signer)
+static void take_signer(struct gk_mgt_material *mgt, const struct gk_cred_evidence *signer)
 {
 	mgt->kdc_cred = signer->cred;
 	mgt->kdc_nonce = gk_span(signer->nonce, sizeof(signer->nonce));
@@ -132,7 +132,7 @@ static void take_signer(struct gk_mgt_material *mgt, const struct gk_evidence *s
 }
 
 void gk_mgt_put_material(struct gk_buf *buf, const struct gk_node *node,
-			 const struct gk_evidence *signer)
+			 const struct gk_cred_evidence *signer)
 {
 	const struct gk_group *group = node->group;
 	uint8_t path_bytes[GK_KEYPATH_NODE_LEN * (GK_TREE_HEIGHT_MAX + 1)], bytes[MGT_ROOM];
@@ -166,7 +166,8 @@ static void put_uri(struct gk_buf *buf, const struct gk_group *group)
 	gk_put_text(buf, gk_buf_span(&uri));
 }
 
-void gk_mgt_put(struct gk_buf *buf, const struct gk_node *node, const struct gk_evidence *signer)
+void gk_mgt_put(struct gk_buf *buf, const struct gk_node *node,
+		const struct gk_cred_evidence *signer)
 {
 	if (!node->in_tree)
 		return;

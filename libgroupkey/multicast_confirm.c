@@ -91,7 +91,7 @@ static void accept(struct gk_group *group, struct gk_node *node, struct gk_now n
 	gk_budget_charge(&group->kdc->budget, gk_air_of(GK_CONFIRMATION_LEN).bytes, now.mono.ms);
 	if (node->num == group->num)
 		return;
-	gk_client_seen(node->client, now);
+	gk_client_seen(node->client, GK_FACT_CONFIRMATION, now);
 	gk_delivery_confirmed(node, GK_VIA_MULTICAST, now);
 }
 

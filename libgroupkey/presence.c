@@ -19,10 +19,9 @@
  */
 #include "kdc.h"
 
-#define KERNEL_VERDICT_MS 5000 /* the kernel's default is 3 solicitations, a second apart */
-#define KERNEL_CONFIRMS   3    /* in a row; then the member has to answer itself */
-#define UNSENT_SHIFT_MAX  6    /* 64 s between tries to send, at most */
-#define BUSY_MS           1000 /* too many requests of ours under way: a little later */
+#define KERNEL_CONFIRMS  3    /* in a row; then the member has to answer itself */
+#define UNSENT_SHIFT_MAX 6    /* 64 s between tries to send, at most */
+#define BUSY_MS          1000 /* too many requests of ours under way: a little later */
 
 static const struct gk_presence_config *policy(const struct gk_node *node)
 {
@@ -42,14 +41,32 @@ static int64_t interval_ms(const struct gk_node *node)
 	return 1000 * (int64_t)policy(node)->check_interval_s;
 }
 
+static struct gk_presence_counts *counts(const struct gk_node *node)
+{
+	return &node->group->kdc->presence_counts;
+}
+
+static void enter(struct gk_node *node, enum gk_presence presence, enum gk_fact reason,
+		  struct gk_now now)
+{
+	if (node->presence != presence)
+		node->since_ms = now.mono.ms;
+	node->presence = presence;
+	node->reason = (uint8_t)reason;
+}
+
 /* Cheap for a member that is present: its timer stays where it is and looks at last_seen_ms when
  * it fires. */
-void gk_presence_seen(struct gk_node *node, struct gk_now now)
+void gk_presence_seen(struct gk_node *node, enum gk_fact sign, struct gk_now now)
 {
 	bool back = node->presence != GK_PRESENT;
 
+	gk_evidence_add(node, sign, 0, now);
 	node->last_seen_ms = now.mono.ms;
-	node->presence = GK_PRESENT;
+	node->last_sign = (uint8_t)sign;
+	if (back || !node->since_ms)
+		enter(node, GK_PRESENT, sign, now);
+	counts(node)->returned += back;
 	node->kernel_asked = false;
 	node->kernel_confirms = 0;
 	node->unsent = 0;
@@ -65,7 +82,9 @@ void gk_presence_acknowledged(struct gk_node *node, struct gk_now now)
 	if (node->presence != GK_PRESENT)
 		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node,
 			    "a notification was acknowledged");
-	node->presence = GK_PRESENT;
+	counts(node)->returned += node->presence != GK_PRESENT;
+	gk_evidence_add(node, GK_FACT_ACKNOWLEDGED, 0, now);
+	enter(node, GK_PRESENT, GK_FACT_ACKNOWLEDGED, now);
 	node->kernel_asked = false;
 	node->unsent = 0;
 	wake_in(node, now, interval_ms(node));
@@ -75,7 +94,8 @@ void gk_presence_excuse(struct gk_node *node, struct gk_now now)
 {
 	if (node->presence != GK_PRESENT)
 		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, "it may have been our fault");
-	node->presence = GK_PRESENT;
+	gk_evidence_add(node, GK_FACT_EXCUSED, 0, now);
+	enter(node, GK_PRESENT, GK_FACT_EXCUSED, now);
 	node->kernel_asked = false;
 	node->kernel_confirms = 0;
 	node->last_seen_ms = now.mono.ms;
@@ -117,23 +137,41 @@ static bool send_probe(struct gk_node *node, struct gk_now now)
 
 static void probe(struct gk_node *node, struct gk_now now)
 {
-	node->probes_sent += send_probe(node, now);
+	if (!send_probe(node, now))
+		return;
+	gk_evidence_add(node, GK_FACT_PROBED, ++node->probes_sent, now);
+	counts(node)->probes++;
 }
 
-static void suspect(struct gk_node *node, const char *reason, struct gk_now now)
+static void check(struct gk_node *node, struct gk_now now)
 {
-	node->presence = GK_SUSPECT;
+	node->kernel_asked = send_probe(node, now);
+	if (!node->kernel_asked)
+		return;
+	gk_evidence_add(node, GK_FACT_PROBED, 0, now);
+	counts(node)->checks++;
+}
+
+static void suspect(struct gk_node *node, enum gk_fact reason, const char *text, struct gk_now now)
+{
+	gk_evidence_add(node, GK_FACT_SUSPECT, 0, now);
+	counts(node)->suspected++;
+	enter(node, GK_SUSPECT, reason, now);
 	node->probes_sent = 0;
-	gk_kdc_note(node->group->kdc, GK_NOTE_SUSPECT, node, reason);
+	gk_kdc_note(node->group->kdc, GK_NOTE_SUSPECT, node, text);
 	probe(node, now);
 }
 
 static void ask_kernel(struct gk_node *node, struct gk_now now)
 {
+	gk_evidence_add(node, GK_FACT_SILENT, (uint32_t)((now.mono.ms - node->last_seen_ms) / 1000),
+			now);
+	gk_evidence_add(node, GK_FACT_KERNEL_ASKED, 0, now);
+	counts(node)->kernel_probes++;
 	node->kernel_asked = true;
 	gk_queue_add(&node->group->kdc->queue,
 		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = node->address });
-	wake_in(node, now, KERNEL_VERDICT_MS);
+	wake_in(node, now, node->group->kdc->verdict_ms);
 }
 
 static void check_present(struct gk_node *node, struct gk_now now)
@@ -143,13 +181,14 @@ static void check_present(struct gk_node *node, struct gk_now now)
 	if (!can_be_asked(node))
 		wake_in(node, now, interval_ms(node));
 	else if (node->kernel_asked)
-		suspect(node, "silent, and the kernel does not vouch for it", now);
+		suspect(node, GK_FACT_KERNEL_MUTE, "silent, and the kernel does not vouch for it",
+			now);
 	else if (quiet_ms < interval_ms(node))
 		wake_in(node, now, interval_ms(node) - quiet_ms);
 	else if (node->kernel_confirms < KERNEL_CONFIRMS)
 		ask_kernel(node, now);
 	else
-		node->kernel_asked = send_probe(node, now);
+		check(node, now);
 }
 
 /* Its observation, by which it could be asked, ended while it was. */
@@ -169,9 +208,20 @@ static void check_suspect(struct gk_node *node, struct gk_now now)
 		probe(node, now);
 		return;
 	}
-	node->presence = GK_ABSENT;
+	gk_evidence_add(node, GK_FACT_ABSENT, 0, now);
+	counts(node)->absent++;
+	enter(node, GK_ABSENT, GK_FACT_UNANSWERED, now);
 	gk_kdc_note(node->group->kdc, GK_NOTE_ABSENT, node, "authenticated probes unanswered");
+	if (!policy(node)->evict)
+		gk_kdc_note(node->group->kdc, GK_NOTE_ALARM, node, "absent, and not to be removed");
 	wake_in(node, now, 1000 * (int64_t)policy(node)->grace_s);
+}
+
+static void evict(struct gk_node *node, struct gk_now now)
+{
+	counts(node)->evicted++;
+	node->evicting = true;
+	gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
 }
 
 static void check_absent(struct gk_node *node, struct gk_now now)
@@ -181,7 +231,7 @@ static void check_absent(struct gk_node *node, struct gk_now now)
 	if (is_out_of_reach(node, now))
 		return;
 	if (policy(node)->evict && storable)
-		gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
+		evict(node, now);
 	else if (policy(node)->evict)
 		wake_in(node, now, GK_PUT_OFF_MS);
 	else if (send_probe(node, now)) /* it may be back, and have nothing to say */
@@ -213,15 +263,35 @@ void gk_presence_due(struct gk_node *node, struct gk_now now)
 		check[node->presence](node, now);
 }
 
+static const struct verdict {
+	enum gk_fact fact;
+	const char *suspicion; /* NULL: none */
+} verdicts[] = {
+	[GK_REACH_UNKNOWN] = { GK_FACT_NONE, NULL },
+	[GK_REACH_CONFIRMED] = { GK_FACT_KERNEL_CONFIRMED, NULL },
+	[GK_REACH_FAILED] = { GK_FACT_KERNEL_FAILED, "the kernel cannot reach its neighbour" },
+	[GK_REACH_ROUTED] = { GK_FACT_ROUTED, NULL },
+	[GK_REACH_ROUTER_FAILED] = { GK_FACT_ROUTER_FAILED, "the router before it is gone" },
+	[GK_REACH_ROUTE_GONE] = { GK_FACT_ROUTE_GONE, "the route to it is gone" },
+	[GK_REACH_MOVED] = { GK_FACT_MOVED, NULL },
+	[GK_REACH_DEAF] = { GK_FACT_KERNEL_DEAF, NULL },
+};
+
 /* A confirmation by the kernel is not authenticated: it puts off the next check, and takes back
  * no suspicion. */
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
 {
-	if (!node->group->served || node->group->kdc->blind || node->presence != GK_PRESENT ||
-	    !can_be_asked(node))
+	size_t i = (size_t)reach;
+
+	if (i >= sizeof(verdicts) / sizeof(verdicts[0]) || !node->group->served ||
+	    node->group->kdc->blind || node->presence != GK_PRESENT || !can_be_asked(node))
 		return;
-	if (reach == GK_REACH_FAILED) {
-		suspect(node, "the kernel cannot reach its neighbour", now);
+	if (verdicts[i].fact && (verdicts[i].suspicion || node->kernel_asked))
+		gk_evidence_add(node, verdicts[i].fact, 0, now);
+	if (verdicts[i].suspicion) {
+		suspect(node, verdicts[i].fact, verdicts[i].suspicion, now);
+	} else if (node->kernel_asked && (reach == GK_REACH_ROUTED || reach == GK_REACH_DEAF)) {
+		check(node, now);
 	} else if (reach == GK_REACH_CONFIRMED && node->kernel_asked &&
 		   node->kernel_confirms < KERNEL_CONFIRMS) {
 		node->kernel_asked = false;
@@ -238,6 +308,7 @@ void gk_presence_unsent(struct gk_node *node, struct gk_now now)
 			   << (node->unsent < UNSENT_SHIFT_MAX ? node->unsent : UNSENT_SHIFT_MAX);
 
 	node->unsent++;
+	gk_evidence_add(node, GK_FACT_UNSENT, 0, now);
 	if (node->presence == GK_ABSENT && !policy(node)->evict)
 		return;
 	if (node->presence == GK_ABSENT)
@@ -249,14 +320,21 @@ void gk_presence_unsent(struct gk_node *node, struct gk_now now)
 	wake_in(node, now, pause_ms);
 }
 
+void gk_presence_missed(struct gk_node *node, struct gk_now now)
+{
+	gk_evidence_add(node, GK_FACT_UNANSWERED, 0, now);
+	counts(node)->unanswered++;
+}
+
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
 {
 	if (node->group->kdc->blind)
 		return;
+	gk_presence_missed(node, now);
 	if (node->presence == GK_SUSPECT) {
 		node->probes_sent++;
 		wake_in(node, now, 0);
 	} else if (node->presence == GK_PRESENT && last) {
-		suspect(node, "no answer to rekeying messages", now);
+		suspect(node, GK_FACT_UNANSWERED, "no answer to rekeying messages", now);
 	}
 }

@@ -78,14 +78,14 @@ void gk_get_kdc_cred(struct gk_call *call)
 	const struct gk_node *node = call->node;
 	uint8_t bytes[PAYLOAD_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_evidence evidence;
+	struct gk_cred_evidence evidence;
 
-	if (gk_evidence_make(call->group, gk_blob_span(&node->cred),
-			     gk_span(node->n_c, node->n_c_len), &evidence)) {
+	if (gk_cred_evidence_make(call->group, gk_blob_span(&node->cred),
+				  gk_span(node->n_c, node->n_c_len), &evidence)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
-	gk_put_map(&buf, GK_EVIDENCE_PAIRS);
-	gk_evidence_put(&buf, &evidence);
+	gk_put_map(&buf, GK_CRED_EVIDENCE_PAIRS);
+	gk_cred_evidence_put(&buf, &evidence);
 	gk_answer_map(call, &buf);
 }

@@ -32,14 +32,14 @@ static void answer_evidence(struct gk_call *call, struct gk_span n_c)
 {
 	uint8_t bytes[PAYLOAD_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_evidence evidence;
+	struct gk_cred_evidence evidence;
 
-	if (gk_evidence_sign(call->group, n_c, &evidence)) {
+	if (gk_cred_evidence_sign(call->group, n_c, &evidence)) {
 		gk_answer(call, GK_COAP_UNAVAILABLE);
 		return;
 	}
-	gk_put_map(&buf, GK_EVIDENCE_PAIRS);
-	gk_evidence_put(&buf, &evidence);
+	gk_put_map(&buf, GK_CRED_EVIDENCE_PAIRS);
+	gk_cred_evidence_put(&buf, &evidence);
 	gk_answer_map(call, &buf);
 }
 

@@ -449,7 +449,7 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 	};
 
 	if (client)
-		gk_client_seen(client, now);
+		gk_client_seen(client, GK_FACT_REQUEST, now);
 	gk_resource_serve(&call);
 	reply(kdc, client, exchange, request, gk_buf_span(&call.reply), now);
 	for (struct gk_node *node = client ? client->nodes : NULL; node;

@@ -16,6 +16,18 @@ static enum gk_delivery delivery_of(const struct gk_node *node)
 	return node->delivery == GK_NODE_PARKED ? GK_DELIVERY_PARKED : GK_DELIVERY_UNICAST;
 }
 
+static void count_present(const struct gk_group *group, struct gk_group_info *info)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		enum gk_presence presence = group->nodes[i]->presence;
+
+		info->present += presence == GK_PRESENT;
+		info->suspect += presence == GK_SUSPECT;
+		info->absent += presence == GK_ABSENT;
+		info->asleep += presence == GK_ASLEEP;
+	}
+}
+
 static void count_deliveries(const struct gk_group *group, struct gk_group_info *info)
 {
 	for (size_t i = 0; i < group->count; i++) {
@@ -67,8 +79,10 @@ bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_inf
 		.rekeying = rekeying_of(group),
 		.totals = group->totals,
 		.confirmations_refused = group->confirmations_refused,
+		.blind = kdc->blind,
 	};
 	count_deliveries(group, info);
+	count_present(group, info);
 	return true;
 }
 
@@ -86,6 +100,11 @@ static struct gk_member_info member_info(const struct gk_node *node)
 		.num = node->num,
 		.address = node->address,
 		.last_seen_ms = node->last_seen_ms,
+		.last_sign = node->last_sign,
+		.since_ms = node->since_ms,
+		.reason = node->reason,
+		.addresses = { node->address },
+		.address_count = 1,
 	};
 }
 

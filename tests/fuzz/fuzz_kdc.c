@@ -138,7 +138,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 5:
 		rekey();
-		pair_drain_kdc(&p, gk_kdc_reach(p.kdc, &raw[1].addr, GK_REACH_FAILED, p.now));
+		pair_drain_kdc(
+			&p, gk_kdc_reach(p.kdc,
+					 &(struct gk_reach_report){ raw[1].addr, GK_REACH_FAILED },
+					 1, p.now));
 		reply(&raw[1], rest);
 		break;
 	case 6:

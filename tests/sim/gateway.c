@@ -199,7 +199,8 @@ void gateway_reach(struct world *w, int index, enum gk_reach reach)
 		trace(w, index, "the kernel: failed", 0, NULL);
 		node->failed_ms = w->now.mono.ms;
 	}
-	must(w, gk_kdc_reach(w->kdc, &node->addr, reach, w->now), "gk_kdc_reach");
+	must(w, gk_kdc_reach(w->kdc, &(struct gk_reach_report){ node->addr, reach }, 1, w->now),
+	     "gk_kdc_reach");
 	drain(w);
 }
 
@@ -211,7 +212,8 @@ void gateway_link(struct world *w, bool up)
 	disturb_all(w);
 	if (!w->kdc)
 		return;
-	must(w, gk_kdc_blind(w->kdc, !up, w->now), "gk_kdc_blind");
+	must(w, gk_kdc_blind(w->kdc, up ? GK_BLIND_NOT : GK_BLIND_LINK_DOWN, w->now),
+	     "gk_kdc_blind");
 	drain(w);
 }
 

@@ -363,7 +363,11 @@ static void name_group(struct world *w, struct group *group, const char *name)
 							      .probes = PROBES,
 							      .probe_wait_s = PROBE_WAIT_S,
 							      .grace_s = GRACE_S,
-							      .evict = true };
+							      .sleep_max_s = 86400,
+							      .evict = true,
+							      .evict_rate = 60,
+							      .mass_loss_percent = 50,
+							      .mass_loss_window_s = 600 };
 	group->num = 0;
 	group->made_cap = 1;
 	group->made_ms = must_alloc(NULL, sizeof(*group->made_ms));

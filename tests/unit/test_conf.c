@@ -98,7 +98,11 @@ static void assert_same_settings(const struct gk_group_config *got,
 	assert_int_equal(got->presence.probes, want->presence.probes);
 	assert_int_equal(got->presence.probe_wait_s, want->presence.probe_wait_s);
 	assert_int_equal(got->presence.grace_s, want->presence.grace_s);
+	assert_int_equal(got->presence.sleep_max_s, want->presence.sleep_max_s);
 	assert_int_equal(got->presence.evict, want->presence.evict);
+	assert_int_equal(got->presence.evict_rate, want->presence.evict_rate);
+	assert_int_equal(got->presence.mass_loss_percent, want->presence.mass_loss_percent);
+	assert_int_equal(got->presence.mass_loss_window_s, want->presence.mass_loss_window_s);
 	assert_same_rekeying(&got->rekey, &want->rekey);
 }
 
@@ -393,7 +397,7 @@ static void every_option_reaches_its_field(void **state)
 			   { { 0xff, 0x15, [15] = 1 }, 112, 0 },
 			   113,
 			   114 },
-		.presence = { 106, 7, 8, 109, false },
+		.presence = { 106, 7, 8, 109, 110, false, 111, 42, 113 },
 	};
 	struct gw_conf conf;
 	(void)state;
@@ -412,7 +416,8 @@ static void every_option_reaches_its_field(void **state)
 		   "beacon_min_s = 113; beacon_max_s = 114; on_join = false; period_s = 101; "
 		   "coalesce_ms = 102; in_flight = 13; stale_sets = 14; }; "
 		   "presence = { check_interval_s = 106; probes = 7; probe_wait_s = 8; "
-		   "grace_s = 109; evict = false; }; } );",
+		   "grace_s = 109; sleep_max_s = 110; evict = false; evict_rate = 111; "
+		   "mass_loss_percent = 42; mass_loss_window_s = 113; }; } );",
 		   &conf);
 	assert_string_equal(conf.interface, "i");
 	assert_int_equal(conf.rate_kbps, 115);
@@ -519,7 +524,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 48);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 52);
 }
 
 // Every number of a table at its smallest or at its largest.

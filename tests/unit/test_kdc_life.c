@@ -651,7 +651,9 @@ static void answers_for_a_group_that_is_gone_are_ignored(void **state)
 	p->group_count = 0;
 	assert_int_equal(pair_serve(p, NULL), GK_OK);
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
-	pair_drain_kdc(p, gk_kdc_reach(p->kdc, &raw.addr, GK_REACH_FAILED, p->now));
+	pair_drain_kdc(p,
+		       gk_kdc_reach(p->kdc, &(struct gk_reach_report){ raw.addr, GK_REACH_FAILED },
+				    1, p->now));
 	probe = pair_raw_asked(&raw);
 	assert_non_null(probe);
 	remove_lights(p);

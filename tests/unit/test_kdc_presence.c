@@ -54,7 +54,8 @@ static int presence(const struct pair *p, const char *name)
 
 static void reach(struct pair *p, const struct gk_addr *addr, enum gk_reach reach)
 {
-	pair_drain_kdc(p, gk_kdc_reach(p->kdc, addr, reach, p->now));
+	pair_drain_kdc(p,
+		       gk_kdc_reach(p->kdc, &(struct gk_reach_report){ *addr, reach }, 1, p->now));
 }
 
 static void a_silent_member_is_asked_for_and_at_last_removed(void **state)
@@ -222,13 +223,13 @@ static void while_blind_nobody_is_suspected_or_removed(void **state)
 	for (size_t i = 0; i < 4; i++)
 		p->node[i].cut = true;
 	pair_advance(p, S(SUSPECT_S) + 1000); // some under suspicion already
-	pair_drain_kdc(p, gk_kdc_blind(p->kdc, true, p->now));
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_LINK_DOWN, p->now));
 	for (size_t i = 0; i < 4; i++)
 		reach(p, &p->node[i].addr, GK_REACH_FAILED);
 	pair_advance(p, S(3600));
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_EVICTED), 0);
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_ABSENT), 0);
-	pair_drain_kdc(p, gk_kdc_blind(p->kdc, false, p->now));
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_NOT, p->now));
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(presence(p, p->node[i].name), GK_PRESENT);
 	// a whole interval to be heard of
@@ -407,13 +408,13 @@ static void what_was_given_up_while_blind_is_sent_when_it_is_over(void **state)
 
 	pair_join_all(p, 2);
 	pair_advance(p, 1000);
-	pair_drain_kdc(p, gk_kdc_blind(p->kdc, true, p->now));
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_LINK_DOWN, p->now));
 	p->pass = lose_all;
 	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
 	pair_advance(p, S(200));
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 2);
 	p->pass = NULL;
-	pair_drain_kdc(p, gk_kdc_blind(p->kdc, false, p->now));
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_NOT, p->now));
 	pair_run(p);
 	assert_true(pair_agree(p, 0, 1));
 }

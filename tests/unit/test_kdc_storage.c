@@ -65,7 +65,9 @@ static struct gk_oscore *context_of(struct pair *p, const struct pair_raw *raw)
 /* The KDC asks a member whether it is there. @return NULL: it did not */
 static const struct pair_message *ask(struct pair *p, const struct pair_raw *raw)
 {
-	pair_drain_kdc(p, gk_kdc_reach(p->kdc, &raw->addr, GK_REACH_FAILED, p->now));
+	pair_drain_kdc(p,
+		       gk_kdc_reach(p->kdc, &(struct gk_reach_report){ raw->addr, GK_REACH_FAILED },
+				    1, p->now));
 	return pair_raw_asked(raw);
 }
 

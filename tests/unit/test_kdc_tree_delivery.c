@@ -758,7 +758,9 @@ static void answer_probe(struct pair_raw *raw, int64_t num)
 /* Have the KDC ask a client whether it is there. */
 static void provoke_probe(struct pair *p, const struct pair_raw *raw)
 {
-	pair_drain_kdc(p, gk_kdc_reach(p->kdc, &raw->addr, GK_REACH_FAILED, p->now));
+	pair_drain_kdc(p,
+		       gk_kdc_reach(p->kdc, &(struct gk_reach_report){ raw->addr, GK_REACH_FAILED },
+				    1, p->now));
 	assert_non_null(pair_raw_asked(raw));
 }
 
@@ -1311,14 +1313,14 @@ static void what_was_said_while_the_link_was_down_is_said_again(void **state)
 		num = pair_num(p);
 		for (size_t k = 0; k < 4; k++)
 			p->node[k].cut = true;
-		pair_drain_kdc(p, gk_kdc_blind(p->kdc, true, p->now));
+		pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_LINK_DOWN, p->now));
 		rekey(p);
 		pair_advance(p, 200000);
 		for (size_t k = 0; k < 4; k++)
 			p->node[k].cut = false;
 		for (size_t k = 0; k < 4; k++)
 			assert_int_equal(pair_info(p, k).num, num);
-		pair_drain_kdc(p, gk_kdc_blind(p->kdc, false, p->now));
+		pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_NOT, p->now));
 		pair_run(p);
 		assert_true(pair_agree(p, 0, 3));
 		assert_int_equal(count_copies(p, 0, pair_num(p)), i ? 3 : 2);

@@ -115,8 +115,11 @@ static void advance_vouched(struct pair *p, int64_t ms)
 	for (; ms > 0; ms -= S(1)) {
 		pair_advance(p, S(1));
 		for (size_t i = 0; i < p->node_count; i++)
-			pair_drain_kdc(p, gk_kdc_reach(p->kdc, &p->node[i].addr, GK_REACH_CONFIRMED,
-						       p->now));
+			pair_drain_kdc(p,
+				       gk_kdc_reach(p->kdc,
+						    &(struct gk_reach_report){ p->node[i].addr,
+									       GK_REACH_CONFIRMED },
+						    1, p->now));
 	}
 }
 
