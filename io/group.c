@@ -37,9 +37,9 @@
 #define CLASS_SUCCESS 2
 
 static const struct role {
-	bool joins; // takes what comes to the group, else what comes to us
-	bool sends; // to groups
-	bool has_tokens;
+	bool joins;    // takes what comes to the group, else what comes to us
+	bool sends;    // to groups
+	bool draws;    // a token for each message to the group, and knows its own by it
 	uint8_t takes; // this class of codes
 } roles[] = {
 	[IO_GROUP_MEMBER] = { true, true, true, CLASS_REQUEST },
@@ -265,10 +265,9 @@ static bool parse(const struct datagram *d, struct gk_exchange *exchange, struct
 }
 
 // There are no responses to a group (RFC 7252 section 8), and no requests to a sender.
-static bool is_taken(const struct role *role, uint8_t code, const struct gk_exchange *exchange)
+static bool is_taken(const struct role *role, uint8_t code)
 {
-	return code > 0 && code >> CLASS_SHIFT == role->takes &&
-	       (exchange->token_len == 0 || role->has_tokens);
+	return code > 0 && code >> CLASS_SHIFT == role->takes;
 }
 
 static bool is_own(const struct io_group *group, const struct gk_exchange *exchange)
@@ -289,14 +288,14 @@ static bool is_for_us(const struct io_group *group, const struct in6_pktinfo *to
 
 static void take(struct io_group *group, const struct datagram *d)
 {
-	struct gk_exchange exchange = { .id = 0 };
+	struct gk_exchange exchange = { .multicast = group->role->joins };
 	uint8_t space[IO_GROUP_DATAGRAM_MAX];
 	struct gk_buf message = gk_buf(space, sizeof(space));
 
 	if (!is_for_us(group, &d->to))
 		return;
 
-	if (!parse(d, &exchange, &message) || !is_taken(group->role, space[0], &exchange))
+	if (!parse(d, &exchange, &message) || !is_taken(group->role, space[0]))
 		group->dropped++;
 	else if (!is_own(group, &exchange))
 		group->handler(group->ctx, &exchange, gk_buf_span(&message));
@@ -362,10 +361,10 @@ static int draw_token(struct io_group *group, struct gk_span *token)
 	return 0;
 }
 
-static int send_request(struct io_group *group, const struct sockaddr_in6 *to,
+// @param token  empty: a fresh one, if the role has tokens
+static int send_request(struct io_group *group, const struct sockaddr_in6 *to, struct gk_span token,
 			struct gk_span message)
 {
-	struct gk_span token = gk_span(NULL, 0);
 	int err;
 
 	if (!group->role->sends || !is_of_class(message, CLASS_REQUEST))
@@ -373,35 +372,52 @@ static int send_request(struct io_group *group, const struct sockaddr_in6 *to,
 
 	err = set_option(group->fd, IPV6_MULTICAST_HOPS, hop_limit(to));
 	// Known as ours before it is sent: on a loopback interface it is back at once.
-	if (err == 0 && group->role->has_tokens)
+	if (err == 0 && group->role->draws)
 		err = draw_token(group, &token);
 	return err < 0 ? err : send_datagram(group, to, token, message);
 }
 
 int io_group_send(struct io_group *group, struct gk_span message)
 {
-	return send_request(group, &group->address, message);
+	return send_request(group, &group->address, gk_span(NULL, 0), message);
+}
+
+// From a port of our own, on our interface.
+static int send_elsewhere(struct io_group *group, const struct gk_addr *to, struct gk_span token,
+			  struct gk_span message)
+{
+	struct sockaddr_in6 address = io_addr_to_sockaddr(to);
+
+	if (group->role->joins || !IN6_IS_ADDR_MULTICAST(&address.sin6_addr))
+		return -EINVAL;
+
+	address.sin6_scope_id = group->interface;
+	return send_request(group, &address, token, message);
 }
 
 int io_group_send_to(struct io_group *group, const struct gk_addr *to, struct gk_span message)
 {
-	struct sockaddr_in6 address = io_addr_to_sockaddr(to);
-
-	if (group->role->joins || !IN6_IS_ADDR_MULTICAST(&address.sin6_addr) ||
-	    address.sin6_port != group->address.sin6_port)
+	if (htons(to->port) != group->address.sin6_port)
 		return -EINVAL;
-
-	address.sin6_scope_id = group->interface;
-	return send_request(group, &address, message);
+	return send_elsewhere(group, to, gk_span(NULL, 0), message);
 }
 
-int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span message)
+int io_group_ask(struct io_group *group, const struct gk_addr *to, struct gk_span token,
+		 struct gk_span message)
+{
+	if (token.len == 0 || token.len > TOKEN_LEN_MAX || to->port == 0)
+		return -EINVAL;
+	return send_elsewhere(group, to, token, message);
+}
+
+int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span token,
+		    struct gk_span message)
 {
 	struct sockaddr_in6 address = io_addr_to_sockaddr(to);
 
 	if (!group->role->joins || IN6_IS_ADDR_MULTICAST(&address.sin6_addr) ||
-	    !is_of_class(message, CLASS_SUCCESS))
+	    token.len > TOKEN_LEN_MAX || !is_of_class(message, CLASS_SUCCESS))
 		return -EINVAL;
 
-	return send_datagram(group, &address, gk_span(NULL, 0), message);
+	return send_datagram(group, &address, token, message);
 }

@@ -10,7 +10,8 @@
  * A control group (RFC 9594 section 6.2) has two ends. The KDC's sends requests, and takes the
  * non-confirmable answers that come by unicast to the port from which it sent. A member's takes the
  * requests and nothing that comes by unicast, so that both ends work side by side on one machine.
- * All messages of a control group have an empty token.
+ * What is for the whole group, and what confirms it, has an empty token; a question to one of its
+ * members has one, by which the answer is known wherever it comes from.
  */
 #ifndef IO_GROUP_H
 #define IO_GROUP_H
@@ -22,7 +23,8 @@ struct io_group;
 /** The largest datagram, from the CoAP header on: an IPv6 packet of 1,280 bytes. */
 #define IO_GROUP_DATAGRAM_MAX 1232
 
-/** A message came. 'exchange' has peer, message id and token; id is 0. */
+/** A message came. 'exchange' has peer, message id and token, and says whether it was sent to the
+ *  group; id is 0. */
 typedef void io_group_message_fn(void *ctx, const struct gk_exchange *exchange,
 				 struct gk_span message);
 
@@ -66,10 +68,21 @@ int io_group_send(struct io_group *group, struct gk_span message);
  */
 int io_group_send_to(struct io_group *group, const struct gk_addr *to, struct gk_span message);
 /**
- * Send a response of class 2 by unicast as one NON datagram from the group's port, with a fresh
- * message id and an empty token. Not for IO_GROUP_CONTROL_SENDER.
- * @return as io_group_send()
+ * Ask somebody who hears a multicast address, at whatever port, on our interface: as
+ * io_group_send_to(), with a token. Only for IO_GROUP_CONTROL_SENDER.
+ * @param to     its scope is ignored
+ * @param token  1 to 8 bytes that cannot be guessed; the answer has it
+ * @return as io_group_send(); -EINVAL also: no multicast address, or no such token
  */
-int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span message);
+int io_group_ask(struct io_group *group, const struct gk_addr *to, struct gk_span token,
+		 struct gk_span message);
+/**
+ * Send a response of class 2 by unicast as one NON datagram from the group's port, with a fresh
+ * message id. Not for IO_GROUP_CONTROL_SENDER.
+ * @param token  of the request; may be empty
+ * @return as io_group_send(); -EINVAL also: a token of more than 8 bytes
+ */
+int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span token,
+		    struct gk_span message);
 
 #endif

@@ -36,10 +36,12 @@ struct gkm_control {
  */
 void gkm_control_keep(struct gkm_control *control, const struct gk_addr *wanted, size_t count);
 /**
- * Send a confirmation, from the port to which it goes (docs/rekeying.md section 9).
+ * Send a confirmation, or an answer to what came by multicast, from the port to which it goes
+ * (docs/rekeying.md section 9).
+ * @param token  of the request; may be empty
  * @return as io_group_answer(); -ENOTCONN: none of our groups is at that port, any more
  */
 GK_MUST_CHECK int gkm_control_answer(struct gkm_control *control, const struct gk_addr *to,
-				     struct gk_span message);
+				     struct gk_span token, struct gk_span message);
 
 #endif

@@ -70,10 +70,23 @@ static void send_to_group(struct gkm_node *node, const struct gk_event *event)
 		gkm_report_error(gk_span(NULL, 0), strerror(-err));
 }
 
-/* Unheard, the KDC sends us the same by unicast. */
+/* What the KDC sends to all nodes of the link, because we are in no control group, comes to our
+ * unicast port. libcoap would keep an answer back for up to 5 s; from which port it comes does not
+ * matter. */
+static int answer_kdc(struct gkm_node *node, const struct gk_event *event)
+{
+	struct gk_span token = gk_span(event->token, event->token_len);
+	int err = gkm_control_answer(&node->control, &event->peer, token, event->bytes);
+
+	return err == -ENOTCONN && token.len > 0
+		       ? io_group_answer(node->group, &event->peer, token, event->bytes)
+		       : err;
+}
+
+/* Unheard, the KDC sends us the same by unicast, or asks again. */
 static void send_confirmation(struct gkm_node *node, const struct gk_event *event)
 {
-	int err = gkm_control_answer(&node->control, &event->peer, event->bytes);
+	int err = answer_kdc(node, event);
 
 	if (err)
 		log_warnx("control", "a confirmation cannot be sent: %s", strerror(-err));

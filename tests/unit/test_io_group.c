@@ -294,13 +294,26 @@ static void malformed_datagrams_are_dropped_and_counted(void **state)
 	leave(l);
 }
 
-static void a_member_of_a_control_group_takes_requests_without_token(void **state)
+// With a token and without.
+static void takes_both(struct listener *l, const struct gk_addr *to, const char *without,
+		       const char *with)
+{
+	send_bytes(to, hex_span(without));
+	send_bytes(to, hex_span(with));
+	hear(l, 2, 1000);
+	assert_int_equal(l->count, 2);
+	assert_int_equal(l->heard[0].exchange.token_len, 0);
+	assert_int_equal(l->heard[1].exchange.token_len, 2);
+	assert_memory_equal(l->heard[1].exchange.token, "\xaa\xbb", 2);
+}
+
+static void a_member_of_a_control_group_takes_requests(void **state)
 {
 	static const char *const rows[] = {
 		"40021234",      // confirmable
 		"60021234",      // an acknowledgement
 		"50441234",      // a response
-		"52021234 aabb", // with a token
+		"52441234 aabb", // with a token too
 	};
 	struct gk_addr group = group_on(left.scope, 2);
 	struct listener *l;
@@ -309,13 +322,11 @@ static void a_member_of_a_control_group_takes_requests_without_token(void **stat
 	need_namespace(__func__);
 	l = join_control(right.scope, 2);
 	drops_rows(l, &group, GK_COAP_POST, rows, COUNT(rows));
-	send_bytes(&group, hex_span("50021234 ff00"));
-	hear(l, 1, 1000);
-	assert_int_equal(l->count, 1);
+	takes_both(l, &group, "50021234 ff00", "52021234 aabb ff00");
 	leave(l);
 }
 
-static void a_sender_takes_answers_without_token(void **state)
+static void a_sender_takes_answers(void **state)
 {
 	static const char *const rows[] = {
 		"40441234",      // confirmable
@@ -323,7 +334,7 @@ static void a_sender_takes_answers_without_token(void **state)
 		"50021234",      // a request
 		"50841234",      // an error of the client
 		"50a01234",      // and of the server
-		"52441234 aabb", // with a token
+		"52841234 aabb", // with a token too
 	};
 	struct gk_addr here = left;
 	struct listener *l;
@@ -333,9 +344,7 @@ static void a_sender_takes_answers_without_token(void **state)
 	here.port = PORT;
 	l = open_kdc(left.scope, 2);
 	drops_rows(l, &here, GK_COAP_CHANGED, rows, COUNT(rows));
-	send_bytes(&here, hex_span("50441234 ff00"));
-	hear(l, 1, 1000);
-	assert_int_equal(l->count, 1);
+	takes_both(l, &here, "50441234 ff00", "52441234 aabb ff00");
 	leave(l);
 }
 
@@ -406,13 +415,17 @@ static void what_is_too_large_or_no_request_is_not_sent(void **state)
 
 static void each_role_sends_what_is_its_own(void **state)
 {
-	struct gk_addr group = group_on(left.scope, 3), other_port = group, here = left;
+	struct gk_addr group = group_on(left.scope, 3), other_port = group, no_port = group;
+	const struct gk_span none = gk_span(NULL, 0), token = hex_span("aabb");
+	const struct gk_span nine = hex_span("010203040506070809");
 	struct listener *member, *control, *kdc;
+	struct gk_addr here = left;
 
 	(void)state;
 	need_namespace(__func__);
 	here.port = PORT;
 	other_port.port++;
+	no_port.port = 0;
 	member = join(left.scope, 2);
 	control = join_control(left.scope, 2);
 	kdc = open_kdc(left.scope, 2);
@@ -422,13 +435,21 @@ static void each_role_sends_what_is_its_own(void **state)
 	assert_int_equal(io_group_send_to(kdc->group, &other_port, hex_span("02")), -EINVAL);
 	assert_int_equal(io_group_send_to(kdc->group, &here, hex_span("02")), -EINVAL);
 	assert_int_equal(io_group_send_to(kdc->group, &group, hex_span("44")), -EINVAL);
-	assert_int_equal(io_group_answer(kdc->group, &here, hex_span("44")), -EINVAL);
-	assert_int_equal(io_group_answer(control->group, &group, hex_span("44")), -EINVAL);
-	assert_int_equal(io_group_answer(control->group, &here, hex_span("02")), -EINVAL);
-	assert_int_equal(io_group_answer(control->group, &here, hex_span("84")), -EINVAL);
-	assert_int_equal(io_group_answer(control->group, &here, hex_span("44ff")), -EINVAL);
-	assert_int_equal(io_group_answer(control->group, &here, hex_span("44")), 0);
-	assert_int_equal(io_group_answer(member->group, &here, hex_span("44")), 0);
+	assert_int_equal(io_group_answer(kdc->group, &here, none, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &group, none, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, none, hex_span("02")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, none, hex_span("84")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, none, hex_span("44ff")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, nine, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_ask(member->group, &group, token, hex_span("01")), -EINVAL);
+	assert_int_equal(io_group_ask(control->group, &group, token, hex_span("01")), -EINVAL);
+	assert_int_equal(io_group_ask(kdc->group, &here, token, hex_span("01")), -EINVAL);
+	assert_int_equal(io_group_ask(kdc->group, &no_port, token, hex_span("01")), -EINVAL);
+	assert_int_equal(io_group_ask(kdc->group, &group, none, hex_span("01")), -EINVAL);
+	assert_int_equal(io_group_ask(kdc->group, &group, nine, hex_span("01")), -EINVAL);
+	assert_int_equal(io_group_ask(kdc->group, &group, token, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer(control->group, &here, none, hex_span("44")), 0);
+	assert_int_equal(io_group_answer(member->group, &here, none, hex_span("44")), 0);
 	hear(kdc, 2, 1000);
 	assert_int_equal(kdc->count, 2);
 	leave(member);
@@ -454,9 +475,9 @@ static void asks_and_is_answered(struct listener *kdc, struct listener *here,
 		assert_int_equal(exchange->token_len, 0);
 		assert_int_equal(exchange->peer.port, PORT);
 		assert_memory_equal(exchange->peer.ip, left.ip, 16);
-		assert_int_equal(
-			io_group_answer(members[i]->group, &exchange->peer, hex_span("44 ff 0a")),
-			0);
+		assert_int_equal(io_group_answer(members[i]->group, &exchange->peer,
+						 gk_span(NULL, 0), hex_span("44 ff 0a")),
+				 0);
 
 		hear(kdc, i + 1, 1000);
 		hear(kdc, i + 2, 20);
@@ -490,6 +511,85 @@ static void answers_reach_the_kdc_and_nobody_else(void **state)
 			leave(here);
 			leave(there);
 		}
+}
+
+// A socket as that of a CoAP server, which joined nothing.
+static int open_server(uint16_t port)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int fd = socket(AF_INET6, SOCK_DGRAM, 0), on = 1;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof(any)), 0);
+	return fd;
+}
+
+static void a_question_to_all_nodes_reaches_a_server_at_its_port(void **state)
+{
+	struct gk_addr all_nodes = { .ip = { 0xff, 0x02, [15] = 1 }, .port = 6000 };
+	struct sockaddr_in6 from = { .sin6_family = AF_INET6 };
+	socklen_t from_len = sizeof(from);
+	struct pollfd ready = { .events = POLLIN };
+	uint8_t asked[16], answer[] = { 0x58, 0x45, 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct listener *kdc;
+
+	(void)state;
+	need_namespace(__func__);
+	kdc = open_kdc(left.scope, 3);
+	ready.fd = open_server(6000);
+	assert_int_equal(
+		io_group_ask(kdc->group, &all_nodes, hex_span("0102030405060708"), hex_span("01")),
+		0);
+	assert_int_equal(poll(&ready, 1, 1000), 1);
+	assert_int_equal(
+		recvfrom(ready.fd, asked, sizeof(asked), 0, (struct sockaddr *)&from, &from_len),
+		12);
+	assert_memory_equal(asked, "\x58\x01", 2); // NON, with a token of 8 bytes
+	assert_memory_equal(asked + 4, answer + 4, 8);
+	assert_int_equal(ntohs(from.sin6_port), PORT);
+	// The answer comes from another port than that which was asked.
+	close(ready.fd);
+	ready.fd = open_server(6001);
+	assert_int_equal(
+		sendto(ready.fd, answer, sizeof(answer), 0, (struct sockaddr *)&from, from_len),
+		sizeof(answer));
+	hear(kdc, 1, 1000);
+	assert_int_equal(kdc->count, 1);
+	assert_hex_equal(kdc->heard[0].message, "45");
+	assert_hex_equal(gk_span(kdc->heard[0].exchange.token, 8), "0102030405060708");
+	assert_int_equal(kdc->heard[0].exchange.peer.port, 6001);
+	assert_false(kdc->heard[0].exchange.multicast);
+	close(ready.fd);
+	leave(kdc);
+}
+
+static void a_question_to_the_group_is_answered_with_its_token(void **state)
+{
+	struct gk_addr group = group_on(0, 3);
+	struct listener *kdc, *member;
+	struct gk_exchange *exchange;
+
+	(void)state;
+	need_namespace(__func__);
+	kdc = open_kdc(left.scope, 3);
+	member = join_control(right.scope, 3);
+	assert_int_equal(io_group_ask(kdc->group, &group, hex_span("a1b2c3d4"), hex_span("01")), 0);
+	hear(member, 1, 1000);
+	assert_int_equal(member->count, 1);
+	exchange = &member->heard[0].exchange;
+	assert_true(exchange->multicast);
+	assert_hex_equal(gk_span(exchange->token, exchange->token_len), "a1b2c3d4");
+	assert_int_equal(io_group_answer(member->group, &exchange->peer,
+					 gk_span(exchange->token, exchange->token_len),
+					 hex_span("45 ff 07")),
+			 0);
+	hear(kdc, 1, 1000);
+	assert_int_equal(kdc->count, 1);
+	assert_hex_equal(kdc->heard[0].message, "45ff07");
+	exchange = &kdc->heard[0].exchange;
+	assert_hex_equal(gk_span(exchange->token, exchange->token_len), "a1b2c3d4");
+	leave(kdc);
+	leave(member);
 }
 
 static void the_kdc_takes_answers_on_its_own_interface(void **state)
@@ -664,11 +764,13 @@ int main(void)
 		cmocka_unit_test(the_unicast_port_keeps_its_datagrams),
 		cmocka_unit_test(malformed_datagrams_are_dropped_and_counted),
 		cmocka_unit_test(what_is_barely_well_formed_is_taken),
-		cmocka_unit_test(a_member_of_a_control_group_takes_requests_without_token),
-		cmocka_unit_test(a_sender_takes_answers_without_token),
+		cmocka_unit_test(a_member_of_a_control_group_takes_requests),
+		cmocka_unit_test(a_sender_takes_answers),
 		cmocka_unit_test(what_is_too_large_or_no_request_is_not_sent),
 		cmocka_unit_test(each_role_sends_what_is_its_own),
 		cmocka_unit_test(answers_reach_the_kdc_and_nobody_else),
+		cmocka_unit_test(a_question_to_all_nodes_reaches_a_server_at_its_port),
+		cmocka_unit_test(a_question_to_the_group_is_answered_with_its_token),
 		cmocka_unit_test(the_kdc_takes_answers_on_its_own_interface),
 		cmocka_unit_test(one_sender_serves_several_groups),
 		cmocka_unit_test(a_sender_is_in_no_group),

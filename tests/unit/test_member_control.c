@@ -160,8 +160,9 @@ static void confirmations_go_from_the_port_of_their_group(void **state)
 		assert_int_equal(io_group_send(kdc, hex_span("02 ff 01")), 0);
 		hear(&f, i + 1, 1000);
 		assert_int_equal(f.heard, i + 1);
-		assert_int_equal(
-			gkm_control_answer(&f.control, &f.exchange.peer, hex_span("44 ff 02")), 0);
+		assert_int_equal(gkm_control_answer(&f.control, &f.exchange.peer, hex_span(""),
+						    hex_span("44 ff 02")),
+				 0);
 		for (int tries = 0; tries < 100 && at_kdc.heard == 0; tries++) {
 			hear(&f, i + 2, 10);
 			io_group_read(kdc);
@@ -173,7 +174,8 @@ static void confirmations_go_from_the_port_of_their_group(void **state)
 		io_group_close(kdc);
 	}
 	nowhere.port = 5688;
-	assert_int_equal(gkm_control_answer(&f.control, &nowhere, hex_span("44")), -ENOTCONN);
+	assert_int_equal(gkm_control_answer(&f.control, &nowhere, hex_span(""), hex_span("44")),
+			 -ENOTCONN);
 	close_fixture(&f);
 }
 
