@@ -3,14 +3,9 @@
 /*
  * Protected exchanges with a client, in both directions over one association.
  */
-#include "kdc.h"
+#include "exchange.h"
 
 #include <string.h>
-
-#define REPLY_ROOM      2048  /* an answer beside its credentials */
-#define NOTICE_MS       15000 /* for the answer to an eviction notice */
-#define NOTICE_PAUSE_MS 1000  /* until one that could not be sent is tried again ... */
-#define NOTICE_LIFE_MS  60000 /* ... and for how long */
 
 #define CHALLENGE_COST_MS  1000 /* what an Echo challenge costs ... */
 #define CHALLENGE_BURST_MS 8000 /* ... of this: 8 at once, then one a second */
@@ -42,8 +37,8 @@ static bool reserve_sequence(struct gk_kdc *kdc, struct gk_oscore *ctx)
 	return ctx->seq < ctx->seq_limit;
 }
 
-static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
-		 uint32_t timeout_ms)
+void gk_exchange_emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
+		      uint32_t timeout_ms)
 {
 	struct gk_event event = {
 		.kind = request->observed ? GK_EVENT_NOTIFY : GK_EVENT_REQUEST,
@@ -52,6 +47,7 @@ static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span 
 		.dtls = request->dtls,
 		.session = request->session,
 		.timeout_ms = timeout_ms,
+		.multicast = request->multicast,
 		.token_len = request->token_len,
 		.bytes = bytes,
 	};
@@ -62,9 +58,39 @@ static void emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span 
 	gk_queue_add(&kdc->queue, &event);
 }
 
+struct gk_request *gk_exchange_find(const struct gk_kdc *kdc, uint64_t id)
+{
+	struct gk_link *link = gk_hash_find(&kdc->requests, gk_span(&id, sizeof(id)));
+
+	for (; link; link = gk_hash_next(link)) {
+		struct gk_request *request = GK_OWNER(link, struct gk_request, by_id);
+
+		if (request->id == id)
+			return request;
+	}
+	return NULL;
+}
+
+static struct gk_request *take_request(struct gk_kdc *kdc, uint64_t id)
+{
+	struct gk_request *request = gk_exchange_find(kdc, id);
+
+	if (!request)
+		return NULL;
+	gk_hash_remove(&kdc->requests, &request->by_id);
+	kdc->request_count--;
+	return request;
+}
+
+void gk_exchange_free(struct gk_kdc *kdc, struct gk_request *request)
+{
+	gk_blob_wipe(&kdc->env, &request->notice);
+	gk_free(&kdc->env, request, sizeof(*request));
+}
+
 /* Probes of many silent nodes, and news for observers of whom none acknowledges any, leave room for
  * rekeying messages. */
-static bool has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
+bool gk_exchange_has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
 {
 	bool can_wait = kind == GK_REQUEST_PROBE || kind == GK_REQUEST_UPDATE;
 
@@ -97,10 +123,9 @@ static enum gk_err seal(struct gk_kdc *kdc, struct gk_client *client, struct gk_
 			: gk_oscore_protect_request(ctx, message, buf, &request->ref);
 }
 
-/* @param what  GK_OBSERVED_NOTHING: a request; else a response to the registration for that */
-static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
-				  enum gk_request_kind kind, struct gk_span message,
-				  struct gk_buf *buf)
+struct gk_request *gk_exchange_protect(struct gk_kdc *kdc, struct gk_node *node,
+				       enum gk_observed what, enum gk_request_kind kind,
+				       struct gk_span message, struct gk_buf *buf)
 {
 	struct gk_client *client = node->client;
 	struct gk_observer *observer = node->observer[what];
@@ -131,14 +156,16 @@ static struct gk_request *protect(struct gk_kdc *kdc, struct gk_node *node, enum
 uint64_t gk_client_notify(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
 			  enum gk_request_kind kind, struct gk_span message, uint32_t timeout_ms)
 {
-	uint8_t bytes[REPLY_ROOM];
+	uint8_t bytes[GK_REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_request *request =
-		has_room(kdc, kind) ? protect(kdc, node, what, kind, message, &buf) : NULL;
+		gk_exchange_has_room(kdc, kind)
+			? gk_exchange_protect(kdc, node, what, kind, message, &buf)
+			: NULL;
 
 	if (!request)
 		return 0;
-	emit(kdc, request, gk_buf_span(&buf), timeout_ms);
+	gk_exchange_emit(kdc, request, gk_buf_span(&buf), timeout_ms);
 	return request->id;
 }
 
@@ -146,81 +173,6 @@ uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_req
 			   struct gk_span message, uint32_t timeout_ms)
 {
 	return gk_client_notify(kdc, node, GK_OBSERVED_NOTHING, kind, message, timeout_ms);
-}
-
-/* Eviction notices: protected while the association is there, and sent when there is room */
-
-static void free_request(struct gk_kdc *kdc, struct gk_request *request)
-{
-	gk_blob_wipe(&kdc->env, &request->notice);
-	gk_free(&kdc->env, request, sizeof(*request));
-}
-
-static void defer(struct gk_kdc *kdc, struct gk_request *request, struct gk_now now)
-{
-	request->next_unsent = kdc->unsent;
-	kdc->unsent = request;
-	gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
-}
-
-void gk_client_tell_end(struct gk_kdc *kdc, struct gk_node *node, enum gk_observed what,
-			struct gk_span message, struct gk_now now)
-{
-	uint8_t bytes[REPLY_ROOM];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_request *request = protect(kdc, node, what, GK_REQUEST_NOTICE, message, &buf);
-
-	if (!request)
-		return;
-	request->until_ms = now.mono.ms + NOTICE_LIFE_MS;
-	if (gk_blob_set(&kdc->env, &request->notice, gk_buf_span(&buf)))
-		free_request(kdc, request);
-	else if (has_room(kdc, GK_REQUEST_NOTICE))
-		emit(kdc, request, gk_buf_span(&buf), NOTICE_MS);
-	else
-		defer(kdc, request, now);
-}
-
-void gk_client_send_notices(struct gk_kdc *kdc, struct gk_now now)
-{
-	while (kdc->unsent && has_room(kdc, GK_REQUEST_NOTICE) &&
-	       gk_hash_reserve(&kdc->requests) == GK_OK) {
-		struct gk_request *request = kdc->unsent;
-
-		kdc->unsent = request->next_unsent;
-		if (now.mono.ms < request->until_ms)
-			emit(kdc, request, gk_blob_span(&request->notice), NOTICE_MS);
-		else
-			free_request(kdc, request);
-	}
-	if (kdc->unsent)
-		gk_timer_set(&kdc->timers, &kdc->notice_timer, now.mono.ms + NOTICE_PAUSE_MS);
-}
-
-void gk_client_drop_notices(struct gk_kdc *kdc)
-{
-	while (kdc->unsent) {
-		struct gk_request *request = kdc->unsent;
-
-		kdc->unsent = request->next_unsent;
-		free_request(kdc, request);
-	}
-}
-
-static struct gk_request *take_request(struct gk_kdc *kdc, uint64_t id)
-{
-	struct gk_link *link = gk_hash_find(&kdc->requests, gk_span(&id, sizeof(id)));
-
-	for (; link; link = gk_hash_next(link)) {
-		struct gk_request *request = GK_OWNER(link, struct gk_request, by_id);
-
-		if (request->id != id)
-			continue;
-		gk_hash_remove(&kdc->requests, link);
-		kdc->request_count--;
-		return request;
-	}
-	return NULL;
 }
 
 static struct gk_node *node_of(const struct gk_request *request, const struct gk_client *client)
@@ -259,7 +211,7 @@ static enum gk_err unseal(const struct gk_client *client, const struct gk_reques
 static uint8_t verify_answer(const struct gk_request *request, const struct gk_client *client,
 			     struct gk_span message, int64_t *shown)
 {
-	uint8_t bytes[REPLY_ROOM];
+	uint8_t bytes[GK_REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_coap inner;
 
@@ -278,9 +230,26 @@ void gk_client_seen(struct gk_client *client, enum gk_fact sign, struct gk_now n
 		gk_presence_seen(node, sign, now);
 }
 
+/* Whoever is on the link has seen the token of what went by multicast. The member's own answer may
+ * come after a forged one. */
+static bool is_forged(const struct gk_request *request, struct gk_span message, uint8_t code)
+{
+	return request->multicast && message.len && !code;
+}
+
+/* It is over, and so is the one beside it if that was answered. */
+static void end_request(struct gk_kdc *kdc, struct gk_request *request, bool answered)
+{
+	struct gk_request *twin = answered ? take_request(kdc, request->twin) : NULL;
+
+	if (twin)
+		gk_exchange_free(kdc, twin);
+	gk_exchange_free(kdc, request);
+}
+
 void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, struct gk_now now)
 {
-	struct gk_request *request = take_request(kdc, id);
+	struct gk_request *request = gk_exchange_find(kdc, id);
 	struct gk_client *client;
 	struct gk_node *node;
 	uint8_t code;
@@ -291,6 +260,9 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	client = gk_client_find(kdc, gk_id_span(&request->client));
 	node = node_of(request, client);
 	code = verify_answer(request, client, message, &shown);
+	if (is_forged(request, message, code))
+		return;
+	(void)take_request(kdc, id);
 	if (code)
 		gk_client_seen(client, GK_FACT_ANSWER, now);
 	if (node && request->kind == GK_REQUEST_REKEY)
@@ -301,9 +273,9 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 		gk_delivery_wake(node, now);
 	if (node && request->kind == GK_REQUEST_REKEY && !code)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
-	if (node && request->kind == GK_REQUEST_PROBE && !code)
+	if (node && request->kind == GK_REQUEST_PROBE && !code && !request->beside)
 		gk_presence_missed(node, now);
-	free_request(kdc, request);
+	end_request(kdc, request, code != 0);
 }
 
 void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcome,
@@ -326,7 +298,17 @@ void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcom
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
 	if (node && request->kind == GK_REQUEST_PROBE && outcome == GK_NOTIFIED_NOT)
 		gk_presence_missed(node, now);
-	free_request(kdc, request);
+	gk_exchange_free(kdc, request);
+}
+
+/* Of two that ask the same, one is enough. @return true if that is the other one */
+static bool is_left_to_twin(const struct gk_kdc *kdc, const struct gk_request *request)
+{
+	struct gk_request *twin = gk_exchange_find(kdc, request->twin);
+
+	if (twin)
+		twin->beside = false;
+	return twin || request->beside;
 }
 
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
@@ -337,17 +319,19 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 	if (!request)
 		return;
 	if (request->kind == GK_REQUEST_NOTICE) {
-		defer(kdc, request, now);
+		gk_notice_defer(kdc, request, now);
 		return;
 	}
 	node = node_of(request, gk_client_find(kdc, gk_id_span(&request->client)));
+	if (is_left_to_twin(kdc, request))
+		node = NULL;
 	if (node && request->kind == GK_REQUEST_REKEY)
 		gk_delivery_unsent(node, id, now);
 	if (node && request->kind == GK_REQUEST_PROBE)
 		gk_presence_unsent(node, now);
 	if (node && request->kind == GK_REQUEST_UPDATE)
 		gk_observe_unsent(node, request, now);
-	free_request(kdc, request);
+	gk_exchange_free(kdc, request);
 }
 
 /* receiving under an association */
@@ -371,7 +355,7 @@ static void reply_protected(struct gk_kdc *kdc, struct gk_client *client,
 			    struct gk_oscore_ref *ref, struct gk_span answer, bool own_piv,
 			    struct gk_now now)
 {
-	uint8_t bytes[REPLY_ROOM];
+	uint8_t bytes[GK_REPLY_ROOM];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
 	if ((own_piv && !reserve_sequence(kdc, &client->assoc.ctx)) ||
@@ -460,7 +444,7 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		  struct gk_span request, const struct gk_coap *inner, struct gk_oscore_ref *ref,
 		  struct gk_now now)
 {
-	uint8_t bytes[REPLY_ROOM];
+	uint8_t bytes[GK_REPLY_ROOM];
 	struct gk_call call = {
 		.kdc = kdc,
 		.exchange = exchange,

@@ -172,8 +172,8 @@ struct gk_exchange {
 	 */
 	struct gk_id dtls;
 	uint64_t session; /* ... and which one of that name: as the shell numbers them */
-	/* It was sent to a multicast address: a KDC answers discovery that finds something, and
-	 * meets all else with silence (RFC 7252 section 8.2). */
+	/* It was sent to a multicast address: a KDC answers discovery that finds something, a
+	 * member a GET of its KDC; all else is met with silence (RFC 7252 section 8.2). */
 	bool multicast;
 };
 
@@ -270,18 +270,19 @@ enum gk_event_kind {
 	GK_EVENT_STORE = 1,     /* commit 'record' before any later event */
 	GK_EVENT_REPLY = 2,     /* 'bytes' answers the exchange 'id' */
 	GK_EVENT_REQUEST = 3,   /* send 'bytes' to 'peer', confirmable; then ..._answer(id)
-				   once, or gk_kdc_unsent(id) */
+				   once, or gk_kdc_unsent(id). By multicast: see below */
 	GK_EVENT_MULTICAST = 4, /* send 'bytes' to the group, non-confirmable. Of a KDC: to 'peer',
 				   on the segment's interface, from the port of 'peer' */
 	GK_EVENT_PROBE = 5,     /* have the kernel probe its neighbour 'peer' */
 	GK_EVENT_NOTE = 6,      /* tell the operator */
-	GK_EVENT_CONFIRM = 7, /* a member's: send 'bytes' to 'peer', non-confirmable, with an empty
-				 token; a response to no request of libcoap's */
-	GK_EVENT_NOTIFY = 8,  /* a KDC's: send 'bytes', a response with 'token', to 'peer',
-				 confirmable; then gk_kdc_notified(id) once, or gk_kdc_unsent(id) */
-	GK_EVENT_CANCEL = 9,  /* a member's: forget the observation 'id' that a REQUEST began; what
-				 still comes for it gets a Reset (RFC 7641 section 3.6) */
-	GK_EVENT_END = 10, /* a KDC's: end the DTLS sessions called 'dtls', after what was sent */
+	GK_EVENT_CONFIRM = 7,   /* a member's: send 'bytes', a response, to 'peer', by unicast and
+				   non-confirmable, with 'token': it confirms what came to the group,
+				   or answers what came by multicast */
+	GK_EVENT_NOTIFY = 8,    /* a KDC's: send 'bytes', a response with 'token', to 'peer',
+				   confirmable; then gk_kdc_notified(id) once, or gk_kdc_unsent(id) */
+	GK_EVENT_CANCEL = 9, /* a member's: forget the observation 'id' that a REQUEST began; what
+				still comes for it gets a Reset (RFC 7641 section 3.6) */
+	GK_EVENT_END = 10,   /* a KDC's: end the DTLS sessions called 'dtls', after what was sent */
 };
 
 /** The next thing to do. Spans borrow from the object until the next call that can change it. */
@@ -297,7 +298,12 @@ struct gk_event {
 	/* REQUEST: if its answer has an Observe option, further ones with its token may come, each
 	 * for gk_member_answer(id) again, until GK_EVENT_CANCEL */
 	bool observe;
-	uint8_t token_len; /* NOTIFY */
+	/* REQUEST of a KDC: 'peer' is a multicast address. Send it there, on the segment's
+	 * interface, once and non-confirmable, with a token that cannot be guessed. Whatever comes
+	 * with that token within timeout_ms, from wherever, is for gk_kdc_answer(id); and at the
+	 * end of the time an empty span */
+	bool multicast;
+	uint8_t token_len; /* NOTIFY, CONFIRM; may be 0 */
 	uint8_t token[8];
 	struct gk_span bytes;
 	struct gk_record record;
@@ -550,7 +556,7 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_raw_key(const struct gk_kdc *kdc, struct
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_own_raw_key(struct gk_kdc *kdc, uint8_t d[32],
 						    uint8_t xy[64]);
 /** The answer to a GK_EVENT_REQUEST, or an empty span: none came in time. Unknown ids are ignored.
- */
+ *  To one by multicast several may come, of which the client's own is taken. */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
 					       struct gk_span message, struct gk_now now);
 

@@ -7,7 +7,8 @@
  *   kdc_group.c groups come, change and go by configuration
  *   walk.c      what the operator sees
  *   client.c    clients: tokens, associations
- *   exchange.c  protected exchanges with them, in both directions
+ *   exchange.c  protected exchanges with them, in both directions; exchange_multicast.c asks one
+ *               by multicast, exchange_notice.c tells it that it is put out
  *   session.c   clients that come by DTLS, whose exchanges their sessions protect
  *   authz.c     /authz-info: tokens in; issue.c: tokens issued
  *   resource.c  the table of resources: who may do what. resource_core.c, resource_groups.c,
@@ -333,6 +334,10 @@ struct gk_request {
 	struct gk_id dtls;         /* the session it goes in; empty: it is protected by OSCORE */
 	uint64_t session;          /* ... a notification: which one of that name */
 	enum gk_observed observed; /* a notification; else GK_OBSERVED_NOTHING */
+	bool multicast;            /* to whoever hears it: what is no answer of the client's is
+				      passed over */
+	uint64_t twin;             /* another request that asks the same; 0: none ... */
+	bool beside;               /* ... whose fate counts, and not that of this one */
 	uint8_t token_len;
 	uint8_t token[8];
 	/* an eviction notice outlives its node, and waits until it can be sent */
@@ -547,6 +552,16 @@ enum gk_err gk_client_receive(struct gk_kdc *kdc, const struct gk_exchange *exch
 /** Send a protected request to a node. @return its id, 0: not now (too many under way) */
 uint64_t gk_client_request(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
 			   struct gk_span message, uint32_t timeout_ms);
+/** @return true if gk_client_request_both() can be used: it takes requests, under OSCORE */
+bool gk_client_can_multicast(const struct gk_node *node);
+/**
+ * The same by multicast, which no forged entry in a neighbour table diverts; and by unicast beside
+ * it, for who is beyond the reach of that, unless a message to it is under way that way. Their air
+ * is charged. They count as one: unsent if neither was sent, answered if one is.
+ * @return the id of the one by multicast, 0: not now
+ */
+uint64_t gk_client_request_both(struct gk_kdc *kdc, struct gk_node *node, enum gk_request_kind kind,
+				struct gk_span message, uint32_t timeout_ms, struct gk_now now);
 /** It said something that proves who it is: its memberships are all present. */
 void gk_client_seen(struct gk_client *client, enum gk_fact sign, struct gk_now now);
 /** The answer to one of our requests. */

@@ -497,8 +497,60 @@ static void reply_protected(struct gk_member *m, const struct gk_exchange *excha
 	gk_queue_reply(&m->queue, exchange, gk_buf_span(&buf));
 }
 
+/* To the KDC and nobody else, whoever seemed to have sent it: what anyone can send again may not
+ * make us answer a third. */
+static struct gk_addr asker(const struct gk_member *m, const struct gk_exchange *exchange,
+			    const struct gk_coap *msg)
+{
+	const struct gk_membership *ms = find_control(m, msg);
+	struct gk_addr peer = m->kdc;
+
+	peer.port = ms && gk_membership_in_tree(ms) ? ms->tree.group.port : exchange->peer.port;
+	return peer;
+}
+
+static void reply_to_probe(struct gk_member *m, const struct gk_exchange *exchange,
+			   const struct gk_coap *msg, struct gk_oscore_ref *ref, struct gk_now now)
+{
+	uint8_t plain_bytes[32], bytes[REPLY_ROOM];
+	struct gk_buf plain = gk_buf(plain_bytes, sizeof(plain_bytes));
+	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+	struct gk_event event = {
+		.kind = GK_EVENT_CONFIRM,
+		.peer = asker(m, exchange, msg),
+		.token_len = exchange->token_len,
+	};
+
+	put_reply(m, msg, &plain, now);
+	if (gk_oscore_protect_response(&m->assoc, ref, gk_buf_span(&plain), false, &buf))
+		return;
+	memcpy(event.token, exchange->token, sizeof(event.token));
+	event.bytes = gk_buf_span(&buf);
+	gk_queue_add(&m->queue, &event);
+}
+
+/* By multicast the KDC only asks whether we are there (docs/rekeying.md section 9.4). Anything else
+ * is left alone, its number too: the KDC sends it by unicast, and may have done so before. */
+static void receive_by_multicast(struct gk_member *m, const struct gk_exchange *exchange,
+				 const struct gk_coap *msg, struct gk_oscore_ref *ref,
+				 struct gk_now now)
+{
+	if (msg->code != GK_COAP_GET)
+		return;
+	gk_window_accept(&m->assoc.window, gk_span_uint(gk_id_span(&ref->piv)));
+	reply_to_probe(m, exchange, msg, ref, now);
+}
+
+static void receive_by_unicast(struct gk_member *m, const struct gk_exchange *exchange,
+			       struct gk_span request, const struct gk_coap *msg,
+			       struct gk_oscore_ref *ref, struct gk_now now)
+{
+	gk_window_accept(&m->assoc.window, gk_span_uint(gk_id_span(&ref->piv)));
+	reply_protected(m, exchange, request, msg, ref, now);
+}
+
 /* Only what is new and verified counts; everything else is met with silence, so that a flood
- * costs us no answers. */
+ * costs us no answers. Most of what comes by multicast is for others, which its kid tells. */
 static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
 			struct gk_span message, struct gk_now now)
 {
@@ -508,7 +560,7 @@ static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
 	struct gk_coap msg;
 	bool fresh;
 
-	if (gk_kept_matches(&m->kept, exchange, message, now)) {
+	if (!exchange->multicast && gk_kept_matches(&m->kept, exchange, message, now)) {
 		gk_queue_reply(&m->queue, exchange, gk_blob_span(&m->kept.answer));
 		return;
 	}
@@ -516,8 +568,10 @@ static void receive_kdc(struct gk_member *m, const struct gk_exchange *exchange,
 	    gk_oscore_unprotect_request(&m->assoc, message, &plain, &ref, &fresh) || !fresh ||
 	    gk_coap_parse(gk_buf_span(&plain), &msg))
 		return;
-	gk_window_accept(&m->assoc.window, gk_span_uint(gk_id_span(&ref.piv)));
-	reply_protected(m, exchange, message, &msg, &ref, now);
+	if (exchange->multicast)
+		receive_by_multicast(m, exchange, &msg, &ref, now);
+	else
+		receive_by_unicast(m, exchange, message, &msg, &ref, now);
 	gk_wipe(bytes, sizeof(bytes));
 }
 

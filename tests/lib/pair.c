@@ -540,6 +540,28 @@ static void take_kdc_request(struct pair *p, const struct gk_event *event)
 		open_request(p, m);
 }
 
+/* The one that goes to nobody is what answers are to. */
+static void take_kdc_probe(struct pair *p, const struct gk_event *event)
+{
+	size_t first = p->log_count;
+
+	for (int to = -1; to < (int)p->node_count; to++) {
+		struct pair_message *m =
+			append(p, PAIR_PROBE, PAIR_KDC, to < 0 ? PAIR_OUTSIDE : to, event->bytes);
+
+		m->id = event->id;
+		m->peer = event->peer;
+		memcpy(m->exchange.token, p->log[first]->exchange.token, sizeof(m->exchange.token));
+		m->exchange.peer = (struct gk_addr){ .port = 5686 };
+		m->exchange.multicast = true;
+	}
+	p->log[first]->open = true;
+	p->log[first]->deadline_ms = p->now.mono.ms + event->timeout_ms;
+	open_request(p, p->log[first]);
+	if (event->peer.ip[0] != 0xff || !event->peer.port || event->dtls.len)
+		break_rule(p, "a multicast to no multicast address", event->bytes);
+}
+
 /* Requests with Observe that reached the KDC, by whom and with which token. */
 struct pair_observed {
 	struct gk_exchange exchange;
@@ -739,7 +761,10 @@ static void take_kdc_event(struct pair *p, const struct gk_event *event)
 		take_kdc_reply(p, event);
 		break;
 	case GK_EVENT_REQUEST:
-		take_kdc_request(p, event);
+		if (event->multicast)
+			take_kdc_probe(p, event);
+		else
+			take_kdc_request(p, event);
 		break;
 	case GK_EVENT_PROBE:
 		p->probes++;
@@ -956,8 +981,11 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 		}
 		break;
 	case GK_EVENT_CONFIRM:
-		m = append(p, PAIR_CONFIRM, (int)i, PAIR_KDC, event->bytes);
+		m = append(p, event->token_len ? PAIR_PROBED : PAIR_CONFIRM, (int)i, PAIR_KDC,
+			   event->bytes);
 		m->peer = event->peer;
+		m->exchange.token_len = event->token_len;
+		memcpy(m->exchange.token, event->token, sizeof(event->token));
 		break;
 	case GK_EVENT_NOTE:
 		take_note(p, (int)i, event);
@@ -1187,6 +1215,17 @@ static struct pair_message *find_observing(const struct pair *p, const struct pa
 		       : NULL;
 }
 
+/* Whoever sent it; and there may be another. */
+static void kdc_probed(struct pair *p, const struct pair_message *m)
+{
+	size_t place = (size_t)m->exchange.token[0] << 8 | m->exchange.token[1];
+	const struct pair_message *probe =
+		place && place <= p->log_count ? p->log[place - 1] : NULL;
+
+	if (p->kdc && probe && probe->kind == PAIR_PROBE && probe->open && probe->life == p->life)
+		pair_drain_kdc(p, gk_kdc_answer(p->kdc, probe->id, m->bytes, p->now));
+}
+
 /* A shell acknowledges whatever has a token that it knows. */
 static void node_notified(struct pair *p, const struct pair_message *m)
 {
@@ -1238,6 +1277,8 @@ static void arrive(struct pair *p, struct pair_message *m)
 		node_notified(p, m);
 	} else if (m->kind == PAIR_ACK || m->kind == PAIR_RESET) {
 		kdc_acknowledged(p, m);
+	} else if (m->kind == PAIR_PROBED) {
+		kdc_probed(p, m);
 	} else if (m->kind == PAIR_CONFIRM) {
 		if (p->kdc)
 			pair_drain_kdc(p, gk_kdc_confirmed(p->kdc, m->bytes, p->now));

@@ -41,6 +41,8 @@ enum pair_kind {
 	PAIR_REPLY,
 	PAIR_MULTICAST, /* of a member to the group, or of the KDC to a control group */
 	PAIR_CONFIRM,   /* of a member to the KDC */
+	PAIR_PROBE,     /* of the KDC, by multicast: one to PAIR_OUTSIDE, and one to each member */
+	PAIR_PROBED,    /* ... and the answer of a member, with its token */
 	PAIR_NOTIFY,    /* of the KDC to an observer */
 	PAIR_ACK,       /* of it, by a member */
 	PAIR_RESET,
@@ -49,15 +51,15 @@ enum pair_kind {
 struct pair_message {
 	enum pair_kind kind;
 	int from, to;
-	struct gk_exchange exchange; /* of a REQUEST or MULTICAST, as the receiver sees it */
-	uint64_t id; /* of a REQUEST, MULTICAST or NOTIFY: the sender's; of a REPLY: place of its
-			request; of an ACK or RESET: of the notification */
+	struct gk_exchange exchange; /* of a REQUEST, MULTICAST or PROBE, as the receiver sees it */
+	uint64_t id; /* of a REQUEST, MULTICAST, PROBE or NOTIFY: the sender's; of a REPLY: place
+			of its request; of an ACK or RESET: of the notification */
 	struct gk_addr peer; /* where the sender sent it */
 	struct gk_id dtls;   /* ... or in which session */
 	struct gk_span bytes;
 	struct gk_span plain; /* what the KDC protected, opened; what it sent plain; else empty */
 	int64_t sent_ms, deadline_ms;
-	bool open;     /* a REQUEST that waits for its answer, a NOTIFY for its ACK */
+	bool open;     /* a REQUEST or PROBE that waits for its answer, a NOTIFY for its ACK */
 	bool observe;  /* a member's REQUEST may have further answers */
 	bool observed; /* ... and there will be some: the shell has its token */
 	size_t again;  /* of a repeated one: place of the original; else 0 */
