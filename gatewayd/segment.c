@@ -85,7 +85,8 @@ static void take_neighbour(struct gw_segment *segment, const struct reach_event 
 		segment->sink->neighbour(segment->ctx, &addr, verdicts[event->state]);
 }
 
-/* Host routes are not judged: a route says where a node would be, not that it is there. */
+/* Host routes and proxied entries are not judged: they say where a node would be, not that it is
+ * there. */
 static void take_events(const struct reach_event *events, size_t count, void *ctx)
 {
 	static void (*const take[])(struct gw_segment *, const struct reach_event *) = {
@@ -98,7 +99,7 @@ static void take_events(const struct reach_event *events, size_t count, void *ct
 		char text[REACH_TEXT_LEN];
 		reach_event_format(&events[i], text);
 		log_debug("link", "%s", text);
-		if (events[i].kind != REACH_ROUTE)
+		if (take[events[i].kind])
 			take[events[i].kind](ctx, &events[i]);
 	}
 }
@@ -129,7 +130,7 @@ static void drop_monitor(struct gw_segment *segment, int err)
 /* Does it help to read again, later? */
 static bool is_passing(int err)
 {
-	return err == -EAGAIN || err == -ENOMEM || err == -EBADMSG;
+	return err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM || err == -EBADMSG;
 }
 
 static void judge(struct gw_segment *segment, int err, struct gk_mono now)

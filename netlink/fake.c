@@ -2,9 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "reach.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +10,7 @@
 
 #include "batch.h"
 #include "seam.h"
+#include "text.h"
 
 enum {
 	PROBES_MAX = 64, // a test that cares looks sooner
@@ -28,7 +27,10 @@ struct fake {
 	struct probe probes[PROBES_MAX];
 	size_t oldest, probe_count; // a ring
 	int fd;
-	int read_result, probe_result;
+	int read_result, probe_result, proxied_result;
+	bool timed; // 'timing' is set
+	struct reach_timing timing;
+	size_t looks;
 };
 
 static struct fake *fake_of(struct reach_monitor *monitor)
@@ -68,6 +70,29 @@ static int fake_probe(struct reach_monitor *monitor, int ifindex, const uint8_t 
 	return fake->probe_result;
 }
 
+static int fake_timing(struct reach_monitor *monitor, int ifindex, struct reach_timing *timing)
+{
+	const struct fake *fake = fake_of(monitor);
+
+	(void)ifindex;
+	if (!fake->timed)
+		return -ENODEV;
+	*timing = fake->timing;
+	return 0;
+}
+
+static int fake_proxied(struct reach_monitor *monitor, int ifindex, const uint8_t *ip)
+{
+	(void)ifindex;
+	(void)ip;
+	return fake_of(monitor)->proxied_result;
+}
+
+static void fake_look(struct reach_monitor *monitor)
+{
+	fake_of(monitor)->looks++;
+}
+
 static struct reach_counts fake_counts(const struct reach_monitor *monitor)
 {
 	(void)monitor;
@@ -87,6 +112,9 @@ static const struct reach_operations fake_operations = {
 	.fd = fake_fd,
 	.read = fake_read,
 	.probe = fake_probe,
+	.timing = fake_timing,
+	.proxied = fake_proxied,
+	.look = fake_look,
 	.counts = fake_counts,
 	.close = fake_close,
 };
@@ -126,64 +154,6 @@ int reach_fake_say(struct reach_monitor *monitor, const struct reach_event *even
  * Scripts
  */
 
-// What the third word of a line stands for.
-static const struct {
-	const char *kind, *word;
-	struct reach_event event;
-} words[] = {
-	{ "link", "up", { .kind = REACH_LINK, .present = true, .up = true } },
-	{ "link", "down", { .kind = REACH_LINK, .present = true } },
-	{ "link", "gone", { .kind = REACH_LINK } },
-	{ "address", "added", { .kind = REACH_ADDRESS, .present = true } },
-	{ "address", "gone", { .kind = REACH_ADDRESS } },
-	{ "route", "added", { .kind = REACH_ROUTE, .present = true } },
-	{ "route", "gone", { .kind = REACH_ROUTE } },
-	{ "neighbour", "unknown", { .kind = REACH_NEIGHBOUR, .state = REACH_UNKNOWN } },
-	{ "neighbour", "reachable", { .kind = REACH_NEIGHBOUR, .state = REACH_REACHABLE } },
-	{ "neighbour", "stale", { .kind = REACH_NEIGHBOUR, .state = REACH_STALE } },
-	{ "neighbour", "failed", { .kind = REACH_NEIGHBOUR, .state = REACH_FAILED } },
-};
-
-static bool find_words(const char *kind, const char *word, struct reach_event *event)
-{
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(kind, words[i].kind) != 0 || strcmp(word, words[i].word) != 0)
-			continue;
-		*event = words[i].event;
-		return true;
-	}
-	return false;
-}
-
-static bool parse_object(struct reach_event *event, const char *object)
-{
-	if (event->kind != REACH_LINK)
-		return inet_pton(AF_INET6, object, event->ip) == 1;
-	if (strlen(object) >= REACH_NAME_LEN)
-		return false;
-	strcpy(event->name, object);
-	return true;
-}
-
-// Words are cut at 63 characters, longer than any that is valid.
-static bool parse_line(const char *line, struct reach_event *event)
-{
-	char kind[64], word[64], object[64], via[64], gateway[64], extra[2];
-	int ifindex;
-	int found = sscanf(line, "%63s %9d %63s %63s %63s %63s %1s", kind, &ifindex, word, object,
-			   via, gateway, extra);
-
-	if (found < 4 || !find_words(kind, word, event) || ifindex <= 0)
-		return false;
-	event->ifindex = ifindex;
-	if (!parse_object(event, object))
-		return false;
-	if (event->kind != REACH_ROUTE)
-		return found == 4;
-	return found == 6 && strcmp(via, "via") == 0 &&
-	       inet_pton(AF_INET6, gateway, event->gateway) == 1;
-}
-
 static int parse_script(char *script, struct reach_batch *batch, size_t *line)
 {
 	for (char *next = script; next;) {
@@ -194,7 +164,7 @@ static int parse_script(char *script, struct reach_batch *batch, size_t *line)
 		text += strspn(text, " \t");
 		if (*text == '\0' || *text == '#')
 			continue;
-		if (!parse_line(text, &event))
+		if (!reach_event_parse(text, &event))
 			return -EINVAL;
 		if (reach_batch_reserve(batch, 1) < 0)
 			return -ENOMEM;
@@ -227,6 +197,25 @@ void reach_fake_read_result(struct reach_monitor *monitor, int result)
 void reach_fake_probe_result(struct reach_monitor *monitor, int result)
 {
 	fake_of(monitor)->probe_result = result;
+}
+
+void reach_fake_timing(struct reach_monitor *monitor, const struct reach_timing *timing)
+{
+	struct fake *fake = fake_of(monitor);
+
+	fake->timed = timing != NULL;
+	if (timing)
+		fake->timing = *timing;
+}
+
+void reach_fake_proxied_result(struct reach_monitor *monitor, int result)
+{
+	fake_of(monitor)->proxied_result = result;
+}
+
+size_t reach_fake_looks(const struct reach_monitor *monitor)
+{
+	return ((const struct fake *)monitor)->looks;
 }
 
 bool reach_fake_probed(struct reach_monitor *monitor, int *ifindex, uint8_t ip[REACH_IP_LEN])

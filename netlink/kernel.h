@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "known.h"
+#include "links.h"
 #include "parse.h"
 #include "seam.h"
 
@@ -30,11 +31,13 @@ struct reach_kernel {
 	int udp;                  // -1 until a probe needs it
 	uint32_t seq;             // of the newest request
 	bool lost;                // what is known may be wrong: compare after the next drain
+	bool look;                // compare the proxied entries after the next drain
 	bool overflow_told;       // -EOVERFLOW was returned since the last comparison
 	bool may_not_probe;       // the kernel answered EPERM
 	char (*names)[REACH_NAME_LEN];
 	size_t name_count; // 0: every link
 	struct reach_known known;
+	struct reach_links links; // all of the namespace
 	struct reach_batch batch;
 	struct reach_counts counts;
 	_Alignas(8) uint8_t datagram[REACH_DATAGRAM_MAX];
@@ -71,7 +74,12 @@ REACH_MUST_CHECK int reach_kernel_ask_take(struct reach_kernel *kernel, struct n
  */
 REACH_MUST_CHECK int reach_kernel_compare(struct reach_kernel *kernel);
 
-/** The probe of struct reach_operations. */
+/** The same for proxied entries alone, by what is known of the links. */
+REACH_MUST_CHECK int reach_kernel_compare_proxies(struct reach_kernel *kernel);
+
+/** Calls of struct reach_operations. */
 int reach_kernel_probe(struct reach_monitor *monitor, int ifindex, const uint8_t *ip);
+int reach_kernel_proxied(struct reach_monitor *monitor, int ifindex, const uint8_t *ip);
+int reach_kernel_timing(struct reach_monitor *monitor, int ifindex, struct reach_timing *timing);
 
 #endif

@@ -85,6 +85,7 @@ bool reach_event_is_gone(const struct reach_event *event)
 bool reach_event_same(const struct reach_event *a, const struct reach_event *b)
 {
 	return a->state == b->state && a->present == b->present && a->up == b->up &&
+	       a->lower_up == b->lower_up &&
 	       memcmp(a->gateway, b->gateway, sizeof(a->gateway)) == 0 &&
 	       strcmp(a->name, b->name) == 0;
 }
@@ -113,6 +114,18 @@ bool reach_known_has_route(const struct reach_known *known, const uint8_t ip[REA
 	place = lower_bound(known, &first);
 	return place < known->count && known->events[place].kind == REACH_ROUTE &&
 	       memcmp(known->events[place].ip, ip, REACH_IP_LEN) == 0;
+}
+
+struct reach_known reach_known_of_kind(const struct reach_known *known, enum reach_kind kind)
+{
+	// No event has index 0, so that these come before all others of their kind.
+	const struct reach_event first = { .kind = kind }, end = { .kind = kind + 1 };
+	size_t from = lower_bound(known, &first);
+
+	return (struct reach_known){
+		.events = known->events + from,
+		.count = lower_bound(known, &end) - from,
+	};
 }
 
 int reach_known_update(struct reach_known *known, const struct reach_event *event)
@@ -156,6 +169,7 @@ static struct reach_event gone(const struct reach_event *event)
 
 	end.present = false;
 	end.up = false;
+	end.lower_up = false;
 	end.state = REACH_UNKNOWN;
 	return end;
 }

@@ -38,6 +38,8 @@ const struct reach_event *reach_known_find(const struct reach_known *known,
 bool reach_known_has_link(const struct reach_known *known, int ifindex);
 /** @return whether a route to 'ip' through any link is known */
 bool reach_known_has_route(const struct reach_known *known, const uint8_t ip[REACH_IP_LEN]);
+/** @return a view of the entries of one kind, good until 'known' changes; never to be wiped */
+struct reach_known reach_known_of_kind(const struct reach_known *known, enum reach_kind kind);
 /**
  * Take over what 'event' says: put it in, replace what is there, or remove it.
  * @return 0, or -ENOSPC (full, or no memory) and nothing changed

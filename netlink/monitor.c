@@ -13,6 +13,9 @@
 enum {
 	// Datagrams in one read, so that a flood of notices does not keep the caller from all else.
 	DRAIN_MAX = 4096,
+	// Events after which a read looks for no more, so that its memory is bounded: the kernel
+	// may put several messages into a datagram, and has one of each in practice.
+	EVENTS_MAX = 4096,
 	// Holds 2,500 neighbour notices; the kernel's default of 212,992 bytes holds 512
 	// (Linux 6.18).
 	RECEIVE_BUFFER = 1024 * 1024
@@ -45,7 +48,7 @@ static void tell(struct reach_kernel *kernel, const struct reach_event *event)
 }
 
 // A link that was deleted, or given a name that is not ours, is gone under the name it had.
-static void take_link(struct reach_kernel *kernel, const struct reach_event *event)
+static void take_watched(struct reach_kernel *kernel, const struct reach_event *event)
 {
 	const struct reach_event *old = reach_known_find(&kernel->known, event);
 	bool ours = event->present && reach_kernel_watches(kernel, event->name);
@@ -55,8 +58,7 @@ static void take_link(struct reach_kernel *kernel, const struct reach_event *eve
 		return;
 	if (!ours) {
 		now = *old;
-		now.present = false;
-		now.up = false;
+		now.present = now.up = now.lower_up = false;
 	}
 	if (old && reach_event_same(old, &now))
 		return;
@@ -65,6 +67,35 @@ static void take_link(struct reach_kernel *kernel, const struct reach_event *eve
 	if (old ? !now.up : kernel->name_count > 0)
 		kernel->lost = true;
 	tell(kernel, &now);
+}
+
+// What is known of a link may be all but up-to-date if there is another one below it.
+static void take_upper(struct reach_kernel *kernel, int ifindex)
+{
+	const struct reach_event key = { .kind = REACH_LINK, .ifindex = ifindex };
+	const struct reach_event *old = reach_known_find(&kernel->known, &key);
+	struct reach_event now;
+
+	if (!old)
+		return;
+	now = *old;
+	now.lower_up = now.up && reach_links_lower_up(&kernel->links, ifindex);
+	if (!reach_event_same(old, &now))
+		tell(kernel, &now);
+}
+
+static void take_link(struct reach_kernel *kernel, const struct reach_record *record)
+{
+	struct reach_event event = record->event;
+
+	if (reach_links_update(&kernel->links, record) < 0)
+		kernel->counts.untracked++;
+	event.lower_up = event.up && reach_links_lower_up(&kernel->links, event.ifindex);
+	take_watched(kernel, &event);
+	for (size_t i = 0; i < kernel->links.count; i++) {
+		if (kernel->links.links[i].lower == event.ifindex)
+			take_upper(kernel, kernel->links.links[i].ifindex);
+	}
 }
 
 // Notices about links, addresses and routes repeat themselves, as for counters and lifetimes. A
@@ -109,6 +140,7 @@ static void take_record(struct reach_kernel *kernel, const struct reach_record *
 	case REACH_RECORD_IGNORED:
 	case REACH_RECORD_DONE:
 	case REACH_RECORD_RESOLVING:
+	case REACH_RECORD_PARMS:
 		return;
 	case REACH_RECORD_FIXED:
 		if (reach_known_find(&kernel->known, &record->event))
@@ -116,7 +148,7 @@ static void take_record(struct reach_kernel *kernel, const struct reach_record *
 		return;
 	case REACH_RECORD_EVENT:
 		if (record->event.kind == REACH_LINK)
-			take_link(kernel, &record->event);
+			take_link(kernel, record);
 		else
 			take_event(kernel, record);
 		return;
@@ -141,10 +173,10 @@ static void take_datagram(struct reach_kernel *kernel, size_t len)
 	}
 }
 
-// Take what there is. Returns 1 if there is more.
+// Take what there is. Returns 1 if there may be more.
 static int drain(struct reach_kernel *kernel)
 {
-	for (int i = 0; i < DRAIN_MAX; i++) {
+	for (int i = 0; i < DRAIN_MAX && kernel->batch.count < EVENTS_MAX; i++) {
 		ssize_t len = reach_kernel_receive(kernel, kernel->notices);
 
 		if (len == -EAGAIN)
@@ -170,9 +202,13 @@ static int kernel_read(struct reach_monitor *monitor, reach_callback *callback, 
 
 	if (rc == 0 && kernel->lost)
 		rc = reach_kernel_compare(kernel);
+	else if (rc == 0 && kernel->look)
+		rc = reach_kernel_compare_proxies(kernel);
 	reach_batch_deliver(&kernel->batch, callback, ctx);
 	if (rc < 0)
 		return rc;
+	if (kernel->lost)
+		return -ENOBUFS;
 	if (kernel->counts.untracked == 0 || kernel->overflow_told)
 		return 0;
 	kernel->overflow_told = true;
@@ -186,6 +222,11 @@ static int kernel_read(struct reach_monitor *monitor, reach_callback *callback, 
 static int kernel_fd(const struct reach_monitor *monitor)
 {
 	return nl_socket_get_fd(((const struct reach_kernel *)monitor)->notices);
+}
+
+static void kernel_look(struct reach_monitor *monitor)
+{
+	((struct reach_kernel *)monitor)->look = true;
 }
 
 static struct reach_counts kernel_counts(const struct reach_monitor *monitor)
@@ -203,6 +244,7 @@ static void kernel_close(struct reach_monitor *monitor)
 	nl_socket_free(kernel->requests);
 	reach_batch_wipe(&kernel->batch);
 	reach_known_wipe(&kernel->known);
+	reach_links_wipe(&kernel->links);
 	free(kernel->names);
 	free(kernel);
 }
@@ -211,6 +253,9 @@ static const struct reach_operations kernel_operations = {
 	.fd = kernel_fd,
 	.read = kernel_read,
 	.probe = reach_kernel_probe,
+	.timing = reach_kernel_timing,
+	.proxied = reach_kernel_proxied,
+	.look = kernel_look,
 	.counts = kernel_counts,
 	.close = kernel_close,
 };

@@ -43,17 +43,11 @@ static int body_len(const struct nlmsghdr *msg)
 	return (int)(msg->nlmsg_len - NLMSG_HDRLEN);
 }
 
-// Find the attributes in 'fields' behind a header of 'header' bytes; found[i] is NULL if absent.
-// 'left' is tested before nla_ok(), which in libnl-tiny takes a negative rest for a huge one.
-static int collect(const struct nlmsghdr *msg, int header, const struct field *fields, size_t count,
-		   const struct nlattr **found)
+// Find the attributes in 'fields' from 'attr' on; found[i] is NULL if absent. 'left' is tested
+// before nla_ok(), which in libnl-tiny takes a negative rest for a huge one.
+static int walk(const struct nlattr *attr, int left, const struct field *fields, size_t count,
+		const struct nlattr **found)
 {
-	int left = body_len(msg) - header;
-	const struct nlattr *attr;
-
-	if (left < 0)
-		return -EBADMSG;
-	attr = nlmsg_attrdata(msg, header);
 	for (; left > 0; attr = nla_next(attr, &left)) {
 		if (!nla_ok(attr, left))
 			return -EBADMSG;
@@ -68,12 +62,29 @@ static int collect(const struct nlmsghdr *msg, int header, const struct field *f
 	return 0;
 }
 
+// The same for those of a message, behind a header of 'header' bytes.
+static int collect(const struct nlmsghdr *msg, int header, const struct field *fields, size_t count,
+		   const struct nlattr **found)
+{
+	int left = body_len(msg) - header;
+
+	return left < 0 ? -EBADMSG : walk(nlmsg_attrdata(msg, header), left, fields, count, found);
+}
+
 static uint32_t read_u32(const struct nlattr *attr)
 {
 	uint32_t value;
 
 	memcpy(&value, nla_data(attr), sizeof(value));
 	return value;
+}
+
+static uint32_t read_ms(const struct nlattr *attr)
+{
+	uint64_t value;
+
+	memcpy(&value, nla_data(attr), sizeof(value));
+	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
 static void classify_neighbour(unsigned int nud, struct reach_record *record)
@@ -97,13 +108,22 @@ static int parse_neighbour(const struct nlmsghdr *msg, struct reach_record *reco
 	// Bridges report their forwarding entries by the same message, in a family of their own.
 	if (body_len(msg) < (int)sizeof(*head))
 		return -EBADMSG;
-	if (head->ndm_family != AF_INET6 || (head->ndm_flags & NTF_PROXY))
+	if (head->ndm_family != AF_INET6)
+		return 0;
+	// The kernel lets a proxied entry be made for no link at all, and answers for it nowhere.
+	if ((head->ndm_flags & NTF_PROXY) && head->ndm_ifindex == 0)
 		return 0;
 	if (collect(msg, sizeof(*head), fields, 1, &dst) < 0 || !dst || head->ndm_ifindex <= 0)
 		return -EBADMSG;
-	record->event.kind = REACH_NEIGHBOUR;
 	record->event.ifindex = head->ndm_ifindex;
 	memcpy(record->event.ip, nla_data(dst), REACH_IP_LEN);
+	if (head->ndm_flags & NTF_PROXY) {
+		record->type = REACH_RECORD_EVENT;
+		record->event.kind = REACH_PROXY;
+		record->event.present = msg->nlmsg_type == RTM_NEWNEIGH;
+		return 0;
+	}
+	record->event.kind = REACH_NEIGHBOUR;
 	// A deleted entry carries the state that it had, often FAILED. It means unknown.
 	classify_neighbour(msg->nlmsg_type == RTM_DELNEIGH ? NUD_NONE : head->ndm_state, record);
 	return 0;
@@ -111,9 +131,14 @@ static int parse_neighbour(const struct nlmsghdr *msg, struct reach_record *reco
 
 static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
 {
-	static const struct field fields[] = { { IFLA_IFNAME, 2, REACH_NAME_LEN } };
+	enum { NAME, BELOW, ELSEWHERE, COUNT };
+	static const struct field fields[COUNT] = {
+		[NAME] = { IFLA_IFNAME, 2, REACH_NAME_LEN },
+		[BELOW] = { IFLA_LINK, sizeof(uint32_t), sizeof(uint32_t) },
+		[ELSEWHERE] = { IFLA_LINK_NETNSID, 0, INT_MAX },
+	};
 	const unsigned int need = IFF_UP | IFF_RUNNING;
-	const struct nlattr *name = NULL;
+	const struct nlattr *found[COUNT] = { NULL }, *name;
 	const struct ifinfomsg *head = nlmsg_data(msg);
 
 	// A port leaving a bridge is a RTM_DELLINK in AF_BRIDGE, and the link is still there.
@@ -121,7 +146,10 @@ static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
 		return -EBADMSG;
 	if (head->ifi_family != AF_UNSPEC)
 		return 0;
-	if (collect(msg, sizeof(*head), fields, 1, &name) < 0 || !name || head->ifi_index <= 0)
+	if (collect(msg, sizeof(*head), fields, COUNT, found) < 0 || head->ifi_index <= 0)
+		return -EBADMSG;
+	name = found[NAME];
+	if (!name || (found[BELOW] && read_u32(found[BELOW]) > INT_MAX))
 		return -EBADMSG;
 	// Ends with the only NUL that it has.
 	if (memchr(nla_data(name), '\0', (size_t)nla_len(name)) !=
@@ -132,7 +160,11 @@ static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
 	record->event.ifindex = head->ifi_index;
 	record->event.present = msg->nlmsg_type == RTM_NEWLINK;
 	record->event.up = record->event.present && (head->ifi_flags & need) == need;
+	record->event.lower_up = record->event.up; // who knows the link below will say
 	memcpy(record->event.name, nla_data(name), (size_t)nla_len(name));
+	// With IFLA_LINK_NETNSID the index is one of another namespace.
+	if (found[BELOW] && !found[ELSEWHERE])
+		record->lower = (int)read_u32(found[BELOW]);
 	return 0;
 }
 
@@ -212,6 +244,70 @@ static int parse_route(const struct nlmsghdr *msg, struct reach_record *record)
 	return 0;
 }
 
+static int read_parms(const struct nlattr *nest, struct reach_parms *parms)
+{
+	enum {
+		IFINDEX,
+		REACHABLE,
+		DELAY,
+		RETRANS,
+		UCAST,
+		MCAST,
+		APP,
+		NEEDED,
+		REPROBES = NEEDED,
+		COUNT
+	};
+	static const struct field fields[COUNT] = {
+		[IFINDEX] = { NDTPA_IFINDEX, sizeof(uint32_t), sizeof(uint32_t) },
+		[REACHABLE] = { NDTPA_BASE_REACHABLE_TIME, sizeof(uint64_t), sizeof(uint64_t) },
+		[DELAY] = { NDTPA_DELAY_PROBE_TIME, sizeof(uint64_t), sizeof(uint64_t) },
+		[RETRANS] = { NDTPA_RETRANS_TIME, sizeof(uint64_t), sizeof(uint64_t) },
+		[UCAST] = { NDTPA_UCAST_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
+		[MCAST] = { NDTPA_MCAST_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
+		[APP] = { NDTPA_APP_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
+		[REPROBES] = { NDTPA_MCAST_REPROBES, sizeof(uint32_t), sizeof(uint32_t) },
+	};
+	const struct nlattr *found[COUNT] = { NULL };
+
+	if (walk(nla_data(nest), nla_len(nest), fields, COUNT, found) < 0)
+		return -EBADMSG;
+	for (size_t i = REACHABLE; i < NEEDED; i++) {
+		if (!found[i])
+			return -EBADMSG;
+	}
+	if (found[IFINDEX] && (read_u32(found[IFINDEX]) == 0 || read_u32(found[IFINDEX]) > INT_MAX))
+		return -EBADMSG;
+	*parms = (struct reach_parms){
+		.ifindex = found[IFINDEX] ? (int)read_u32(found[IFINDEX]) : 0,
+		.reachable_ms = read_ms(found[REACHABLE]),
+		.delay_first_ms = read_ms(found[DELAY]),
+		.retrans_ms = read_ms(found[RETRANS]),
+		.ucast_probes = read_u32(found[UCAST]),
+		.mcast_probes = read_u32(found[MCAST]),
+		.app_probes = read_u32(found[APP]),
+		.mcast_reprobes = found[REPROBES] ? read_u32(found[REPROBES]) : 0,
+	};
+	return 0;
+}
+
+static int parse_parms(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	static const struct field fields[] = { { NDTA_PARMS, 0, INT_MAX } };
+	const struct nlattr *nest = NULL;
+	const struct ndtmsg *head = nlmsg_data(msg);
+
+	if (body_len(msg) < (int)sizeof(*head))
+		return -EBADMSG;
+	if (head->ndtm_family != AF_INET6)
+		return 0;
+	if (collect(msg, sizeof(*head), fields, 1, &nest) < 0 || !nest ||
+	    read_parms(nest, &record->parms) < 0)
+		return -EBADMSG;
+	record->type = REACH_RECORD_PARMS;
+	return 0;
+}
+
 // NLMSG_ERROR and NLMSG_DONE both begin with a negative errno, or 0.
 static int parse_done(const struct nlmsghdr *msg, struct reach_record *record)
 {
@@ -235,7 +331,8 @@ static const struct {
 	{ RTM_NEWROUTE, parse_route },     { RTM_DELROUTE, parse_route },
 	{ RTM_NEWADDR, parse_address },    { RTM_DELADDR, parse_address },
 	{ RTM_NEWLINK, parse_link },       { RTM_DELLINK, parse_link },
-	{ NLMSG_ERROR, parse_done },       { NLMSG_DONE, parse_done },
+	{ RTM_NEWNEIGHTBL, parse_parms },  { NLMSG_ERROR, parse_done },
+	{ NLMSG_DONE, parse_done },
 };
 
 static int parse_message(const struct nlmsghdr *msg, struct reach_record *record)

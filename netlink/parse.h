@@ -17,16 +17,26 @@ enum reach_record_type {
 	REACH_RECORD_RESOLVING = 2, /* the neighbour of 'event' is INCOMPLETE: being asked */
 	REACH_RECORD_FIXED = 3, /* the neighbour of 'event' is PERMANENT or NOARP: never asked */
 	REACH_RECORD_DONE = 4,  /* end of an answer; 'error' holds */
+	REACH_RECORD_PARMS = 5, /* 'parms' holds */
+};
+
+/** How neighbours of an interface are asked: the settings of net.ipv6.neigh. They saturate. */
+struct reach_parms {
+	int ifindex; /* 0: of interfaces that have none of their own */
+	uint32_t reachable_ms, delay_first_ms, retrans_ms;
+	uint32_t ucast_probes, mcast_probes, mcast_reprobes, app_probes;
 };
 
 struct reach_record {
 	enum reach_record_type type;
 	struct reach_event event; /* state REACH_UNKNOWN for RESOLVING and FIXED */
-	uint32_t seq;             /* of the request that this answers */
-	uint32_t port;            /* of the process that asked, or made the kernel notify; or 0 */
-	int error;                /* 0 or a negative errno */
-	bool interrupted;         /* NLM_F_DUMP_INTR: the dump may have missed something */
-	bool replaces;            /* NLM_F_REPLACE: took the place of a route that gets no notice */
+	struct reach_parms parms;
+	int lower;        /* of a link: the index of the one below it in this namespace; 0: none */
+	uint32_t seq;     /* of the request that this answers */
+	uint32_t port;    /* of the process that asked, or made the kernel notify; or 0 */
+	int error;        /* 0 or a negative errno */
+	bool interrupted; /* NLM_F_DUMP_INTR: the dump may have missed something */
+	bool replaces;    /* NLM_F_REPLACE: took the place of a route that gets no notice */
 };
 
 /** Walks the messages of a datagram. Set up with reach_parse_begin(). */

@@ -15,6 +15,10 @@
  * not maintain (PERMANENT, NOARP), routes other than unicast /128 in the main table, and routes
  * with several next hops.
  *
+ * The kernel gives no notice when a proxied entry (NTF_PROXY) comes or goes (Linux 6.18), and drops
+ * those of a link that goes down. They are found by looking: at every full dump, and when
+ * reach_monitor_look() asks for it.
+ *
  * Source: rtnetlink(7); linux/neighbour.h, rtnetlink.h, if_addr.h, if_link.h.
  */
 #ifndef REACH_H
@@ -36,10 +40,11 @@ enum {
 
 /** What an event is about. The order is the one in which a comparison reports. */
 enum reach_kind {
-	REACH_LINK = 0,      /* ifindex, present, up, name */
+	REACH_LINK = 0,      /* ifindex, present, up, lower_up, name */
 	REACH_ADDRESS = 1,   /* ifindex, present, ip: one of our own addresses, ready for use */
 	REACH_ROUTE = 2,     /* ifindex, present, ip, gateway: a host route */
-	REACH_NEIGHBOUR = 3, /* ifindex, state, ip */
+	REACH_PROXY = 3,     /* ifindex, present, ip: an address that we answer for on this link */
+	REACH_NEIGHBOUR = 4, /* ifindex, state, ip */
 };
 
 /** What the kernel holds of a neighbour. */
@@ -57,6 +62,8 @@ struct reach_event {
 	int ifindex;
 	bool present;                  /* false: has just gone */
 	bool up;                       /* IFF_UP and IFF_RUNNING: switched on, and has a carrier */
+	bool lower_up;                 /* up, and so is the link below it, as wpan0 is below lowpan0
+					  (IFLA_LINK). Equal to 'up' where there is none */
 	uint8_t ip[REACH_IP_LEN];      /* network order */
 	uint8_t gateway[REACH_IP_LEN]; /* all zero: the destination is on link */
 	char name[REACH_NAME_LEN];     /* NUL-terminated, and whatever bytes the kernel allows */
@@ -68,6 +75,18 @@ struct reach_options {
 	size_t interface_count;        /* 0: every link */
 	int receive_buffer;            /* bytes for notices not yet read; 0: 1 MiB. The kernel
 					  lowers it to net.core.rmem_max in silence */
+};
+
+/**
+ * How long the kernel takes over a neighbour of an interface, by its settings at this moment
+ * (net.ipv6.neigh.INTERFACE, and what routers advertise). All saturate.
+ */
+struct reach_timing {
+	uint32_t verdict_ms;     /* at most, from reach_monitor_probe() to REACHABLE or FAILED;
+				    0: it never asks, and fails at once */
+	uint32_t reachable_ms;   /* REACHABLE lasts half to one and a half times this */
+	uint32_t delay_first_ms; /* from a datagram to a STALE neighbour until it is asked */
+	uint32_t retrans_ms;     /* between one question and the next */
 };
 
 /** What a monitor met since it was opened. */
@@ -122,7 +141,12 @@ int reach_monitor_fd(const struct reach_monitor *monitor);
  * The first read, lost notices, a link that went down and a watched name given to another link all
  * mean a full dump, and events for every difference to what was known: nothing is guessed.
  *
+ * As long as it returns an error other than -EOVERFLOW, what was reported may be out of date, and
+ * whoever judges by silence is blind. The first 0 or -EOVERFLOW says that all was made up for.
+ *
  * @return 0
+ *         -ENOBUFS    notices were lost, and others are to be read before the dump that makes up
+ *                     for them; the descriptor is readable: call again at once
  *         -EAGAIN     a dump was interrupted by changes; call again within a second
  *         -ENOMEM     events may be missing; call again, the next read compares everything
  *         -EOVERFLOW  all is well, but the table of known entries is full: entries beyond it are
@@ -156,6 +180,40 @@ REACH_MUST_CHECK int reach_monitor_read(struct reach_monitor *monitor, reach_cal
 REACH_MUST_CHECK int reach_monitor_probe(struct reach_monitor *monitor, int ifindex,
 					 const uint8_t ip[REACH_IP_LEN]);
 
+/**
+ * Ask the kernel how long it takes. Nothing tells when it changes its mind: ask again when the link
+ * comes up, and now and then.
+ *
+ * @param timing  set on success only. After reach_monitor_probe() has returned -EPERM,
+ *                'verdict_ms' is that of the datagram that is sent instead
+ *
+ * An interface without settings of its own (it has no IPv6) has those that a new one would get.
+ *
+ * @return 0
+ *         -EINVAL   no interface has such an index
+ *         -ENODEV   the kernel has no settings for it
+ *         -EAGAIN   changes interrupted the answer; call again
+ *         -ENOMEM, -EBADMSG, other  as for reach_monitor_read()
+ * Source: Linux net/core/neighbour.c, neigh_timer_handler().
+ */
+REACH_MUST_CHECK int reach_monitor_timing(struct reach_monitor *monitor, int ifindex,
+					  struct reach_timing *timing);
+
+/**
+ * Ask the kernel whether it answers for an address on a link (NTF_PROXY), at this moment.
+ * @return 1, 0, or a negative error: -ENODEV no such interface; others as for reach_monitor_read()
+ */
+REACH_MUST_CHECK int reach_monitor_proxied(struct reach_monitor *monitor, int ifindex,
+					   const uint8_t ip[REACH_IP_LEN]);
+
+/**
+ * Have the next reach_monitor_read() look through the proxied entries of the watched links, and
+ * report those that came and went since the last time. The descriptor does not become readable by
+ * this: call the two one after the other, as often as a departed entry should be found. It costs a
+ * dump of these entries alone.
+ */
+void reach_monitor_look(struct reach_monitor *monitor);
+
 /** @return what 'monitor' met so far; all zero for a fake */
 struct reach_counts reach_monitor_counts(const struct reach_monitor *monitor);
 
@@ -166,8 +224,10 @@ void reach_monitor_close(struct reach_monitor *monitor);
  * Write an event as one line without newline, as reach_fake_script() reads it:
  *
  *     link 7 up lowpan0                 link 7 down lowpan0           link 7 gone lowpan0
+ *     link 7 lower-down lowpan0         (itself up, but what is below it is not)
  *     address 7 added fd00::1           address 7 gone fd00::1
  *     route 7 added fd00::2 via fe80::2 route 7 gone fd00::2 via ::
+ *     proxy 7 added fd00::4             proxy 7 gone fd00::4
  *     neighbour 7 reachable fd00::3     (unknown, reachable, stale, failed)
  *
  * @param text  at least REACH_TEXT_LEN bytes; bytes of a name that would not print are written '?'
@@ -207,6 +267,16 @@ void reach_fake_read_result(struct reach_monitor *monitor, int result);
 
 /** Let later probes return 'result': 0, or an error to try. Probes are recorded all the same. */
 void reach_fake_probe_result(struct reach_monitor *monitor, int result);
+
+/** Let later calls of reach_monitor_timing() set 'timing' and return 0; NULL: return -ENODEV, as
+ * they do at first. */
+void reach_fake_timing(struct reach_monitor *monitor, const struct reach_timing *timing);
+
+/** Let later calls of reach_monitor_proxied() return 'result'; at first 0. */
+void reach_fake_proxied_result(struct reach_monitor *monitor, int result);
+
+/** @return how often reach_monitor_look() was called */
+size_t reach_fake_looks(const struct reach_monitor *monitor);
 
 /**
  * Take the oldest recorded probe. The newest 64 are kept.

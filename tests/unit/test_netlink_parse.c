@@ -25,6 +25,7 @@
 #include "netlink/known.h"
 #include "netlink/parse.h"
 #include "netlink/reach.h"
+#include "netlink/timing.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -252,12 +253,9 @@ static void deleted_neighbour_is_unknown_whatever_its_state(void **state)
 
 static void neighbours_that_are_not_ours_to_watch_are_ignored(void **state)
 {
-	struct datagram multicast = { 0 }, bridge = { 0 }, ipv4 = { 0 }, proxy = { 0 };
+	struct datagram multicast = { 0 }, bridge = { 0 }, ipv4 = { 0 };
 	const struct ndmsg bridge_head = { .ndm_family = AF_BRIDGE, .ndm_ifindex = 7 };
 	const struct ndmsg ipv4_head = { .ndm_family = AF_INET, .ndm_ifindex = 7 };
-	const struct ndmsg proxy_head = { .ndm_family = AF_INET6,
-					  .ndm_ifindex = 7,
-					  .ndm_flags = NTF_PROXY };
 
 	(void)state;
 	add_neighbour(&multicast, RTM_NEWNEIGH, NUD_REACHABLE, ALL_NODES);
@@ -268,9 +266,36 @@ static void neighbours_that_are_not_ours_to_watch_are_ignored(void **state)
 	begin(&ipv4, RTM_NEWNEIGH, &ipv4_head, sizeof(ipv4_head));
 	attribute(&ipv4, NDA_DST, NODE, 4);
 	assert_int_equal(parse_one(&ipv4).type, REACH_RECORD_IGNORED);
-	begin(&proxy, RTM_NEWNEIGH, &proxy_head, sizeof(proxy_head));
-	attribute(&proxy, NDA_DST, NODE, sizeof(NODE));
-	assert_int_equal(parse_one(&proxy).type, REACH_RECORD_IGNORED);
+}
+
+static void proxied_entry_comes_and_goes_whatever_its_state(void **state)
+{
+	static const struct {
+		uint16_t type, nud;
+		const char *text;
+	} rows[] = {
+		{ RTM_NEWNEIGH, NUD_NONE, "proxy 7 added fd00::1" },
+		{ RTM_NEWNEIGH, NUD_FAILED, "proxy 7 added fd00::1" },
+		{ RTM_DELNEIGH, NUD_NONE, "proxy 7 gone fd00::1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct ndmsg head = { .ndm_family = AF_INET6,
+				      .ndm_ifindex = 7,
+				      .ndm_state = rows[i].nud,
+				      .ndm_flags = NTF_PROXY };
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		begin(&d, rows[i].type, &head, sizeof(head));
+		attribute(&d, NDA_DST, NODE, sizeof(NODE));
+		record = parse_one(&d);
+		assert_text(&record, rows[i].text);
+		head.ndm_ifindex = 0; // of no link
+		memcpy(d.bytes + NLMSG_HDRLEN, &head, sizeof(head));
+		assert_int_equal(parse_one(&d).type, REACH_RECORD_IGNORED);
+	}
 }
 
 /*
@@ -301,6 +326,23 @@ static void link_is_up_only_with_carrier(void **state)
 		assert_text(&record, rows[i].text);
 		assert_false(rows[i].type == RTM_DELLINK && record.event.up);
 	}
+}
+
+static void link_below_counts_in_the_same_namespace_only(void **state)
+{
+	const int32_t elsewhere = 0;
+	const uint32_t huge = 0x80000000, below = 6;
+	struct datagram d = { 0 };
+
+	(void)state;
+	add_link(&d, RTM_NEWLINK, IFF_UP | IFF_RUNNING, "lowpan0");
+	assert_int_equal(parse_one(&d).lower, 0);
+	attribute(&d, IFLA_LINK, &below, sizeof(below));
+	assert_int_equal(parse_one(&d).lower, 6);
+	attribute(&d, IFLA_LINK_NETNSID, &elsewhere, sizeof(elsewhere));
+	assert_int_equal(parse_one(&d).lower, 0);
+	attribute(&d, IFLA_LINK, &huge, sizeof(huge));
+	assert_malformed(&d);
 }
 
 static void link_that_leaves_a_bridge_is_not_gone(void **state)
@@ -736,6 +778,145 @@ static void any_byte_may_have_any_bit_flipped(void **state)
 }
 
 /*
+ * How neighbours are asked
+ */
+
+static const uint64_t MS[] = { [NDTPA_BASE_REACHABLE_TIME] = 30000,
+			       [NDTPA_RETRANS_TIME] = 1000,
+			       [NDTPA_DELAY_PROBE_TIME] = 5000 };
+static const uint32_t PROBES[] = { [NDTPA_UCAST_PROBES] = 1,
+				   [NDTPA_MCAST_PROBES] = 2,
+				   [NDTPA_APP_PROBES] = 3,
+				   [NDTPA_MCAST_REPROBES] = 4 };
+static const uint16_t NEEDED[] = { NDTPA_BASE_REACHABLE_TIME, NDTPA_RETRANS_TIME,
+				   NDTPA_DELAY_PROBE_TIME,    NDTPA_UCAST_PROBES,
+				   NDTPA_MCAST_PROBES,        NDTPA_APP_PROBES };
+
+static void add_parm(struct datagram *d, uint16_t type)
+{
+	if (type < LENGTH(MS) && MS[type] > 0)
+		attribute(d, type, &MS[type], sizeof(MS[type]));
+	else
+		attribute(d, type, &PROBES[type], sizeof(PROBES[type]));
+}
+
+// All but the one of type 'without'; what is in 'index' goes first.
+static void add_parms(struct datagram *d, const uint32_t *index, uint16_t without)
+{
+	struct datagram nest = { 0 };
+	const struct ndtmsg head = { .ndtm_family = AF_INET6 };
+
+	begin(&nest, 0, "", 0);
+	if (index)
+		attribute(&nest, NDTPA_IFINDEX, index, sizeof(*index));
+	for (size_t i = 0; i < LENGTH(NEEDED); i++) {
+		if (NEEDED[i] != without)
+			add_parm(&nest, NEEDED[i]);
+	}
+	if (without != NDTPA_MCAST_REPROBES)
+		add_parm(&nest, NDTPA_MCAST_REPROBES);
+	begin(d, RTM_NEWNEIGHTBL, &head, sizeof(head));
+	attribute(d, NDTA_NAME, "ndisc_cache", sizeof("ndisc_cache"));
+	attribute(d, NDTA_PARMS, nest.bytes + NLMSG_HDRLEN, nest.len - NLMSG_HDRLEN);
+}
+
+static void parms_are_those_of_the_message(void **state)
+{
+	const struct ndtmsg ipv4 = { .ndtm_family = AF_INET };
+	const uint32_t index = 7;
+	struct datagram d = { 0 }, other = { 0 };
+	struct reach_record record;
+
+	(void)state;
+	add_parms(&d, &index, 0);
+	record = parse_one(&d);
+	assert_int_equal(record.type, REACH_RECORD_PARMS);
+	assert_int_equal(record.parms.ifindex, 7);
+	assert_int_equal(record.parms.reachable_ms, 30000);
+	assert_int_equal(record.parms.retrans_ms, 1000);
+	assert_int_equal(record.parms.delay_first_ms, 5000);
+	assert_int_equal(record.parms.ucast_probes, 1);
+	assert_int_equal(record.parms.mcast_probes, 2);
+	assert_int_equal(record.parms.app_probes, 3);
+	assert_int_equal(record.parms.mcast_reprobes, 4);
+	// Linux before 4.1 does not know those, and the default has no index.
+	d = (struct datagram){ 0 };
+	add_parms(&d, NULL, NDTPA_MCAST_REPROBES);
+	record = parse_one(&d);
+	assert_int_equal(record.parms.ifindex, 0);
+	assert_int_equal(record.parms.mcast_reprobes, 0);
+	begin(&other, RTM_NEWNEIGHTBL, &ipv4, sizeof(ipv4));
+	assert_int_equal(parse_one(&other).type, REACH_RECORD_IGNORED);
+}
+
+static void parms_without_what_is_needed_are_malformed(void **state)
+{
+	const struct ndtmsg head = { .ndtm_family = AF_INET6 };
+	const uint32_t no_link[] = { 0, 0x80000000 };
+	struct datagram d = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(NEEDED); i++) {
+		d = (struct datagram){ 0 };
+		add_parms(&d, NULL, NEEDED[i]);
+		assert_malformed(&d);
+	}
+	for (size_t i = 0; i < LENGTH(no_link); i++) {
+		d = (struct datagram){ 0 };
+		add_parms(&d, &no_link[i], 0);
+		assert_malformed(&d);
+	}
+	d = (struct datagram){ 0 };
+	begin(&d, RTM_NEWNEIGHTBL, &head, sizeof(head));
+	assert_malformed(&d); // none at all
+	attribute(&d, NDTA_PARMS, NODE, 3);
+	assert_malformed(&d); // no attributes in it
+}
+
+static void verdict_waits_for_the_longer_of_two_ways(void **state)
+{
+	static const struct {
+		struct reach_parms parms;
+		bool datagram;
+		uint32_t least_ms, most_ms; // as the kernel counts, and as its timers may be late
+	} rows[] = {
+		{ { .retrans_ms = 1000, .ucast_probes = 3, .mcast_probes = 3 }, false, 3000, 3405 },
+		{ { .retrans_ms = 1000, .ucast_probes = 1, .mcast_probes = 3 }, false, 3000, 3405 },
+		{ { .retrans_ms = 1000, .ucast_probes = 2, .mcast_reprobes = 3, .mcast_probes = 3 },
+		  false,
+		  5000,
+		  5675 },
+		{ { .retrans_ms = 1000, .ucast_probes = 1, .mcast_probes = 1, .app_probes = 2 },
+		  false,
+		  3000,
+		  3405 },
+		{ { .retrans_ms = 1000,
+		    .ucast_probes = 3,
+		    .mcast_probes = 3,
+		    .delay_first_ms = 5000 },
+		  true,
+		  8000,
+		  9040 },
+		{ { .retrans_ms = 0, .ucast_probes = 3, .mcast_probes = 3 }, false, 30, 63 },
+		{ { .retrans_ms = 1000 }, false, 0, 0 }, // asks nobody
+		{ { .retrans_ms = UINT32_MAX,
+		    .ucast_probes = UINT32_MAX,
+		    .app_probes = UINT32_MAX },
+		  true,
+		  UINT32_MAX,
+		  UINT32_MAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		uint32_t found = reach_timing_of(&rows[i].parms, rows[i].datagram).verdict_ms;
+
+		if (found < rows[i].least_ms || found > rows[i].most_ms)
+			fail_msg("row %zu: %u", i, found);
+	}
+}
+
+/*
  * Batch, table, fake
  */
 
@@ -801,9 +982,10 @@ static void batch_is_one_call_with_links_first(void **state)
 static void event_text_reads_back_as_the_same_event(void **state)
 {
 	static const char script[] =
-		"link 1 up a\nlink 2 down b\nlink 3 gone 0123456789abcde\n"
+		"link 1 up a\nlink 4 lower-down d\nlink 2 down b\nlink 3 gone 0123456789abcde\n"
 		"address 7 added fd00::1\naddress 7 gone fd00::1\n"
 		"route 7 added fd00::2 via ::\nroute 7 gone fd00::2 via fe80::2\n"
+		"proxy 7 added fd00::4\nproxy 7 gone fd00::4\n"
 		"neighbour 7 unknown fd00::3\nneighbour 7 reachable fd00::3\n"
 		"neighbour 7 stale fd00::3\nneighbour 7 failed fd00::3\n";
 	struct reach_monitor *fake = open_fake(script);
@@ -970,7 +1152,12 @@ int main(void)
 		cmocka_unit_test(neighbour_state_follows_from_nud),
 		cmocka_unit_test(deleted_neighbour_is_unknown_whatever_its_state),
 		cmocka_unit_test(neighbours_that_are_not_ours_to_watch_are_ignored),
+		cmocka_unit_test(proxied_entry_comes_and_goes_whatever_its_state),
 		cmocka_unit_test(link_is_up_only_with_carrier),
+		cmocka_unit_test(link_below_counts_in_the_same_namespace_only),
+		cmocka_unit_test(parms_are_those_of_the_message),
+		cmocka_unit_test(parms_without_what_is_needed_are_malformed),
+		cmocka_unit_test(verdict_waits_for_the_longer_of_two_ways),
 		cmocka_unit_test(link_that_leaves_a_bridge_is_not_gone),
 		cmocka_unit_test(link_name_must_end_with_its_only_nul),
 		cmocka_unit_test(address_counts_once_it_may_be_used),
