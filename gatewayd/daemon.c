@@ -52,7 +52,7 @@ static void tell_unserved(const struct gw_daemon *daemon)
 
 static void add_control_groups(struct gw_daemon *daemon)
 {
-	gw_multicast_init(&daemon->multicast, daemon->loop, gw_serve_confirmation, daemon);
+	gw_multicast_init(&daemon->multicast, daemon->loop, gw_serve_group_answer, daemon);
 	for (size_t i = 0; i < daemon->conf.group_count; i++) {
 		const struct gk_rekey_config *rekey = &daemon->conf.groups[i].core.rekey;
 		if (rekey->scheme == GK_TREE &&
@@ -155,6 +155,7 @@ static struct gk_mono next_deadline(struct gw_daemon *daemon, struct gk_mono coa
 		gw_storage_next_expiry(daemon),
 		gw_segment_next_expiry(&daemon->segment),
 		gw_control_next_expiry(daemon->control),
+		gw_questions_next_expiry(&daemon->questions),
 		gw_listen_next_expiry(daemon),
 	};
 	struct gk_mono next = { GK_NEVER };
@@ -176,6 +177,7 @@ static void do_what_is_due(struct gw_daemon *daemon, struct gk_mono coap)
 	if (gw_segment_next_expiry(&daemon->segment).ms <= now.ms)
 		gw_segment_read(&daemon->segment, now);
 	gw_serve_settle(daemon); /* what has come, before what did not come in time */
+	gw_serve_end_questions(daemon);
 	gw_serve_expire(daemon);
 	gw_serve_settle(daemon);
 	gw_control_turn(daemon->control, now);
@@ -207,6 +209,7 @@ void gw_daemon_stop(struct gw_daemon *daemon)
 	gw_control_close(daemon->control);
 	gw_segment_close(&daemon->segment);
 	gw_multicast_free(&daemon->multicast);
+	gw_questions_free(&daemon->questions);
 	io_coap_close(daemon->coap);
 	gw_storage_close(daemon);
 	gw_outbox_free(&daemon->outbox);

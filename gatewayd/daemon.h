@@ -5,7 +5,7 @@
  *
  *   daemon.c     start, the loop, the end
  *   listen.c     the address that requests come to
- *   multicast.c  the ports that messages to groups leave from
+ *   multicast.c  the ports that messages to groups leave from; questions.c: which of them are open
  *   serve.c      what goes to the KDC, and what it wants done
  *   storage.c    the store: which one it is, and how much it can take
  *   clock.c      what time it is; reserve.c: room on the flash
@@ -20,6 +20,7 @@
 #include "gatewayd/multicast.h"
 #include "gatewayd/notes.h"
 #include "gatewayd/outbox.h"
+#include "gatewayd/questions.h"
 #include "gatewayd/reserve.h"
 #include "gatewayd/segment.h"
 #include "gatewayd/store.h"
@@ -45,6 +46,7 @@ struct gw_daemon {
 	struct gw_outbox outbox;
 	struct gw_segment segment;
 	struct gw_multicast multicast;
+	struct gw_questions questions;
 	struct io_coap *coap;  /* NULL: the address to listen at is not there yet, */
 	int64_t listen_ms;     /* and will be tried again then; else GK_NEVER */
 	uint32_t listen_scope; /* the interface it is bound to; 0: none */
@@ -114,9 +116,11 @@ bool gw_serve_raw_key(void *ctx, struct gk_span spki, struct gk_id *name);
 void gw_serve_answer(void *daemon, uint64_t id, bool sent, struct gk_span message);
 /** A notification was acknowledged, or not: io_coap_notified_fn. */
 void gw_serve_notified(void *daemon, uint64_t id, bool sent, enum gk_notified outcome);
-/** A confirmation came in: io_group_message_fn. */
-void gw_serve_confirmation(void *daemon, const struct gk_exchange *exchange,
+/** A confirmation came in, or an answer to what was asked by multicast: io_group_message_fn. */
+void gw_serve_group_answer(void *daemon, const struct gk_exchange *exchange,
 			   struct gk_span message);
+/** Questions by multicast whose time is over. */
+void gw_serve_end_questions(struct gw_daemon *daemon);
 /** Have the KDC do what is due. */
 void gw_serve_expire(struct gw_daemon *daemon);
 /**

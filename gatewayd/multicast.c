@@ -153,3 +153,23 @@ void gw_multicast_send(struct gw_multicast *multicast, int ifindex, const struct
 		err = io_group_send_to(sender->socket, group, message);
 	tell(sender, group, err);
 }
+
+/* Control groups may come later that have the same port. */
+static struct gw_sender *find_asker(struct gw_multicast *multicast, uint16_t port)
+{
+	static const struct gk_addr control = { .ip = { 0xff, 0x03, [15] = 0xfd }, .port = 5686 };
+	struct gw_sender *sender = find_sender(multicast, port);
+
+	if (!sender && multicast->count == 0 && gw_multicast_add(multicast, &control))
+		return NULL;
+	return sender ? sender : &multicast->senders[0];
+}
+
+int gw_multicast_ask(struct gw_multicast *multicast, int ifindex, const struct gk_addr *to,
+		     struct gk_span token, struct gk_span message)
+{
+	struct gw_sender *sender = find_asker(multicast, to->port);
+	int err = sender ? prepare(multicast, sender, ifindex) : -ENOMEM;
+
+	return err ? err : io_group_ask(sender->socket, to, token, message);
+}

@@ -3,7 +3,7 @@
 /**
  * Where messages to groups leave, and their confirmations arrive: a socket for each port of a
  * control group, on our interface, which may go and come back as another. Control groups may come
- * and go too.
+ * and go too. Questions to one of many leave there as well, and their answers arrive.
  */
 #ifndef GW_MULTICAST_H
 #define GW_MULTICAST_H
@@ -25,7 +25,7 @@ struct gw_multicast {
 /**
  * Begin without sockets.
  * @param loop     borrowed, as 'ctx' is
- * @param handler  is called for each confirmation
+ * @param handler  is called for each confirmation, and for each answer, which has a token
  */
 void gw_multicast_init(struct gw_multicast *multicast, struct io_loop *loop,
 		       io_group_message_fn *handler, void *ctx);
@@ -51,5 +51,17 @@ void gw_multicast_move(struct gw_multicast *multicast, int ifindex);
  */
 void gw_multicast_send(struct gw_multicast *multicast, int ifindex, const struct gk_addr *group,
 		       struct gk_span message);
+/**
+ * Ask one of those who hear a multicast address, at whatever port: once.
+ *
+ * It leaves from the port of a control group, so that answers come to a port that has to be open
+ * anyway; where there is none, from 5686.
+ *
+ * @param token  the answer has it
+ * @return 0; -errno: it did not leave
+ */
+GK_MUST_CHECK int gw_multicast_ask(struct gw_multicast *multicast, int ifindex,
+				   const struct gk_addr *to, struct gk_span token,
+				   struct gk_span message);
 
 #endif

@@ -145,12 +145,28 @@ static int send_to(struct gw_daemon *daemon, const struct gk_event *event, struc
 			       gw_now(daemon));
 }
 
+static int ask_by_multicast(struct gw_daemon *daemon, const struct gk_event *event)
+{
+	uint8_t token[GW_QUESTION_TOKEN];
+	int err = gw_questions_add(&daemon->questions, event->id, event->timeout_ms,
+				   gw_now(daemon).mono, token);
+
+	if (err)
+		return err;
+	err = gw_multicast_ask(&daemon->multicast, daemon->segment.ifindex, &event->peer,
+			       gk_span(token, sizeof(token)), event->bytes);
+	if (err)
+		gw_questions_drop(&daemon->questions, event->id);
+	return err;
+}
+
 /* A request, or a notification. */
 static void send_own(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	char text[IO_ADDR_TEXT];
 	struct gk_addr peer = event->peer;
-	int err = send_to(daemon, event, &peer);
+	int err =
+		event->multicast ? ask_by_multicast(daemon, event) : send_to(daemon, event, &peer);
 
 	if (err == 0)
 		return;
@@ -325,14 +341,37 @@ void gw_serve_notified(void *ctx, uint64_t id, bool sent, enum gk_notified outco
 	answer->outcome = outcome;
 }
 
+/* From wherever it comes: whether it is the true one only the KDC can tell. */
+static void take_answer_to_question(struct gw_daemon *daemon, struct gk_span token,
+				    struct gk_span message)
+{
+	uint64_t id;
+
+	if (gw_questions_find(&daemon->questions, token, &id))
+		gw_serve_check(gk_kdc_answer(daemon->kdc, id, message, gw_now(daemon)));
+}
+
 /* One that comes while the store refuses is lost, as it can be on its way. */
-void gw_serve_confirmation(void *ctx, const struct gk_exchange *exchange, struct gk_span message)
+void gw_serve_group_answer(void *ctx, const struct gk_exchange *exchange, struct gk_span message)
 {
 	struct gw_daemon *daemon = ctx;
+	struct gk_span token = gk_span(exchange->token, exchange->token_len);
 
-	(void)exchange;
-	if (gw_serve_ready(daemon))
+	if (!gw_serve_ready(daemon))
+		return;
+	if (token.len > 0)
+		take_answer_to_question(daemon, token, message);
+	else
 		gw_serve_check(gk_kdc_confirmed(daemon->kdc, message, gw_now(daemon)));
+}
+
+/* The KDC passes over those that were answered. */
+void gw_serve_end_questions(struct gw_daemon *daemon)
+{
+	uint64_t id;
+
+	while (gw_questions_expire(&daemon->questions, gw_now(daemon).mono, &id))
+		gw_serve_answer(daemon, id, true, gk_span(NULL, 0));
 }
 
 static void tell_blind(void *ctx, bool blind)

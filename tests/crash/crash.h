@@ -152,7 +152,9 @@ enum packet_kind {
 	PACKET_REPLY,
 	PACKET_GROUP, /* to a group, to one of those who listen */
 	PACKET_CONFIRM,
-	PACKET_VERDICT, /* of the router's kernel about a neighbour */
+	PACKET_QUESTION, /* of the router to one of those who hear a multicast address */
+	PACKET_ANSWER,   /* ... and what one says to it */
+	PACKET_VERDICT,  /* of the router's kernel about a neighbour */
 };
 
 /** What is under way between two ends. */
@@ -161,7 +163,7 @@ struct packet {
 	enum packet_kind kind;
 	int64_t at_ms;
 	int from, to;
-	uint64_t call; /* REQUEST, REPLY: which */
+	uint64_t call; /* REQUEST, REPLY: which; QUESTION, ANSWER: its token */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -216,6 +218,8 @@ void world_node_new(int index, const struct io_bundle *bundle);
 void world_drain(struct node *node);
 /** @return false: it has not left yet, or is in it */
 bool world_join(int node, int group);
+/** Write as many bytes of a number as the token has, from the highest on. */
+void world_put_token(struct gk_exchange *exchange, uint64_t token);
 void world_send(enum packet_kind kind, int from, int to, uint64_t call, struct gk_span bytes);
 void world_open_call(int from, int to, uint64_t id, struct gk_span bytes, uint32_t timeout_ms);
 /** Say something to a group. @return how many wanted members read it, less those who should */
@@ -273,7 +277,8 @@ void daemon_dies(void);
 void daemon_turn(void);
 void daemon_request(int from, uint16_t message_id, uint64_t call, struct gk_span bytes);
 void daemon_answer(uint64_t id, struct gk_span bytes);
-void daemon_confirmation(struct gk_span bytes);
+/** @param token  as a number; 0: none */
+void daemon_group_answer(uint64_t token, struct gk_span bytes);
 void daemon_verdict(int node);
 /** A call of the operator's. @param words  separated by blanks @return GW_DONE and the like;
  *  -1: no daemon. @param answer  gets the text, to be freed; or NULL */

@@ -298,6 +298,20 @@ WRAP(void, gw_multicast_send, struct gw_multicast *multicast, int ifindex,
 	point(POINT_SEND);
 }
 
+WRAP(int, gw_multicast_ask, struct gw_multicast *multicast, int ifindex, const struct gk_addr *to,
+     struct gk_span token, struct gk_span message)
+{
+	(void)multicast, (void)ifindex, (void)to;
+	point(POINT_SEND);
+	observer_sent(message);
+	for (int i = 0; i < NODES; i++) {
+		if (world.node[i].member)
+			world_send(PACKET_QUESTION, KDC, i, gk_span_uint(token), message);
+	}
+	point(POINT_SEND);
+	return 0;
+}
+
 /* the segment */
 
 WRAP(int, gw_segment_open, struct gw_segment *segment, const char *interface,
@@ -508,11 +522,12 @@ void daemon_answer(uint64_t id, struct gk_span bytes)
 	daemon_turn();
 }
 
-void daemon_confirmation(struct gk_span bytes)
+void daemon_group_answer(uint64_t token, struct gk_span bytes)
 {
-	struct gk_exchange exchange = { 0 };
+	struct gk_exchange exchange = { .token_len = token ? GW_QUESTION_TOKEN : 0 };
 
-	gw_serve_confirmation(world.daemon, &exchange, bytes);
+	world_put_token(&exchange, token);
+	gw_serve_group_answer(world.daemon, &exchange, bytes);
 	daemon_turn();
 }
 

@@ -176,7 +176,8 @@ static void carry_out(struct node *node, const struct gk_event *e)
 		}
 		break;
 	case GK_EVENT_CONFIRM:
-		world_send(PACKET_CONFIRM, node->index, KDC, 0, e->bytes);
+		world_send(e->token_len ? PACKET_ANSWER : PACKET_CONFIRM, node->index, KDC,
+			   gk_span_uint(gk_span(e->token, e->token_len)), e->bytes);
 		break;
 	case GK_EVENT_NOTE:
 		observer_member_note(node, &e->note);
@@ -263,6 +264,12 @@ static struct gk_span bytes_of(const struct packet *p)
 	return gk_span(p->bytes, p->len);
 }
 
+void world_put_token(struct gk_exchange *exchange, uint64_t token)
+{
+	for (size_t i = exchange->token_len; i-- > 0; token >>= 8)
+		exchange->token[i] = (uint8_t)token;
+}
+
 static struct gk_exchange exchange_of(const struct packet *p, uint64_t id)
 {
 	struct gk_exchange exchange = { .id = id,
@@ -271,6 +278,11 @@ static struct gk_exchange exchange_of(const struct packet *p, uint64_t id)
 					.token_len = 2,
 					.token = { (uint8_t)(id >> 8), (uint8_t)id } };
 
+	if (p->kind == PACKET_QUESTION) {
+		exchange.multicast = true;
+		exchange.token_len = GW_QUESTION_TOKEN;
+		world_put_token(&exchange, p->call);
+	}
 	return exchange;
 }
 
@@ -312,8 +324,8 @@ static void arrive(const struct packet *p)
 		tell("nobody hears %d", p->from);
 	} else if (p->kind == PACKET_REQUEST) {
 		daemon_request(p->from, world.calls[p->call].message_id, p->call, bytes_of(p));
-	} else if (p->kind == PACKET_CONFIRM) {
-		daemon_confirmation(bytes_of(p));
+	} else if (p->kind == PACKET_CONFIRM || p->kind == PACKET_ANSWER) {
+		daemon_group_answer(p->call, bytes_of(p));
 	} else {
 		daemon_verdict(p->from);
 	}

@@ -144,6 +144,58 @@ static void messages_to_groups_leave_by_our_interface_from_their_port(void **sta
 	}
 }
 
+static void ask_in(size_t group, uint64_t id)
+{
+	static const uint8_t get[] = { GK_COAP_POST, 0xff, 0x80 };
+	const struct gk_event event = { .kind = GK_EVENT_REQUEST,
+					.multicast = true,
+					.id = id,
+					.timeout_ms = 200,
+					.peer = gw.conf.groups[group].core.rekey.control_group,
+					.bytes = gk_span(get, sizeof(get)) };
+
+	gw_serve_outlets.perform(&gw, &event);
+}
+
+static bool is_asked(const struct gk_exchange *exchange)
+{
+	uint64_t id;
+
+	return gw_questions_find(&gw.questions, gk_span(exchange->token, exchange->token_len),
+				 &id) &&
+	       id == 77;
+}
+
+static void a_question_has_a_token_until_its_time_is_over(void **state)
+{
+	struct io_group *member;
+	struct heard heard;
+
+	(void)state;
+	need_wire();
+	member = join(0, &heard);
+	ask_in(0, 77);
+	hear(member);
+	assert_int_equal(heard.count, 1);
+	assert_true(heard.exchange.multicast);
+	assert_true(is_asked(&heard.exchange));
+	while (is_asked(&heard.exchange))
+		gw_daemon_turn(&gw);
+	io_group_read(member);
+	assert_int_equal(heard.count, 1); // it is not repeated
+	io_group_close(member);
+}
+
+static void what_cannot_be_asked_was_not_sent(void **state)
+{
+	(void)state;
+	need_wire();
+	gw.segment.ifindex = 0;
+	ask_in(0, 77);
+	assert_null(gw.questions.list);
+	assert_non_null(gw.answers);
+}
+
 static bool is_open(uint16_t port)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
@@ -285,6 +337,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			messages_to_groups_leave_by_our_interface_from_their_port, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(a_question_has_a_token_until_its_time_is_over,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_cannot_be_asked_was_not_sent, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(ports_of_trees_are_open_from_the_start, set_up,
 						tear_down),
 		cmocka_unit_test(options_that_do_not_go_together_are_refused),

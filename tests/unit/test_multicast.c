@@ -88,6 +88,15 @@ int io_group_send_to(struct io_group *group, const struct gk_addr *to, struct gk
 	return send_result;
 }
 
+int io_group_ask(struct io_group *group, const struct gk_addr *to, struct gk_span token,
+		 struct gk_span message)
+{
+	write_down("%.*s to %x%02x:%u by %u%%%u with %.*s;", (int)message.len,
+		   (const char *)message.data, to->ip[0], to->ip[1], to->port, group->address.port,
+		   group->address.scope, (int)token.len, (const char *)token.data);
+	return send_result;
+}
+
 /*
  * Fixture
  */
@@ -369,6 +378,64 @@ static void a_socket_is_named_after_a_group_that_is_there(void **state)
 	assert_null(strstr(text, "[ff02::1]"));
 }
 
+static int ask(const struct gk_addr *to, int ifindex)
+{
+	return gw_multicast_ask(&multicast, ifindex, to, gk_span_str("T"), gk_span_str("who"));
+}
+
+/* Answers are to come to a port that is open anyway. */
+static void a_question_leaves_from_the_port_of_a_control_group(void **state)
+{
+	const struct gk_addr all_nodes = { .ip = { 0xff, 0x02, [15] = 1 }, .port = 5683 };
+
+	(void)state;
+	gw_multicast_move(&multicast, 4);
+	assert_done("open 5686%4;open 7%4;");
+	assert_int_equal(ask(&mesh, 4), 0);
+	assert_int_equal(ask(&site, 4), 0);
+	assert_int_equal(ask(&all_nodes, 4), 0);
+	assert_done("who to ff03:5686 by 5686%4 with T;who to ff05:7 by 7%4 with T;"
+		    "who to ff02:5683 by 5686%4 with T;");
+}
+
+static void a_question_that_does_not_leave_is_known_to_who_asks(void **state)
+{
+	(void)state;
+	assert_int_equal(ask(&mesh, 0), -ENODEV);
+	open_result = -EADDRINUSE;
+	assert_int_equal(ask(&mesh, 4), -EADDRINUSE);
+	open_result = 0;
+	send_result = -ENETUNREACH;
+	assert_int_equal(ask(&mesh, 4), -ENETUNREACH);
+	send_result = 0;
+	assert_int_equal(ask(&mesh, 4), 0);
+	assert_done("open 5686%4;open 5686%4;who to ff03:5686 by 5686%4 with T;"
+		    "who to ff03:5686 by 5686%4 with T;");
+}
+
+static const struct gk_addr *find_none(const void *ctx, uint16_t port)
+{
+	(void)ctx, (void)port;
+	return NULL;
+}
+
+static void without_control_groups_questions_have_a_port_of_their_own(void **state)
+{
+	const struct gk_addr all_nodes = { .ip = { 0xff, 0x02, [15] = 1 }, .port = 5683 };
+
+	(void)state;
+	gw_multicast_retain(&multicast, find_none, NULL);
+	assert_done("");
+	assert_int_equal(ask(&all_nodes, 4), 0);
+	assert_int_equal(ask(&all_nodes, 4), 0);
+	assert_done("open 5686%4;who to ff02:5683 by 5686%4 with T;"
+		    "who to ff02:5683 by 5686%4 with T;");
+	// A group that comes later shares it.
+	assert_int_equal(gw_multicast_add(&multicast, &mesh), 0);
+	send_to(&mesh, 4);
+	assert_done("key to ff03:5686 by 5686%4;");
+}
+
 static void at_the_end_all_is_closed(void **state)
 {
 	(void)state;
@@ -399,6 +466,9 @@ int main(void)
 		TEST(confirmations_are_read_whenever_they_come),
 		TEST(sockets_without_a_group_are_closed),
 		TEST(a_socket_is_named_after_a_group_that_is_there),
+		TEST(a_question_leaves_from_the_port_of_a_control_group),
+		TEST(a_question_that_does_not_leave_is_known_to_who_asks),
+		TEST(without_control_groups_questions_have_a_port_of_their_own),
 		TEST(at_the_end_all_is_closed),
 	};
 
