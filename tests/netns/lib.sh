@@ -263,6 +263,16 @@ segment_open() { # NODES
 	done
 }
 
+# interface_replace NODES: as unplugging and plugging in again: the same name, another index.
+interface_replace() {
+	ip -n "$net-gw" link delete lowpan0 2>/dev/null
+	ip -n "$net-gw" link add lowpan0 type bridge mcast_snooping 0 forward_delay 0 || exit 1
+	interface_up "$net-gw" fd00::1
+	for replaced in $(seq "$1"); do
+		ip -n "$net-gw" link set "port$replaced" master lowpan0
+	done
+}
+
 # cut_from_gateway NODE: of all that is between the two, and of what the gateway says to the groups,
 # nothing arrives. What nodes say to each other does.
 cut_from_gateway() {

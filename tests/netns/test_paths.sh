@@ -10,8 +10,6 @@
 
 . "$GK_TOP/tests/netns/lib.sh"
 
-spares=0
-
 has_num() { # NUM
 	[ "$(group_num lights)" = "$1" ]
 }
@@ -20,16 +18,9 @@ gateway_index() {
 	ip -n "$net-gw" -o link show dev lowpan0 | cut -d: -f1
 }
 
-# As unplugging and plugging in again: the same name, another index.
 replace_interface() {
-	ip -n "$net-gw" link delete lowpan0 2>/dev/null
-	ip -n "$net-gw" link add "spare$((spares += 1))" type dummy
-	ip -n "$net-gw" link add lowpan0 type bridge mcast_snooping 0 forward_delay 0
+	interface_replace 3
 	ip -n "$net-gw" address add fe80::1/64 dev lowpan0 nodad
-	interface_up "$net-gw" fd00::1
-	for node in 1 2 3; do
-		ip -n "$net-gw" link set "port$node" master lowpan0
-	done
 }
 
 logged_times() { # WORDS
