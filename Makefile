@@ -288,6 +288,10 @@ sim-long: $(B)/tests/sim
 		$< --nodes 1000 --days 7 --seed $$seed --loss $$loss || failed=1; \
 	done; done; exit $$failed
 
+# Links that come and go at their real pace; check has them do so four times as fast.
+reach-long: $(for_tests)
+	$(Q)FULL=1 TEST_TIMEOUT=600 $(run) tests/netns/test_reach_flap.sh
+
 # The power fails at every point of a story, and at thousands of others; check runs a sample.
 crash: $(B)/tests/crash
 	$(Q)$< --all
@@ -366,7 +370,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix fuzz fuzz-all sim-long crash bench demo \
+.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix fuzz fuzz-all sim-long reach-long crash bench demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
