@@ -31,6 +31,10 @@ struct fake {
 	bool timed; // 'timing' is set
 	struct reach_timing timing;
 	size_t looks;
+	char *trace_text;         // a copy
+	struct reach_trace trace; // behind the next event
+	int64_t next_ms;          // of that event; -1: there is none
+	struct reach_event next;
 };
 
 static struct fake *fake_of(struct reach_monitor *monitor)
@@ -105,6 +109,7 @@ static void fake_close(struct reach_monitor *monitor)
 
 	close(fake->fd);
 	reach_batch_wipe(&fake->batch);
+	free(fake->trace_text);
 	free(fake);
 }
 
@@ -126,6 +131,7 @@ int reach_fake_open(struct reach_monitor **monitor)
 
 	if (!fake)
 		return -ENOMEM;
+	fake->next_ms = -1;
 	fake->base.operations = &fake_operations;
 	fake->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fake->fd < 0) {
@@ -187,6 +193,70 @@ int reach_fake_script(struct reach_monitor *monitor, const char *script, size_t 
 	reach_batch_wipe(&batch);
 	free(copy);
 	return rc;
+}
+
+/*
+ * Traces
+ */
+
+// Go through all of it. Returns the number of the first line that is wrong, or 0.
+static size_t find_wrong_line(const char *text, size_t len)
+{
+	struct reach_trace trace = reach_trace_begin(text, len);
+	struct reach_event event;
+	int64_t at_ms;
+	int rc;
+
+	while ((rc = reach_trace_next(&trace, &at_ms, &event)) > 0)
+		;
+	return rc < 0 ? trace.line : 0;
+}
+
+// No line is wrong any more.
+static void step(struct fake *fake)
+{
+	if (reach_trace_next(&fake->trace, &fake->next_ms, &fake->next) != 1)
+		fake->next_ms = -1;
+}
+
+int reach_fake_trace_load(struct reach_monitor *monitor, const char *text, size_t len, size_t *line)
+{
+	struct fake *fake = fake_of(monitor);
+	size_t wrong = find_wrong_line(text, len);
+	char *copy;
+
+	if (wrong > 0) {
+		if (line)
+			*line = wrong;
+		return -EINVAL;
+	}
+	copy = malloc(len + 1);
+	if (!copy)
+		return -ENOMEM;
+	if (len > 0)
+		memcpy(copy, text, len);
+	free(fake->trace_text);
+	fake->trace_text = copy;
+	fake->trace = reach_trace_begin(copy, len);
+	step(fake);
+	return 0;
+}
+
+int64_t reach_fake_trace_next_ms(const struct reach_monitor *monitor)
+{
+	return ((const struct fake *)monitor)->next_ms;
+}
+
+int reach_fake_trace_advance(struct reach_monitor *monitor, int64_t now_ms)
+{
+	struct fake *fake = fake_of(monitor);
+
+	while (fake->next_ms >= 0 && fake->next_ms <= now_ms) {
+		if (reach_fake_say(monitor, &fake->next, 1) < 0)
+			return -ENOMEM;
+		step(fake);
+	}
+	return 0;
 }
 
 void reach_fake_read_result(struct reach_monitor *monitor, int result)

@@ -235,6 +235,50 @@ void reach_monitor_close(struct reach_monitor *monitor);
 void reach_event_format(const struct reach_event *event, char text[REACH_TEXT_LEN]);
 
 /*
+ * Traces: what happened, and when, as text. A line is
+ *
+ *     +MS EVENT
+ *
+ * with the milliseconds since the trace began and the event as reach_event_format() writes it. Time
+ * never goes back. Lines of the same millisecond that follow each other were one batch. Blank lines
+ * and lines that begin with '#' are skipped.
+ */
+
+enum {
+	REACH_TRACE_LEN = REACH_TEXT_LEN + 24 /* any line of a trace, with its NUL */
+};
+
+/**
+ * Write a line of a trace, without newline.
+ * @param at_ms  since the trace began, at least 0
+ * @param text   at least REACH_TRACE_LEN bytes
+ */
+void reach_trace_format(int64_t at_ms, const struct reach_event *event, char text[REACH_TRACE_LEN]);
+
+/** Walks the lines of a trace. Set up with reach_trace_begin(). */
+struct reach_trace {
+	const char *at;
+	size_t left;   /* bytes */
+	size_t line;   /* number of the newest line, from 1 */
+	int64_t at_ms; /* of the newest event */
+};
+
+/** @param text  'len' bytes, borrowed while the trace is in use; every byte may be hostile */
+struct reach_trace reach_trace_begin(const char *text, size_t len);
+
+/**
+ * Take the next event.
+ *
+ * @param at_ms, event  set only if 1 is returned
+ * @return 1        an event
+ *         0        the end
+ *         -EINVAL  line 'trace->line' is no event, or goes back in time. The next call goes on
+ *                  behind it
+ */
+REACH_MUST_CHECK int reach_trace_next(struct reach_trace *trace, int64_t *at_ms,
+				      struct reach_event *event);
+
+/*
  * A monitor for tests. Its descriptor, read and close are those above; no kernel is involved.
  */
 
@@ -261,6 +305,33 @@ REACH_MUST_CHECK int reach_fake_say(struct reach_monitor *monitor, const struct 
  */
 REACH_MUST_CHECK int reach_fake_script(struct reach_monitor *monitor, const char *script,
 				       size_t *line);
+
+/**
+ * Take a trace to play, in place of one that was there. Time is the caller's:
+ *
+ *     while ((at_ms = reach_fake_trace_next_ms(monitor)) >= 0) {
+ *             // let everything else happen that comes before 'at_ms', then
+ *             if (reach_fake_trace_advance(monitor, at_ms) == 0)
+ *                     rc = reach_monitor_read(monitor, callback, ctx);
+ *     }
+ *
+ * @param text  copied
+ * @param line  if not NULL, set to the number of the offending line (from 1) on -EINVAL
+ * @return 0, -ENOMEM, or -EINVAL as reach_trace_next(); in both cases the trace is what it was
+ */
+REACH_MUST_CHECK int reach_fake_trace_load(struct reach_monitor *monitor, const char *text,
+					   size_t len, size_t *line);
+
+/** @return when the next event of the trace is, in milliseconds since its beginning; -1: at its end
+ */
+int64_t reach_fake_trace_next_ms(const struct reach_monitor *monitor);
+
+/**
+ * Queue, as reach_fake_say() does, what the trace has up to 'now_ms' and was not queued before. To
+ * keep the batches of the trace apart, stop at each time that reach_fake_trace_next_ms() says.
+ * @return 0, or -ENOMEM: call again, for what is left
+ */
+REACH_MUST_CHECK int reach_fake_trace_advance(struct reach_monitor *monitor, int64_t now_ms);
 
 /** Let later reads return 'result' after their events: 0, or an error to try. */
 void reach_fake_read_result(struct reach_monitor *monitor, int result);

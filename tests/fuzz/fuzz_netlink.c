@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "netlink/parse.h"
+#include "netlink/timing.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,8 +17,9 @@ static void check(const struct reach_record *record)
 	const struct reach_event *event = &record->event;
 	char text[REACH_TEXT_LEN];
 
-	if (record->error > 0)
+	if (record->error > 0 || record->lower < 0 || record->parms.ifindex < 0)
 		abort();
+	(void)reach_timing_of(&record->parms, true);
 	if (record->type != REACH_RECORD_EVENT)
 		return;
 	if (event->ifindex <= 0 || event->name[REACH_NAME_LEN - 1] != '\0' || event->ip[0] == 0xff)
