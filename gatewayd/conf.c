@@ -423,18 +423,24 @@ static bool is_name_unique(const struct report *report, const config_setting_t *
 	return true;
 }
 
-// Of an option of 'rekey', at the place that is nearest to it in the file.
+// Of an option of the group's 'sub', at the place that is nearest to it in the file.
+static bool refuse_in(const struct report *report, const config_setting_t *group, const char *sub,
+		      const char *name, const char *why)
+{
+	const config_setting_t *around = config_setting_get_member(group, sub);
+	const config_setting_t *option = around ? config_setting_get_member(around, name) : NULL;
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s.%s", sub, name);
+	if (option)
+		return refuse(report, option, NULL, "%s", why);
+	return refuse(report, around ? around : group, around ? name : key, "%s", why);
+}
+
 static bool refuse_rekey(const struct report *report, const config_setting_t *group,
 			 const char *name, const char *why)
 {
-	const config_setting_t *rekey = config_setting_get_member(group, "rekey");
-	const config_setting_t *option = rekey ? config_setting_get_member(rekey, name) : NULL;
-	char key[64];
-
-	snprintf(key, sizeof(key), "rekey.%s", name);
-	if (option)
-		return refuse(report, option, NULL, "%s", why);
-	return refuse(report, rekey ? rekey : group, rekey ? name : key, "%s", why);
+	return refuse_in(report, group, "rekey", name, why);
 }
 
 static bool is_beacon_possible(const struct report *report, const config_setting_t *setting,
@@ -625,6 +631,17 @@ static bool check_dtls(const struct report *report, const config_t *file,
 		      "must have another port than 'listen'");
 }
 
+static bool check_watch(const struct report *report, const config_t *file,
+			const struct gw_conf *conf)
+{
+	size_t at = find_text(&conf->watch, conf->interface);
+
+	if (at == conf->watch.count)
+		return true;
+	return refuse(report, config_setting_get_elem(config_lookup(file, "watch"), (unsigned)at),
+		      NULL, "must be another than 'interface', which is watched anyway");
+}
+
 static bool complete(const struct report *report, const config_t *file, struct gw_conf *conf)
 {
 	const config_setting_t *groups = config_lookup(file, "groups");
@@ -635,7 +652,7 @@ static bool complete(const struct report *report, const config_t *file, struct g
 		return refuse_file(report, "out of memory");
 	}
 	if (!check_mark(report, file, conf) || !check_paths(report, file, conf) ||
-	    !check_dtls(report, file, conf))
+	    !check_dtls(report, file, conf) || !check_watch(report, file, conf))
 		return false;
 	for (size_t i = 0; i < conf->group_count; i++) {
 		if (!complete_group(report, config_setting_get_elem(groups, (unsigned)i), conf, i))

@@ -32,6 +32,7 @@ struct gw_group_conf {
 /** Text is NUL-terminated and owned by the struct. */
 struct gw_conf {
 	char *interface;
+	struct gw_texts watch;             /* other interfaces behind which nodes may be */
 	uint32_t rate_kbps, share_percent; /* of the link; of that, for rekeying */
 	uint32_t rekeying_bps;             /* which is so much */
 	char *listen;                      /* "[ADDRESS]:PORT" or "[ADDRESS%INTERFACE]:PORT" */
@@ -78,6 +79,8 @@ void gw_conf_refuse(const char *path, const char *option, const char *why, char 
  * @return the option's name, as "audience"; NULL: nothing
  */
 const char *gw_conf_fixed(const struct gw_conf *now, const struct gw_conf *wanted);
+/** @return true if two lists have the same texts in the same order */
+bool gw_conf_same_texts(const struct gw_texts *a, const struct gw_texts *b);
 /** @return true if all options of two groups are the same */
 bool gw_conf_same_group(const struct gw_group_conf *a, const struct gw_group_conf *b);
 /** Find a group by name. @return NULL: none */

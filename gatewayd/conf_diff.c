@@ -10,7 +10,7 @@ static bool is_same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static bool is_same_texts(const struct gw_texts *a, const struct gw_texts *b)
+bool gw_conf_same_texts(const struct gw_texts *a, const struct gw_texts *b)
 {
 	if (a->count != b->count)
 		return false;
@@ -32,7 +32,7 @@ static bool is_same(const struct gw_option *option, const void *a, const void *b
 	case GW_TEXT:
 		return is_same_text(*(char *const *)of_a, *(char *const *)of_b);
 	case GW_TEXTS:
-		return is_same_texts(of_a, of_b);
+		return gw_conf_same_texts(of_a, of_b);
 	case GW_WORD:
 		return *(const int *)of_a == *(const int *)of_b;
 	case GW_INT:

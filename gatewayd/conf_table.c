@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/conf_table.h"
 #include "config.h"
+#include "gatewayd/segment.h"
 #include "io/addr.h"
 #include "io/log.h"
 #include "libgroupkey/numbers.h"
@@ -266,10 +267,13 @@ static const struct gw_option path_options[] = {
 	{ 0 },
 };
 
+#define INTERFACE "the name of a network interface, 1 to 15 bytes"
+
 const struct gw_option gw_conf_options[] = {
-	{ "interface", GW_TEXT, AT(interface), 1, 15,
-	  "the name of a network interface, 1 to 15 bytes", .fits = fits_interface,
+	{ "interface", GW_TEXT, AT(interface), 1, 15, INTERFACE, .fits = fits_interface,
 	  .required = true, .fixed = "interface" },
+	{ "watch", GW_TEXTS, AT(watch), 1, 15, INTERFACE, .fits = fits_interface,
+	  .most = GW_SEGMENT_WATCH_MAX },
 	{ "link", GW_GROUP, .sub = link_options },
 	{ "listen", GW_TEXT, AT(listen), 1, IO_ADDR_TEXT - 1,
 	  "an IPv6 address and a port that is not 0, as in \"[::]:5683\"", .fits = fits_endpoint,

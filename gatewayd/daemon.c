@@ -63,8 +63,10 @@ static void add_control_groups(struct gw_daemon *daemon)
 
 static void open_segment(struct gw_daemon *daemon)
 {
-	int err = gw_segment_open(&daemon->segment, daemon->conf.interface, &gw_serve_segment,
-				  daemon, gw_now(daemon).mono);
+	const struct gw_conf *conf = &daemon->conf;
+	int err =
+		gw_segment_open(&daemon->segment, conf->interface, conf->watch.text,
+				conf->watch.count, &gw_serve_segment, daemon, gw_now(daemon).mono);
 
 	if (err)
 		fatal("link", "no netlink socket: %s", strerror(-err));

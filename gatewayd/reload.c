@@ -81,6 +81,11 @@ static bool is_new_control(const struct reload *reload)
 	return is_new_text(reload->daemon->conf.control, reload->wanted.control);
 }
 
+static bool is_new_watch(const struct reload *reload)
+{
+	return !gw_conf_same_texts(&reload->daemon->conf.watch, &reload->wanted.watch);
+}
+
 static bool is_new_link(const struct reload *reload)
 {
 	return reload->daemon->conf.rekeying_bps != reload->wanted.rekeying_bps;
@@ -376,6 +381,7 @@ static bool say_what_is_new(struct reload *reload)
 	} rows[] = {
 		{ is_new_listen(reload), "listen ", reload->wanted.listen },
 		{ is_new_control(reload), "control ", reload->wanted.control },
+		{ is_new_watch(reload), "watch", "" },
 		{ is_new_link(reload), "link", "" },
 		{ is_new_level(reload), "log_level", "" },
 		{ is_new_sink(reload), "log", "" },
@@ -407,15 +413,25 @@ static void settle(struct reload *reload)
 	gw_multicast_retain(&daemon->multicast, find_control_group, &daemon->conf);
 }
 
+static void swap_watch(struct gw_daemon *daemon)
+{
+	const struct gw_texts *watch = &daemon->conf.watch;
+
+	gw_segment_watch(&daemon->segment, watch->text, watch->count, gw_now(daemon).mono);
+}
+
 static void swap(struct reload *reload)
 {
 	struct gw_daemon *daemon = reload->daemon;
+	bool new_watch = is_new_watch(reload);
 
 	if (is_new_listen(reload))
 		gw_listen_replace(daemon, &reload->listener);
 	swap_groups(reload);
 	gw_conf_replace(&daemon->conf, &reload->wanted);
 	swap_log(daemon);
+	if (new_watch)
+		swap_watch(daemon);
 	settle(reload);
 }
 

@@ -184,7 +184,7 @@ static void multicast(struct gw_daemon *daemon, const struct gk_event *event)
 
 static void probe(struct gw_daemon *daemon, const struct gk_event *event)
 {
-	gw_segment_probe(&daemon->segment, &event->peer);
+	gw_segment_probe(&daemon->segment, &event->peer, gw_now(daemon).mono);
 }
 
 static void note(struct gw_daemon *daemon, const struct gk_event *event)
@@ -213,11 +213,6 @@ static void perform(void *ctx, const struct gk_event *event)
 
 const struct gw_outlets gw_serve_outlets = { take, commit, perform };
 
-static enum gk_blindness blindness(bool blind)
-{
-	return blind ? GK_BLIND_LINK_DOWN : GK_BLIND_NOT;
-}
-
 /*
  * Whoever was answered 5.03 could give no sign of life: after that time everybody has a whole
  * interval again, as after any blindness.
@@ -226,7 +221,7 @@ static void excuse_everybody(struct gw_daemon *daemon)
 {
 	struct gk_now now = gw_now(daemon);
 
-	gw_serve_check(gk_kdc_blind(daemon->kdc, blindness(daemon->segment.blind), now));
+	gw_serve_check(gk_kdc_blind(daemon->kdc, daemon->segment.blind, now));
 	gw_serve_check(gk_kdc_excuse(daemon->kdc, now));
 }
 
@@ -374,25 +369,32 @@ void gw_serve_end_questions(struct gw_daemon *daemon)
 		gw_serve_answer(daemon, id, true, gk_span(NULL, 0));
 }
 
-static void tell_blind(void *ctx, bool blind)
+static void tell_blind(void *ctx, enum gk_blindness why)
 {
 	struct gw_daemon *daemon = ctx;
 
-	if (!blind) {
+	if (!why) {
 		gw_listen_check(daemon);
 		gw_multicast_move(&daemon->multicast, daemon->segment.ifindex);
 	}
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_blind(daemon->kdc, blindness(blind), gw_now(daemon)));
+		gw_serve_check(gk_kdc_blind(daemon->kdc, why, gw_now(daemon)));
 }
 
-static void tell_neighbour(void *ctx, const struct gk_addr *addr, enum gk_reach reach)
+static void tell_reach(void *ctx, const struct gk_reach_report *reports, size_t count)
 {
 	struct gw_daemon *daemon = ctx;
-	struct gk_reach_report report = { *addr, reach };
 
 	if (gw_serve_ready(daemon))
-		gw_serve_check(gk_kdc_reach(daemon->kdc, &report, 1, gw_now(daemon)));
+		gw_serve_check(gk_kdc_reach(daemon->kdc, reports, count, gw_now(daemon)));
+}
+
+/* It only sets a time, so that it does not wait for the store. */
+static void tell_timing(void *ctx, uint32_t verdict_ms)
+{
+	struct gw_daemon *daemon = ctx;
+
+	gw_serve_check(gk_kdc_kernel_timing(daemon->kdc, verdict_ms));
 }
 
 static void read_segment(void *ctx, int fd, uint32_t events)
@@ -413,4 +415,5 @@ static void watch_segment(void *ctx, int from_fd, int to_fd)
 		fatal("link", "the kernel's notices cannot be waited for");
 }
 
-const struct gw_segment_sink gw_serve_segment = { tell_blind, tell_neighbour, watch_segment };
+const struct gw_segment_sink gw_serve_segment = { tell_blind, tell_reach, tell_timing,
+						  watch_segment };

@@ -314,14 +314,14 @@ WRAP(int, gw_multicast_ask, struct gw_multicast *multicast, int ifindex, const s
 
 /* the segment */
 
-WRAP(int, gw_segment_open, struct gw_segment *segment, const char *interface,
-     const struct gw_segment_sink *sink, void *ctx, struct gk_mono now)
+WRAP(int, gw_segment_open, struct gw_segment *segment, const char *interface, char *const *watch,
+     size_t watch_count, const struct gw_segment_sink *sink, void *ctx, struct gk_mono now)
 {
-	(void)now;
+	(void)watch, (void)watch_count, (void)now;
 	*segment = (struct gw_segment){
 		.interface = interface, .sink = sink, .ctx = ctx, .ifindex = 7, .retry_ms = GK_NEVER
 	};
-	sink->blind(ctx, false);
+	sink->blind(ctx, GK_BLIND_NOT);
 	return 0;
 }
 
@@ -354,11 +354,12 @@ WRAP(bool, gw_segment_address, const struct gw_segment *segment, struct gk_addr 
 	return true;
 }
 
-WRAP(void, gw_segment_probe, struct gw_segment *segment, const struct gk_addr *addr)
+WRAP(void, gw_segment_probe, struct gw_segment *segment, const struct gk_addr *addr,
+     struct gk_mono now)
 {
 	const struct node *node = world_node(addr);
 
-	(void)segment;
+	(void)segment, (void)now;
 	if (node)
 		world_send(PACKET_VERDICT, node->index, KDC, 0, gk_span(NULL, 0));
 }
@@ -533,7 +534,9 @@ void daemon_group_answer(uint64_t token, struct gk_span bytes)
 
 void daemon_verdict(int node)
 {
-	gw_serve_segment.neighbour(world.daemon, &world.node[node].addr, GK_REACH_CONFIRMED);
+	const struct gk_reach_report report = { world.node[node].addr, GK_REACH_CONFIRMED };
+
+	gw_serve_segment.reach(world.daemon, &report, 1);
 	daemon_turn();
 }
 

@@ -401,7 +401,8 @@ static void every_option_reaches_its_field(void **state)
 	};
 	struct gw_conf conf;
 	(void)state;
-	must_parse("interface = \"i\"; link = { rate_kbps = 115; share_percent = 16; }; listen = "
+	must_parse("interface = \"i\"; watch = [ \"e\", \"w\" ]; link = { rate_kbps = 115; "
+		   "share_percent = 16; }; listen = "
 		   "\"[::1]:1\"; state_dir = \"/s\"; "
 		   "mark = \"/m\"; control = \"/c\"; log_level = \"debug\"; log = \"syslog\"; "
 		   "audience = \"a\"; "
@@ -420,6 +421,9 @@ static void every_option_reaches_its_field(void **state)
 		   "mass_loss_percent = 42; mass_loss_window_s = 113; }; } );",
 		   &conf);
 	assert_string_equal(conf.interface, "i");
+	assert_int_equal(conf.watch.count, 2);
+	assert_string_equal(conf.watch.text[0], "e");
+	assert_string_equal(conf.watch.text[1], "w");
 	assert_int_equal(conf.rate_kbps, 115);
 	assert_int_equal(conf.share_percent, 16);
 	assert_string_equal(conf.listen, "[::1]:1");
@@ -524,7 +528,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 52);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 53);
 }
 
 // Every number of a table at its smallest or at its largest.

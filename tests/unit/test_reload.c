@@ -1014,6 +1014,21 @@ static void rekeying_gets_its_new_share_of_the_link(void **state)
 	assert_int_equal(gw.kdc->budget.bytes_per_s, 25000 / 8);
 }
 
+static void other_interfaces_are_watched(void **state)
+{
+	(void)state;
+	need_network();
+	assert_int_equal(gw.segment.link_count, 1);
+	takes(&(struct settings){ .more = "watch = [ \"eth0\", \"wlan0\" ];" },
+	      ": in effect: watch");
+	assert_int_equal(gw.segment.link_count, 3);
+	assert_string_equal(gw.segment.links[2].name, "wlan0");
+	takes(&(struct settings){ .more = "watch = [ \"wlan0\" ];" }, ": in effect: watch");
+	assert_int_equal(gw.segment.link_count, 2);
+	assert_string_equal(gw.segment.links[1].name, "wlan0");
+	takes(&(struct settings){ .more = "watch = [ \"wlan0\" ];" }, ": nothing has changed");
+}
+
 static void members_notice_nothing(void **state)
 {
 	char before[256], after[256], path[100], want[400];
@@ -1137,6 +1152,7 @@ int main(void)
 		TEST(the_log_changes_level_and_place),
 		TEST(the_log_of_a_debugger_is_left_alone),
 		TEST(rekeying_gets_its_new_share_of_the_link),
+		TEST(other_interfaces_are_watched),
 		TEST(members_notice_nothing),
 		TEST(without_a_store_groups_do_not_change),
 		TEST(while_the_store_refuses_the_kdc_is_left_alone),
