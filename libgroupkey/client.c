@@ -102,6 +102,7 @@ static void end_association(struct gk_kdc *kdc, struct gk_client *client)
 void gk_client_free(struct gk_kdc *kdc, struct gk_client *client)
 {
 	end_association(kdc, client);
+	gk_address_forget(kdc, client);
 	if (!client->candidate && gk_client_find(kdc, gk_id_span(&client->id)) == client)
 		gk_hash_remove(&kdc->clients_by_id, &client->by_id);
 	gk_timer_clear(&kdc->timers, &client->expiry);

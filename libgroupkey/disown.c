@@ -95,7 +95,6 @@ static enum gk_err prepare_all(const struct gk_kdc *kdc, struct fresh *fresh)
 static void end_node(struct gk_node *node)
 {
 	gk_record_node_gone(node);
-	gk_hash_remove(&node->group->kdc->nodes_by_ip, &node->by_ip);
 	gk_node_free(node);
 }
 

@@ -456,6 +456,7 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};
 
+	gk_address_heard(kdc, client, &exchange->peer, now);
 	gk_client_seen(client, GK_FACT_REQUEST, now);
 	gk_resource_serve(&call);
 	reply_protected(kdc, client, exchange, request, ref, gk_buf_span(&call.reply), false, now);

@@ -437,11 +437,9 @@ struct gk_span gk_node_name(const struct gk_node *node)
 enum gk_err gk_node_new(struct gk_group *group, struct gk_client *client, struct gk_node **out)
 {
 	struct gk_kdc *kdc = group->kdc;
-	enum gk_err err = gk_hash_reserve(&kdc->nodes_by_ip);
+	enum gk_err err = gk_kdc_reserve_timers(kdc, 2);
 	struct gk_node *node;
 
-	if (!err)
-		err = gk_kdc_reserve_timers(kdc, 2);
 	if (err)
 		return err;
 	node = gk_alloc(&kdc->env, sizeof(*node));
@@ -513,19 +511,10 @@ enum gk_err gk_group_add(struct gk_node *node, struct gk_now now)
 	group->cred_bytes += node->cred.len;
 	node->next_of_client = node->client->nodes;
 	node->client->nodes = node;
-	gk_hash_add(&group->kdc->nodes_by_ip, &node->by_ip,
-		    gk_span(node->address.ip, sizeof(node->address.ip)));
+	if (!node->client->address_count)
+		gk_address_heard(group->kdc, node->client, &node->address, now);
 	gk_presence_seen(node, GK_FACT_JOINED, now);
 	return GK_OK;
-}
-
-void gk_node_set_address(struct gk_node *node, const struct gk_addr *addr)
-{
-	struct gk_hash *index = &node->group->kdc->nodes_by_ip;
-
-	gk_hash_remove(index, &node->by_ip);
-	node->address = *addr;
-	gk_hash_add(index, &node->by_ip, gk_span(addr->ip, sizeof(addr->ip)));
 }
 
 static void unlink_node(struct gk_node *node)
@@ -543,7 +532,6 @@ static void unlink_node(struct gk_node *node)
 		(group->count - i - 1) * sizeof(struct gk_node *));
 	group->count--;
 	group->cred_bytes -= node->cred.len;
-	gk_hash_remove(&group->kdc->nodes_by_ip, &node->by_ip);
 	gk_client_drop_transfers(group->kdc, node->client); /* it may be of this group */
 }
 

@@ -578,7 +578,7 @@ static void join_again(struct join *join)
 	node->sid = sid;
 	fill_node(join, node);
 	group->cred_bytes += node->cred.len;
-	gk_node_set_address(node, &join->address);
+	node->address = join->address;
 	change_scheme(join, enters);
 	settle(join, node, GK_NOTE_REJOINED);
 	gk_group_relieve(group, join->call->now);

@@ -20,7 +20,7 @@ static enum gk_err seed_tables(struct gk_kdc *kdc)
 	gk_hash_init(&kdc->issued_by_client, &kdc->env, seed[0]); /* the same keys */
 	gk_hash_init(&kdc->revoked_by_client, &kdc->env, seed[0]);
 	gk_hash_init(&kdc->associations_by_kid, &kdc->env, seed[1]);
-	gk_hash_init(&kdc->nodes_by_ip, &kdc->env, seed[2]);
+	gk_hash_init(&kdc->addresses, &kdc->env, seed[2]);
 	gk_hash_init(&kdc->requests, &kdc->env, seed[3]);
 	return err;
 }
@@ -123,7 +123,7 @@ void gk_kdc_free(struct gk_kdc *kdc)
 	gk_ledger_wipe(kdc);
 	gk_evidence_wipe(kdc);
 	gk_hash_wipe(&kdc->associations_by_kid);
-	gk_hash_wipe(&kdc->nodes_by_ip);
+	gk_hash_wipe(&kdc->addresses);
 	gk_queue_wipe(&kdc->queue);
 	gk_timers_wipe(&kdc->timers);
 	gk_blob_wipe(&env, &kdc->audience);
@@ -341,25 +341,10 @@ enum gk_err gk_kdc_confirmed(struct gk_kdc *kdc, struct gk_span message, struct 
 	return gk_queue_err(&kdc->queue);
 }
 
-static void reach(struct gk_kdc *kdc, const struct gk_reach_report *report, struct gk_now now)
-{
-	const struct gk_addr *addr = &report->addr;
-	struct gk_link *link = gk_hash_find(&kdc->nodes_by_ip, gk_span(addr->ip, sizeof(addr->ip)));
-
-	for (; link; link = gk_hash_next(link)) {
-		struct gk_node *node = GK_OWNER(link, struct gk_node, by_ip);
-
-		if (memcmp(node->address.ip, addr->ip, sizeof(addr->ip)) == 0 &&
-		    (!node->address.scope || !addr->scope || node->address.scope == addr->scope))
-			gk_presence_reach(node, report->reach, now);
-	}
-}
-
 enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
 			 struct gk_now now)
 {
-	for (size_t i = 0; i < count; i++)
-		reach(kdc, &reports[i], now);
+	gk_address_reports(kdc, reports, count, now);
 	return gk_queue_err(&kdc->queue);
 }
 

@@ -26,6 +26,7 @@
  *               takes confirmations, multicast_beacon.c sends beacons
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
  *   presence.c  who is still there; evidence.c remembers by what we know
+ *   address.c   where clients are, for what the kernel says of that
  *   record.c    records of the store, out and in; record_group.c, record_ledger.c
  *   ledger.c    what is remembered of clients: tokens issued, revocations, bans
  *   operator.c  what the operator says of them: ban, unban, revoke
@@ -130,6 +131,11 @@ struct gk_client {
 	struct gk_node *nodes;
 	int64_t churn_ms; /* its account of what costs others: see gk_client_may_churn() */
 	struct gk_transfer request, answer; /* that are under way in blocks */
+	/* where its protected requests came from, newest first */
+	struct gk_addr addresses[GK_ADDRESSES_MAX];
+	uint8_t address_count;
+	bool has_iid;          /* the table knows the newest one ... */
+	struct gk_link by_iid; /* ... by its interface identifier */
 };
 
 enum gk_node_delivery {
@@ -189,8 +195,7 @@ struct gk_node {
 	struct gk_group *group;
 	struct gk_client *client;
 	struct gk_node *next_of_client;
-	struct gk_link by_ip; /* where the kernel may tell of it */
-	uint64_t number;      /* node name "n<number>" */
+	uint64_t number; /* node name "n<number>" */
 	uint8_t name_len;
 	char name[24];
 	uint32_t roles;
@@ -228,6 +233,9 @@ struct gk_node {
 	int64_t last_seen_ms;
 	struct gk_trail trail;
 	bool evicting; /* it is being removed for its silence */
+	bool told;    /* the kernel has said something of it, in the batch that is being read ... */
+	uint8_t word; /* ... enum gk_reach */
+	struct gk_node *next_told;
 	bool kernel_asked;
 	unsigned kernel_confirms; /* since it was last heard of */
 	unsigned probes_sent;
@@ -413,7 +421,7 @@ struct gk_kdc {
 	enum gk_discovery discovery;
 	uint8_t as_key[GK_AEAD_KEY_MAX];
 	struct gk_public_key as_public_key;
-	struct gk_hash clients_by_id, associations_by_kid, nodes_by_ip, requests;
+	struct gk_hash clients_by_id, associations_by_kid, addresses, requests;
 	struct gk_hash issued_by_client, revoked_by_client;
 	struct gk_client *candidates; /* oldest first */
 	size_t candidate_count;
@@ -444,6 +452,7 @@ struct gk_kdc {
 	struct gk_revoked *revoked;
 	struct gk_ban *bans;
 	const struct gk_group *pumped; /* the group that was first to use the budget last time */
+	struct gk_node *told;          /* members that the kernel has said something of */
 	enum gk_blindness blind;       /* of the link: of all groups */
 	uint32_t verdict_ms;           /* how long the kernel takes to tell that somebody is gone */
 	struct gk_presence_counts presence_counts;
@@ -751,8 +760,6 @@ GK_MUST_CHECK enum gk_err gk_node_new(struct gk_group *group, struct gk_client *
 void gk_node_free(struct gk_node *node);
 /** Make it a member. @return GK_ERR_NO_MEMORY */
 GK_MUST_CHECK enum gk_err gk_group_add(struct gk_node *node, struct gk_now now);
-/** Move a node's entry in the index by address. */
-void gk_node_set_address(struct gk_node *node, const struct gk_addr *addr);
 struct gk_span gk_node_name(const struct gk_node *node);
 /** Remove a member (R 5): its Sender ID goes stale, a rekeying is scheduled. */
 void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *reason,
@@ -978,6 +985,18 @@ void gk_presence_excuse(struct gk_node *node, struct gk_now now);
 void gk_presence_retime(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
+
+/* address.c */
+/** A protected request of the client came from there. */
+void gk_address_heard(struct gk_kdc *kdc, struct gk_client *client, const struct gk_addr *addr,
+		      struct gk_now now);
+/** The table knows nothing of it any more. */
+void gk_address_forget(struct gk_kdc *kdc, struct gk_client *client);
+/** @return where a member was heard of last */
+const struct gk_addr *gk_address_of(const struct gk_node *node);
+/** A batch of what the kernel says: to gk_presence_reach(), once for each member it is about. */
+void gk_address_reports(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
+			struct gk_now now);
 
 /* evidence.c */
 /** Remember a fact; at once again, it is counted. */

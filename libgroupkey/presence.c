@@ -170,7 +170,7 @@ static void ask_kernel(struct gk_node *node, struct gk_now now)
 	counts(node)->kernel_probes++;
 	node->kernel_asked = true;
 	gk_queue_add(&node->group->kdc->queue,
-		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = node->address });
+		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = *gk_address_of(node) });
 	wake_in(node, now, node->group->kdc->verdict_ms);
 }
 

@@ -448,8 +448,10 @@ static void serve(struct gk_kdc *kdc, struct gk_client *client, const struct gk_
 		.reply = gk_buf(bytes, sizeof(bytes)),
 	};
 
-	if (client)
+	if (client) {
+		gk_address_heard(kdc, client, &exchange->peer, now);
 		gk_client_seen(client, GK_FACT_REQUEST, now);
+	}
 	gk_resource_serve(&call);
 	reply(kdc, client, exchange, request, gk_buf_span(&call.reply), now);
 	for (struct gk_node *node = client ? client->nodes : NULL; node;

@@ -5,6 +5,8 @@
  */
 #include "kdc.h"
 
+#include <string.h>
+
 static enum gk_delivery delivery_of(const struct gk_node *node)
 {
 	if (node->num == node->group->num)
@@ -86,9 +88,15 @@ bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_inf
 	return true;
 }
 
+static void put_addresses(const struct gk_client *client, struct gk_member_info *info)
+{
+	memcpy(info->addresses, client->addresses, sizeof(info->addresses));
+	info->address_count = client->address_count;
+}
+
 static struct gk_member_info member_info(const struct gk_node *node)
 {
-	return (struct gk_member_info){
+	struct gk_member_info info = {
 		.name = gk_span(node->client->name, node->client->name_len),
 		.node = gk_node_name(node),
 		.sender_id = gk_id_span(&node->sid),
@@ -103,9 +111,10 @@ static struct gk_member_info member_info(const struct gk_node *node)
 		.last_sign = node->last_sign,
 		.since_ms = node->since_ms,
 		.reason = node->reason,
-		.addresses = { node->address },
-		.address_count = 1,
 	};
+
+	put_addresses(node->client, &info);
+	return info;
 }
 
 /* Nothing is sent to it until it is let in again, so no delivery is closer than "parked". */

@@ -520,7 +520,7 @@ static void an_update_that_cannot_be_stored_is_put_off(void **state)
 		assert_int_equal(post_update(&raw, LIGHTS_6, gk_span(raw.bundle.osc_id, 8), 600),
 				 storage == GK_STORAGE_NONE ? GK_COAP_UNAVAILABLE
 							    : GK_COAP_CREATED);
-		assert_int_equal(p->kdc->nodes_by_ip.count, 1);
+		assert_int_equal(p->kdc->addresses.count, 1);
 	}
 }
 

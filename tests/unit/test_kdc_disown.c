@@ -259,7 +259,7 @@ static void nothing_of_the_old_state_is_left(void **state)
 	assert_int_equal(count_records(p, GK_TABLE_TREE), 0);
 	assert_int_equal(count_records(p, GK_TABLE_CAST), 0);
 	assert_int_equal(count_records(p, GK_TABLE_ISSUED), 5);
-	assert_int_equal(p->kdc->nodes_by_ip.count, 0);
+	assert_int_equal(p->kdc->addresses.count, 0);
 	is = material_of(p);
 	assert_true(all_differ(&was, &is));
 	assert_int_equal(is.num, high + 1);
