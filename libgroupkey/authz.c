@@ -122,6 +122,7 @@ static enum gk_err set_claims(struct gk_kdc *kdc, struct gk_client *client, stru
 	client->exp = cwt->exp;
 	client->exi_number = newest_exi(known, cwt);
 	client->iat = newest_iat(known, cwt, now);
+	client->sleepy = cwt->sleepy;
 	client->name_len =
 		(uint8_t)(cwt->subject.len < GK_NAME_MAX ? cwt->subject.len : GK_NAME_MAX);
 	if (client->name_len)
@@ -304,7 +305,7 @@ static bool changes_rights(const struct gk_client *client, const struct gk_cwt *
 			   struct gk_now now)
 {
 	return client->exp.s != cwt->exp.s || client->exi_number != newest_exi(client, cwt) ||
-	       client->iat.s != newest_iat(client, cwt, now).s ||
+	       client->iat.s != newest_iat(client, cwt, now).s || client->sleepy != cwt->sleepy ||
 	       !gk_span_equal(gk_blob_span(&client->scope), cwt->scope);
 }
 
@@ -331,8 +332,10 @@ static bool change_rights(struct gk_call *call, struct gk_client *client, const 
 	client->exp = cwt->exp;
 	client->exi_number = newest_exi(client, cwt);
 	client->iat = newest_iat(client, cwt, call->now);
+	client->sleepy = cwt->sleepy;
 	if (client->candidate)
 		return true;
+	gk_sleep_judge_client(client, call->now);
 	gk_client_arm_expiry(call->kdc, client, call->now);
 	gk_record_client(call->kdc, client);
 	gk_client_recheck(call->kdc, client, call->now);

@@ -252,6 +252,7 @@ static void adopt(struct gk_kdc *kdc, struct gk_client *client, struct gk_client
 	client->exp = candidate->exp;
 	client->iat = candidate->iat;
 	client->exi_number = candidate->exi_number;
+	client->sleepy = candidate->sleepy;
 	client->name_len = candidate->name_len;
 	memcpy(client->name, candidate->name, sizeof(client->name));
 	gk_client_drop_transfers(kdc, client);
@@ -284,6 +285,7 @@ struct gk_client *gk_client_confirm(struct gk_kdc *kdc, struct gk_client *candid
 	if (client) {
 		adopt(kdc, client, candidate);
 		gk_client_free(kdc, candidate);
+		gk_sleep_judge_client(client, now);
 	} else {
 		client = candidate;
 		client->candidate = false;

@@ -16,6 +16,7 @@ enum {
 	CLAIM_CNF,
 	CLAIM_SCOPE,
 	CLAIM_EXI,
+	CLAIM_SLEEPY,
 	CLAIM_COUNT
 };
 
@@ -34,6 +35,7 @@ static const struct gk_cbor_field claim_fields[CLAIM_COUNT] = {
 	// A may have it as text, which is no scope of ours.
 	[CLAIM_SCOPE] = { GK_CLAIM_SCOPE, GK_CBOR_BYTES | GK_CBOR_TEXT | GK_CBOR_TAG, false },
 	[CLAIM_EXI] = { GK_CLAIM_EXI, GK_CBOR_UINT, false },
+	[CLAIM_SLEEPY] = { GK_CLAIM_SLEEPY, GK_CBOR_BOOL, false },
 };
 
 enum { CNF_KEY, CNF_KID, CNF_OSC, CNF_COUNT };
@@ -365,6 +367,7 @@ static enum gk_cwt_fault read_claims(struct reading *r, struct gk_span claims)
 	r->cwt.subject = r->claims[CLAIM_SUB].string;
 	r->cwt.iat.s = r->claims[CLAIM_IAT].number;
 	r->cwt.cti = r->claims[CLAIM_CTI].string;
+	r->cwt.sleepy = r->claims[CLAIM_SLEEPY].number != 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		enum gk_cwt_fault fault = steps[i](r);
@@ -438,7 +441,8 @@ static void put_cnf(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 
 static void put_claims(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 {
-	gk_put_map(buf, 5 + (spec->issuer.len > 0) + (spec->subject.len > 0) + (spec->cti.len > 0));
+	gk_put_map(buf, 5 + (spec->issuer.len > 0) + (spec->subject.len > 0) + (spec->cti.len > 0) +
+				spec->sleepy);
 	put_text_claim(buf, GK_CLAIM_ISS, spec->issuer);
 	put_text_claim(buf, GK_CLAIM_SUB, spec->subject);
 	put_text_claim(buf, GK_CLAIM_AUD, spec->audience);
@@ -454,6 +458,10 @@ static void put_claims(struct gk_buf *buf, const struct gk_cwt_spec *spec)
 	put_cnf(buf, spec);
 	gk_put_uint(buf, GK_CLAIM_SCOPE);
 	gk_put_bytes(buf, spec->scope);
+	if (spec->sleepy) {
+		gk_put_int(buf, GK_CLAIM_SLEEPY);
+		gk_put_bool(buf, true);
+	}
 }
 
 static bool key_fits(const struct gk_cwt_spec *spec)

@@ -50,8 +50,9 @@ struct gk_cwt {
 	struct gk_span salt; /* empty: absent */
 	struct gk_span context_id;
 	bool has_context_id;
-	int alg;  /* default 10 */
-	int hkdf; /* default 5 */
+	int alg;     /* default 10 */
+	int hkdf;    /* default 5 */
+	bool sleepy; /* it is asleep most of the time */
 };
 
 /** Why a token was refused. */
@@ -97,7 +98,8 @@ struct gk_cwt_spec {
 	struct gk_span issuer, audience, subject; /* issuer and subject may be empty */
 	struct gk_span scope;                     /* content of the scope byte string */
 	struct gk_utc iat, exp;
-	struct gk_span cti;                     /* may be empty */
+	struct gk_span cti; /* may be empty */
+	bool sleepy;
 	struct gk_span osc_id, ms, salt;        /* OSCORE profile; or one of these two: */
 	struct gk_span kid, psk;                /* DTLS profile with a pre-shared key */
 	const struct gk_public_key *public_key; /* ... with a raw public key; else NULL */

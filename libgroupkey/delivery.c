@@ -8,6 +8,10 @@
  * version takes the place of an older one that waits. Who does not answer goes to the end of the
  * queue with growing pauses, and is parked after a few tries: it delays nobody, and being heard of
  * starts it again.
+ *
+ * A sleepy member is not waited for at all. The message to the group is its chance as everybody's;
+ * a message of its own it is sent once, if it was heard of within check_interval_s, when none of
+ * the others waits for its turn. Then it is parked, until it wakes and is heard of.
  */
 #include "kdc.h"
 
@@ -18,10 +22,12 @@
 #define OVERHEAD     32 /* of OSCORE: option, tag, code */
 #define ANSWER_LEN   32 /* what a member answers with */
 
-static bool is_waited_for(const struct gk_group *group, enum gk_node_delivery delivery)
+static bool is_waited_for(const struct gk_node *node, enum gk_node_delivery delivery)
 {
+	if (gk_node_sleeps(node))
+		return false;
 	return delivery == GK_NODE_QUEUED || delivery == GK_NODE_FLYING ||
-	       delivery == GK_NODE_WAITING || (delivery == GK_NODE_CAST && group->confirming);
+	       delivery == GK_NODE_WAITING || (delivery == GK_NODE_CAST && node->group->confirming);
 }
 
 /* The one place where a delivery changes: it knows when a rekeying is over. */
@@ -31,42 +37,53 @@ static void set_delivery(struct gk_node *node, enum gk_node_delivery delivery, s
 
 	group->waiting -= node->waited;
 	node->delivery = delivery;
-	node->waited = is_waited_for(group, delivery);
+	node->waited = is_waited_for(node, delivery);
 	group->waiting += node->waited;
 	if (!group->waiting && group->stats.ended_ms < 0)
 		group->stats.ended_ms = now.mono.ms;
 }
 
-static void enqueue(struct gk_node *node, struct gk_now now)
+void gk_delivery_recount(struct gk_node *node, struct gk_now now)
 {
-	struct gk_group *group = node->group;
-
-	set_delivery(node, GK_NODE_QUEUED, now);
-	node->next_queued = NULL;
-	if (group->queue_tail)
-		group->queue_tail->next_queued = node;
-	else
-		group->queue_head = node;
-	group->queue_tail = node;
+	set_delivery(node, node->delivery, now);
 }
 
-static struct gk_node *dequeue(struct gk_group *group)
+/* A node that has become sleepy, or is not any more, stays where it is. */
+static struct gk_lane *lane_of(const struct gk_node *node)
 {
-	struct gk_node *node = group->queue_head;
+	return &node->group->lanes[node->lane];
+}
 
-	if (!node)
-		return NULL;
-	group->queue_head = node->next_queued;
-	if (!group->queue_head)
-		group->queue_tail = NULL;
+static void enqueue(struct gk_node *node, struct gk_now now)
+{
+	struct gk_lane *lane;
+
+	set_delivery(node, GK_NODE_QUEUED, now);
+	node->lane = gk_node_sleeps(node) ? GK_LANE_SLEEPY : GK_LANE_AWAKE;
+	lane = lane_of(node);
+	node->next_queued = NULL;
+	if (lane->tail)
+		lane->tail->next_queued = node;
+	else
+		lane->head = node;
+	lane->tail = node;
+}
+
+static struct gk_node *dequeue(struct gk_lane *lane)
+{
+	struct gk_node *node = lane->head;
+
+	lane->head = node->next_queued;
+	if (!lane->head)
+		lane->tail = NULL;
 	node->next_queued = NULL;
 	return node;
 }
 
 static void unqueue(struct gk_node *node)
 {
-	struct gk_group *group = node->group;
-	struct gk_node **at = &group->queue_head;
+	struct gk_lane *lane = lane_of(node);
+	struct gk_node **at = &lane->head;
 	struct gk_node *before = NULL;
 
 	while (*at != node) {
@@ -74,8 +91,8 @@ static void unqueue(struct gk_node *node)
 		at = &(*at)->next_queued;
 	}
 	*at = node->next_queued;
-	if (group->queue_tail == node)
-		group->queue_tail = before;
+	if (lane->tail == node)
+		lane->tail = before;
 }
 
 static void leave_queue(struct gk_node *node)
@@ -83,7 +100,7 @@ static void leave_queue(struct gk_node *node)
 	if (node->delivery == GK_NODE_QUEUED)
 		unqueue(node);
 	if (node->delivery == GK_NODE_FLYING)
-		node->group->flying--;
+		lane_of(node)->flying--;
 	gk_timer_clear(&node->group->kdc->timers, &node->retry);
 }
 
@@ -194,22 +211,40 @@ static int64_t pause_ms(const struct gk_kdc *kdc)
 	return kdc->storage == GK_STORAGE_NONE ? GK_PUT_OFF_MS : BACKOFF_MS;
 }
 
+static bool was_heard_lately(const struct gk_node *node, struct gk_now now)
+{
+	return now.mono.ms - node->last_seen_ms <
+	       1000 * (int64_t)node->group->config.presence.check_interval_s;
+}
+
+static bool is_worth_telling(const struct gk_node *node, struct gk_now now)
+{
+	return can_be_told(node) && (!gk_node_sleeps(node) || was_heard_lately(node, now));
+}
+
+static void tell(struct gk_node *node, struct gk_now now)
+{
+	struct gk_kdc *kdc = node->group->kdc;
+
+	if (!can_be_told(node)) {
+		park(node, now); /* its observation ended meanwhile */
+	} else if (send_to(node, now)) {
+		set_delivery(node, GK_NODE_FLYING, now);
+		lane_of(node)->flying++;
+	} else {
+		set_delivery(node, GK_NODE_WAITING, now);
+		gk_timer_set(&kdc->timers, &node->retry, now.mono.ms + pause_ms(kdc));
+	}
+}
+
 void gk_delivery_pump(struct gk_group *group, struct gk_now now)
 {
-	while (group->queue_head && group->flying < group->config.in_flight &&
-	       may_send(group->kdc, now)) {
-		struct gk_node *node = dequeue(group);
-
-		if (!can_be_told(node)) {
-			park(node, now); /* its observation ended meanwhile */
-		} else if (send_to(node, now)) {
-			set_delivery(node, GK_NODE_FLYING, now);
-			group->flying++;
-		} else {
-			set_delivery(node, GK_NODE_WAITING, now);
-			gk_timer_set(&group->kdc->timers, &node->retry,
-				     now.mono.ms + pause_ms(group->kdc));
-		}
+	for (struct gk_lane *lane = group->lanes; lane < group->lanes + GK_LANES; lane++) {
+		while (lane->head && lane->flying < group->config.in_flight &&
+		       may_send(group->kdc, now))
+			tell(dequeue(lane), now);
+		if (lane->head)
+			return;
 	}
 }
 
@@ -219,7 +254,7 @@ static void begin_one(struct gk_node *node, struct gk_now now)
 	node->attempts = 0;
 	if (node->delivery == GK_NODE_QUEUED || node->delivery == GK_NODE_FLYING)
 		return;
-	if (can_be_told(node))
+	if (is_worth_telling(node, now))
 		enqueue(node, now);
 	else
 		park(node, now); /* it has to ask; nothing to tell of each time */
@@ -245,24 +280,48 @@ static bool is_owed_unicast(const struct gk_node *node, struct gk_now now)
 {
 	const struct gk_group *group = node->group;
 
-	return is_by_unicast(node) || (node->delivery == GK_NODE_CAST && group->confirming &&
-				       now.mono.ms - node->cast_ms >= gk_cast_patience_ms(group));
+	return is_by_unicast(node) ||
+	       (node->delivery == GK_NODE_CAST && group->confirming && !gk_node_sleeps(node) &&
+		now.mono.ms - node->cast_ms >= gk_cast_patience_ms(group));
+}
+
+/* Who is asleep, and will not be heard to confirm, has presumably missed the message. */
+static bool is_presumed(const struct gk_node *node, struct gk_now now)
+{
+	const struct gk_group *group = node->group;
+
+	return group->confirming || group->config.rekey.confirm == GK_CONFIRM_NONE ||
+	       !gk_node_sleeps(node) || was_heard_lately(node, now);
+}
+
+static void begin_node(struct gk_node *node, bool cast, struct gk_now now)
+{
+	struct gk_group *group = node->group;
+
+	if (node == group->joiner || node->num >= group->num)
+		return;
+	group->stats.members++;
+	node->confirmations = 0;
+	if (cast && node->in_tree && !is_owed_unicast(node, now) && is_presumed(node, now))
+		await_confirmation(node, now);
+	else
+		begin_one(node, now);
 }
 
 static void begin_present(struct gk_group *group, enum gk_presence presence, bool cast,
 			  struct gk_now now)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		struct gk_node *node = group->nodes[i];
+		if (group->nodes[i]->presence == presence && !gk_node_sleeps(group->nodes[i]))
+			begin_node(group->nodes[i], cast, now);
+	}
+}
 
-		if (node->presence != presence || node == group->joiner || node->num >= group->num)
-			continue;
-		group->stats.members++;
-		node->confirmations = 0;
-		if (cast && node->in_tree && !is_owed_unicast(node, now))
-			await_confirmation(node, now);
-		else
-			begin_one(node, now);
+static void begin_sleepy(struct gk_group *group, bool cast, struct gk_now now)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (gk_node_sleeps(group->nodes[i]))
+			begin_node(group->nodes[i], cast, now);
 	}
 }
 
@@ -272,6 +331,7 @@ void gk_delivery_begin(struct gk_group *group, bool cast, struct gk_now now)
 	group->stats = (struct gk_rekeying_stats){ .began_ms = now.mono.ms };
 	for (enum gk_presence p = GK_PRESENT; p <= GK_ABSENT; p++)
 		begin_present(group, p, cast, now);
+	begin_sleepy(group, cast, now);
 	group->stats.ended_ms = group->waiting ? -1 : now.mono.ms;
 	gk_delivery_pump(group, now);
 }
@@ -279,8 +339,14 @@ void gk_delivery_begin(struct gk_group *group, bool cast, struct gk_now now)
 void gk_delivery_fall_back(struct gk_group *group, struct gk_now now)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		if (group->nodes[i]->delivery == GK_NODE_CAST)
-			begin_one(group->nodes[i], now);
+		struct gk_node *node = group->nodes[i];
+
+		if (node->delivery != GK_NODE_CAST)
+			continue;
+		if (gk_node_sleeps(node))
+			park(node, now);
+		else
+			begin_one(node, now);
 	}
 	gk_delivery_pump(group, now);
 }
@@ -289,8 +355,20 @@ void gk_delivery_retry(struct gk_node *node, struct gk_now now)
 {
 	if (node->delivery != GK_NODE_WAITING)
 		return;
-	enqueue(node, now);
+	if (is_worth_telling(node, now))
+		enqueue(node, now);
+	else
+		park(node, now);
 	gk_delivery_pump(node->group, now);
+}
+
+/* That a sleepy one does not answer is how it is, and nothing to tell of. */
+static void give_up(struct gk_node *node, struct gk_now now)
+{
+	park(node, now);
+	if (!gk_node_sleeps(node))
+		gk_kdc_note(node->group->kdc, GK_NOTE_PARKED, node,
+			    "no answer to rekeying messages");
 }
 
 void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_t code,
@@ -301,7 +379,7 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 
 	if (node->delivery != GK_NODE_FLYING || node->flight != id)
 		return;
-	group->flying--;
+	lane_of(node)->flying--;
 	set_delivery(node, GK_NODE_WAITING, now);
 	if (!code)
 		count_unanswered(node, now);
@@ -314,9 +392,8 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 		gk_kdc_note_delivered(node, GK_VIA_UNICAST);
 	} else if (success) {
 		enqueue(node, now); /* confirmed an older version; the newest is next */
-	} else if (++node->attempts >= ATTEMPTS_MAX) {
-		park(node, now);
-		gk_kdc_note(group->kdc, GK_NOTE_PARKED, node, "no answer to rekeying messages");
+	} else if (++node->attempts >= ATTEMPTS_MAX || gk_node_sleeps(node)) {
+		give_up(node, now);
 	} else {
 		gk_timer_set(&group->kdc->timers, &node->retry,
 			     now.mono.ms + (BACKOFF_MS << node->attempts));
@@ -327,7 +404,7 @@ void gk_delivery_answered(struct gk_node *node, uint64_t id, int64_t num, uint8_
 /* That observation is no more; there may be another. */
 static void rejected(struct gk_node *node, struct gk_now now)
 {
-	node->group->flying--;
+	lane_of(node)->flying--;
 	if (can_be_told(node))
 		enqueue(node, now);
 	else
@@ -338,7 +415,7 @@ static void rejected(struct gk_node *node, struct gk_now now)
 /* The acknowledgement is not authenticated: the member presumably has it, until it shows that. */
 static void acknowledged(struct gk_node *node, int64_t num, struct gk_now now)
 {
-	node->group->flying--;
+	lane_of(node)->flying--;
 	node->attempts = 0;
 	if (num == node->group->num)
 		set_delivery(node, GK_NODE_TOLD, now);
@@ -364,7 +441,7 @@ void gk_delivery_unsent(struct gk_node *node, uint64_t id, struct gk_now now)
 {
 	if (node->delivery != GK_NODE_FLYING || node->flight != id)
 		return;
-	node->group->flying--;
+	lane_of(node)->flying--;
 	set_delivery(node, GK_NODE_WAITING, now);
 	gk_timer_set(&node->group->kdc->timers, &node->retry,
 		     now.mono.ms + (BACKOFF_MS << (node->unsent < 5 ? node->unsent : 5)));

@@ -91,6 +91,7 @@ void gk_group_free(struct gk_group *group)
 	gk_cast_drop(group);
 	gk_blob_wipe(&kdc->env, &group->sealed);
 	gk_blob_wipe(&kdc->env, &group->issuers);
+	gk_blob_wipe(&kdc->env, &group->sleepers);
 	gk_keytree_wipe(&group->tree);
 	gk_free(&kdc->env, group->by_slot, group->slot_cap * sizeof(struct gk_node *));
 	clear_timers(group);

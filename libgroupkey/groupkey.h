@@ -357,7 +357,14 @@ struct gk_presence_config {
 	 * it is rather we who do not hear. 100: there is no such number */
 	uint32_t mass_loss_percent;
 	uint32_t mass_loss_window_s;
+	/* Who is asleep most of the time, beside those whose tokens say so, or who said so when
+	 * they joined: all members; or up to GK_SLEEPERS_MAX clients by name, of 1 to 32 bytes.
+	 * Copied */
+	bool sleepy;
+	const struct gk_span *sleepers;
+	size_t sleeper_count;
 };
+#define GK_SLEEPERS_MAX 256
 
 /** How members of a group protect their messages (RFC 10021). */
 enum gk_mode {
@@ -700,6 +707,8 @@ struct gk_client_spec {
 	int64_t lifetime_s;
 	enum gk_profile profile;
 	struct gk_span public_key; /* GK_PROFILE_DTLS_RPK: its SubjectPublicKeyInfo, DER */
+	bool sleepy; /* it is asleep most of the time, and its token says so: it is missed only
+			after sleep_max_s, and no rekeying waits for it */
 };
 /** What a client is provisioned with. */
 struct gk_client_bundle {
@@ -929,6 +938,10 @@ struct gk_member_config {
 	size_t cred_count;
 	/* as the KDC has them (struct gk_kdc_config); our own resources are below group_path too */
 	struct gk_span group_path, authz_path;
+	/* We are asleep most of the time, and say so when we join: the KDC misses us only after
+	 * sleep_max_s, and no rekeying waits for us. To be followed by gk_member_check() after
+	 * each sleep */
+	bool sleepy;
 	/* Take no requests of the KDC: 'control_base' is not needed, and the group and our place in
 	 * it are observed instead (RFC 7641). Means point_to_point, since messages of the KDC to a
 	 * group are requests too */

@@ -140,6 +140,7 @@ static struct gk_cwt_spec token_spec(const struct gk_kdc *kdc, const struct gk_c
 		.audience = gk_blob_span(&kdc->audience),
 		.subject = spec->name,
 		.exp = bundle->exp,
+		.sleepy = spec->sleepy,
 	};
 
 	if (spec->profile == GK_PROFILE_DTLS_PSK) {

@@ -20,6 +20,7 @@ enum {
 	JOIN_VERIFY,
 	JOIN_CONTROL_URI,
 	JOIN_SCHEME,
+	JOIN_SLEEPY,
 	JOIN_COUNT,
 };
 
@@ -32,6 +33,7 @@ static const struct gk_cbor_field join_fields[JOIN_COUNT] = {
 	[JOIN_VERIFY] = { GK_PARAM_CLIENT_CRED_VERIFY, GK_CBOR_ANY, false },
 	[JOIN_CONTROL_URI] = { GK_PARAM_CONTROL_URI, GK_CBOR_TEXT, false },
 	[JOIN_SCHEME] = { GK_PARAM_REKEYING_SCHEME, GK_CBOR_ANY, false },
+	[JOIN_SLEEPY] = { GK_PARAM_SLEEPY, GK_CBOR_BOOL, false },
 };
 
 /** A Join Request being worked on. */
@@ -427,6 +429,7 @@ static void fill_node(struct join *join, struct gk_node *node)
 	node->roles = join->roles;
 	node->n_c_len = (uint8_t)n_c.len;
 	memcpy(node->n_c, n_c.data, n_c.len);
+	node->sleepy = join->item[JOIN_SLEEPY].number != 0;
 	node->has_control = join->has_control;
 	gk_blob_move(env, &node->control_path, &join->new_path);
 	gk_blob_move(env, &node->scope, &join->new_scope);
@@ -480,6 +483,7 @@ static void enter(struct join *join, struct gk_node *node, bool renewed)
 			distribute(join, NULL);
 		return;
 	}
+	gk_sleep_judge(node, join->call->now);
 	if (joins_tree(join))
 		gk_mgt_enter(node);
 	group->used = true;
@@ -579,6 +583,7 @@ static void join_again(struct join *join)
 	fill_node(join, node);
 	group->cred_bytes += node->cred.len;
 	node->address = join->address;
+	gk_sleep_judge(node, join->call->now);
 	change_scheme(join, enters);
 	settle(join, node, GK_NOTE_REJOINED);
 	gk_group_relieve(group, join->call->now);

@@ -26,6 +26,7 @@
  *               takes confirmations, multicast_beacon.c sends beacons
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
  *   presence.c  who is still there; evidence.c remembers by what we know
+ *   sleep.c     who is asleep most of the time
  *   address.c   where clients are, for what the kernel says of that
  *   record.c    records of the store, out and in; record_group.c, record_ledger.c
  *   ledger.c    what is remembered of clients: tokens issued, revocations, bans
@@ -124,6 +125,7 @@ struct gk_client {
 	struct gk_utc iat; /* of the newest token: older ones are superseded; 0: it did not say */
 	/* the highest number of its tokens whose lifetime begins when they are first seen (exi) */
 	uint64_t exi_number;
+	bool sleepy; /* its token says so */
 	struct gk_association assoc;
 	struct gk_session *session; /* NULL: it comes by OSCORE */
 	uint64_t generation;        /* counts associations, so that an answer finds its own */
@@ -146,6 +148,18 @@ enum gk_node_delivery {
 	GK_NODE_PARKED = 4,  /* until it is heard of */
 	GK_NODE_CAST = 5,    /* a message to the group went out */
 	GK_NODE_TOLD = 6,    /* a notification was acknowledged */
+};
+
+/** Messages to single members. Those to sleepy ones have a lane of their own, and are sent when
+ *  none of the others waits for its turn. */
+enum gk_lane_kind {
+	GK_LANE_AWAKE,
+	GK_LANE_SLEEPY,
+	GK_LANES,
+};
+struct gk_lane {
+	struct gk_node *head, *tail; /* who waits for its turn */
+	size_t flying;               /* under way */
 };
 
 /** What can be observed (R 4.3.2, 4.8.1; P 8.2). All of it is for members alone. */
@@ -205,6 +219,8 @@ struct gk_node {
 	struct gk_blob scope; /* of its latest Join Request, byte for byte */
 	uint8_t n_c_len;
 	uint8_t n_c[GK_CNONCE_MAX]; /* clientchallenge: cnonce of the latest Join Request */
+	bool sleepy;                /* said so in its latest Join Request */
+	bool sleeps;                /* is sleepy, whoever says so: gk_node_sleeps() */
 	bool has_control;           /* gave a control_uri */
 	struct gk_addr address;     /* of control_uri, or where it was last heard of */
 	struct gk_blob control_path;
@@ -214,6 +230,7 @@ struct gk_node {
 	struct gk_observer *observer[GK_OBSERVED_COUNT]; /* NULL: it does not */
 	/* delivery */
 	enum gk_node_delivery delivery;
+	enum gk_lane_kind lane; /* in which it waits for its turn, or is under way */
 	struct gk_node *next_queued;
 	uint64_t flight;       /* id of the message under way */
 	bool waited;           /* counted in the group's 'waiting' */
@@ -271,7 +288,8 @@ struct gk_group {
 	struct gk_kdc *kdc;
 	struct gk_group *next;
 	struct gk_group_config config;
-	struct gk_blob issuers; /* that config.cred_issuers borrows from */
+	struct gk_blob issuers;  /* that config.cred_issuers borrows from */
+	struct gk_blob sleepers; /* ... and config.presence.sleepers */
 	uint8_t name[GK_GROUP_NAME_MAX];
 	uint8_t name_len;
 	bool served;     /* configured; a restored group that is not is kept and not shown */
@@ -294,8 +312,7 @@ struct gk_group {
 	size_t cred_bytes;
 	uint8_t last_sid; /* one-byte Sender IDs go round, so that one given up rests for long */
 	struct gk_node *joiner; /* whose join caused the present version, or NULL */
-	struct gk_node *queue_head, *queue_tail;
-	size_t flying;
+	struct gk_lane lanes[GK_LANES];
 	struct gk_timer rekey;  /* coalescing, or a retry */
 	struct gk_timer period; /* scheduled */
 	/* the tree; empty in a group that is point-to-point */
@@ -933,6 +950,8 @@ void gk_delivery_confirmed(struct gk_node *node, enum gk_via via, struct gk_now 
 void gk_delivery_shown(struct gk_node *node, int64_t num, bool told, struct gk_now now);
 /** The node is heard of: a parked delivery starts again. */
 void gk_delivery_wake(struct gk_node *node, struct gk_now now);
+/** It has become sleepy, or is not any more. */
+void gk_delivery_recount(struct gk_node *node, struct gk_now now);
 /** Forget a node that is being removed. */
 void gk_delivery_forget(struct gk_node *node, struct gk_now now);
 
@@ -1004,6 +1023,21 @@ void gk_evidence_add(struct gk_node *node, enum gk_fact fact, uint32_t detail, s
 /** The last one, of a membership that ends: kept beyond that, if there is memory. */
 void gk_evidence_end(struct gk_node *node, enum gk_fact fact, struct gk_now now);
 void gk_evidence_wipe(struct gk_kdc *kdc);
+
+/* sleep.c */
+/** @return GK_ERR_RANGE: too many sleepers, or a name that nobody can have */
+GK_MUST_CHECK enum gk_err gk_sleepers_check(const struct gk_presence_config *config);
+/** A copy of the sleepers, with their names: as many spans. @return GK_ERR_NO_MEMORY */
+GK_MUST_CHECK enum gk_err gk_sleepers_copy(const struct gk_env *env,
+					   const struct gk_presence_config *config,
+					   struct gk_blob *copy);
+/** @return true if the member is asleep most of the time: only sleep_max_s counts for it, and no
+ *          rekeying waits for it */
+bool gk_node_sleeps(const struct gk_node *node);
+/** What is said of a member, a client's memberships, or all members of a group may have changed. */
+void gk_sleep_judge(struct gk_node *node, struct gk_now now);
+void gk_sleep_judge_client(struct gk_client *client, struct gk_now now);
+void gk_sleep_judge_group(struct gk_group *group, struct gk_now now);
 
 /* ledger.c */
 /** @return true if a token of this client is on the list of those issued */

@@ -150,6 +150,8 @@ enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc, const struct gk_group_c
 		return GK_ERR_UNSUPPORTED;
 	if (gk_cred_check_issuers(config->cred_fmt, config->cred_issuers))
 		return GK_ERR_CREDENTIAL;
+	if (gk_sleepers_check(&config->presence))
+		return GK_ERR_RANGE;
 	group = gk_group_find(kdc, config->name);
 	if (group && group->count && !is_alike(group, config))
 		return GK_ERR_FORBIDDEN;
@@ -160,19 +162,30 @@ enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc, const struct gk_group_c
 
 /* serving */
 
-/* What can fail of it. */
-static enum gk_err take_issuers(struct gk_group *group, const struct gk_group_config *config)
+/* What the present configuration borrows from. */
+static void point_at_lists(struct gk_group *group)
 {
-	struct gk_blob copy = { NULL, 0 };
-	enum gk_err err = GK_OK;
-
-	if (gk_cred_has_issuer(config->cred_fmt))
-		err = gk_blob_set(&group->kdc->env, &copy, config->cred_issuers);
-	if (err)
-		return err;
-	gk_blob_wipe(&group->kdc->env, &group->issuers);
-	group->issuers = copy;
 	group->config.cred_issuers = gk_blob_span(&group->issuers);
+	group->config.presence.sleepers = (const struct gk_span *)(void *)group->sleepers.data;
+}
+
+/* What can fail of it. */
+static enum gk_err take_lists(struct gk_group *group, const struct gk_group_config *config)
+{
+	const struct gk_env *env = &group->kdc->env;
+	struct gk_blob issuers = { NULL, 0 }, sleepers;
+	enum gk_err err = gk_sleepers_copy(env, &config->presence, &sleepers);
+
+	if (!err && gk_cred_has_issuer(config->cred_fmt))
+		err = gk_blob_set(env, &issuers, config->cred_issuers);
+	if (err) {
+		gk_blob_wipe(env, &sleepers);
+		return err;
+	}
+	gk_blob_move(env, &group->issuers, &issuers);
+	gk_blob_move(env, &group->sleepers, &sleepers);
+	group->config.presence.sleeper_count = config->presence.sleeper_count;
+	point_at_lists(group);
 	return GK_OK;
 }
 
@@ -180,7 +193,7 @@ static void serve(struct gk_group *group, const struct gk_group_config *config)
 {
 	group->config = *config;
 	group->config.name = gk_group_name(group);
-	group->config.cred_issuers = gk_blob_span(&group->issuers);
+	point_at_lists(group);
 	gk_group_trim_stale(group, config->stale_sets);
 	group->served = true;
 }
@@ -203,6 +216,7 @@ static void resume(struct gk_group *group, struct gk_now now)
 		gk_mgt_clear(group);
 	cast = gk_cast_resume(group, now);
 	gk_group_resume(group, now);
+	gk_sleep_judge_group(group, now);
 	for (size_t i = 0; i < group->count; i++)
 		gk_presence_excuse(group->nodes[i], now);
 	reason = overdue(group, now);
@@ -219,7 +233,7 @@ static void resume(struct gk_group *group, struct gk_now now)
 static enum gk_err begin(struct gk_group *group, const struct gk_group_config *config,
 			 struct gk_now now)
 {
-	enum gk_err err = take_issuers(group, config);
+	enum gk_err err = take_lists(group, config);
 
 	if (!err)
 		err = group->ended ? gk_group_revive(group, now) : gk_group_create(group, now);
@@ -271,7 +285,7 @@ enum gk_err gk_kdc_add_group(struct gk_kdc *kdc, const struct gk_group_config *c
 		return begin(group, config, now);
 	err = gk_mgt_restored(group);
 	if (!err)
-		err = take_issuers(group, config);
+		err = take_lists(group, config);
 	if (err)
 		return err;
 	serve(group, config);
@@ -315,6 +329,7 @@ static void take_effect(struct gk_group *group, const struct gk_group_config *ol
 		gk_cast_reset_beacon(group, now);
 	for (size_t i = 0; i < group->count && !same_presence(&old->presence, &new->presence); i++)
 		gk_presence_retime(group->nodes[i], now);
+	gk_sleep_judge_group(group, now);
 	if (old->active != new->active)
 		gk_observe_activity(group, now);
 	gk_delivery_pump(group, now);
@@ -333,7 +348,7 @@ enum gk_err gk_kdc_change_group(struct gk_kdc *kdc, const struct gk_group_config
 	if (!err)
 		err = gk_kdc_need_keys(kdc, config);
 	if (!err)
-		err = take_issuers(group, config);
+		err = take_lists(group, config);
 	if (err)
 		return err;
 	old = group->config;

@@ -119,6 +119,7 @@ static enum gk_err set_config(struct gk_member *m, const struct gk_member_config
 	m->observe = config->observe;
 	m->point_to_point = config->point_to_point || config->observe;
 	m->sign_protected = config->sign_protected;
+	m->sleepy = config->sleepy;
 	m->rejoin_delay_ms = config->rejoin_delay_ms;
 	m->answer_timeout_ms =
 		config->answer_timeout_ms ? config->answer_timeout_ms : ANSWER_TIMEOUT_MS;

@@ -288,7 +288,7 @@ struct gk_member {
 	uint8_t ms[64], salt[32];
 	size_t ms_len, salt_len;
 	struct gk_addr kdc;
-	bool point_to_point, observe, sign_protected;
+	bool point_to_point, observe, sign_protected, sleepy;
 	uint32_t answer_timeout_ms, rejoin_delay_ms;
 	struct gk_key_pair key[2]; /* ES256, EdDSA; crv 0: not in this build */
 	struct gk_blob cred[2];

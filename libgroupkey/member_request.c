@@ -282,7 +282,7 @@ static enum gk_err build_join(struct gk_task_request *r)
 	buf = gk_coap_open_payload(&r->w);
 	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
 	gk_put_map(buf, 3 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u) +
-				(r->m->observe ? 0u : 1u));
+				(r->m->observe ? 0u : 1u) + (r->m->sleepy ? 1u : 0u));
 	gk_put_int(buf, GK_PARAM_SCOPE);
 	gk_put_bytes(buf, gk_buf_span(&scope));
 	gk_put_int(buf, GK_PARAM_GET_CREDS);
@@ -292,6 +292,10 @@ static enum gk_err build_join(struct gk_task_request *r)
 	if (!r->m->point_to_point) {
 		gk_put_int(buf, GK_PARAM_REKEYING_SCHEME);
 		gk_put_int(buf, GK_SCHEME_TREE);
+	}
+	if (r->m->sleepy) {
+		gk_put_int(buf, GK_PARAM_SLEEPY);
+		gk_put_bool(buf, true);
 	}
 	if (!r->m->observe)
 		put_control_uri(buf, r);

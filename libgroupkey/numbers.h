@@ -108,6 +108,7 @@ enum {
 	GK_PARAM_KDC_DH_CREDS = 32,
 	GK_PARAM_SIGN_ENC_KEY = 33,
 	GK_PARAM_STALE_NODE_IDS = 34,
+	GK_PARAM_SLEEPY = -73530, /* private use (below -65536): docs/client.md section 10 */
 };
 
 /* Keys of application/ace+cbor (OAuth parameters): A 8.10, O 9, R 11.3, P 17 */
@@ -162,6 +163,7 @@ enum {
 	GK_CLAIM_CNF = 8,
 	GK_CLAIM_SCOPE = 9,
 	GK_CLAIM_EXI = 40,
+	GK_CLAIM_SLEEPY = -73530, /* private use (below -65536): docs/client.md section 10 */
 };
 
 /* CWT confirmation methods: RFC 8747 section 7.2, O 9.5 */

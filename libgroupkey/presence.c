@@ -38,7 +38,8 @@ static void wake_in(struct gk_node *node, struct gk_now now, int64_t ms)
 
 static int64_t interval_ms(const struct gk_node *node)
 {
-	return 1000 * (int64_t)policy(node)->check_interval_s;
+	return 1000 * (int64_t)(gk_node_sleeps(node) ? policy(node)->sleep_max_s
+						     : policy(node)->check_interval_s);
 }
 
 static struct gk_presence_counts *counts(const struct gk_node *node)
@@ -286,6 +287,8 @@ void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now 
 	if (i >= sizeof(verdicts) / sizeof(verdicts[0]) || !node->group->served ||
 	    node->group->kdc->blind || node->presence != GK_PRESENT || !can_be_asked(node))
 		return;
+	if (gk_node_sleeps(node) && !node->kernel_asked)
+		return; /* nobody's neighbour while it is asleep */
 	if (verdicts[i].fact && (verdicts[i].suspicion || node->kernel_asked))
 		gk_evidence_add(node, verdicts[i].fact, 0, now);
 	if (verdicts[i].suspicion) {
@@ -334,7 +337,7 @@ void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
 	if (node->presence == GK_SUSPECT) {
 		node->probes_sent++;
 		wake_in(node, now, 0);
-	} else if (node->presence == GK_PRESENT && last) {
+	} else if (node->presence == GK_PRESENT && last && !gk_node_sleeps(node)) {
 		suspect(node, GK_FACT_UNANSWERED, "no answer to rekeying messages", now);
 	}
 }

@@ -111,8 +111,8 @@ struct gk_span gk_record_name_in_key(struct gk_span key)
 
 #define KDC_KEYS 5
 
-static const uint8_t kdc_fields[GK_RECORD_FORMS] = { 0, 3, 5, 6, 7 };
-static const uint8_t kdc_keys[GK_RECORD_FORMS] = { 0, 2, 4, 4, 5 };
+static const uint8_t kdc_fields[GK_RECORD_FORMS] = { 0, 3, 5, 6, 7, 7 };
+static const uint8_t kdc_keys[GK_RECORD_FORMS] = { 0, 2, 4, 4, 5, 5 };
 
 static struct gk_key_pair *key_of(struct gk_kdc *kdc, size_t i)
 {
@@ -167,13 +167,15 @@ static enum gk_err restore_kdc(struct gk_kdc *kdc, const struct gk_record *recor
 }
 
 /* a client: [form, name, scope, exp, alg, our id, its id, has ID Context, ID Context,
- *                 sender key, recipient key, Common IV, kdcchallenge, iat, exi number, session];
+ *                 sender key, recipient key, Common IV, kdcchallenge, iat, exi number, session,
+ *                 its token says that it is sleepy];
  * iat 0: not known; session: null, or what there is in place of alg to Common IV of a client that
- * comes by DTLS: [kid, pre-shared key, curve, x, y]; curve 0: none. Form 3 has neither session nor
- * exi number; 1 and 2 no iat either, and a limit of reserved sequence numbers before kdcchallenge.
+ * comes by DTLS: [kid, pre-shared key, curve, x, y]; curve 0: none. Form 4 ends with the
+ * session, form 3 has neither session nor exi number; 1 and 2 no iat either, and a limit of
+ * reserved sequence numbers before kdcchallenge.
  */
 
-static const uint8_t client_fields[GK_RECORD_FORMS] = { 0, 14, 14, 14, 16 };
+static const uint8_t client_fields[GK_RECORD_FORMS] = { 0, 14, 14, 14, 16, 17 };
 
 static void put_context(struct gk_buf *buf, const struct gk_oscore *ctx)
 {
@@ -218,6 +220,7 @@ void gk_record_client(struct gk_kdc *kdc, const struct gk_client *client)
 	gk_put_int(&buf, client->iat.s);
 	gk_put_uint(&buf, client->exi_number);
 	put_session(&buf, client->session);
+	gk_put_bool(&buf, client->sleepy);
 	gk_record_store_value(kdc, GK_TABLE_CLIENT, gk_id_span(&client->id), &buf);
 }
 
@@ -315,6 +318,8 @@ static enum gk_err read_client(struct gk_kdc *kdc, const struct gk_record *recor
 		client->exi_number = gk_cbor_uint(&c, UINT64_MAX);
 	if (form >= 4)
 		has_key = take_session(&c, key);
+	if (form >= 5)
+		client->sleepy = gk_cbor_bool(&c);
 	err = gk_cbor_end(&c);
 	if (!err && has_key == (client->assoc.ctx.aead != NULL))
 		err = GK_ERR_UNSUPPORTED;

@@ -11,6 +11,7 @@
  * Both reserved sequence numbers for each client, where there is one limit for the whole KDC now.
  *   3  knew no clients that come by DTLS, no tokens whose lifetime begins when they are first seen,
  *      not with which words a member had asked for its roles, and no credentials but CCS
+ *   4  knew of nobody that it is sleepy
  *
  * This is what record.c, record_group.c and record_ledger.c share; kdc.h has what others call.
  */
@@ -19,7 +20,7 @@
 
 #include "kdc.h"
 
-#define GK_RECORD_FORM  4
+#define GK_RECORD_FORM  5
 #define GK_RECORD_FORMS (GK_RECORD_FORM + 1) /* row 0: form 1 as it was at the very first */
 #define GK_RECORD_ROOM  1536
 

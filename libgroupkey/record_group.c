@@ -18,7 +18,7 @@
 
 #define GROUP_ROOM 164
 
-static const uint8_t group_fields[GK_RECORD_FORMS] = { 9, 10, 14, 15, 16 };
+static const uint8_t group_fields[GK_RECORD_FORMS] = { 9, 10, 14, 15, 16, 16 };
 
 static size_t lists_room(const struct gk_group *group)
 {
@@ -196,10 +196,10 @@ enum gk_err gk_record_restore_group(struct gk_kdc *kdc, const struct gk_record *
 
 /* a member, under group name | 0 | number: [form, client, number, roles, has Sender ID,
  *      Sender ID, credential, clientchallenge, has control_uri, ip, port, scope, path, num,
- *      is in the tree, slot, scope of its latest Join Request].
- * Form 1 ends after num, forms 2 and 3 after the slot. */
+ *      is in the tree, slot, scope of its latest Join Request, it said there that it is sleepy].
+ * Form 1 ends after num, forms 2 and 3 after the slot, form 4 after the scope. */
 
-static const uint8_t node_fields[GK_RECORD_FORMS] = { 0, 14, 16, 16, 17 };
+static const uint8_t node_fields[GK_RECORD_FORMS] = { 0, 14, 16, 16, 17, 18 };
 
 static struct gk_span node_key(const struct gk_node *node, uint8_t bytes[static NODE_KEY_ROOM])
 {
@@ -234,6 +234,7 @@ static void record_node(const struct gk_node *node, bool may_wait)
 	gk_put_bool(&buf, node->in_tree);
 	gk_put_uint(&buf, node->slot);
 	gk_put_bytes(&buf, gk_blob_span(&node->scope));
+	gk_put_bool(&buf, node->sleepy);
 	gk_record_store(node->group->kdc,
 			(struct gk_record){ .table = GK_TABLE_MEMBER,
 					    .key = node_key(node, key),
@@ -299,6 +300,8 @@ static enum gk_err read_node(struct gk_cbor *c, unsigned form, struct gk_kdc *kd
 		take_blob(c, kdc, &node->scope);
 	else
 		make_scope(c, node);
+	if (form >= 5)
+		node->sleepy = gk_cbor_bool(c);
 	return gk_cbor_end(c);
 }
 
@@ -365,7 +368,7 @@ enum gk_err gk_record_restore_node(struct gk_kdc *kdc, const struct gk_record *r
 
 #define TREE_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + 3)
 
-static const uint8_t tree_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3, 3 };
+static const uint8_t tree_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3, 3, 3 };
 
 static void put_key(struct gk_buf *key, const struct gk_group *group, size_t number, int bytes)
 {
@@ -436,7 +439,7 @@ enum gk_err gk_record_restore_tree(struct gk_kdc *kdc, const struct gk_record *r
 
 /* the newest rekeying message, under group name | 0 | part: [form, num, message] */
 
-static const uint8_t cast_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3, 3 };
+static const uint8_t cast_fields[GK_RECORD_FORMS] = { 0, 0, 3, 3, 3, 3 };
 
 static void record_part(struct gk_group *group, size_t part, const struct gk_cast *cast)
 {

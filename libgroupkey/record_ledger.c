@@ -9,7 +9,7 @@
  * groups begin with, the highest exi number that ended]; highest num -1: none. Form 3 ends before
  * the last. */
 
-static const uint8_t mark_fields[GK_RECORD_FORMS] = { 0, 0, 0, 4, 5 };
+static const uint8_t mark_fields[GK_RECORD_FORMS] = { 0, 0, 0, 4, 5, 5 };
 
 void gk_record_mark(struct gk_kdc *kdc)
 {
@@ -61,7 +61,7 @@ enum gk_err gk_record_restore_mark(struct gk_kdc *kdc, const struct gk_record *r
 
 #define CTI_LEN 8
 
-static const uint8_t issued_fields[GK_RECORD_FORMS] = { 0, 0, 0, 5, 5 };
+static const uint8_t issued_fields[GK_RECORD_FORMS] = { 0, 0, 0, 5, 5, 5 };
 
 static struct gk_span cti_key(const struct gk_issued *issued, uint8_t bytes[static CTI_LEN])
 {
@@ -134,7 +134,7 @@ enum gk_err gk_record_restore_issued(struct gk_kdc *kdc, const struct gk_record 
 
 /* a client whose tokens are refused, under its id: [form, name, until] */
 
-static const uint8_t revoked_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3, 3 };
+static const uint8_t revoked_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3, 3, 3 };
 
 void gk_record_revoked(struct gk_kdc *kdc, const struct gk_revoked *revoked)
 {
@@ -186,7 +186,7 @@ enum gk_err gk_record_restore_revoked(struct gk_kdc *kdc, const struct gk_record
 
 #define BAN_KEY_ROOM (GK_GROUP_NAME_MAX + 1 + sizeof(((struct gk_id *)NULL)->data))
 
-static const uint8_t ban_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3, 3 };
+static const uint8_t ban_fields[GK_RECORD_FORMS] = { 0, 0, 0, 3, 3, 3 };
 
 static struct gk_span ban_key(const struct gk_ban *ban, uint8_t bytes[static BAN_KEY_ROOM])
 {

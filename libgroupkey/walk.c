@@ -109,6 +109,7 @@ static struct gk_member_info member_info(const struct gk_node *node)
 		.address = node->address,
 		.last_seen_ms = node->last_seen_ms,
 		.last_sign = node->last_sign,
+		.sleepy = gk_node_sleeps(node),
 		.since_ms = node->since_ms,
 		.reason = node->reason,
 	};

@@ -1028,6 +1028,7 @@ static void make_member(struct pair *p, size_t i)
 		.group_path = text_or_none(p->group_path),
 		.authz_path = text_or_none(p->authz_path),
 		.observe = n->observer,
+		.sleepy = n->sleepy,
 	};
 
 	if (n->observer)
@@ -1077,7 +1078,8 @@ size_t pair_add(struct pair *p, uint32_t roles)
 					.groups = groups,
 					.roles = all,
 					.group_count = p->group_count,
-					.lifetime_s = 30 * 86400 },
+					.lifetime_s = 30 * 86400,
+					.sleepy = p->sleepy_tokens },
 	      &n->bundle);
 	make_member(p, i);
 	return i;
@@ -1698,7 +1700,8 @@ void pair_raw_open(struct pair_raw *raw, struct pair *p, unsigned number, const 
 					.groups = names,
 					.roles = roles,
 					.group_count = count,
-					.lifetime_s = 86400 },
+					.lifetime_s = 86400,
+					.sleepy = p->sleepy_tokens },
 	      &raw->bundle);
 	d[31] = (uint8_t)number;
 	cred = gk_buf(raw->cred, sizeof(raw->cred));
@@ -1889,7 +1892,11 @@ void pair_raw_put_join(struct pair_raw *raw, struct gk_buf *buf, const char *gro
 			  gk_span(nonce, 8));
 	if (gk_sign(&raw->key, gk_buf_span(&pop), sig))
 		abort();
-	gk_put_map(buf, 2 + (monitor ? 0u : 2u) + control + (raw->tree || raw->scheme.len));
+	gk_put_map(buf, 2 + (monitor ? 0u : 2u) + control + (raw->tree || raw->scheme.len) +
+				(raw->sleepy.len > 0));
+	if (raw->sleepy.len > 0)
+		gk_put_int(buf, GK_PARAM_SLEEPY);
+	gk_buf_add(buf, raw->sleepy);
 	if (raw->tree || raw->scheme.len)
 		gk_put_int(buf, GK_PARAM_REKEYING_SCHEME);
 	if (raw->tree)

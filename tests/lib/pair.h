@@ -101,6 +101,7 @@ struct pair_node {
 	const struct gk_member_cred *creds; /* when it is made (anew), it has these */
 	size_t cred_count;
 	bool observer; /* ... it has no control_uri, and observes */
+	bool sleepy;   /* ... it says that it is */
 };
 
 struct pair_nonce;
@@ -139,6 +140,7 @@ struct pair {
 	const char *group_path, *authz_path;
 	const char *as_uri; /* NULL: none */
 	enum gk_discovery discovery;
+	bool sleepy_tokens; /* those that are issued from then on say so */
 	size_t crash_at; /* it crashes before it carries out this one; the first is 1; 0: never */
 	unsigned life;   /* counts the KDC's */
 	bool manual_restart; /* leave a dead KDC to the test: 'kdc' is NULL then */
@@ -271,6 +273,7 @@ struct pair_raw {
 	bool no_evidence; /* its joins refer to a proof by the association */
 	bool secure_control;   /* its control_uri is a coaps URI */
 	struct gk_span scheme; /* in place of that: an encoded item as rekeying_scheme */
+	struct gk_span sleepy; /* an encoded item as the parameter by which its joins say so */
 };
 
 /** Provision a client for groups, which PAIR_LIGHTS alone is if 'groups' is NULL. */

@@ -9,6 +9,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -137,6 +138,7 @@ static void what_is_absent_has_its_default(void **state)
 	(void)state;
 	struct gk_cwt cwt;
 	assert_int_equal(read_token(encrypt(hex_span("a4" AUD EXP CNF SCOPE)), &cwt), FINE);
+	assert_false(cwt.sleepy);
 	assert_int_equal(cwt.subject.len, 0);
 	assert_int_equal(cwt.cti.len, 0);
 	assert_int_equal(cwt.salt.len, 0);
@@ -152,6 +154,35 @@ static void what_is_absent_has_its_default(void **state)
 }
 
 // Each row is a set of claims in which one thing is as it is not usually.
+static void who_is_sleepy_says_so_by_true(void **state)
+{
+	// label -73530
+	static const struct {
+		const char *value;
+		uint8_t code;
+		bool sleepy;
+	} rows[] = {
+		{ "f5", FINE, true },    { "f4", FINE, false },         { "f6", C400, false },
+		{ "01", C400, false },   { "6474727565", C400, false }, // "true"
+		{ "81f5", C400, false }, { "f97e00", C400, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char claims[256];
+		struct gk_cwt cwt;
+		snprintf(claims, sizeof(claims), "a5" AUD EXP CNF SCOPE "3a00011f39%s",
+			 rows[i].value);
+		struct gk_span token = encrypt(hex_span(claims));
+		expect(token, rows[i].code, rows[i].value);
+		if (rows[i].code == FINE) {
+			assert_int_equal(read_token(token, &cwt), FINE);
+			assert_int_equal(cwt.sleepy, rows[i].sleepy);
+		}
+	}
+	// said twice, it was not said by our AS
+	expect(encrypt(hex_span("a6" AUD EXP CNF SCOPE "3a00011f39f53a00011f39f5")), C400, "twice");
+}
+
 static void claims_get_the_code_of_their_step(void **state)
 {
 	(void)state;
@@ -708,6 +739,13 @@ static void an_issued_token_reads_back(void **state)
 	assert_int_equal(issue(&spec, &out), GK_OK);
 	assert_int_equal(read_token(gk_buf_span(&out), &cwt), FINE);
 	assert_int_equal(cwt.subject.len + cwt.salt.len, 0);
+	assert_false(cwt.sleepy);
+
+	spec.sleepy = true;
+	out = gk_buf(bytes, sizeof(bytes));
+	assert_int_equal(issue(&spec, &out), GK_OK);
+	assert_int_equal(read_token(gk_buf_span(&out), &cwt), FINE);
+	assert_true(cwt.sleepy);
 }
 
 static void nothing_is_issued_that_would_be_refused(void **state)
@@ -803,6 +841,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_token_is_taken_apart),
 		cmocka_unit_test(what_is_absent_has_its_default),
+		cmocka_unit_test(who_is_sleepy_says_so_by_true),
 		cmocka_unit_test(claims_get_the_code_of_their_step),
 		cmocka_unit_test(osc_has_what_it_must_and_nothing_unrecognised),
 		cmocka_unit_test(an_empty_context_id_is_not_an_absent_one),

@@ -741,7 +741,7 @@ static void the_scope_counts_as_it_was_sent(void **state)
 	}
 }
 
-/* Cut a record of form 4 back to what it was in form 3. */
+/* Cut a record of form 5 back to what it was in form 3. */
 static void age_members(struct pair *p)
 {
 	for (size_t i = 0; i < p->record_count; i++) {
@@ -749,11 +749,11 @@ static void age_members(struct pair *p)
 
 		if (record->table != GK_TABLE_MEMBER)
 			continue;
-		assert_int_equal(record->value[0], 0x91);
-		assert_int_equal(record->value[1], 4);
+		assert_int_equal(record->value[0], 0x92);
+		assert_int_equal(record->value[1], 5);
 		record->value[0] = 0x90;
 		record->value[1] = 3;
-		record->value_len -= 1 + 9; // 49 82666c696768747302
+		record->value_len -= 1 + 9 + 1; // 49 82666c696768747302 f4
 	}
 }
 

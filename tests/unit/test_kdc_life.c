@@ -672,11 +672,11 @@ static void what_was_to_be_sent_ends_with_the_group(void **state)
 	join_raw(&raw[0], p, 1);
 	join_raw(&raw[1], p, 2);
 	rekey(p); // one is sent, one waits for its turn
-	assert_int_equal(group_of(p)->flying, 1);
-	assert_non_null(group_of(p)->queue_head);
+	assert_int_equal(group_of(p)->lanes[GK_LANE_AWAKE].flying, 1);
+	assert_non_null(group_of(p)->lanes[GK_LANE_AWAKE].head);
 	remove_lights(p);
-	assert_int_equal(group_of(p)->flying, 0);
-	assert_null(group_of(p)->queue_head);
+	assert_int_equal(group_of(p)->lanes[GK_LANE_AWAKE].flying, 0);
+	assert_null(group_of(p)->lanes[GK_LANE_AWAKE].head);
 	assert_int_equal(group_of(p)->waiting, 0);
 	for (int i = 0; i < 2; i++) {
 		while (pair_raw_asked(&raw[i]))

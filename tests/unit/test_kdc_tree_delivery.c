@@ -304,7 +304,7 @@ static void one_message_at_a_time_to_each(void **state)
 	assert_int_equal(count_unicast(p, from, ANYONE), 1);
 	assert_true(pair_agree(p, 0, 2));
 	assert_int_equal(took(p).unicast, 1);
-	assert_int_equal(p->kdc->groups->flying, 0);
+	assert_int_equal(p->kdc->groups->lanes[GK_LANE_AWAKE].flying, 0);
 }
 
 static void who_answers_nothing_is_parked_and_recovers_when_it_wakes(void **state)
@@ -576,7 +576,7 @@ static void a_late_confirmation_ends_what_is_under_way(void **state)
 	assert_int_equal(delivery(p, 1), GK_DELIVERY_UNICAST);
 	give(p, confirmation_of(p, 1, pair_num(p))->bytes);
 	assert_int_equal(delivery(p, 1), GK_DELIVERY_CONFIRMED);
-	assert_int_equal(p->kdc->groups->flying, 0);
+	assert_int_equal(p->kdc->groups->lanes[GK_LANE_AWAKE].flying, 0);
 	assert_int_equal(p->kdc->groups->waiting, 0);
 	pair_advance(p, 120000);
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 0);
