@@ -26,6 +26,7 @@ struct order {
 	enum gk_profile profile;
 	uint8_t spki[SPKI_MAX];
 	size_t spki_len; /* 0: none */
+	bool sleepy;
 };
 
 static int take_group(struct gw_call *call, struct order *order, const char *value)
@@ -156,6 +157,15 @@ static int take_public_key(struct gw_call *call, struct order *order, const char
 	return GW_DONE;
 }
 
+/* @return how many words it takes */
+static size_t take_flag(struct order *order, const char *word)
+{
+	if (strcmp(word, "--sleepy") != 0)
+		return 0;
+	order->sleepy = true;
+	return 1;
+}
+
 static int take_option(struct gw_call *call, struct order *order, size_t at)
 {
 	static const struct {
@@ -185,10 +195,12 @@ static int read_order(struct gw_call *call, struct order *order)
 		return gw_call_fail(call, GW_USAGE,
 				    "client add: a name of 1 to %d bytes, not beginning with '-'",
 				    NAME_BYTES);
-	for (size_t at = 1; at < call->count; at += 2) {
-		int status = take_option(call, order, at);
+	for (size_t at = 1; at < call->count;) {
+		size_t used = take_flag(order, call->words[at]);
+		int status = used ? GW_DONE : take_option(call, order, at);
 		if (status)
 			return status;
+		at += used ? used : 2;
 	}
 	if (order->group_count == 0 || !order->roles[order->group_count - 1])
 		return gw_call_fail(call, GW_USAGE, "client add: --group and --roles are needed");
@@ -284,6 +296,7 @@ static void fill_bundle(const struct gw_conf *conf, const struct order *order,
 		bundle->roles[i] = order->roles[i];
 	}
 	bundle->exp = made->exp.s;
+	bundle->sleepy = order->sleepy;
 }
 
 static void print_bundle(struct gw_call *call, const struct io_bundle *bundle)
@@ -328,6 +341,7 @@ static int issue(struct gw_call *call, const struct order *order, struct gk_clie
 		.lifetime_s = order->lifetime_s,
 		.profile = order->profile,
 		.public_key = gk_span(order->spki, order->spki_len),
+		.sleepy = order->sleepy,
 	};
 	enum gk_err err = gk_kdc_issue(call->daemon->kdc, &spec, gw_now(call->daemon), made);
 

@@ -508,6 +508,24 @@ static bool is_vouched_for(const struct report *report, const config_setting_t *
 		      "must not be there: nobody issues credentials of this 'cred_fmt'");
 }
 
+// The texts stay where they are.
+static bool name_sleepers(const struct report *report, struct gw_group_conf *group)
+{
+	const struct gw_texts *texts = &group->sleepers;
+	struct gk_presence_config *presence = &group->core.presence;
+
+	if (texts->count == 0)
+		return true;
+	group->sleeper_names = calloc(texts->count, sizeof(group->sleeper_names[0]));
+	if (!group->sleeper_names)
+		return refuse_file(report, "out of memory");
+	for (size_t i = 0; i < texts->count; i++)
+		group->sleeper_names[i] = gk_span_str(texts->text[i]);
+	presence->sleepers = group->sleeper_names;
+	presence->sleeper_count = texts->count;
+	return true;
+}
+
 static bool complete_group(const struct report *report, const config_setting_t *setting,
 			   struct gw_conf *conf, size_t i)
 {
@@ -523,7 +541,7 @@ static bool complete_group(const struct report *report, const config_setting_t *
 	return is_name_unique(report, setting, conf, i) &&
 	       is_format_there(report, setting, group) && is_vouched_for(report, setting, group) &&
 	       is_beacon_possible(report, setting, rekey) &&
-	       is_port_free(report, setting, conf, rekey);
+	       is_port_free(report, setting, conf, rekey) && name_sleepers(report, group);
 }
 
 /* One component of a path, so that no two paths become one name. */
@@ -688,6 +706,7 @@ static void free_group(struct gw_group_conf *group)
 {
 	free_table(gw_group_options, group);
 	free(group->issuers.data);
+	free(group->sleeper_names);
 }
 
 void gw_conf_free(struct gw_conf *conf)

@@ -20,13 +20,15 @@ struct gw_texts {
 
 struct gw_group_conf {
 	char *name;
-	int mode;                    /* enum gk_mode */
-	int scheme;                  /* enum gk_scheme */
-	int confirm;                 /* enum gk_confirm */
-	char *address;               /* "[ADDRESS]:PORT" of a multicast group */
-	char *cred_issuers_file;     /* NULL: none */
-	struct gk_blob issuers;      /* what gw_issuers_load() found in it */
-	struct gk_group_config core; /* has what is above too, and borrows from it */
+	int mode;                      /* enum gk_mode */
+	int scheme;                    /* enum gk_scheme */
+	int confirm;                   /* enum gk_confirm */
+	char *address;                 /* "[ADDRESS]:PORT" of a multicast group */
+	char *cred_issuers_file;       /* NULL: none */
+	struct gw_texts sleepers;      /* clients by name */
+	struct gk_span *sleeper_names; /* the same, as the library has them */
+	struct gk_blob issuers;        /* what gw_issuers_load() found in it */
+	struct gk_group_config core;   /* has what is above too, and borrows from it */
 };
 
 /** Text is NUL-terminated and owned by the struct. */

@@ -210,6 +210,9 @@ static const struct gw_option presence_options[] = {
 	  "it is a share of the members", .number = 50 },
 	{ "mass_loss_window_s", GW_INT, AT(core.presence.mass_loss_window_s), 1, WEEK_S, "seconds",
 	  "what is lost one by one is not lost at once", .number = 600 },
+	{ "sleepy", GW_BOOL, AT(core.presence.sleepy), .number = false },
+	{ "sleepers", GW_TEXTS, AT(sleepers), 1, 32, "the name of a client, 1 to 32 bytes",
+	  .most = GK_SLEEPERS_MAX },
 	{ 0 },
 };
 

@@ -18,7 +18,8 @@ const struct gw_usage gw_usages[GW_CALLS] = {
 				 "NAME --group GROUP --roles ROLE[,ROLE] [--group ...]\n"
 				 "             [--expires 365d] [--kdc [ADDRESS]:PORT] [-o FILE]\n"
 				 "             [--profile oscore|dtls-psk|dtls-rpk] "
-				 "[--public-key HEX]",
+				 "[--public-key HEX]\n"
+				 "             [--sleepy]",
 				 "make what a node is provisioned with", 1, GW_WORDS_MAX },
 	[GW_CALL_CLIENT_LIST] = { "client list", "", "whose tokens are valid, and whose revoked", 0,
 				  0 },

@@ -188,17 +188,22 @@ static void read_authz_path(struct io_json_reader *reader, struct io_bundle *bun
 	read_path(reader, bundle->authz_path);
 }
 
+static void read_sleepy(struct io_json_reader *reader, struct io_bundle *bundle)
+{
+	bundle->sleepy = io_json_read_bool(reader);
+}
+
 bool io_bundle_parse(struct gk_span text, struct io_bundle *bundle, char *error, size_t size)
 {
 	static const char *const names[] = {
 		"name", "kdc",        "token",      "osc",  "groups", "roles",
-		"exp",  "group_path", "authz_path", "dtls", NULL,
+		"exp",  "group_path", "authz_path", "dtls", "sleepy", NULL,
 	};
 	static read_fn *const reads[] = {
-		read_name,  read_kdc, read_token,      read_osc,        read_groups,
-		read_roles, read_exp, read_group_path, read_authz_path, read_dtls,
+		read_name, read_kdc,        read_token,      read_osc,  read_groups, read_roles,
+		read_exp,  read_group_path, read_authz_path, read_dtls, read_sleepy,
 	};
-	static const uint32_t optional = 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9;
+	static const uint32_t optional = 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10;
 	struct io_json_reader reader;
 	struct io_bundle found = { 0 };
 
@@ -335,6 +340,8 @@ void io_bundle_put(struct io_json *json, const char *key, const struct io_bundle
 		io_json_text(json, "group_path", bundle->group_path);
 	if (bundle->authz_path[0])
 		io_json_text(json, "authz_path", bundle->authz_path);
+	if (bundle->sleepy)
+		io_json_bool(json, "sleepy", true);
 	io_json_end(json);
 }
 

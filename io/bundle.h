@@ -9,7 +9,8 @@
  *    "salt":"..."},"groups":["lights"],"roles":[6],"exp":1790000000}
  *
  * token, id, ms and salt are hex. Salt may be absent (RFC 9203 section 3.2.1). For a KDC with other
- * paths than the usual ones there is "group_path":"kdc/groups" too, or "authz_path":"kdc/authz".
+ * paths than the usual ones there is "group_path":"kdc/groups" too, or "authz_path":"kdc/authz";
+ * for a node that is asleep most of the time, "sleepy":true.
  * Nothing else may be absent, and nothing else may be there.
  */
 #ifndef IO_BUNDLE_H
@@ -49,6 +50,7 @@ struct io_bundle {
 	int64_t exp;                          /* of the token: seconds since 1970 UTC */
 	/* where the KDC has its groups, and takes tokens; "": where it has them by default */
 	char group_path[GK_ROOT_MAX + 1], authz_path[GK_ROOT_MAX + 1];
+	bool sleepy; /* asleep most of the time */
 };
 
 /**

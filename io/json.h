@@ -90,6 +90,8 @@ size_t io_json_read_name(struct io_json_reader *reader, const char *const *names
 void io_json_read_text(struct io_json_reader *reader, char *out, size_t cap);
 /** Read an integer. Fractions and exponents are refused. */
 int64_t io_json_read_int(struct io_json_reader *reader, int64_t min, int64_t max);
+/** Read true or false. */
+bool io_json_read_bool(struct io_json_reader *reader);
 /** Read hex digits as min..max bytes. @return how many; 0 after an error */
 size_t io_json_read_hex(struct io_json_reader *reader, uint8_t *out, size_t min, size_t max);
 /** Have the caller's own objection stand as the error, at the place reached. @param why static */

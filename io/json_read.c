@@ -283,6 +283,25 @@ int64_t io_json_read_int(struct io_json_reader *reader, int64_t min, int64_t max
 	return number;
 }
 
+static bool accept_word(struct io_json_reader *reader, const char *word)
+{
+	struct gk_span rest = gk_span_sub(reader->text, reader->at, strlen(word));
+	bool here = !reader->error && gk_span_equal(rest, gk_span_str(word));
+
+	reader->at += here ? rest.len : 0;
+	return here;
+}
+
+bool io_json_read_bool(struct io_json_reader *reader)
+{
+	skip_space(reader);
+	if (accept_word(reader, "true"))
+		return true;
+	if (!accept_word(reader, "false"))
+		io_json_read_refuse(reader, "must be true or false");
+	return false;
+}
+
 size_t io_json_read_hex(struct io_json_reader *reader, uint8_t *out, size_t min, size_t max)
 {
 	size_t len = 0;

@@ -324,21 +324,23 @@ static void read_commands(void *ctx, int fd, uint32_t events)
  * Opening
  */
 
-static void stop(void *ctx, int signo)
+static void take_signal(void *ctx, int signo)
 {
 	struct gkm_node *node = ctx;
 
-	(void)signo;
-	node->stopping = true;
+	if (signo == SIGCONT)
+		node->sleep.continued = true;
+	else
+		node->stopping = true;
 }
 
 static void open_loop(struct gkm_node *node)
 {
-	static const int signals[] = { SIGINT, SIGTERM, 0 };
+	static const int signals[] = { SIGINT, SIGTERM, SIGCONT, 0 };
 	int err = io_loop_new(&node->loop);
 
 	if (!err)
-		err = io_loop_signals(node->loop, signals, stop, node);
+		err = io_loop_signals(node->loop, signals, take_signal, node);
 	if (err)
 		fatal("member", "no event loop: %s", strerror(-err));
 	// Whether anybody reads is seen when we write.
@@ -478,6 +480,7 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 		.group_path = gk_span_str(bundle->group_path),
 		.authz_path = gk_span_str(bundle->authz_path),
 		.observe = options->observe,
+		.sleepy = node->sleep.sleepy,
 	};
 	enum gk_err err = gk_global_init(&env);
 
@@ -544,7 +547,10 @@ void gkm_node_open(struct gkm_node *node, const struct gkm_options *options,
 {
 	struct gk_addr kdc = find_kdc(options, bundle);
 
-	*node = (struct gkm_node){ .loop = NULL };
+	*node = (struct gkm_node){
+		.sleep = { .sleepy = options->sleepy || bundle->sleepy,
+			   .awake_ms = io_now().mono.ms },
+	};
 	find_route(node, options, &kdc);
 	open_loop(node);
 	open_sockets(node, options);
@@ -552,18 +558,38 @@ void gkm_node_open(struct gkm_node *node, const struct gkm_options *options,
 	join_all(node, options, bundle);
 }
 
+/* What was missed meanwhile the KDC knows. */
+static void wake_up(struct gkm_node *node)
+{
+	if (!gkm_sleep_over(&node->sleep, now_of(node)))
+		return;
+	for (size_t i = 0; i < node->group_count; i++) {
+		enum gk_err err = gk_member_check(node->member, node->groups[i], now_of(node));
+		if (err != GK_ERR_UNKNOWN) // not in it: it goes on joining
+			check(err);
+	}
+	settle(node);
+}
+
+static struct gk_mono earlier(struct gk_mono a, struct gk_mono b)
+{
+	return a.ms < b.ms ? a : b;
+}
+
 void gkm_node_run(struct gkm_node *node)
 {
 	while (!node->stopping) {
 		struct gk_mono coap = io_coap_next_expiry(node->coap, io_now());
 		struct gk_mono member = gk_member_next_expiry(node->member);
-		int err = io_loop_turn(node->loop, coap.ms < member.ms ? coap : member);
+		struct gk_mono look = gkm_sleep_next(&node->sleep);
+		int err = io_loop_turn(node->loop, earlier(look, earlier(coap, member)));
 
 		if (err)
 			fatal("member", "epoll: %s", strerror(-err));
 		if (coap.ms <= now_of(node).mono.ms)
 			io_coap_read(node->coap);
 		expire(node);
+		wake_up(node);
 		keep_control(node);
 	}
 }

@@ -23,6 +23,7 @@
 #include "member/options.h"
 #include "member/report.h"
 #include "member/route.h"
+#include "member/sleep.h"
 
 /** Only node.c looks inside. */
 struct gkm_node {
@@ -35,6 +36,7 @@ struct gkm_node {
 	struct gkm_route route;
 	struct gkm_report report;
 	struct gkm_lines lines;
+	struct gkm_sleep sleep;
 	struct gk_span groups[IO_BUNDLE_GROUPS_MAX]; /* those that we were told to join */
 	size_t group_count;
 	uint64_t exchange;    /* the request being answered, and where */

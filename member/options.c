@@ -17,7 +17,7 @@ const char gkm_options_usage[] =
 	"usage: gkmember -b BUNDLE [-g GROUP]... [-k '[ADDRESS]:PORT'] [-i INTERFACE] [-d]\n"
 	"                [--roles ROLE[,ROLE]] [--state DIR] [--port PORT]\n"
 	"                [--group-address '[ADDRESS]:PORT'] [--point-to-point]\n"
-	"                [--observe] [--sign-protected]\n"
+	"                [--observe] [--sleepy] [--sign-protected]\n"
 	"                [--cred-format FORMAT --cred FILE --cred-key FILE [--cred-issuers FILE]]\n"
 	"       gkmember --version | --help\n";
 
@@ -145,6 +145,12 @@ static bool take_observe(struct gkm_options *options, const char *value)
 	return options->observe = true;
 }
 
+static bool take_sleepy(struct gkm_options *options, const char *value)
+{
+	(void)value;
+	return options->sleepy = true;
+}
+
 static bool take_debug(struct gkm_options *options, const char *value)
 {
 	(void)value;
@@ -184,6 +190,7 @@ static const struct row {
 	{ "cred-key", take_cred_key, "a file name", 0 },
 	{ "cred-issuers", take_cred_issuers, "a file name", 0 },
 	{ "observe", take_observe, NULL, 0 },
+	{ "sleepy", take_sleepy, NULL, 0 },
 	{ "debug", take_debug, NULL, 'd' },
 	{ "version", take_version, NULL, 0 },
 	{ "help", take_help, NULL, 'h' },

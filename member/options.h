@@ -26,6 +26,7 @@ struct gkm_options {
 	int cred_format;        /* of a credential that was issued to us; 0: none was */
 	const char *cred, *cred_key, *cred_issuers; /* files; NULL: none */
 	bool observe;                               /* take no requests of the KDC, and observe */
+	bool sleepy; /* asleep most of the time; also if the bundle says so */
 	bool debug;
 	bool version, help; /* print it and end; nothing else is set then */
 };

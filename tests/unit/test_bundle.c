@@ -162,6 +162,27 @@ static void paths_are_in_a_bundle_if_they_are_other_ones(void **state)
 	io_json_free(&json);
 }
 
+static void a_node_that_sleeps_has_that_in_its_bundle(void **state)
+{
+#define BEGIN "{" NAME "," KDC "," TOK "," OSC "," GROUPS "," ROLES "," EXP ",\"sleepy\":"
+	struct io_bundle bundle;
+	struct io_json json;
+	char error[IO_BUNDLE_ERROR];
+	(void)state;
+	assert_true(parse(whole, &bundle, error, sizeof(error)));
+	assert_false(bundle.sleepy);
+	assert_true(parse(BEGIN "false}", &bundle, error, sizeof(error)));
+	assert_false(bundle.sleepy);
+	assert_true(parse(BEGIN "true}", &bundle, error, sizeof(error)));
+	assert_true(bundle.sleepy);
+	io_json_init(&json);
+	io_bundle_put(&json, NULL, &bundle);
+	assert_string_equal(io_json_finish(&json), BEGIN "true}");
+	io_json_free(&json);
+	assert_false(parse(BEGIN "1}", &bundle, error, sizeof(error)));
+	assert_non_null(strstr(error, "must be true or false"));
+}
+
 static void truncation_anywhere_is_refused(void **state)
 {
 	(void)state;
@@ -316,6 +337,7 @@ int main(void)
 		cmocka_unit_test(salt_alone_may_be_absent),
 		cmocka_unit_test(what_is_wrong_is_refused_and_changes_nothing),
 		cmocka_unit_test(paths_are_in_a_bundle_if_they_are_other_ones),
+		cmocka_unit_test(a_node_that_sleeps_has_that_in_its_bundle),
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		FILE_TEST(what_is_written_is_read_back),
 		FILE_TEST(a_file_that_is_there_is_not_written_over),

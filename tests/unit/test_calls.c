@@ -464,6 +464,25 @@ static void a_token_grants_whatever_roles_there_are(void **state)
 		      "responder, monitor, verifier\n");
 }
 
+static void a_node_that_sleeps_has_that_in_token_and_bundle(void **state)
+{
+	struct gk_member_info info;
+	struct node node;
+	size_t at = 0;
+
+	(void)state;
+	assert_part(ADD " --sleepy", "\"sleepy\":true}");
+	assert_part("client add lamp2 --sleepy --group lights --roles requester",
+		    "\"sleepy\":true}");
+	assert_without(ADD, "sleepy");
+	assert_answer(ADD " --sleepy yes", GW_USAGE, "yes: no such option of client add\n");
+	provision(&node, "door --sleepy");
+	assert_true(join(&node));
+	assert_true(gk_kdc_member_next(gw.kdc, gk_span_str("lights"), &at, &info));
+	assert_true(info.sleepy); // the member did not say so
+	gk_member_free(node.member);
+}
+
 static void without_room_nothing_changes_and_why_is_said(void **state)
 {
 	static const char *const calls[] = {
@@ -795,6 +814,7 @@ int main(void)
 		TEST(bans_of_nobody_are_refused),
 		TEST(a_ban_that_was_reported_outlives_a_restart),
 		TEST(a_token_grants_whatever_roles_there_are),
+		TEST(a_node_that_sleeps_has_that_in_token_and_bundle),
 		TEST(without_room_nothing_changes_and_why_is_said),
 		TEST(what_could_not_be_stored_is_not_reported),
 		TEST(while_the_clock_is_plainly_wrong_no_token_is_issued),

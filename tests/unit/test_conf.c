@@ -22,7 +22,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define SMALLEST "interface = \"lowpan0\"; groups = ( { name = \"lights\"; } );"
+#define SMALLEST_WITH(option)                                                                      \
+	"interface = \"lowpan0\"; groups = ( { name = \"lights\"; " option " } );"
+#define SMALLEST SMALLEST_WITH("")
 
 // libconfig 1.5 does not free the text that it has read last when a syntax error follows.
 const char *__lsan_default_suppressions(void);
@@ -100,6 +102,10 @@ static void assert_same_settings(const struct gk_group_config *got,
 	assert_int_equal(got->presence.grace_s, want->presence.grace_s);
 	assert_int_equal(got->presence.sleep_max_s, want->presence.sleep_max_s);
 	assert_int_equal(got->presence.evict, want->presence.evict);
+	assert_int_equal(got->presence.sleepy, want->presence.sleepy);
+	assert_int_equal(got->presence.sleeper_count, want->presence.sleeper_count);
+	for (size_t i = 0; i < want->presence.sleeper_count; i++)
+		assert_true(gk_span_equal(got->presence.sleepers[i], want->presence.sleepers[i]));
 	assert_int_equal(got->presence.evict_rate, want->presence.evict_rate);
 	assert_int_equal(got->presence.mass_loss_percent, want->presence.mass_loss_percent);
 	assert_int_equal(got->presence.mass_loss_window_s, want->presence.mass_loss_window_s);
@@ -380,6 +386,8 @@ static void the_mark_is_not_where_the_state_is(void **state)
 
 static void every_option_reaches_its_field(void **state)
 {
+	static const struct gk_span names[] = { { (const uint8_t *)"a", 1 },
+						{ (const uint8_t *)"b c", 3 } };
 	static const struct gk_group_config want = {
 		.mode = GK_MODE_PAIRWISE,
 		.active = false,
@@ -397,7 +405,7 @@ static void every_option_reaches_its_field(void **state)
 			   { { 0xff, 0x15, [15] = 1 }, 112, 0 },
 			   113,
 			   114 },
-		.presence = { 106, 7, 8, 109, 110, false, 111, 42, 113 },
+		.presence = { 106, 7, 8, 109, 110, false, 111, 42, 113, true, names, 2 },
 	};
 	struct gw_conf conf;
 	(void)state;
@@ -418,7 +426,8 @@ static void every_option_reaches_its_field(void **state)
 		   "coalesce_ms = 102; in_flight = 13; stale_sets = 14; }; "
 		   "presence = { check_interval_s = 106; probes = 7; probe_wait_s = 8; "
 		   "grace_s = 109; sleep_max_s = 110; evict = false; evict_rate = 111; "
-		   "mass_loss_percent = 42; mass_loss_window_s = 113; }; } );",
+		   "mass_loss_percent = 42; mass_loss_window_s = 113; sleepy = true; "
+		   "sleepers = [ \"a\", \"b c\" ]; }; } );",
 		   &conf);
 	assert_string_equal(conf.interface, "i");
 	assert_int_equal(conf.watch.count, 2);
@@ -446,6 +455,32 @@ static void every_option_reaches_its_field(void **state)
 	assert_hex_equal(conf.groups[1].core.name, "67");
 	assert_same_settings(&conf.groups[1].core, &want);
 	gw_conf_free(&conf);
+}
+
+static bool is_same_with(const char *a, const char *b)
+{
+	static const char format[] = SMALLEST_WITH("presence = { sleepers = %s; };");
+	struct gw_conf conf[2];
+	char text[2][256];
+
+	snprintf(text[0], sizeof(text[0]), format, a);
+	snprintf(text[1], sizeof(text[1]), format, b);
+	must_parse(text[0], &conf[0]);
+	must_parse(text[1], &conf[1]);
+	bool same = gw_conf_same_group(&conf[0].groups[0], &conf[1].groups[0]);
+	gw_conf_replace(&conf[0], &conf[1]); // and nothing is freed twice
+	gw_conf_free(&conf[0]);
+	return same;
+}
+
+static void lists_are_the_same_if_all_their_texts_are(void **state)
+{
+	(void)state;
+	assert_true(is_same_with("[ ]", "( )"));
+	assert_true(is_same_with("[ \"a\", \"b\" ]", "( \"a\", \"b\" )"));
+	assert_false(is_same_with("[ \"a\", \"b\" ]", "[ \"a\" ]"));
+	assert_false(is_same_with("[ \"a\", \"b\" ]", "[ \"a\", \"c\" ]"));
+	assert_false(is_same_with("[ ]", "[ \"a\" ]"));
 }
 
 static void eddsa_is_there_if_the_build_has_it(void **state)
@@ -528,7 +563,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 53);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 55);
 }
 
 // Every number of a table at its smallest or at its largest.
@@ -939,6 +974,7 @@ int main(void)
 		cmocka_unit_test(the_mark_has_a_name_that_files_can_have),
 		cmocka_unit_test(the_mark_is_not_where_the_state_is),
 		cmocka_unit_test(every_option_reaches_its_field),
+		cmocka_unit_test(lists_are_the_same_if_all_their_texts_are),
 		cmocka_unit_test(eddsa_is_there_if_the_build_has_it),
 		cmocka_unit_test(every_option_refuses_values_of_other_types),
 		cmocka_unit_test(the_library_takes_what_is_allowed_here),

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "io/json.h"
 #include "io/utf8.h"
+#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
 
 #include <setjmp.h>
@@ -450,6 +451,34 @@ static void what_is_left_open_is_refused(void **state)
 	assert_string_equal(error, "1:2: must end what is open");
 }
 
+static void true_and_false_are_words(void **state)
+{
+	static const struct {
+		const char *text;
+		bool value;
+		const char *error; // NULL: none
+	} rows[] = {
+		{ "true", true, NULL },
+		{ " false ", false, NULL },
+		{ "tru", false, "1:1: must be true or false" },
+		{ "truer", true, "1:5: something follows the end" },
+		{ "True", false, "1:1: must be true or false" },
+		{ "\"true\"", false, "1:1: must be true or false" },
+		{ "1", false, "1:1: must be true or false" },
+		{ "", false, "1:1: must be true or false" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct io_json_reader reader;
+		char error[64] = "";
+		io_json_read(&reader, exact_copy(gk_span_str(rows[i].text)));
+		assert_int_equal(io_json_read_bool(&reader), rows[i].value);
+		assert_int_equal(io_json_read_finish(&reader, error, sizeof(error)),
+				 !rows[i].error);
+		assert_string_equal(error, rows[i].error ? rows[i].error : "");
+	}
+}
+
 static void the_first_error_stays(void **state)
 {
 	struct io_json_reader reader;
@@ -484,6 +513,7 @@ int main(void)
 		cmocka_unit_test(truncation_anywhere_is_refused),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(what_is_left_open_is_refused),
+		cmocka_unit_test(true_and_false_are_words),
 		cmocka_unit_test(the_first_error_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

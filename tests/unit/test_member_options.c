@@ -120,6 +120,17 @@ static void who_observes_takes_any_port_but_the_one_that_is_said(void **state)
 	assert_int_equal(options.port, 5684);
 }
 
+static void who_is_sleepy_says_so(void **state)
+{
+	struct gkm_options options;
+	(void)state;
+
+	must_read("-b lamp", &options);
+	assert_false(options.sleepy);
+	must_read("-b lamp --sleepy", &options);
+	assert_true(options.sleepy);
+}
+
 static void short_and_long_are_the_same(void **state)
 {
 	struct gkm_options options;
@@ -186,6 +197,7 @@ int main(void)
 		cmocka_unit_test(an_issued_credential_is_whole_or_not_there),
 		cmocka_unit_test(every_option_is_taken),
 		cmocka_unit_test(who_observes_takes_any_port_but_the_one_that_is_said),
+		cmocka_unit_test(who_is_sleepy_says_so),
 		cmocka_unit_test(short_and_long_are_the_same),
 		cmocka_unit_test(help_and_version_need_no_bundle),
 		cmocka_unit_test(anything_else_is_refused_and_says_why),

@@ -686,6 +686,41 @@ static void groups_change_and_become_inactive(void **state)
 	free_node();
 }
 
+static bool is_node_sleepy(void)
+{
+	struct gk_member_info info;
+	size_t at = 0;
+
+	assert_true(gk_kdc_member_next(gw.kdc, gk_span_str("lights"), &at, &info));
+	return info.sleepy;
+}
+
+static void who_is_sleepy_can_change(void **state)
+{
+#define SLEEPY(option) "{ name = \"lights\"; presence = { " option " }; }, " METERS
+	static const struct {
+		const char *groups;
+		bool sleepy;
+	} rows[] = {
+		{ SLEEPY("sleepers = [ \"somebody\", \"lamp\" ];"), true },
+		{ SLEEPY("sleepers = [ \"somebody\" ];"), false },
+		{ SLEEPY("sleepy = true;"), true },
+		{ AT_START, false },
+	};
+
+	(void)state;
+	need_network();
+	join_lights();
+	assert_false(is_node_sleepy());
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		takes(&(struct settings){ .groups = rows[i].groups },
+		      ": in effect: groups: 1 changed");
+		assert_int_equal(is_node_sleepy(), rows[i].sleepy);
+	}
+	assert_association_works();
+	free_node();
+}
+
 static void groups_that_are_deleted_end_with_their_sockets(void **state)
 {
 	int64_t num;
@@ -1134,6 +1169,7 @@ int main(void)
 		TEST(groups_are_added_with_their_sockets),
 		TEST(a_group_that_was_added_is_there_after_a_restart),
 		TEST(groups_change_and_become_inactive),
+		TEST(who_is_sleepy_can_change),
 		TEST(groups_that_are_deleted_end_with_their_sockets),
 		TEST(members_are_told_of_the_end_from_the_new_address),
 		TEST(groups_share_sockets),
