@@ -106,7 +106,7 @@ void gk_evidence_add(struct gk_node *node, enum gk_fact fact, uint32_t detail, s
 
 /* those that are gone */
 
-static void fill_departed(struct gk_departed *departed, const struct gk_node *node)
+static void fill_departed(struct gk_departed *departed, const struct gk_node *node, const char *why)
 {
 	const struct gk_group *group = node->group;
 	const struct gk_client *client = node->client;
@@ -115,6 +115,7 @@ static void fill_departed(struct gk_departed *departed, const struct gk_node *no
 		.group_len = group->name_len,
 		.node_len = node->name_len,
 		.name_len = client->name_len,
+		.why = why,
 		.trail = node->trail,
 	};
 	memcpy(departed->group, group->name, sizeof(departed->group));
@@ -122,7 +123,7 @@ static void fill_departed(struct gk_departed *departed, const struct gk_node *no
 	memcpy(departed->name, client->name, sizeof(departed->name));
 }
 
-void gk_evidence_end(struct gk_node *node, enum gk_fact fact, struct gk_now now)
+void gk_evidence_end(struct gk_node *node, enum gk_fact fact, const char *why, struct gk_now now)
 {
 	struct gk_kdc *kdc = node->group->kdc;
 	struct gk_departed **place = &kdc->departed[kdc->departed_at];
@@ -132,7 +133,7 @@ void gk_evidence_end(struct gk_node *node, enum gk_fact fact, struct gk_now now)
 		*place = gk_alloc(&kdc->env, sizeof(**place));
 	if (!*place)
 		return;
-	fill_departed(*place, node);
+	fill_departed(*place, node, why);
 	kdc->departed_at = (kdc->departed_at + 1) % GK_DEPARTED_MAX;
 }
 
@@ -168,6 +169,14 @@ static const struct gk_departed *find_departed(const struct gk_kdc *kdc, struct 
 	return NULL;
 }
 
+const struct gk_departed *gk_departed_named(const struct gk_kdc *kdc, struct gk_span group,
+					    struct gk_span name)
+{
+	const struct gk_departed *departed = find_departed(kdc, group, name, true);
+
+	return departed ? departed : find_departed(kdc, group, name, false);
+}
+
 static const struct gk_trail *find_trail(const struct gk_kdc *kdc, struct gk_span name,
 					 struct gk_span node_name)
 {
@@ -177,9 +186,7 @@ static const struct gk_trail *find_trail(const struct gk_kdc *kdc, struct gk_spa
 
 	if (node)
 		return &node->trail;
-	departed = find_departed(kdc, name, node_name, true);
-	if (!departed)
-		departed = find_departed(kdc, name, node_name, false);
+	departed = gk_departed_named(kdc, name, node_name);
 	return departed ? &departed->trail : NULL;
 }
 

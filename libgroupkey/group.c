@@ -580,7 +580,7 @@ static void put_out(struct gk_node *node, enum gk_note_kind kind, const char *re
 
 	gk_record_node_gone(node);
 	gk_kdc_note(group->kdc, kind, node, reason);
-	gk_evidence_end(node, last_fact(node, kind), now);
+	gk_evidence_end(node, last_fact(node, kind), reason, now);
 	if (kind == GK_NOTE_EVICTED)
 		tell_end(node, group->dissolving, now);
 	unlink_node(node);

@@ -808,6 +808,33 @@ struct gk_evidence {
 GK_API bool gk_kdc_evidence_next(const struct gk_kdc *kdc, struct gk_span group,
 				 struct gk_span node, size_t *at, struct gk_evidence *evidence);
 
+/** What comes next for a member, if it is not heard of before. */
+enum gk_next {
+	GK_NEXT_NOTHING = 0, /* it can be asked nothing: it stays until it leaves or is put out */
+	GK_NEXT_CHECK = 1,   /* it is checked, silent as it is: by the kernel, or by a message */
+	GK_NEXT_VERDICT = 2, /* that of the kernel is waited for until then */
+	GK_NEXT_ANSWER = 3,  /* an answer is waited for until then */
+	GK_NEXT_REMOVAL = 4, /* it is removed */
+	GK_NEXT_ASKED = 5,   /* absent as it is, it is asked again */
+	GK_NEXT_SIGHT = 6,   /* we are blind: nothing, until we see */
+	GK_NEXT_REJOIN = 7,  /* no member: it may join (again) */
+};
+/** Who is meant by a name, and what comes next for it. */
+struct gk_outlook {
+	struct gk_span node, name; /* of the member, or of one that was one */
+	bool member;
+	const char *ended; /* no member: why, as its note told; static. NULL: it left */
+	enum gk_next next;
+	int64_t at_ms;          /* monotonic; GK_NEVER: it has no time */
+	uint32_t probe, probes; /* GK_NEXT_ANSWER: the number of the probe, of so many; 0: a check */
+};
+/**
+ * Look ahead, for those of whom gk_kdc_evidence_next() tells.
+ * @return false: nobody of that name is a member, or is known to have been one
+ */
+GK_API bool gk_kdc_outlook(const struct gk_kdc *kdc, struct gk_span group, struct gk_span node,
+			   struct gk_outlook *outlook);
+
 /** What was done since the KDC was made, all groups together. */
 struct gk_presence_counts {
 	uint64_t kernel_probes;    /* GK_EVENT_PROBE */
@@ -861,6 +888,7 @@ struct gk_group_info {
 	uint64_t confirmations_refused; /* that had a wrong MAC, or fit no rekeying */
 	enum gk_blindness blind;        /* the link's, or GK_BLIND_MASS_LOSS */
 	size_t present, suspect, absent, asleep;
+	bool evict; /* as configured: absent members are removed */
 };
 #define GK_ADDRESSES_MAX 4
 struct gk_member_info {

@@ -25,7 +25,8 @@
  *   multicast.c rekeying messages to the group; multicast_make.c makes them, multicast_confirm.c
  *               takes confirmations, multicast_beacon.c sends beacons
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
- *   presence.c  who is still there; evidence.c remembers by what we know
+ *   presence.c  who is still there; evidence.c remembers by what we know, outlook.c tells what
+ *               comes next
  *   sleep.c     who is asleep most of the time
  *   address.c   where clients are, for what the kernel says of that
  *   record.c    records of the store, out and in; record_group.c, record_ledger.c
@@ -201,6 +202,7 @@ struct gk_departed {
 	uint8_t group[GK_GROUP_NAME_MAX];
 	char node[24];
 	uint8_t name[GK_NAME_MAX];
+	const char *why; /* static; NULL: by its own wish */
 	struct gk_trail trail;
 };
 
@@ -1021,7 +1023,10 @@ void gk_address_reports(struct gk_kdc *kdc, const struct gk_reach_report *report
 /** Remember a fact; at once again, it is counted. */
 void gk_evidence_add(struct gk_node *node, enum gk_fact fact, uint32_t detail, struct gk_now now);
 /** The last one, of a membership that ends: kept beyond that, if there is memory. */
-void gk_evidence_end(struct gk_node *node, enum gk_fact fact, struct gk_now now);
+void gk_evidence_end(struct gk_node *node, enum gk_fact fact, const char *why, struct gk_now now);
+/** The latest membership that ended, by node name or client name. @return NULL: none is known */
+const struct gk_departed *gk_departed_named(const struct gk_kdc *kdc, struct gk_span group,
+					    struct gk_span name);
 void gk_evidence_wipe(struct gk_kdc *kdc);
 
 /* sleep.c */

@@ -50,7 +50,7 @@ static struct gk_presence_counts *counts(const struct gk_node *node)
 static void enter(struct gk_node *node, enum gk_presence presence, enum gk_fact reason,
 		  struct gk_now now)
 {
-	if (node->presence != presence)
+	if (node->presence != presence || !node->since_ms)
 		node->since_ms = now.mono.ms;
 	node->presence = presence;
 	node->reason = (uint8_t)reason;

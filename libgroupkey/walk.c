@@ -82,6 +82,7 @@ bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_inf
 		.totals = group->totals,
 		.confirmations_refused = group->confirmations_refused,
 		.blind = kdc->blind,
+		.evict = group->config.presence.evict,
 	};
 	count_deliveries(group, info);
 	count_present(group, info);
