@@ -191,6 +191,16 @@ void io_json_int(struct io_json *json, const char *key, int64_t number)
 	put_plain(json, text);
 }
 
+void io_json_thousandths(struct io_json *json, const char *key, int64_t thousandths)
+{
+	char text[32];
+
+	begin(json, key);
+	snprintf(text, sizeof(text), "%" PRId64 ".%03" PRId64, thousandths / 1000,
+		 thousandths % 1000);
+	put_plain(json, text);
+}
+
 void io_json_bool(struct io_json *json, const char *key, bool value)
 {
 	begin(json, key);

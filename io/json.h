@@ -46,6 +46,8 @@ void io_json_span(struct io_json *json, const char *key, struct gk_span text);
 /** @param text  NULL gives null */
 void io_json_text(struct io_json *json, const char *key, const char *text);
 void io_json_int(struct io_json *json, const char *key, int64_t number);
+/** A number with three decimals. @param thousandths  not negative */
+void io_json_thousandths(struct io_json *json, const char *key, int64_t thousandths);
 void io_json_bool(struct io_json *json, const char *key, bool value);
 /** Bytes as text of lower-case hex digits. */
 void io_json_hex(struct io_json *json, const char *key, struct gk_span bytes);

@@ -136,6 +136,22 @@ static void values_are_written_on_one_line(void **state)
 	io_json_free(&json);
 }
 
+static void thousandths_are_three_decimals(void **state)
+{
+	static const int64_t numbers[] = { 0, 1, 1250, 60000, INT64_MAX };
+	struct io_json json;
+
+	(void)state;
+	io_json_init(&json);
+	io_json_array(&json, NULL);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		io_json_thousandths(&json, NULL, numbers[i]);
+	io_json_end(&json);
+	assert_string_equal(io_json_finish(&json),
+			    "[0.000,0.001,1.250,60.000,9223372036854775.807]");
+	io_json_free(&json);
+}
+
 static void growing_memory_takes_any_length(void **state)
 {
 	(void)state;
@@ -502,6 +518,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_what_rfc_3629_says),
 		cmocka_unit_test(what_breaks_or_turns_a_line_is_not_printable),
 		cmocka_unit_test(values_are_written_on_one_line),
+		cmocka_unit_test(thousandths_are_three_decimals),
 		cmocka_unit_test(growing_memory_takes_any_length),
 		cmocka_unit_test(what_is_still_open_is_not_finished),
 		cmocka_unit_test(text_is_escaped),
