@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/calls.h"
-#include "config.h"
+#include "gatewayd/metrics.h"
 #include "gatewayd/reload.h"
 #include "gatewayd/show.h"
 #include "io/utf8.h"
@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 int gw_call_fail(struct gw_call *call, int status, const char *format, ...)
 {
@@ -63,6 +62,13 @@ static const char *no_space_reason(const struct gw_call *call)
 	return reasons[call->daemon->storage];
 }
 
+const char *gw_call_store_reason(const struct gw_call *call)
+{
+	if (!gw_serve_ready(call->daemon))
+		return store_error(call);
+	return call->daemon->storage == GK_STORAGE_GOOD ? "" : no_space_reason(call);
+}
+
 int gw_call_ready(struct gw_call *call)
 {
 	if (gw_serve_ready(call->daemon))
@@ -89,131 +95,6 @@ int gw_call_conclude(struct gw_call *call, enum gk_err err)
 				    no_space_reason(call));
 	gw_serve_check(err);
 	return gw_call_fail(call, GW_REFUSED, "%s", gk_strerror(err));
-}
-
-/*
- * status
- */
-
-struct status {
-	size_t groups, members;
-	int64_t uptime_s;
-	int store_error;
-	uint64_t written;
-	const char *storage, *clock;
-	int64_t clock_since_s;
-	char time[GW_TIME_TEXT], highest_time[GW_TIME_TEXT], machine_time[GW_TIME_TEXT];
-};
-
-static void gather_time(const struct gw_daemon *daemon, struct status *status)
-{
-	status->clock = gw_clock_source_name(daemon->clock.source);
-	status->clock_since_s = (gw_now(daemon).mono.ms - daemon->clock.since_ms) / 1000;
-	gw_show_time(gw_now(daemon).utc, status->time);
-	gw_show_time((struct gk_utc){ daemon->clock.highest_s }, status->highest_time);
-	gw_show_time(io_loop_now(daemon->loop).utc, status->machine_time);
-}
-
-static struct status gather_status(const struct gw_call *call)
-{
-	static const char *const storage_names[] = {
-		[GK_STORAGE_GOOD] = "good",
-		[GK_STORAGE_SCARCE] = "scarce",
-		[GK_STORAGE_NONE] = "none",
-	};
-	const struct gw_daemon *daemon = call->daemon;
-	struct status status = {
-		.uptime_s = (gw_now(daemon).mono.ms - daemon->started.ms) / 1000,
-		.store_error = gw_outbox_error(&daemon->outbox),
-		.written = gw_store_written(daemon->store),
-		.storage = storage_names[daemon->storage],
-	};
-	struct gk_group_info info;
-	size_t at = 0;
-
-	gather_time(daemon, &status);
-	while (gk_kdc_group_next(daemon->kdc, &at, &info)) {
-		status.groups++;
-		status.members += info.members;
-	}
-	return status;
-}
-
-static void print_status_json(struct gw_call *call, const struct status *status)
-{
-	const struct gw_daemon *daemon = call->daemon;
-	struct io_json json;
-
-	io_json_init(&json);
-	io_json_object(&json, NULL);
-	io_json_text(&json, "version", GK_VERSION);
-	io_json_int(&json, "pid", getpid());
-	io_json_int(&json, "uptime_s", status->uptime_s);
-	io_json_text(&json, "interface", daemon->conf.interface);
-	io_json_text(&json, "listen", daemon->conf.listen);
-	io_json_bool(&json, "listening", daemon->coap != NULL);
-	io_json_int(&json, "groups", (int64_t)status->groups);
-	io_json_int(&json, "members", (int64_t)status->members);
-	io_json_bool(&json, "blind", daemon->segment.blind);
-	io_json_bool(&json, "store_ok", status->store_error == 0);
-	io_json_text(&json, "storage", status->storage);
-	io_json_int(&json, "written", (int64_t)status->written);
-	io_json_text(&json, "clock", status->clock);
-	io_json_int(&json, "clock_since_s", status->clock_since_s);
-	io_json_bool(&json, "synchronised", daemon->clock.synchronised);
-	io_json_text(&json, "time", status->time);
-	io_json_text(&json, "highest_time", status->highest_time);
-	io_json_text(&json, "machine_time", status->machine_time);
-	io_json_end(&json);
-	gw_call_print(call, &json);
-}
-
-static void print_clock(struct gw_call *call, const struct status *status)
-{
-	const struct gw_clock *clock = &call->daemon->clock;
-	bool believed = clock->source == GW_CLOCK_MACHINE;
-
-	fprintf(call->out, "clock      %s for %" PRId64 " s%s", status->clock,
-		status->clock_since_s, believed && clock->synchronised ? " (synchronised)" : "");
-	if (!believed)
-		fprintf(call->out, "; the machine's says %s", status->machine_time);
-	fprintf(call->out, "\ntime       %s\nhighest    %s\n", status->time, status->highest_time);
-}
-
-/* "": there is nothing to be said. */
-static const char *store_reason(const struct gw_call *call)
-{
-	if (!gw_serve_ready(call->daemon))
-		return store_error(call);
-	return call->daemon->storage == GK_STORAGE_GOOD ? "" : no_space_reason(call);
-}
-
-static void print_status(struct gw_call *call, const struct status *status)
-{
-	const struct gw_daemon *daemon = call->daemon;
-	const char *why = store_reason(call);
-
-	fprintf(call->out,
-		"version    %s\npid        %d\nuptime     %" PRId64 " s\n"
-		"interface  %s (%s)\nlisten     %s%s\ngroups     %zu\nmembers    %zu\nstore      "
-		"%s%s%s\nwritten    %" PRIu64 " bytes\n",
-		GK_VERSION, (int)getpid(), status->uptime_s, daemon->conf.interface,
-		daemon->segment.blind ? "down" : "up", daemon->conf.listen,
-		daemon->coap ? "" : " (not there yet)", status->groups, status->members,
-		status->store_error ? "refuses" : status->storage, *why ? ": " : "", why,
-		status->written);
-	print_clock(call, status);
-}
-
-static int show_status(struct gw_call *call)
-{
-	struct status status = gather_status(call);
-
-	if (call->json)
-		print_status_json(call, &status);
-	else
-		print_status(call, &status);
-	return GW_DONE;
 }
 
 /*
@@ -263,6 +144,8 @@ static int show_groups(struct gw_call *call)
 	print_groups(call, gw_show_group_row);
 	fputc('\n', call->out);
 	print_groups(call, gw_show_rekeying_row);
+	fputc('\n', call->out);
+	print_groups(call, gw_show_presence_row);
 	return GW_DONE;
 }
 
@@ -348,6 +231,28 @@ static int show_events(struct gw_call *call)
 }
 
 /*
+ * metrics
+ */
+
+static int show_metrics(struct gw_call *call)
+{
+	struct gw_exposition exposition = { .out = call->out };
+	struct io_json json;
+
+	if (!call->json) {
+		gw_metrics_put(&exposition, call->daemon);
+		return GW_DONE;
+	}
+	exposition.json = &json;
+	io_json_init(&json);
+	io_json_object(&json, NULL);
+	gw_metrics_put(&exposition, call->daemon);
+	io_json_end(&json);
+	gw_call_print(call, &json);
+	return GW_DONE;
+}
+
+/*
  * rekey, reload
  */
 
@@ -423,13 +328,16 @@ static int reload(struct gw_call *call)
  */
 
 static int (*const run[GW_CALLS])(struct gw_call *call) = {
-	[GW_CALL_STATUS] = show_status,
+	[GW_CALL_STATUS] = gw_call_status,
 	[GW_CALL_GROUPS] = show_groups,
 	[GW_CALL_MEMBERS] = show_members,
+	[GW_CALL_WHY] = gw_call_why,
 	[GW_CALL_EVENTS] = show_events,
+	[GW_CALL_METRICS] = show_metrics,
 	[GW_CALL_REKEY] = rekey,
 	[GW_CALL_EVICT] = gw_call_evict,
 	[GW_CALL_UNBAN] = gw_call_unban,
+	[GW_CALL_CONFIRM] = gw_call_confirm,
 	[GW_CALL_CLIENT_ADD] = gw_call_client_add,
 	[GW_CALL_CLIENT_LIST] = gw_call_client_list,
 	[GW_CALL_CLIENT_REVOKE] = gw_call_client_revoke,

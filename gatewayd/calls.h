@@ -53,6 +53,17 @@ GK_MUST_CHECK int gw_call_ready(struct gw_call *call);
  */
 GK_MUST_CHECK int gw_call_conclude(struct gw_call *call, enum gk_err err);
 
+/** Why the store can take less than everything; "" if it can. */
+const char *gw_call_store_reason(const struct gw_call *call);
+
+/* status.c */
+
+int gw_call_status(struct gw_call *call);
+
+/* why.c */
+
+int gw_call_why(struct gw_call *call);
+
 /* client_add.c */
 
 int gw_call_client_add(struct gw_call *call);
@@ -61,6 +72,7 @@ int gw_call_client_add(struct gw_call *call);
 
 int gw_call_evict(struct gw_call *call);
 int gw_call_unban(struct gw_call *call);
+int gw_call_confirm(struct gw_call *call);
 int gw_call_client_list(struct gw_call *call);
 int gw_call_client_revoke(struct gw_call *call);
 

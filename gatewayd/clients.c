@@ -100,6 +100,52 @@ int gw_call_unban(struct gw_call *call)
 }
 
 /*
+ * confirm
+ */
+
+static void report_loss(struct gw_call *call, size_t removed)
+{
+	struct io_json json;
+
+	if (!call->json) {
+		fprintf(call->out, "%s: %zu members are removed, the others get a new key\n",
+			call->words[0], removed);
+		return;
+	}
+	io_json_init(&json);
+	io_json_object(&json, NULL);
+	io_json_text(&json, "group", call->words[0]);
+	io_json_int(&json, "removed", (int64_t)removed);
+	io_json_end(&json);
+	gw_call_print(call, &json);
+}
+
+int gw_call_confirm(struct gw_call *call)
+{
+	struct gk_group_info before, after;
+	int status = gw_call_ready(call);
+	enum gk_err err;
+
+	if (!status)
+		status = gw_call_find_group(call, &before);
+	if (status)
+		return status;
+	err = gk_kdc_confirm_loss(call->daemon->kdc, gk_span_str(call->words[0]),
+				  gw_now(call->daemon));
+	if (err == GK_ERR_STATE)
+		return gw_call_fail(call, GW_REFUSED,
+				    "%s: no mass loss is to be confirmed; to remove a member, "
+				    "evict it",
+				    call->words[0]);
+	status = gw_call_conclude(call, err);
+	if (!status)
+		status = gw_call_find_group(call, &after);
+	if (!status)
+		report_loss(call, before.members - after.members);
+	return status;
+}
+
+/*
  * client list
  */
 

@@ -46,6 +46,8 @@ static const struct kind {
 	[GK_NOTE_ERROR] = { "error", "kdc", "error", log_warnx, 0 },
 };
 
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) <= GW_NOTE_KINDS, "kinds of notes");
+
 /* @return NULL: it does not apply */
 static const char *via_name(enum gk_via via)
 {
@@ -85,11 +87,7 @@ static void put_quoted(FILE *out, struct gk_span name)
 	fputc('"', out);
 }
 
-/*
- * Names come from tokens, which others may have issued: one that could be taken for words of ours
- * is quoted, and what cannot be shown is in hex.
- */
-static void put_name(FILE *out, struct gk_span name)
+void gw_notes_put_name(FILE *out, struct gk_span name)
 {
 	size_t plain = 0;
 
@@ -115,19 +113,19 @@ static void put_object(FILE *out, const struct gk_note *note)
 {
 	if (note->group.len > 0) {
 		fputs("group ", out);
-		put_name(out, note->group);
+		gw_notes_put_name(out, note->group);
 		if (note->num >= 0)
 			fprintf(out, " num %" PRId64, note->num);
 		fputs(": ", out);
 	}
-	put_name(out, note->node);
+	gw_notes_put_name(out, note->node);
 	if (note->node.len > 0 && note->name.len > 0) {
 		fputs(" (", out);
-		put_name(out, note->name);
+		gw_notes_put_name(out, note->name);
 		fputs(") ", out);
 	} else if (note->name.len > 0) {
 		fputs("client ", out);
-		put_name(out, note->name);
+		gw_notes_put_name(out, note->name);
 		fputc(' ', out);
 	} else if (note->node.len > 0) {
 		fputc(' ', out);
@@ -241,6 +239,11 @@ static bool is_allowed(struct gw_notes *notes, const struct kind *kind, struct g
 	return log_allowed((struct log_limit *)((char *)notes + kind->limit), now.ms, dropped);
 }
 
+const char *gw_notes_event(enum gk_note_kind kind)
+{
+	return (size_t)kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind].event : NULL;
+}
+
 void gw_notes_take(struct gw_notes *notes, const struct gk_note *note, struct gk_now now)
 {
 	const struct kind *kind = &kinds[note->kind];
@@ -250,7 +253,10 @@ void gw_notes_take(struct gw_notes *notes, const struct gk_note *note, struct gk
 	char *line;
 
 	// Those that only members tell of have no place here.
-	if (!kind->event || !is_allowed(notes, kind, now.mono, &dropped))
+	if (!kind->event)
+		return;
+	notes->counts[note->kind]++;
+	if (!is_allowed(notes, kind, now.mono, &dropped))
 		return;
 	line = make_line(note, dropped);
 	told.json = make_json(note, gw_show_time(now.utc, time), dropped);

@@ -106,6 +106,12 @@ static void take_address(struct gw_segment *segment, const struct reach_event *e
 	}
 }
 
+struct reach_counts gw_segment_counts(const struct gw_segment *segment)
+{
+	return segment->monitor ? reach_monitor_counts(segment->monitor)
+				: (struct reach_counts){ 0 };
+}
+
 bool gw_segment_address(const struct gw_segment *segment, struct gk_addr *addr)
 {
 	const struct gk_addr *found = NULL;

@@ -110,6 +110,8 @@ GK_MUST_CHECK bool gw_segment_route(const struct gw_segment *segment, struct gk_
  * GK_REACH_DEAF.
  */
 void gw_segment_probe(struct gw_segment *segment, const struct gk_addr *addr, struct gk_mono now);
+/** What netlink met since it was opened; all zero while it is not. */
+struct reach_counts gw_segment_counts(const struct gw_segment *segment);
 /**
  * An address of ours under which nodes reach us: global or unique-local, else link-local.
  * @param addr  its ip is set

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/show.h"
+#include "gatewayd/alarm.h"
+#include "gatewayd/words.h"
 #include "io/addr.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
@@ -18,11 +20,6 @@
 static const char *const scheme_names[] = {
 	[GK_POINT_TO_POINT] = "point-to-point",
 	[GK_TREE] = "tree",
-};
-
-static const char *const presence_names[] = {
-	[GK_PRESENT] = "present", [GK_SUSPECT] = "suspect", [GK_ABSENT] = "absent",
-	[GK_BANNED] = "banned",   [GK_ASLEEP] = "asleep",
 };
 
 static const char *const delivery_names[] = {
@@ -122,6 +119,12 @@ void gw_show_group(struct io_json *json, const struct gk_group_info *info)
 	put_size(json, "presumed", info->presumed);
 	put_size(json, "unicast", info->unicast);
 	put_size(json, "parked", info->parked);
+	put_size(json, "present", info->present);
+	put_size(json, "asleep", info->asleep);
+	put_size(json, "suspect", info->suspect);
+	put_size(json, "absent", info->absent);
+	io_json_text(json, "blind", gw_word_of_blindness(info->blind));
+	io_json_text(json, "alarm", gw_word_of_alarm(gw_alarm_of_group(info)));
 	io_json_end(json);
 }
 
@@ -132,6 +135,16 @@ static void put_roles(struct io_json *json, uint32_t bits)
 		if (bits & roles[i].bit)
 			io_json_text(json, NULL, roles[i].name);
 	}
+	io_json_end(json);
+}
+
+void gw_show_addresses(struct io_json *json, const struct gk_member_info *info)
+{
+	char address[IO_ADDR_TEXT];
+
+	io_json_array(json, "addresses");
+	for (size_t i = 0; i < info->address_count; i++)
+		io_json_text(json, NULL, io_addr_format(&info->addresses[i], address));
 	io_json_end(json);
 }
 
@@ -146,6 +159,11 @@ static void put_membership(struct io_json *json, const struct gk_member_info *in
 	io_json_int(json, "num", info->num);
 	io_json_text(json, "address", io_addr_format(&info->address, address));
 	io_json_int(json, "last_seen_s", seconds_since(info->last_seen_ms, now));
+	io_json_text(json, "last_sign", gw_word_of_fact(info->last_sign));
+	io_json_int(json, "since_s", seconds_since(info->since_ms, now));
+	io_json_text(json, "reason", gw_word_of_fact(info->reason));
+	io_json_bool(json, "sleepy", info->sleepy);
+	gw_show_addresses(json, info);
 }
 
 /* The same names for one who is no member, so that programs need not ask which there are. */
@@ -157,6 +175,12 @@ static void put_no_membership(struct io_json *json)
 	io_json_text(json, "num", NULL);
 	io_json_text(json, "address", NULL);
 	io_json_text(json, "last_seen_s", NULL);
+	io_json_text(json, "last_sign", NULL);
+	io_json_text(json, "since_s", NULL);
+	io_json_text(json, "reason", NULL);
+	io_json_bool(json, "sleepy", false);
+	io_json_array(json, "addresses");
+	io_json_end(json);
 }
 
 void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now)
@@ -166,7 +190,7 @@ void gw_show_member(struct io_json *json, const struct gk_member_info *info, str
 	io_json_span(json, "node", info->node);
 	io_json_hex(json, "sender_id", info->sender_id);
 	put_roles(json, info->roles);
-	io_json_text(json, "state", presence_names[info->presence]);
+	io_json_text(json, "state", gw_word_of_presence(info->presence));
 	if (info->presence == GK_BANNED)
 		put_no_membership(json);
 	else
@@ -304,15 +328,32 @@ void gw_show_rekeying_row(struct gw_table *table, const struct gk_group_info *in
 	    rekeying->duration_ms < 0 ? "under way" : took);
 }
 
+/* Who of them is there. */
+void gw_show_presence_row(struct gw_table *table, const struct gk_group_info *info)
+{
+	char name[CELL_MAX], count[4][NUMBER_MAX];
+
+	if (!info) {
+		ROW(table, "PRESENCE", "PRESENT", "ASLEEP", "SUSPECT", "ABSENT", "BLIND", "ALARM");
+		return;
+	}
+	format_name(info->name, name);
+	format_numbers(
+		(const uint64_t[]){ info->present, info->asleep, info->suspect, info->absent }, 4,
+		count);
+	ROW(table, name, count[0], count[1], count[2], count[3], gw_word_of_blindness(info->blind),
+	    gw_word_of_alarm(gw_alarm_of_group(info)));
+}
+
 void gw_show_member_row(struct gw_table *table, const struct gk_member_info *info,
 			struct gk_mono now)
 {
 	char name[CELL_MAX], node[CELL_MAX], sid[CELL_MAX], role[CELL_MAX], num[NUMBER_MAX];
-	char address[IO_ADDR_TEXT], seen[NUMBER_MAX];
+	char address[IO_ADDR_TEXT], seen[NUMBER_MAX], since[NUMBER_MAX], state[CELL_MAX];
 
 	if (!info) {
-		ROW(table, "NAME", "NODE", "SID", "ROLES", "STATE", "DELIVERY", "IN-TREE", "NUM",
-		    "SEEN", "ADDRESS");
+		ROW(table, "NAME", "NODE", "SID", "ROLES", "STATE", "SINCE", "REASON", "DELIVERY",
+		    "IN-TREE", "NUM", "SEEN", "ADDRESS");
 		return;
 	}
 	format_name(info->name, name);
@@ -320,13 +361,16 @@ void gw_show_member_row(struct gw_table *table, const struct gk_member_info *inf
 	format_hex(info->sender_id, sid);
 	format_roles(info->roles, role);
 	if (info->presence == GK_BANNED) {
-		ROW(table, name, node, sid, role, presence_names[GK_BANNED], "-", "-", "-", "-",
-		    "-");
+		ROW(table, name, node, sid, role, gw_word_of_presence(GK_BANNED), "-", "-", "-",
+		    "-", "-", "-", "-");
 		return;
 	}
 	snprintf(num, sizeof(num), "%" PRId64, info->num);
 	snprintf(seen, sizeof(seen), "%" PRId64 "s", seconds_since(info->last_seen_ms, now));
-	ROW(table, name, node, sid, role, presence_names[info->presence],
+	snprintf(state, sizeof(state), "%s%s", gw_word_of_presence(info->presence),
+		 info->sleepy ? ",sleepy" : "");
+	snprintf(since, sizeof(since), "%" PRId64 "s", seconds_since(info->since_ms, now));
+	ROW(table, name, node, sid, role, state, since, gw_word_of_fact(info->reason),
 	    delivery_names[info->delivery], info->in_tree ? "yes" : "no", num, seen,
 	    io_addr_format(&info->address, address));
 }

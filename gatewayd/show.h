@@ -20,6 +20,8 @@ const char *gw_show_time(struct gk_utc utc, char text[static GW_TIME_TEXT]);
 
 void gw_show_group(struct io_json *json, const struct gk_group_info *info);
 void gw_show_member(struct io_json *json, const struct gk_member_info *info, struct gk_mono now);
+/** Where a member was heard from, as the member 'addresses' of the object that is open. */
+void gw_show_addresses(struct io_json *json, const struct gk_member_info *info);
 void gw_show_client(struct io_json *json, const struct gk_client_info *info);
 
 /* as rows */
@@ -38,6 +40,8 @@ struct gw_table {
 void gw_show_group_row(struct gw_table *table, const struct gk_group_info *info);
 /** The newest rekeying of a group. */
 void gw_show_rekeying_row(struct gw_table *table, const struct gk_group_info *info);
+/** Who of its members is there. */
+void gw_show_presence_row(struct gw_table *table, const struct gk_group_info *info);
 void gw_show_member_row(struct gw_table *table, const struct gk_member_info *info,
 			struct gk_mono now);
 void gw_show_client_row(struct gw_table *table, const struct gk_client_info *info);

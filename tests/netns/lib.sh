@@ -165,6 +165,9 @@ show_all() {
 		for name in $groups; do
 			# shellcheck disable=SC2086 # none, or one word
 			ctl members "$name" $form
+			for shown in $(list_members "$name" | sed -n 's/.*"name":"\([^"]*\)".*/\1/p'); do
+				ctl why "$name" "$shown" $form
+			done
 		done
 	done
 }

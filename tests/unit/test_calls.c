@@ -12,6 +12,7 @@
 #include "io/log.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/kdc.h"
+#include "tests/lib/prometheus.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -368,7 +369,7 @@ static void who_is_evicted_may_join_again_and_who_is_banned_may_not(void **state
 	assert_part("members lights --json",
 		    "\"sender_id\":\"\",\"roles\":[],\"state\":\"banned\",\"delivery\":null,"
 		    "\"in_tree\":false,\"observes\":false,\"num\":null,\"address\":null,\"last_"
-		    "seen_s\":null}]\n");
+		    "seen_s\":null,");
 	assert_part("members lights", "  banned  -  ");
 	assert_part("groups --json", "\"members\":0,");
 	assert_part("events --json", "\"event\":\"banned\",\"group\":\"lights\",");
@@ -430,6 +431,234 @@ static void a_ban_that_was_reported_outlives_a_restart(void **state)
 	gw_daemon_stop(&gw);
 	start_daemon();
 	assert_part("members lights --json", "\"state\":\"banned\"");
+}
+
+/*
+ * why, confirm, metrics
+ */
+
+static void who_is_a_member_is_explained(void **state)
+{
+	struct node lamp;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	for (int i = 0; i < 2; i++) {
+		const char *words = i ? "why lights lamp1" : "why lights n1";
+		assert_part(words, "group lights: n1 (lamp1) present since 20");
+		assert_part(words, " s ago: joined\nheard of at 20");
+		assert_part(words, " s ago: joined\nheard from [fd00::9]:5683\n20");
+		assert_part(words, " 0 s ago  joined\nnext: it is asked at 20");
+		assert_part(words, "Z, in 300 s if it stays silent\n");
+	}
+	assert_part("why lights n1 --json",
+		    "{\"group\":\"lights\",\"name\":\"lamp1\",\"node\":\"n1\",\"state\":"
+		    "\"present\",\"sleepy\":false,\"since_s\":0,\"reason\":\"joined\","
+		    "\"last_sign\":\"joined\",\"last_seen_s\":0,\"addresses\":["
+		    "\"[fd00::9]:5683\"],\"facts\":[{\"fact\":\"joined\",\"at\":\"20");
+	assert_part("why lights n1 --json", "Z\",\"ago_s\":0,\"times\":1,\"detail\":0,\"text\":"
+					    "\"joined\"}],\"next\":{\"text\":\"it is asked at 20");
+	assert_part("why lights n1 --json", "Z\",\"in_s\":300}}\n");
+	gk_member_free(lamp.member);
+}
+
+static void who_was_a_member_is_remembered(void **state)
+{
+	struct node lamp;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	assert_part("evict lights lamp1", "is removed");
+	assert_part("why lights lamp1", "group lights: n1 (lamp1) removed since 20");
+	assert_part("why lights lamp1", " s ago: operator\n20");
+	assert_part("why lights n1", " 0 s ago  joined\n20");
+	assert_part("why lights n1", " 0 s ago  was removed\n"
+				     "next: it may join again with its token\n");
+	assert_part("why lights n1 --json",
+		    "\"state\":\"removed\",\"sleepy\":false,\"since_s\":0,\"reason\":"
+		    "\"put-out\",\"last_sign\":\"\",\"last_seen_s\":null,\"addresses\":[],");
+	assert_part("why lights n1 --json", "\"next\":{\"text\":\"it may join again with its "
+					    "token\",\"at\":null,\"in_s\":null}}\n");
+
+	begin_anew(&lamp);
+	assert_true(join(&lamp));
+	assert_part("why lights lamp1", "n2 (lamp1) present since");
+	assert_part("why lights n1", "n1 (lamp1) removed since");
+	assert_int_equal(gk_member_leave(lamp.member, gk_span_str("lights"), io_now()), GK_OK);
+	talk(&lamp);
+	assert_part("why lights lamp1", "n2 (lamp1) left since");
+	assert_part("why lights lamp1 --json", "\"state\":\"left\",");
+	gk_member_free(lamp.member);
+}
+
+static void who_is_banned_is_told_apart(void **state)
+{
+	struct node lamp;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	order("lamp2");
+	assert_part("evict lights lamp1 --ban", "is banned");
+	assert_part("evict lights lamp2 --ban", "is banned");
+	assert_part("why lights lamp1", "group lights: n1 (lamp1) banned since 20");
+	assert_part("why lights lamp1", " s ago: banned\n20");
+	assert_part("why lights n1",
+		    "\nnext: it is banned: it cannot join before gatewayctl unban\n");
+	assert_answer("why lights lamp2", GW_DONE,
+		      "group lights: lamp2 banned\n"
+		      "next: it is banned: it cannot join before gatewayctl unban\n");
+	assert_part("why lights lamp2 --json",
+		    "\"node\":\"\",\"state\":\"banned\",\"sleepy\":false,\"since_s\":null,"
+		    "\"reason\":\"\",\"last_sign\":\"\",\"last_seen_s\":null,"
+		    "\"addresses\":[],\"facts\":[],\"next\":{");
+	assert_part("unban lights lamp1", "may join again");
+	assert_part("why lights lamp1", "\nnext: it may join again with its token\n");
+	gk_member_free(lamp.member);
+}
+
+static void who_is_unknown_is_not_explained(void **state)
+{
+	(void)state;
+	order("lamp1");
+	assert_answer("why lights lamp1", GW_REFUSED,
+		      "lights: lamp1 is no member, and none that left since the start and is "
+		      "remembered\n");
+	assert_answer("why nope lamp1", GW_REFUSED, "nope: no such group\n");
+	assert_answer("why lights", GW_USAGE, "usage: gatewayctl why GROUP NODE\n");
+}
+
+static void nothing_is_confirmed_of_a_group_that_sees(void **state)
+{
+	(void)state;
+	assert_answer("confirm lights", GW_REFUSED,
+		      "lights: no mass loss is to be confirmed; to remove a member, evict it\n");
+	assert_answer("confirm nope", GW_REFUSED, "nope: no such group\n");
+	assert_answer("confirm", GW_USAGE, "usage: gatewayctl confirm GROUP\n");
+}
+
+/* One that is blind, as the KDC tells it. */
+static void what_is_wrong_is_an_alarm_while_it_lasts(void **state)
+{
+	(void)state;
+	assert_without("status", "alarm");
+	assert_part("status --json", "\"blind\":\"\",\"alarms\":[],");
+	assert_int_equal(gk_kdc_blind(gw.kdc, GK_BLIND_RADIO_DOWN, gw_now(&gw)), GK_OK);
+	assert_part("status", "\ninterface  lo (the radio is down)\n");
+	assert_part("status", "\nalarm      the radio is down: no member is judged\n");
+	assert_part("status --json", "\"blind\":\"radio-down\",\"alarms\":[{\"alarm\":\"blind\","
+				     "\"reason\":\"radio-down\"}],");
+	assert_part("groups --json", "\"blind\":\"radio-down\",\"alarm\":\"\"}");
+	assert_part("groups", "  radio-down  -\n");
+	assert_part("metrics", "\ngatewayd_link_blind{reason=\"radio-down\"} 1\n");
+	assert_part("metrics", "\ngatewayd_alarms{alarm=\"blind\"} 1\n");
+	assert_int_equal(gk_kdc_blind(gw.kdc, GK_BLIND_NOT, gw_now(&gw)), GK_OK);
+	assert_without("status", "alarm");
+	assert_part("metrics", "\ngatewayd_link_blind{reason=\"radio-down\"} 0\n");
+	assert_part("metrics", "\ngatewayd_alarms{alarm=\"blind\"} 0\n");
+}
+
+static void who_stays_absent_is_an_alarm(void **state)
+{
+	struct node lamp;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	struct gk_group *group = gk_group_find(gw.kdc, gk_span_str("lights"));
+	group->nodes[0]->presence = GK_ABSENT;
+	assert_without("status", "alarm");
+	group->config.presence.evict = false;
+	assert_part("status", "\nalarm      group lights: 1 of 1 members are absent, and stay "
+			      "members (evict = false)\n");
+	assert_part("status --json", "\"alarms\":[{\"alarm\":\"absent\",\"group\":\"lights\","
+				     "\"members\":1,\"of\":1}],");
+	assert_part("groups", "  -      absent\n");
+	assert_part("metrics", "\ngatewayd_alarms{alarm=\"absent\"} 1\n");
+	assert_part("metrics", "\ngatewayd_members{group=\"lights\",state=\"absent\"} 1\n");
+	gk_member_free(lamp.member);
+}
+
+static void metrics_are_what_prometheus_reads(void **state)
+{
+	static const char *const parts[] = {
+		"# TYPE gatewayd_build_info gauge\ngatewayd_build_info{version=\"",
+		"\ngatewayd_uptime_seconds ",
+		"\ngatewayd_listening 1\n",
+		"\ngatewayd_store_ok 1\n",
+		"\ngatewayd_storage{level=\"good\"} 1\ngatewayd_storage{level=\"scarce\"} 0\n",
+		"# TYPE gatewayd_store_written_bytes_total counter\n",
+		"\ngatewayd_clients{state=\"issued\"} 1\ngatewayd_clients{state=\"known\"} 1\n"
+		"gatewayd_clients{state=\"revoked\"} 0\n",
+		"\ngatewayd_events_total{event=\"joined\"} 1\n",
+		"\ngatewayd_events_total{event=\"alarm\"} 0\n",
+		"\ngatewayd_groups 2\n",
+		"\ngatewayd_group_active{group=\"lights\"} 1\n",
+		"\ngatewayd_group_num{group=\"lights\"} 1\n",
+		"\ngatewayd_group_blind{group=\"lights\",reason=\"mass-loss\"} 0\n",
+		"\ngatewayd_members{group=\"lights\",state=\"present\"} 1\n",
+		"\ngatewayd_members{group=\"meters\",state=\"present\"} 0\n",
+		"\ngatewayd_member_deliveries{group=\"lights\",delivery=\"confirmed\"} 1\n",
+		"\ngatewayd_members_in_tree{group=\"lights\"} 1\n",
+		"\ngatewayd_rekeying_under_way{group=\"lights\"} 0\n",
+		"\ngatewayd_rekeying_duration_seconds{group=\"lights\"} 0.000\n",
+		"\ngatewayd_rekeyings_total{group=\"lights\"} 1\n",
+		"\ngatewayd_rekeying_bytes_total{group=\"lights\"} ",
+		"\ngatewayd_rekeying_datagrams_total{group=\"lights\"} ",
+		"\ngatewayd_confirmations_refused_total{group=\"lights\"} 0\n",
+		"\ngatewayd_kernel_probes_total 21\n",
+		"\ngatewayd_checks_total 22\n",
+		"\ngatewayd_probes_total 23\n",
+		"\ngatewayd_multicast_probes_total 24\n",
+		"\ngatewayd_probes_unanswered_total 25\n",
+		"\ngatewayd_members_suspected_total 26\n",
+		"\ngatewayd_members_absent_total 27\n",
+		"\ngatewayd_members_evicted_total 28\n",
+		"\ngatewayd_members_returned_total 29\n",
+		"\ngatewayd_mass_losses_total 30\n",
+		"# TYPE gatewayd_netlink_notices_total counter\n",
+		"\ngatewayd_netlink_lost_total 0\n",
+		"\ngatewayd_netlink_malformed_total 0\n",
+		"\ngatewayd_netlink_comparisons_total 1\n",
+		"# TYPE gatewayd_netlink_untracked gauge\n",
+	};
+	struct node lamp;
+	int status;
+
+	(void)state;
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	order("lamp2");
+	gw.kdc->presence_counts = (struct gk_presence_counts){
+		.kernel_probes = 21,
+		.checks = 22,
+		.probes = 23,
+		.multicast_probes = 24,
+		.unanswered = 25,
+		.suspected = 26,
+		.absent = 27,
+		.evicted = 28,
+		.returned = 29,
+		.mass_losses = 30,
+	};
+	const char *wrong = prometheus_check(call_as("metrics", &status));
+	if (wrong)
+		fail_msg("%s", wrong);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		assert_part("metrics", parts[i]);
+	gk_member_free(lamp.member);
+}
+
+static void metrics_are_an_object_too(void **state)
+{
+	(void)state;
+	assert_part("metrics --json", "{\"gatewayd_build_info\":[{\"version\":\"");
+	assert_part("metrics --json", ",\"gatewayd_groups\":2,");
+	assert_part("metrics --json", ",{\"group\":\"lights\",\"state\":\"absent\",\"value\":0},");
+	assert_part("metrics --json", ",\"gatewayd_netlink_lost_total\":0,");
+	assert_answer("metrics now", GW_USAGE, "usage: gatewayctl metrics\n");
 }
 
 /*
@@ -766,8 +995,9 @@ static void assert_unsaid(const uint8_t *secret, size_t len)
 
 static void no_answer_has_a_secret(void **state)
 {
-	static const char *const calls[] = { "status",      "groups", "members lights",
-					     "client list", "events", "rekey lights" };
+	static const char *const calls[] = { "status",      "groups",           "members lights",
+					     "client list", "why lights lamp1", "metrics",
+					     "events",      "rekey lights" };
 	uint8_t as_key[64];
 	char path[96], words[64];
 	struct node lamp;
@@ -813,6 +1043,15 @@ int main(void)
 		TEST(who_is_no_member_can_be_banned_by_name),
 		TEST(bans_of_nobody_are_refused),
 		TEST(a_ban_that_was_reported_outlives_a_restart),
+		TEST(who_is_a_member_is_explained),
+		TEST(who_was_a_member_is_remembered),
+		TEST(who_is_banned_is_told_apart),
+		TEST(who_is_unknown_is_not_explained),
+		TEST(nothing_is_confirmed_of_a_group_that_sees),
+		TEST(what_is_wrong_is_an_alarm_while_it_lasts),
+		TEST(who_stays_absent_is_an_alarm),
+		TEST(metrics_are_what_prometheus_reads),
+		TEST(metrics_are_an_object_too),
 		TEST(a_token_grants_whatever_roles_there_are),
 		TEST(a_node_that_sleeps_has_that_in_token_and_bundle),
 		TEST(without_room_nothing_changes_and_why_is_said),

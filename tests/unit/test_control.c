@@ -199,7 +199,7 @@ static void each_call_answers(void **state)
 	} rows[] = {
 		{ "status", "0\nversion    ", "\ninterface  lo (up)\n" },
 		{ "status --json", "0\n{\"version\":\"",
-		  ",\"groups\":2,\"members\":0,\"blind\":false,"
+		  ",\"groups\":2,\"members\":0,\"blind\":\"\",\"alarms\":[],"
 		  "\"store_ok\":true,\"storage\":\"good\"," },
 		{ "--json status", "0\n{", "" },
 		{ "groups", "0\nNAME    ACTIVE  NUM  GID ", "\nmeters  yes     0    " },
@@ -215,6 +215,10 @@ static void each_call_answers(void **state)
 		{ "rekey lights --json", "0\n{\"group\":\"lights\",\"num\":2}\n", "" },
 		{ "rekey nope", "1\nnope: no such group\n", "" },
 		{ "evict lights n1", "1\nlights: no member n1\n", "" },
+		{ "why lights n1", "1\nlights: n1 is no member", "" },
+		{ "confirm lights", "1\nlights: no mass loss is to be confirmed", "" },
+		{ "metrics", "0\n# HELP gatewayd_build_info ", "\ngatewayd_groups 2\n" },
+		{ "metrics --json", "0\n{\"gatewayd_build_info\":[", "" },
 		{ "evict nope n1", "1\nnope: no such group\n", "" },
 		{ "client list", "0\nNAME  ID ", "" },
 		{ "client list --json", "0\n[]\n", "" },
@@ -238,6 +242,7 @@ static void every_json_answer_is_one_line(void **state)
 					     "rekey lights",
 					     "client add a --group lights --roles requester",
 					     "client list",
+					     "metrics",
 					     "client revoke a" };
 
 	(void)state;

@@ -40,6 +40,11 @@ static struct gk_group_info group_info(void)
 			      .datagrams = 8,
 			      .duration_ms = 1250 },
 		.confirmations_refused = 7,
+		.present = 14,
+		.asleep = 15,
+		.suspect = 16,
+		.absent = 17,
+		.evict = true,
 	};
 }
 
@@ -58,6 +63,12 @@ static struct gk_member_info member_info(void)
 		.num = 13,
 		.address = { .ip = { 0xfd, [15] = 3 }, .port = 5683 },
 		.last_seen_ms = 97500,
+		.last_sign = GK_FACT_ANSWER,
+		.since_ms = 92500,
+		.reason = GK_FACT_KERNEL_FAILED,
+		.addresses = { { .ip = { 0xfd, [15] = 4 }, .port = 61616 },
+			       { .ip = { 0xfd, [15] = 3 }, .port = 5683 } },
+		.address_count = 2,
 	};
 }
 
@@ -156,7 +167,39 @@ static void a_group_is_an_object(void **state)
 		    "\"parked\":2,\"bytes\":4321,\"datagrams\":8,\"duration_ms\":1250},"
 		    "\"confirmations_refused\":7,\"num\":13,\"gid\":\"bdbd0000000d\","
 		    "\"members\":21,\"in_tree\":20,\"confirmed\":5,\"presumed\":9,\"unicast\":4,"
-		    "\"parked\":3}");
+		    "\"parked\":3,\"present\":14,\"asleep\":15,\"suspect\":16,"
+		    "\"absent\":17,\"blind\":\"\",\"alarm\":\"\"}");
+}
+
+static void what_a_group_suffers_from_is_shown(void **state)
+{
+	static const struct {
+		enum gk_blindness blind;
+		size_t absent;
+		bool evict;
+		const char *part;
+	} rows[] = {
+		{ GK_BLIND_NOT, 1, true, "\"blind\":\"\",\"alarm\":\"\"}" },
+		{ GK_BLIND_NOT, 0, false, "\"blind\":\"\",\"alarm\":\"\"}" },
+		{ GK_BLIND_NOT, 1, false, "\"blind\":\"\",\"alarm\":\"absent\"}" },
+		{ GK_BLIND_LINK_GONE, 0, true, "\"blind\":\"link-gone\",\"alarm\":\"\"}" },
+		{ GK_BLIND_LINK_DOWN, 0, true, "\"blind\":\"link-down\",\"alarm\":\"\"}" },
+		{ GK_BLIND_RADIO_DOWN, 0, true, "\"blind\":\"radio-down\",\"alarm\":\"\"}" },
+		{ GK_BLIND_NO_ADDRESS, 0, true, "\"blind\":\"no-address\",\"alarm\":\"\"}" },
+		{ GK_BLIND_DEAF, 0, true, "\"blind\":\"deaf\",\"alarm\":\"\"}" },
+		{ GK_BLIND_DEAF, 1, false, "\"blind\":\"deaf\",\"alarm\":\"absent\"}" },
+		{ GK_BLIND_MASS_LOSS, 1, false,
+		  "\"blind\":\"mass-loss\",\"alarm\":\"mass-loss\"}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gk_group_info info = group_info();
+		info.blind = rows[i].blind;
+		info.absent = rows[i].absent;
+		info.evict = rows[i].evict;
+		assert_group(&info, rows[i].part);
+	}
 }
 
 static void a_rekeying_under_way_has_no_duration(void **state)
@@ -204,7 +247,9 @@ static void a_member_is_an_object(void **state)
 		    "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"0a\","
 		    "\"roles\":[\"requester\",\"responder\"],\"state\":\"suspect\","
 		    "\"delivery\":\"multicast\",\"in_tree\":true,\"observes\":false,\"num\":13,"
-		    "\"address\":\"[fd00::3]:5683\",\"last_seen_s\":2}");
+		    "\"address\":\"[fd00::3]:5683\",\"last_seen_s\":2,\"last_sign\":\"answer\","
+		    "\"since_s\":7,\"reason\":\"kernel-failed\",\"sleepy\":false,"
+		    "\"addresses\":[\"[fd00::4]:61616\",\"[fd00::3]:5683\"]}");
 }
 
 static void each_state_of_a_member_has_its_word(void **state)
@@ -221,6 +266,7 @@ static void each_state_of_a_member_has_its_word(void **state)
 		{ GK_ABSENT, GK_DELIVERY_PARKED, "\"state\":\"absent\",\"delivery\":\"parked\"" },
 		{ GK_PRESENT, GK_DELIVERY_MULTICAST,
 		  "\"state\":\"present\",\"delivery\":\"multicast\"" },
+		{ GK_ASLEEP, GK_DELIVERY_OBSERVE, "\"state\":\"asleep\",\"delivery\":\"observe\"" },
 	};
 
 	(void)state;
@@ -229,7 +275,9 @@ static void each_state_of_a_member_has_its_word(void **state)
 		info.presence = rows[i].presence;
 		info.delivery = rows[i].delivery;
 		info.in_tree = i % 2;
+		info.sleepy = i % 2;
 		assert_member(&info, rows[i].part);
+		assert_member(&info, i % 2 ? "\"sleepy\":true" : "\"sleepy\":false");
 		assert_member(&info, i % 2 ? "\"in_tree\":true" : "\"in_tree\":false");
 	}
 }
@@ -245,7 +293,8 @@ static void one_who_is_banned_has_nothing_of_a_member(void **state)
 	assert_json(&json, "{\"name\":\"lamp1\",\"node\":\"n3\",\"sender_id\":\"\","
 			   "\"roles\":[],\"state\":\"banned\",\"delivery\":null,"
 			   "\"in_tree\":false,\"observes\":false,\"num\":null,\"address\":null,"
-			   "\"last_seen_s\":null}");
+			   "\"last_seen_s\":null,\"last_sign\":null,\"since_s\":null,"
+			   "\"reason\":null,\"sleepy\":false,\"addresses\":[]}");
 }
 
 static void a_client_is_an_object(void **state)
@@ -391,6 +440,30 @@ static void their_newest_rekeyings_are_another(void **state)
 		     "7        under way\n");
 }
 
+static void put_presences(struct gw_table *table)
+{
+	struct gk_group_info info = group_info();
+
+	gw_show_presence_row(table, NULL);
+	gw_show_presence_row(table, &info);
+	info.evict = false;
+	info.blind = GK_BLIND_LINK_DOWN;
+	gw_show_presence_row(table, &info);
+	info.blind = GK_BLIND_MASS_LOSS;
+	gw_show_presence_row(table, &info);
+}
+
+static void who_is_there_is_a_third(void **state)
+{
+	(void)state;
+	assert_table(put_presences,
+		     "PRESENCE  PRESENT  ASLEEP  SUSPECT  ABSENT  BLIND      ALARM\n"
+		     "lights    14       15      16       17      -          -\n"
+		     "lights    14       15      16       17      link-down  absent\n"
+		     "lights    14       15      16       17      mass-loss  "
+		     "mass-loss\n");
+}
+
 static void put_members(struct gw_table *table)
 {
 	struct gk_member_info info = member_info();
@@ -401,6 +474,7 @@ static void put_members(struct gw_table *table)
 	info.sender_id = gk_span(NULL, 0); // a monitor
 	info.roles = GK_ROLE_MONITOR;
 	info.in_tree = false;
+	info.sleepy = true;
 	gw_show_member_row(table, &info, now);
 	info = banned_info();
 	gw_show_member_row(table, &info, now);
@@ -413,16 +487,16 @@ static void members_are_a_table(void **state)
 	(void)state;
 	assert_table(
 		put_members,
-		"NAME             NODE  SID  ROLES                STATE    DELIVERY   IN-TREE  "
-		"NUM  SEEN  ADDRESS\n"
-		"lamp1            n3    0a   requester,responder  suspect  multicast  yes      "
-		"13   2s    [fd00::3]:5683\n"
-		"(not printable)  n3    -    monitor              suspect  multicast  no       "
-		"13   2s    [fd00::3]:5683\n"
-		"lamp1            n3    -    -                    banned   -          -        "
-		"-    -     -\n"
-		"lamp1            -     -    -                    banned   -          -        "
-		"-    -     -\n");
+		"NAME             NODE  SID  ROLES                STATE           SINCE  REASON  "
+		"       DELIVERY   IN-TREE  NUM  SEEN  ADDRESS\n"
+		"lamp1            n3    0a   requester,responder  suspect         7s     "
+		"kernel-failed  multicast  yes      13   2s    [fd00::3]:5683\n"
+		"(not printable)  n3    -    monitor              suspect,sleepy  7s     "
+		"kernel-failed  multicast  no       13   2s    [fd00::3]:5683\n"
+		"lamp1            n3    -    -                    banned          -      -       "
+		"       -          -        -    -     -\n"
+		"lamp1            -     -    -                    banned          -      -       "
+		"       -          -        -    -     -\n");
 }
 
 static void put_clients(struct gw_table *table)
@@ -484,6 +558,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_group_is_an_object),
+		cmocka_unit_test(what_a_group_suffers_from_is_shown),
 		cmocka_unit_test(a_rekeying_under_way_has_no_duration),
 		cmocka_unit_test(schemes_modes_and_algorithms_have_the_names_of_the_configuration),
 		cmocka_unit_test(a_group_that_is_inactive_says_so),
@@ -496,6 +571,7 @@ int main(void)
 		cmocka_unit_test(times_are_text_of_one_length),
 		cmocka_unit_test(groups_are_a_table),
 		cmocka_unit_test(their_newest_rekeyings_are_another),
+		cmocka_unit_test(who_is_there_is_a_third),
 		cmocka_unit_test(members_are_a_table),
 		cmocka_unit_test(clients_are_a_table),
 		cmocka_unit_test(what_does_not_fit_into_a_row_is_left_out_whole),
