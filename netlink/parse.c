@@ -244,6 +244,7 @@ static int parse_route(const struct nlmsghdr *msg, struct reach_record *record)
 	return 0;
 }
 
+// Returns 0 if they are of nothing that we could ever be asked about.
 static int read_parms(const struct nlattr *nest, struct reach_parms *parms)
 {
 	enum {
@@ -276,8 +277,12 @@ static int read_parms(const struct nlattr *nest, struct reach_parms *parms)
 		if (!found[i])
 			return -EBADMSG;
 	}
-	if (found[IFINDEX] && (read_u32(found[IFINDEX]) == 0 || read_u32(found[IFINDEX]) > INT_MAX))
+	if (found[IFINDEX] && read_u32(found[IFINDEX]) > INT_MAX)
 		return -EBADMSG;
+	// Those of the kernel's blackhole device, which the initial namespace has and no list
+	// shows.
+	if (found[IFINDEX] && read_u32(found[IFINDEX]) == 0)
+		return 0;
 	*parms = (struct reach_parms){
 		.ifindex = found[IFINDEX] ? (int)read_u32(found[IFINDEX]) : 0,
 		.reachable_ms = read_ms(found[REACHABLE]),
@@ -288,7 +293,7 @@ static int read_parms(const struct nlattr *nest, struct reach_parms *parms)
 		.app_probes = read_u32(found[APP]),
 		.mcast_reprobes = found[REPROBES] ? read_u32(found[REPROBES]) : 0,
 	};
-	return 0;
+	return 1;
 }
 
 static int parse_parms(const struct nlmsghdr *msg, struct reach_record *record)
@@ -296,16 +301,18 @@ static int parse_parms(const struct nlmsghdr *msg, struct reach_record *record)
 	static const struct field fields[] = { { NDTA_PARMS, 0, INT_MAX } };
 	const struct nlattr *nest = NULL;
 	const struct ndtmsg *head = nlmsg_data(msg);
+	int rc;
 
 	if (body_len(msg) < (int)sizeof(*head))
 		return -EBADMSG;
 	if (head->ndtm_family != AF_INET6)
 		return 0;
-	if (collect(msg, sizeof(*head), fields, 1, &nest) < 0 || !nest ||
-	    read_parms(nest, &record->parms) < 0)
+	if (collect(msg, sizeof(*head), fields, 1, &nest) < 0 || !nest)
 		return -EBADMSG;
-	record->type = REACH_RECORD_PARMS;
-	return 0;
+	rc = read_parms(nest, &record->parms);
+	if (rc > 0)
+		record->type = REACH_RECORD_PARMS;
+	return rc < 0 ? rc : 0;
 }
 
 // NLMSG_ERROR and NLMSG_DONE both begin with a negative errno, or 0.
