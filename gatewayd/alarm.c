@@ -37,25 +37,12 @@ static bool tell_group(const struct gk_group_info *info, struct gw_alarm *alarm)
 	return alarm->kind != GW_ALARMS;
 }
 
-/* All groups are on the one link, and there is at least one. */
-enum gk_blindness gw_blindness(const struct gw_daemon *daemon)
-{
-	struct gk_group_info info;
-	size_t at = 0;
-
-	while (gk_kdc_group_next(daemon->kdc, &at, &info)) {
-		if (info.blind != GK_BLIND_MASS_LOSS)
-			return info.blind;
-	}
-	return GK_BLIND_NOT;
-}
-
 /* Position 0 is the link's, those behind it are the groups'. */
 bool gw_alarm_next(const struct gw_daemon *daemon, size_t *at, struct gw_alarm *alarm)
 {
 	struct gk_group_info info;
 	size_t group = *at > 0 ? *at - 1 : 0;
-	enum gk_blindness why = *at > 0 ? GK_BLIND_NOT : gw_blindness(daemon);
+	enum gk_blindness why = *at > 0 ? GK_BLIND_NOT : daemon->segment.blind;
 
 	if (why) {
 		*alarm = (struct gw_alarm){ .kind = GW_ALARM_BLIND, .blind = why };

@@ -29,8 +29,6 @@ struct gw_alarm {
 
 /** "blind", "mass-loss", "absent"; static. */
 const char *gw_word_of_alarm(enum gw_alarm_kind kind);
-/** Why nobody on the link is judged. */
-enum gk_blindness gw_blindness(const struct gw_daemon *daemon);
 /** Walk the alarms. 'at' starts as 0. */
 bool gw_alarm_next(const struct gw_daemon *daemon, size_t *at, struct gw_alarm *alarm);
 /** What alarm a group has by itself; the more urgent one of two. @return GW_ALARMS: none */

@@ -104,11 +104,9 @@ static void put_events(struct gw_exposition *exposition, const struct gw_daemon 
 
 static void put_blind(struct gw_exposition *exposition, const struct gw_daemon *daemon)
 {
-	enum gk_blindness blind = gw_blindness(daemon);
-
 	for (int why = GK_BLIND_LINK_GONE; why < GK_BLIND_MASS_LOSS; why++)
 		put_labelled(exposition, "reason", gw_word_of_blindness((enum gk_blindness)why),
-			     (int)blind == why);
+			     (int)daemon->segment.blind == why);
 }
 
 static void put_alarms(struct gw_exposition *exposition, const struct gw_daemon *daemon)

@@ -73,7 +73,7 @@ static void print_status_json(struct gw_call *call, const struct status *status)
 	io_json_bool(&json, "listening", daemon->coap != NULL);
 	io_json_int(&json, "groups", (int64_t)status->groups);
 	io_json_int(&json, "members", (int64_t)status->members);
-	io_json_text(&json, "blind", gw_word_of_blindness(gw_blindness(daemon)));
+	io_json_text(&json, "blind", gw_word_of_blindness(daemon->segment.blind));
 	put_alarms(&json, daemon);
 	io_json_bool(&json, "store_ok", status->store_error == 0);
 	io_json_text(&json, "storage", status->storage);
@@ -116,7 +116,7 @@ static void print_status(struct gw_call *call, const struct status *status)
 {
 	const struct gw_daemon *daemon = call->daemon;
 	const char *why = gw_call_store_reason(call);
-	enum gk_blindness blind = gw_blindness(daemon);
+	enum gk_blindness blind = daemon->segment.blind;
 
 	fprintf(call->out,
 		"version    %s\npid        %d\nuptime     %" PRId64 " s\n"
