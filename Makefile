@@ -24,7 +24,7 @@ endif
 
 PARTS ?= libgroupkey netlink io gatewayd member
 
-PROGRAMS = gatewayd gatewayctl gkmember
+PROGRAMS = gatewayd gatewayctl gkmember reachmon
 SOVERSION = 0
 
 TOP := $(CURDIR)
@@ -90,7 +90,8 @@ core = $(call has,libgroupkey,libgroupkey.a)
 ARCHIVES = $(call has,gatewayd,gatewayd.a) $(call has,member,member.a) $(call has,io,io.a) \
 	$(call has,netlink,netlink.a) $(core)
 
-programs = $(call has,gatewayd,gatewayd) $(call has,gatewayd,gatewayctl) $(call has,member,gkmember)
+programs = $(call has,gatewayd,gatewayd) $(call has,gatewayd,gatewayctl) $(call has,member,gkmember) \
+	$(call has,netlink,reachmon)
 shared = $(call has,libgroupkey,libgroupkey.so)
 
 all: $(core) $(shared) $(programs)
@@ -105,6 +106,7 @@ $(B)/testlib.a: $(testlib_obj)
 $(B)/gatewayd: $(call objects,gatewayd/main.c) $(B)/gatewayd.a $(B)/io.a $(B)/netlink.a $(core)
 $(B)/gatewayctl: $(call objects,gatewayd/gatewayctl.c) $(B)/gatewayd.a $(B)/io.a $(B)/netlink.a $(core)
 $(B)/gkmember: $(call objects,member/main.c) $(B)/member.a $(B)/io.a $(B)/netlink.a $(core)
+$(B)/reachmon: $(call objects,netlink/reachmon.c) $(B)/netlink.a
 
 # Rules apart, every link is the same: objects, then all archives as one group, then all libraries,
 # of which --as-needed keeps what is used.
@@ -314,7 +316,7 @@ install: all
 	$(Q)$(INSTALL) -d $(call to,$(SBINDIR)) $(call to,$(BINDIR)) $(call to,$(LIBDIR)/pkgconfig) \
 		$(call to,$(INCLUDEDIR)) $(call to,$(SYSCONFDIR)/gatewayd)
 	$(Q)$(INSTALL) -m 755 $(B)/gatewayd $(call to,$(SBINDIR))
-	$(Q)$(INSTALL) -m 755 $(B)/gatewayctl $(B)/gkmember $(call to,$(BINDIR))
+	$(Q)$(INSTALL) -m 755 $(B)/gatewayctl $(B)/gkmember $(B)/reachmon $(call to,$(BINDIR))
 	$(Q)$(INSTALL) -m 644 $(B)/libgroupkey.a $(call to,$(LIBDIR))
 	$(Q)$(INSTALL) -m 755 $(B)/libgroupkey.so $(call to,$(LIBDIR)/$(libname))
 	$(Q)ln -sf $(libname) $(call to,$(LIBDIR)/libgroupkey.so.$(SOVERSION))

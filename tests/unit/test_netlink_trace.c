@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * netlink/trace.c, and netlink/fake.c playing a trace in the caller's time.
+ * netlink/trace.c, json.c, and netlink/fake.c playing a trace in the caller's time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netlink/json.h"
 #include "netlink/reach.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -186,6 +187,51 @@ static void reader_goes_on_behind_a_wrong_line(void **state)
 	assert_int_equal(at_ms, 2);
 }
 
+static void event_is_shown_as_json(void **state)
+{
+	static const struct {
+		const char *line, *json;
+	} rows[] = {
+		{ "+0 link 7 lower-down \"\\x\033\377",
+		  ",\"kind\":\"link\",\"ifindex\":7,\"interface\":\"\\\"\\\\??\",\"present\":true,"
+		  "\"up\":true,\"lower_up\":false" },
+		{ "+0 address 7 gone fd00::1",
+		  ",\"kind\":\"address\",\"ifindex\":7,\"interface\":\"\\\"\\\\??\","
+		  "\"present\":false,\"ip\":\"fd00::1\"" },
+		{ "+0 route 7 added fd00::1 via ::",
+		  ",\"kind\":\"route\",\"ifindex\":7,\"interface\":\"\\\"\\\\??\",\"present\":true,"
+		  "\"ip\":\"fd00::1\",\"gateway\":null" },
+		{ "+0 route 7 gone fd00::1 via fe80::2",
+		  ",\"kind\":\"route\",\"ifindex\":7,\"interface\":\"\\\"\\\\??\",\"present\":"
+		  "false,"
+		  "\"ip\":\"fd00::1\",\"gateway\":\"fe80::2\"" },
+		{ "+0 proxy 7 added fd00::1",
+		  ",\"kind\":\"proxy\",\"ifindex\":7,\"interface\":\"\\\"\\\\??\",\"present\":true,"
+		  "\"ip\":\"fd00::1\"" },
+		{ "+0 neighbour 7 failed fd00::1",
+		  ",\"kind\":\"neighbour\",\"ifindex\":7,\"interface\":\"\\\"\\\\??\",\"ip\":"
+		  "\"fd00::1\","
+		  "\"state\":\"failed\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct reach_trace trace = reach_trace_begin(rows[i].line, strlen(rows[i].line));
+		struct reach_event event;
+		int64_t at_ms;
+		size_t len;
+		char *text;
+		FILE *out = open_memstream(&text, &len);
+
+		assert_non_null(out);
+		assert_int_equal(reach_trace_next(&trace, &at_ms, &event), 1);
+		reach_json_event(out, &event, "\"\\\033\377");
+		assert_int_equal(fclose(out), 0);
+		assert_string_equal(text, rows[i].json);
+		free(text);
+	}
+}
+
 static void fake_plays_a_trace_in_the_callers_time(void **state)
 {
 	struct reach_monitor *fake = open_fake();
@@ -259,6 +305,7 @@ int main(void)
 		cmocka_unit_test(trace_line_reads_back_as_it_was_written),
 		cmocka_unit_test(wrong_line_is_named_and_changes_nothing),
 		cmocka_unit_test(reader_goes_on_behind_a_wrong_line),
+		cmocka_unit_test(event_is_shown_as_json),
 		cmocka_unit_test(fake_plays_a_trace_in_the_callers_time),
 		cmocka_unit_test(trace_may_be_played_again_and_be_another),
 		cmocka_unit_test(fake_answers_as_it_was_told),
