@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/conf.h"
+#include "gatewayd/conf_presence.h"
 #include "gatewayd/conf_table.h"
 #include "gatewayd/conf_text.h"
 #include "gatewayd/issuers.h"
@@ -443,6 +444,17 @@ static bool refuse_rekey(const struct report *report, const config_setting_t *gr
 	return refuse_in(report, group, "rekey", name, why);
 }
 
+static bool is_presence_possible(const struct report *report, const config_setting_t *setting,
+				 const struct gw_conf *conf,
+				 const struct gk_presence_config *presence)
+{
+	char why[GW_PRESENCE_WHY];
+	const char *option;
+
+	return gw_presence_fits(presence, conf->rate_kbps, &option, why) ||
+	       refuse_in(report, setting, "presence", option, why);
+}
+
 static bool is_beacon_possible(const struct report *report, const config_setting_t *setting,
 			       const struct gk_rekey_config *rekey)
 {
@@ -541,6 +553,7 @@ static bool complete_group(const struct report *report, const config_setting_t *
 	return is_name_unique(report, setting, conf, i) &&
 	       is_format_there(report, setting, group) && is_vouched_for(report, setting, group) &&
 	       is_beacon_possible(report, setting, rekey) &&
+	       is_presence_possible(report, setting, conf, &group->core.presence) &&
 	       is_port_free(report, setting, conf, rekey) && name_sleepers(report, group);
 }
 

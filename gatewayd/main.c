@@ -5,6 +5,7 @@
  * left. See gatewayd(8).
  */
 #include "config.h"
+#include "gatewayd/conf_presence.h"
 #include "gatewayd/daemon.h"
 #include "io/log.h"
 #include "io/secret.h"
@@ -71,6 +72,23 @@ static void open_log(const struct options *options, const struct gw_conf *conf)
 		log_open("gatewayd", (enum log_level)conf->log_level, conf->log_to_syslog);
 }
 
+/* How long the kernel takes is that of today; the file does not say it. */
+static void print(const struct gw_conf *conf)
+{
+	char source[REACH_NAME_LEN + 64];
+	uint32_t verdict_ms;
+
+	if (gw_segment_verdict(conf->interface, &verdict_ms) == 0) {
+		snprintf(source, sizeof(source), "that of %s now", conf->interface);
+	} else {
+		verdict_ms = GW_PRESENCE_VERDICT_MS;
+		snprintf(source, sizeof(source), "Linux's default, since there is no %s now",
+			 conf->interface);
+	}
+	gw_conf_print(conf, stdout);
+	gw_presence_print(conf, verdict_ms, source, stdout);
+}
+
 static void serve(const struct options *options, struct gw_conf *conf)
 {
 	const struct gw_start start = {
@@ -113,7 +131,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (options.print)
-		gw_conf_print(&conf, stdout);
+		print(&conf);
 	if (!options.check)
 		serve(&options, &conf);
 	gw_conf_free(&conf);

@@ -118,6 +118,12 @@ struct reach_counts gw_segment_counts(const struct gw_segment *segment);
  */
 bool gw_segment_address(const struct gw_segment *segment, struct gk_addr *addr);
 
+/**
+ * Ask the kernel how long it takes until it finds that a neighbour is missing, without a segment.
+ * @return 0, or -errno: the interface is not there, or there is no netlink
+ */
+GK_MUST_CHECK int gw_segment_verdict(const char *interface, uint32_t *verdict_ms);
+
 /* segment_probe.c, for segment.c */
 
 /** How long the kernel takes over a probe, as long as it has not told. */

@@ -7,6 +7,7 @@
 #include "io/addr.h"
 #include "io/log.h"
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,25 @@ void gw_segment_ask_timing(struct gw_segment *segment, struct gk_mono now)
 	log_debug("link", "the kernel takes up to %lu ms over a neighbour",
 		  (unsigned long)timing.verdict_ms);
 	segment->sink->timing(segment->ctx, segment->verdict_ms);
+}
+
+int gw_segment_verdict(const char *interface, uint32_t *verdict_ms)
+{
+	int ifindex = (int)if_nametoindex(interface);
+	struct reach_monitor *monitor;
+	struct reach_timing timing;
+	int err;
+
+	if (!ifindex)
+		return -ENODEV;
+	err = reach_monitor_open(&monitor, NULL);
+	if (err)
+		return err;
+	err = reach_monitor_timing(monitor, ifindex, &timing);
+	reach_monitor_close(monitor);
+	if (!err)
+		*verdict_ms = timing.verdict_ms;
+	return err;
 }
 
 /*

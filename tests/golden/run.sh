@@ -110,9 +110,14 @@ options_are_described() {
 }
 
 # Defaults and ranges in the page are those of the program: the default is what it prints, and one
-# below and above the range is refused.
+# below and above the range is refused. Options of 'presence' also have to go together; what each may
+# be by itself is tried where the others leave it free.
 numbers_in_page_are_true() {
 	effective smallest.in "$tmp/defaults" || return 1
+	sed 's/\([[:space:]]check_interval_s = \)[0-9]*/\11/
+		s/\([[:space:]]sleep_max_s = \)[0-9]*/\131536000/
+		s/\([[:space:]]mass_loss_percent = \)[0-9]*/\1100/
+		s/\([[:space:]]evict = \)true/\1false/' "$tmp/defaults" >"$tmp/free"
 	status=0
 	awk '
 	/^\.It Ic [a-z_]* Ns = Ns Ar number/ { key = $3; low = high = ""; next }
@@ -134,7 +139,7 @@ numbers_in_page_are_true() {
 			status=1
 		fi
 		for value in "$low" "$high" $((low - 1)) $((high + 1)); do
-			sed "s/\\([[:space:]]$key = \\)[0-9]*;/\\1$value;/" "$tmp/defaults" >"$tmp/one"
+			sed "s/\\([[:space:]]$key = \\)[0-9]*;/\\1$value;/" "$tmp/free" >"$tmp/one"
 			accepted=no
 			"$gatewayd" -n -c "$tmp/one" >/dev/null 2>&1 && accepted=yes
 			wanted=no

@@ -11,7 +11,7 @@
 . "$GK_TOP/tests/netns/story.sh"
 
 # Long enough that nobody but node 20 is asked for a sign of life.
-presence='check_interval_s = 5; probes = 1; probe_wait_s = 1; grace_s = 0;'
+presence='check_interval_s = 5; probes = 2; probe_wait_s = 1; grace_s = 1;'
 rekey='coalesce_ms = 200; repeat = 3; repeat_ms = 500;'
 nodes=$(seq 20)
 

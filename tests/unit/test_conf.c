@@ -405,7 +405,7 @@ static void every_option_reaches_its_field(void **state)
 			   { { 0xff, 0x15, [15] = 1 }, 112, 0 },
 			   113,
 			   114 },
-		.presence = { 106, 7, 8, 109, 110, false, 111, 42, 113, true, names, 2 },
+		.presence = { 106, 7, 8, 109, 110, false, 111, 42, 165, true, names, 2 },
 	};
 	struct gw_conf conf;
 	(void)state;
@@ -426,7 +426,7 @@ static void every_option_reaches_its_field(void **state)
 		   "coalesce_ms = 102; in_flight = 13; stale_sets = 14; }; "
 		   "presence = { check_interval_s = 106; probes = 7; probe_wait_s = 8; "
 		   "grace_s = 109; sleep_max_s = 110; evict = false; evict_rate = 111; "
-		   "mass_loss_percent = 42; mass_loss_window_s = 113; sleepy = true; "
+		   "mass_loss_percent = 42; mass_loss_window_s = 165; sleepy = true; "
 		   "sleepers = [ \"a\", \"b c\" ]; }; } );",
 		   &conf);
 	assert_string_equal(conf.interface, "i");
@@ -566,13 +566,16 @@ static void every_option_refuses_values_of_other_types(void **state)
 	assert_int_equal(refuse_other_types(gw_conf_options, &top), 55);
 }
 
-// Every number of a table at its smallest or at its largest.
+// Every number of a table at its smallest or at its largest, and all that is or is not.
 static void append_bounds(char *text, const struct gw_option *table, bool largest)
 {
 	for (const struct gw_option *option = table; option->name; option++) {
 		if (option->type == GW_INT)
 			sprintf(text + strlen(text), "%s = %ld; ", option->name,
 				largest ? option->max : option->min);
+		if (option->type == GW_BOOL)
+			sprintf(text + strlen(text), "%s = %s; ", option->name,
+				largest ? "true" : "false");
 		if (option->type == GW_GROUP) {
 			sprintf(text + strlen(text), "%s = { ", option->name);
 			append_bounds(text, option->sub, largest);
@@ -606,6 +609,83 @@ static void the_library_takes_what_is_allowed_here(void **state)
 		gw_conf_free(&conf);
 	}
 	gk_global_cleanup();
+}
+
+/* What would remove the living, or could never be kept, and the nearest that would not. */
+static void policies_that_would_evict_the_living_are_refused(void **state)
+{
+	static const struct {
+		const char *options, *why; // NULL: none
+	} rows[] = {
+		{ "probes = 1;", "probes: must be at least 2: with 'evict' a single frame" },
+		{ "probes = 1; evict = false;", NULL },
+		{ "probes = 2;", NULL },
+		{ "probes = 2; probe_wait_s = 5; grace_s = 4;",
+		  "grace_s: must be at least 5 with these probes" },
+		{ "probes = 2; probe_wait_s = 5; grace_s = 4; evict = false;", NULL },
+		{ "probes = 2; probe_wait_s = 5; grace_s = 5;", NULL },
+		{ "probes = 3; probe_wait_s = 5; grace_s = 0;", NULL },
+		{ "probes = 2; probe_wait_s = 1; grace_s = 1; check_interval_s = 2;", NULL },
+		{ "check_interval_s = 86401;",
+		  "sleep_max_s: must be at least check_interval_s, 86401" },
+		{ "check_interval_s = 86400;", NULL },
+		{ "check_interval_s = 100; sleep_max_s = 99;",
+		  "sleep_max_s: must be at least check_interval_s, 100" },
+		{ "grace_s = 586;", "mass_loss_window_s: must be at least probes * probe_wait_s + "
+				    "grace_s, 601" },
+		{ "grace_s = 585;", NULL },
+		{ "grace_s = 586; mass_loss_window_s = 601;", NULL },
+		{ "grace_s = 604800; mass_loss_percent = 100;", NULL },
+		{ "grace_s = 604800; probes = 20; probe_wait_s = 93; "
+		  "mass_loss_window_s = 606660;",
+		  NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gw_conf conf;
+		char text[256];
+		snprintf(text, sizeof(text),
+			 "interface = \"i\"; groups = ( { name = \"g\"; presence = { %s }; } );",
+			 rows[i].options);
+		if (rows[i].why) {
+			must_fail(text, rows[i].why);
+			continue;
+		}
+		must_parse(text, &conf);
+		gw_conf_free(&conf);
+	}
+}
+
+/* 182 bytes of question and answer on the air, twice. */
+static void probes_that_cannot_be_answered_in_time_are_refused(void **state)
+{
+	static const struct {
+		int rate_kbps, probe_wait_s;
+		const char *why; // NULL: none
+	} rows[] = {
+		{ 1, 2, "presence.probe_wait_s: must be at least 3: with link.rate_kbps = 1" },
+		{ 1, 3, NULL },
+		{ 2, 1, "presence.probe_wait_s: must be at least 2: with link.rate_kbps = 2" },
+		{ 3, 1, NULL },
+		{ 20, 1, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gw_conf conf;
+		char text[256];
+		snprintf(text, sizeof(text),
+			 "interface = \"i\"; groups = ( { name = \"g\"; presence = { "
+			 "probe_wait_s = %d; }; } ); link = { rate_kbps = %d; };",
+			 rows[i].probe_wait_s, rows[i].rate_kbps);
+		if (rows[i].why) {
+			must_fail(text, rows[i].why);
+			continue;
+		}
+		must_parse(text, &conf);
+		gw_conf_free(&conf);
+	}
 }
 
 static void what_is_printed_parses_back(void **state)
@@ -978,6 +1058,8 @@ int main(void)
 		cmocka_unit_test(eddsa_is_there_if_the_build_has_it),
 		cmocka_unit_test(every_option_refuses_values_of_other_types),
 		cmocka_unit_test(the_library_takes_what_is_allowed_here),
+		cmocka_unit_test(policies_that_would_evict_the_living_are_refused),
+		cmocka_unit_test(probes_that_cannot_be_answered_in_time_are_refused),
 		cmocka_unit_test(what_is_printed_parses_back),
 		cmocka_unit_test(what_is_refused_changes_nothing),
 		cmocka_unit_test(truncation_is_refused_or_says_what_is_missing),
