@@ -148,6 +148,7 @@ static int send_to(struct gw_daemon *daemon, const struct gk_event *event, struc
 static int ask_by_multicast(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	uint8_t token[GW_QUESTION_TOKEN];
+	char text[IO_ADDR_TEXT];
 	int err = gw_questions_add(&daemon->questions, event->id, event->timeout_ms,
 				   gw_now(daemon).mono, token);
 
@@ -157,6 +158,9 @@ static int ask_by_multicast(struct gw_daemon *daemon, const struct gk_event *eve
 			       gk_span(token, sizeof(token)), event->bytes);
 	if (err)
 		gw_questions_drop(&daemon->questions, event->id);
+	else
+		log_debug("coap", "%s: a silent member is asked by multicast",
+			  io_addr_format(&event->peer, text));
 	return err;
 }
 

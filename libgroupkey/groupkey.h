@@ -277,7 +277,7 @@ enum gk_event_kind {
 	GK_EVENT_NOTE = 6,      /* tell the operator */
 	GK_EVENT_CONFIRM = 7,   /* a member's: send 'bytes', a response, to 'peer', by unicast and
 				   non-confirmable, with 'token': it confirms what came to the group,
-				   or answers what came by multicast */
+				   or answers the exchange 'id', which came by multicast */
 	GK_EVENT_NOTIFY = 8,    /* a KDC's: send 'bytes', a response with 'token', to 'peer',
 				   confirmable; then gk_kdc_notified(id) once, or gk_kdc_unsent(id) */
 	GK_EVENT_CANCEL = 9, /* a member's: forget the observation 'id' that a REQUEST began; what

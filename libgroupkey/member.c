@@ -518,6 +518,7 @@ static void reply_to_probe(struct gk_member *m, const struct gk_exchange *exchan
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_event event = {
 		.kind = GK_EVENT_CONFIRM,
+		.id = exchange->id,
 		.peer = asker(m, exchange, msg),
 		.token_len = exchange->token_len,
 	};

@@ -108,7 +108,8 @@ static bool can_be_asked(const struct gk_node *node)
 	return node->has_control || gk_observe_delivers(node);
 }
 
-static uint64_t ask(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
+/* @param last  of its round: by multicast too, which no forged neighbour entry diverts */
+static uint64_t ask(struct gk_node *node, bool last, uint32_t wait_ms, struct gk_now now)
 {
 	uint8_t bytes[GK_URI_PATH_MAX + 16];
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
@@ -118,17 +119,20 @@ static uint64_t ask(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 	if (!node->has_control)
 		return gk_observe_material(node, GK_REQUEST_PROBE, &len, wait_ms, now);
 	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
+	if (last)
+		return gk_client_request_both(node->group->kdc, node, GK_REQUEST_PROBE,
+					      gk_buf_span(&buf), wait_ms, now);
 	return gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
 				 wait_ms);
 }
 
 /* @return false: not now; it is tried again shortly */
-static bool send_probe(struct gk_node *node, struct gk_now now)
+static bool send_probe(struct gk_node *node, bool last, struct gk_now now)
 {
 	uint32_t wait_ms = 1000 * policy(node)->probe_wait_s;
 
 	/* one exchange at a time with a node: a rekeying message is as good as a probe */
-	if (node->delivery == GK_NODE_FLYING || !ask(node, wait_ms, now)) {
+	if ((node->delivery == GK_NODE_FLYING && !last) || !ask(node, last, wait_ms, now)) {
 		wake_in(node, now, BUSY_MS);
 		return false;
 	}
@@ -138,15 +142,19 @@ static bool send_probe(struct gk_node *node, struct gk_now now)
 
 static void probe(struct gk_node *node, struct gk_now now)
 {
-	if (!send_probe(node, now))
+	bool last = node->probes_sent + 1 == policy(node)->probes && gk_client_can_multicast(node);
+
+	if (!send_probe(node, last, now))
 		return;
-	gk_evidence_add(node, GK_FACT_PROBED, ++node->probes_sent, now);
+	gk_evidence_add(node, last ? GK_FACT_PROBED_BY_MULTICAST : GK_FACT_PROBED,
+			++node->probes_sent, now);
 	counts(node)->probes++;
+	counts(node)->multicast_probes += last;
 }
 
 static void check(struct gk_node *node, struct gk_now now)
 {
-	node->kernel_asked = send_probe(node, now);
+	node->kernel_asked = send_probe(node, false, now);
 	if (!node->kernel_asked)
 		return;
 	gk_evidence_add(node, GK_FACT_PROBED, 0, now);
@@ -235,7 +243,7 @@ static void check_absent(struct gk_node *node, struct gk_now now)
 		evict(node, now);
 	else if (policy(node)->evict)
 		wake_in(node, now, GK_PUT_OFF_MS);
-	else if (send_probe(node, now)) /* it may be back, and have nothing to say */
+	else if (send_probe(node, false, now)) /* it may be back, and have nothing to say */
 		wake_in(node, now, interval_ms(node));
 }
 

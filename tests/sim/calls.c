@@ -90,9 +90,10 @@ static void report_outcome(struct world *w, struct call *call, enum gk_notified 
 	gateway_notified(w, core_id, to, outcome);
 }
 
-static void report_answer(struct world *w, struct call *call, struct gk_span bytes)
+/* @param to  who answered, or should have */
+static void report_answer(struct world *w, struct call *call, int to, struct gk_span bytes)
 {
-	int from = call->request->from, to = call->request->to;
+	int from = call->request->from;
 	uint64_t core_id = call->core_id;
 
 	call->observing = call->observing || (call->observe && has_observe(bytes));
@@ -115,7 +116,7 @@ static void give_up(struct world *w, uint64_t token, void *ptr)
 	if (call->request->kind == DG_NOTIFY)
 		report_outcome(w, call, GK_NOTIFIED_NOT);
 	else
-		report_answer(w, call, (struct gk_span){ NULL, 0 });
+		report_answer(w, call, call->request->to, (struct gk_span){ NULL, 0 });
 }
 
 static void transmit(struct world *w, const struct call *call, bool again)
@@ -177,12 +178,31 @@ void call_open(struct world *w, int from, int to, const struct gk_event *request
 	transmit(w, call, false);
 }
 
+void call_ask_all(struct world *w, const struct gk_event *request, bool all)
+{
+	struct call *call = take_free(w);
+	uint64_t token;
+
+	*call = (struct call){
+		.open = true,
+		.generation = call->generation + 1,
+		.core_id = request->id,
+		.request = datagram_new(DG_QUESTION, KDC, KDC, request->bytes),
+	};
+	token = token_of(w, call);
+	call->request->token = token;
+	call->request->message_id = ++*message_id_of(w, KDC);
+	w->tally[QUESTIONS]++;
+	world_in(w, request->timeout_ms, give_up, token, NULL);
+	net_question(w, call->request, all);
+}
+
 void call_answered(struct world *w, const struct datagram *d)
 {
 	struct call *call = find(w, d->token);
 
 	if (call)
-		report_answer(w, call, gk_span(d->bytes, d->len));
+		report_answer(w, call, d->from, gk_span(d->bytes, d->len));
 }
 
 void call_acked(struct world *w, uint64_t token)

@@ -235,6 +235,19 @@ static void send_request(struct world *w, const struct gk_event *e)
 	call_open(w, KDC, node->index, e, rekeying);
 }
 
+/* Whom it is for only the one knows that can read it; beside it goes a request to that one. */
+static void send_question(struct world *w, const struct gk_event *e)
+{
+	const struct gk_addr *control = &w->groups[0].config.rekey.control_group;
+	bool all = e->peer.ip[1] == 2;
+
+	if (!all && (memcmp(e->peer.ip, control->ip, sizeof(control->ip)) != 0 ||
+		     e->peer.port != control->port))
+		broken(w, RULE_NOTES, KDC, "a question to a group at another address");
+	trace(w, KDC, "KDC: question", (int64_t)e->id, NULL);
+	call_ask_all(w, e, all);
+}
+
 /* A probe of an observer is a notification of what it has already. */
 static void send_notification(struct world *w, const struct gk_event *e)
 {
@@ -301,7 +314,10 @@ static void carry_out(struct world *w, const struct gk_event *e)
 		send_reply(w, e);
 		break;
 	case GK_EVENT_REQUEST:
-		send_request(w, e);
+		if (e->multicast)
+			send_question(w, e);
+		else
+			send_request(w, e);
 		break;
 	case GK_EVENT_PROBE:
 		probe(w, &e->peer);

@@ -51,7 +51,7 @@ static struct datagram *copy(const struct datagram *d)
 
 static bool is_multicast(enum datagram_kind kind)
 {
-	return kind == DG_GROUP || kind == DG_CAST;
+	return kind == DG_GROUP || kind == DG_CAST || kind == DG_QUESTION;
 }
 
 static bool is_connected(const struct world *w, const struct datagram *d)
@@ -240,12 +240,28 @@ void net_cast(struct world *w, struct gk_span bytes)
 	free(d);
 }
 
+void net_question(struct world *w, const struct datagram *question, bool all)
+{
+	struct datagram *d = copy(question);
+
+	count_multicast(w, d);
+	for (int i = 0; i < w->opt.nodes; i++) {
+		d->to = i;
+		if (w->nodes[i].member && (all || w->nodes[i].tuned))
+			net_send(w, copy(d));
+	}
+	free(d);
+}
+
 /* requests that arrived */
 
 struct gk_exchange arrival_new(struct world *w, const struct datagram *d)
 {
 	uint64_t id = ++w->next_arrival;
-	struct gk_exchange exchange = { .id = id, .message_id = d->message_id, .token_len = 8 };
+	struct gk_exchange exchange = { .id = id,
+					.message_id = d->message_id,
+					.token_len = 8,
+					.multicast = d->kind == DG_QUESTION };
 
 	if (!w->arrivals)
 		w->arrivals = must_alloc(NULL, ARRIVALS * sizeof(*w->arrivals));

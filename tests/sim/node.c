@@ -311,6 +311,21 @@ static void tell_directly(struct world *w, const struct node *node, const struct
 	w->speech = datagram_new(DG_GROUP, node->index, node->index, e->bytes);
 }
 
+static void answer_question(struct world *w, const struct node *node, const struct gk_event *e)
+{
+	struct datagram *d = datagram_new(DG_ANSWER, node->index, KDC, e->bytes);
+	struct arrival *arrival = arrival_find(w, e->id);
+
+	if (!arrival || arrival->to != node->index || arrival->replies++)
+		broken(w, RULE_NOTES, node->index, "a second answer, or one to nothing");
+	if (arrival) {
+		wire_question(w, arrival);
+		wire_reply(w, arrival, e->bytes);
+	}
+	memcpy(&d->token, e->token, sizeof(d->token));
+	net_send(w, d);
+}
+
 static void send_confirmation(struct world *w, const struct node *node, const struct gk_event *e)
 {
 	struct datagram *d = datagram_new(DG_CONFIRM, node->index, KDC, e->bytes);
@@ -341,7 +356,10 @@ static void carry_out(struct world *w, struct node *node, const struct gk_event 
 		send_multicast(w, node, e);
 		break;
 	case GK_EVENT_CONFIRM:
-		send_confirmation(w, node, e);
+		if (e->token_len)
+			answer_question(w, node, e);
+		else
+			send_confirmation(w, node, e);
 		break;
 	case GK_EVENT_NOTE:
 		take_note(w, node, e);
@@ -390,7 +408,7 @@ void node_receive(struct world *w, struct node *node, const struct datagram *d)
 	struct gk_exchange exchange;
 	struct datagram *ack;
 
-	if (!node->member || (d->kind == DG_REQUEST && node->observes))
+	if (!node->member || ((d->kind == DG_REQUEST || d->kind == DG_QUESTION) && node->observes))
 		return; /* there is no port for requests of the KDC */
 	exchange = arrival_new(w, d);
 	must(w, node, gk_member_receive(node->member, &exchange, gk_span(d->bytes, d->len), w->now),

@@ -35,6 +35,7 @@ static const char *const tallies[TALLIES] = {
 	[DUPLICATES] = "duplicates",
 	[REPLAYS] = "replays",
 	[REQUESTS] = "requests",
+	[QUESTIONS] = "questions to many",
 	[RETRANSMISSIONS] = "retransmissions",
 	[NO_ANSWERS] = "no_answers",
 	[STORES] = "stores",

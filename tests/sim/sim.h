@@ -99,6 +99,7 @@ enum tally {
 	DUPLICATES,
 	REPLAYS,
 	REQUESTS,
+	QUESTIONS,
 	RETRANSMISSIONS,
 	NO_ANSWERS,
 	STORES,
@@ -357,9 +358,10 @@ enum datagram_kind {
 	DG_NOTIFY, /* of the KDC to an observer, confirmable */
 	DG_ACK,
 	DG_RESET,
-	DG_GROUP,   /* of a member to the group */
-	DG_CAST,    /* of the KDC to the group */
-	DG_CONFIRM, /* of a member, that it has read such a one */
+	DG_GROUP,    /* of a member to the group */
+	DG_CAST,     /* of the KDC to the group */
+	DG_CONFIRM,  /* of a member, that it has read such a one */
+	DG_QUESTION, /* of the KDC to one of those who listen */
 };
 struct datagram {
 	enum datagram_kind kind;
@@ -379,6 +381,8 @@ void net_send(struct world *w, struct datagram *d);
 void net_multicast(struct world *w, int from, int group, struct gk_span bytes);
 /** Send a message of the KDC to all who listen to its multicast address. */
 void net_cast(struct world *w, struct gk_span bytes);
+/** The same with a question, which has a token. @param all  to all nodes of the link */
+void net_question(struct world *w, const struct datagram *question, bool all);
 /** Bytes of a CoAP message with its header and token. */
 size_t net_coap_len(enum datagram_kind kind, struct gk_span bytes);
 /** @return the probability that all of this many multicast, or unicast, frames arrive */
@@ -391,6 +395,8 @@ struct arrival *arrival_find(struct world *w, uint64_t id);
 /* calls.c */
 /** Send a request, or a notification. @param rekeying  it brings new material */
 void call_open(struct world *w, int from, int to, const struct gk_event *request, bool rekeying);
+/** Ask by multicast, once. @param all  all nodes of the link */
+void call_ask_all(struct world *w, const struct gk_event *request, bool all);
 void call_answered(struct world *w, const struct datagram *d);
 void call_acked(struct world *w, uint64_t token);
 void call_reset(struct world *w, uint64_t token);
@@ -468,6 +474,8 @@ void expect_catch_up(struct world *w, struct node *node);
 struct wire_view wire_look(struct gk_span message);
 void wire_request(struct world *w, int from, int to, struct gk_span message);
 void wire_reply(struct world *w, const struct arrival *arrival, struct gk_span message);
+/** A question to many was for the one that it has arrived at. */
+void wire_question(struct world *w, const struct arrival *arrival);
 /** @return false: these were seen before */
 bool seen_first(struct world *w, uint64_t a, uint64_t b, uint64_t c);
 void seen_free(struct world *w);

@@ -182,6 +182,14 @@ void wire_request(struct world *w, int from, int to, struct gk_span message)
 			    (uint64_t[]){ TO_KDC, life_of(&w->nodes[from]), kid, piv, 0 }, &view);
 }
 
+void wire_question(struct world *w, const struct arrival *a)
+{
+	check_nonce(w, a->to, "question of the KDC",
+		    (uint64_t[]){ FROM_KDC, key_of_kdc(&w->nodes[a->to]), digest_id(&a->view.piv),
+				  0, 0 },
+		    &a->view);
+}
+
 static void check_group_answer(struct world *w, const struct arrival *a,
 			       const struct wire_view *view)
 {

@@ -186,6 +186,30 @@ static void nobody_hears_of_errors_and_of_silence(void **state)
 	close(fd);
 }
 
+// At once, so that it can be answered by another way than libcoap's, which would take up to 5 s.
+static void all_nodes_of_the_link_need_not_be_joined(void **state)
+{
+	struct server server;
+	struct sockaddr_in6 from;
+	uint8_t got[64];
+	int fd;
+
+	(void)state;
+	need_namespace(__func__);
+	fd = open_client();
+	open_server(&server, "");
+	send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 1 }, 1);
+	assert_int_equal(run(&server, fd, 200, got, sizeof(got), &from), 0);
+	assert_int_equal(server.count, 2); // by both ends of the wire, which are ours
+	assert_true(server.exchange.multicast);
+	assert_memory_equal(server.exchange.peer.ip, left.ip, 16);
+	assert_int_equal(server.exchange.token_len, 1);
+	assert_int_equal(server.exchange.token[0], 1);
+	assert_int_equal(run(&server, fd, LEISURE_MS, got, sizeof(got), &from), 0);
+	io_coap_close(server.coap);
+	close(fd);
+}
+
 static void an_interface_that_is_not_there_cannot_be_joined(void **state)
 {
 	struct server server;
@@ -211,6 +235,7 @@ int main(void)
 		cmocka_unit_test(what_is_sent_to_all_nodes_is_heard_and_answered),
 		cmocka_unit_test(what_is_sent_to_us_is_no_multicast),
 		cmocka_unit_test(nobody_hears_of_errors_and_of_silence),
+		cmocka_unit_test(all_nodes_of_the_link_need_not_be_joined),
 		cmocka_unit_test(an_interface_that_is_not_there_cannot_be_joined),
 	};
 	return cmocka_run_group_tests(tests, enter, NULL);

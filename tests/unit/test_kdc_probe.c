@@ -347,6 +347,40 @@ static void who_takes_no_requests_cannot_be_asked(void **state)
 	assert_true(gk_client_can_multicast(node_of(p, "raw2")));
 }
 
+static bool diverts_one(struct pair *p, const struct pair_message *m)
+{
+	(void)p;
+	return m->kind != PAIR_REQUEST || m->from != PAIR_KDC || m->to != ASKED;
+}
+
+static bool takes_all_of_one(struct pair *p, const struct pair_message *m)
+{
+	return diverts_one(p, m) && (m->kind != PAIR_PROBE || m->to != ASKED);
+}
+
+/* For longer than three of its rounds take. */
+static void who_hears_the_last_question_stays(void **state)
+{
+	struct pair *p = *state;
+	const struct gk_presence_config *policy = &asked(p)->group->config.presence;
+	int64_t round_s = policy->check_interval_s + policy->probes * policy->probe_wait_s +
+			  policy->grace_s + 10;
+	struct gk_presence_counts counts;
+
+	p->pass = diverts_one;
+	pair_advance(p, 3000 * round_s);
+	assert_non_null(asked(p));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_ABSENT), 0);
+	gk_kdc_presence_counts(p->kdc, &counts);
+	assert_true(counts.multicast_probes >= 2);
+	assert_int_equal(pair_count(p, PAIR_PROBED, ASKED, PAIR_KDC), counts.multicast_probes);
+
+	p->pass = takes_all_of_one;
+	pair_advance(p, 2000 * round_s);
+	assert_true(pair_count_notes(p, PAIR_KDC, GK_NOTE_EVICTED) > 0); // it may be back by now
+	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_EVICTED)->name, p->node[ASKED].name);
+}
+
 #define IN(setup, test) cmocka_unit_test_setup_teardown(test, setup, close_pair)
 
 int main(void)
@@ -368,6 +402,8 @@ int main(void)
 		IN(open_tree, only_a_question_is_heard_by_multicast),
 		IN(open_plain, only_a_question_is_heard_by_multicast),
 		IN(open_plain, who_takes_no_requests_cannot_be_asked),
+		IN(open_tree, who_hears_the_last_question_stays),
+		IN(open_plain, who_hears_the_last_question_stays),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);

@@ -155,6 +155,8 @@ static bool pass(struct pair *p, const struct pair_message *m)
 		       (message.num != losses->first_of || losses->lost[m->to]++ > 0);
 	if (m->kind == PAIR_CONFIRM)
 		return !bit(losses->mute, m->from);
+	if (m->kind == PAIR_PROBE)
+		return !bit(losses->deaf, m->to);
 	return !(m->kind == PAIR_REQUEST && m->from == PAIR_KDC && bit(losses->alone, m->to));
 }
 
