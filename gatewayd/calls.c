@@ -169,18 +169,30 @@ static struct gk_mono now_of(const struct gw_call *call)
 	return gw_now(call->daemon).mono;
 }
 
+/* One by one: ten thousand are not to be in memory twice. */
+static void print_member_json(struct gw_call *call, bool comma, const struct gk_member_info *info)
+{
+	struct io_json json;
+	const char *text;
+
+	io_json_init(&json);
+	gw_show_member(&json, info, now_of(call));
+	text = io_json_finish(&json);
+	if (!text)
+		fatal("daemon", "out of memory");
+	fprintf(call->out, "%s%s", comma ? "," : "", text);
+	io_json_free(&json);
+}
+
 static int print_members_json(struct gw_call *call)
 {
 	struct gk_member_info info;
-	struct io_json json;
 	size_t at = 0;
 
-	io_json_init(&json);
-	io_json_array(&json, NULL);
+	fputc('[', call->out);
 	while (gk_kdc_member_next(call->daemon->kdc, gk_span_str(call->words[0]), &at, &info))
-		gw_show_member(&json, &info, now_of(call));
-	io_json_end(&json);
-	gw_call_print(call, &json);
+		print_member_json(call, at > 1, &info);
+	fputs("]\n", call->out);
 	return GW_DONE;
 }
 

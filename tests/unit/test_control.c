@@ -126,7 +126,7 @@ static void turn_until_readable(int fd)
 /* Read to the end. @return the reply, static */
 static const char *read_reply(int fd)
 {
-	static char text[100000];
+	static char text[8000000];
 	size_t len = 0;
 
 	for (;;) {
@@ -253,6 +253,55 @@ static void every_json_answer_is_one_line(void **state)
 		assert_begins(reply, "0\n");
 		assert_ptr_equal(strchr(reply + 2, '\n'), reply + strlen(reply) - 1);
 	}
+}
+
+#define MANY 10000
+
+/* All of them are the same one. */
+static struct gk_node **fill_group(struct gk_group *group, struct gk_node *node)
+{
+	static struct gk_client client = { .name_len = 32 };
+	struct gk_node **nodes = malloc(MANY * sizeof(*nodes));
+
+	memset(client.name, 'x', sizeof(client.name));
+	*node = (struct gk_node){ .group = group, .client = &client, .name_len = 5 };
+	memcpy(node->name, "n9999", 5);
+	for (size_t i = 0; i < MANY; i++)
+		nodes[i] = node;
+	return nodes;
+}
+
+static size_t count_lines(const char *text, char end)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += *text == end;
+	return count;
+}
+
+static void ten_thousand_members_are_told(void **state)
+{
+	struct gk_group *group = gk_group_find(gw.kdc, gk_span_str("lights"));
+	struct gk_node **before = group->nodes, node;
+	const char *reply;
+
+	(void)state;
+	group->nodes = fill_group(group, &node);
+	group->count = MANY;
+	reply = ask("members lights --json");
+	assert_begins(reply, "0\n[{\"name\":\"xxxx");
+	assert_int_equal(count_lines(reply, '{'), MANY);
+	assert_string_equal(reply + strlen(reply) - 4, "]}]\n");
+	reply = ask("members lights");
+	assert_begins(reply, "0\nNAME  ");
+	assert_int_equal(count_lines(reply, '\n'), 1 + 1 + MANY);
+	reply = ask("why lights n9999");
+	assert_begins(reply, "0\ngroup lights: n9999 (xxxx");
+	assert_true(strlen(reply) < 4096);
+	free(group->nodes);
+	group->nodes = before;
+	group->count = 0;
 }
 
 static void what_is_no_call_is_refused_and_changes_nothing(void **state)
@@ -1036,6 +1085,7 @@ static void gatewayctl_takes_no_value_for_an_option(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(ten_thousand_members_are_told),
 		TEST(what_is_no_call_is_refused_and_changes_nothing),
 		TEST(each_call_answers),
 		TEST(every_json_answer_is_one_line),
