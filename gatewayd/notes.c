@@ -42,7 +42,7 @@ static const struct kind {
 	[GK_NOTE_ENDED] = { "ended", "kdc", "ended", log_info, 0 },
 	[GK_NOTE_BLIND] = { "blind", "presence", "blind; nobody is judged", log_warnx, 0 },
 	[GK_NOTE_SEES] = { "sees", "presence", "sees again", log_info, 0 },
-	[GK_NOTE_ALARM] = { "alarm", "presence", "stays absent", log_warnx, 0 },
+	[GK_NOTE_ALARM] = { "alarm", "presence", "needs attention", log_warnx, 0 },
 	[GK_NOTE_ERROR] = { "error", "kdc", "error", log_warnx, 0 },
 };
 

@@ -106,6 +106,18 @@ static void each_kind_has_its_line_and_its_object(void **state)
 		{ GK_NOTE_PRESENT, "lights", "n3", "lamp1", 5, GK_VIA_NONE, NULL,
 		  "presence: group lights num 5: n3 (lamp1) heard of again",
 		  "\"event\":\"present\"," MEMBER IDS },
+		{ GK_NOTE_BLIND, "lights", "", "", 5, GK_VIA_NONE, "too many were lost",
+		  "presence: group lights num 5: blind; nobody is judged: too many were lost",
+		  "\"event\":\"blind\",\"group\":\"lights\",\"num\":5,\"gid\":\"bdbd00000005\","
+		  "\"reason\":\"too many were lost\"" },
+		{ GK_NOTE_BLIND, "", "", "", -1, GK_VIA_NONE, "the radio is down",
+		  "presence: blind; nobody is judged: the radio is down",
+		  "\"event\":\"blind\",\"reason\":\"the radio is down\"" },
+		{ GK_NOTE_SEES, "", "", "", -1, GK_VIA_NONE, NULL, "presence: sees again",
+		  "\"event\":\"sees\"" },
+		{ GK_NOTE_ALARM, "lights", "n3", "lamp1", 5, GK_VIA_NONE, "absent",
+		  "presence: group lights num 5: n3 (lamp1) needs attention: absent",
+		  "\"event\":\"alarm\"," MEMBER IDS ",\"reason\":\"absent\"" },
 		// no group, no version
 		{ GK_NOTE_TOKEN, "", "", "lamp1", -1, GK_VIA_NONE, NULL,
 		  "token: client lamp1 accepted", "\"event\":\"token\",\"name\":\"lamp1\"" },
@@ -220,6 +232,23 @@ static void what_an_operator_must_find_is_not_limited(void **state)
 	assert_int_equal(gw_notes_count(&notes), 100);
 }
 
+static void each_kind_is_counted_also_what_is_left_out(void **state)
+{
+	struct gk_note refused = note_of(GK_NOTE_REFUSED, "", "", "", -1, GK_VIA_NONE, "x");
+	struct gk_note left = note_of(GK_NOTE_LEFT, "lights", "n3", "lamp1", 5, GK_VIA_NONE, NULL);
+
+	(void)state;
+	for (int n = 0; n < 100; n++)
+		gw_notes_take(&notes, &refused, now);
+	gw_notes_take(&notes, &left, now);
+	assert_int_equal(notes.counts[GK_NOTE_REFUSED], 100);
+	assert_int_equal(notes.counts[GK_NOTE_LEFT], 1);
+	assert_int_equal(notes.counts[GK_NOTE_JOINED], 0);
+	assert_string_equal(gw_notes_event(GK_NOTE_LEFT), "left");
+	assert_null(gw_notes_event(GK_NOTE_MESSAGE));
+	assert_null(gw_notes_event((enum gk_note_kind)GW_NOTE_KINDS));
+}
+
 static void the_newest_are_kept_in_their_order(void **state)
 {
 	(void)state;
@@ -285,6 +314,12 @@ static void lines_are_logged_at_the_level_of_their_kind(void **state)
 		{ GK_NOTE_REKEYED, LOG_LEVEL_WARN, "" },
 		{ GK_NOTE_DELIVERED, LOG_LEVEL_DEBUG,
 		  " debug rekey: group lights num 5: confirmed: x\n" },
+		{ GK_NOTE_BLIND, LOG_LEVEL_WARN,
+		  " warn presence: group lights num 5: blind; nobody is judged: x\n" },
+		{ GK_NOTE_ALARM, LOG_LEVEL_WARN,
+		  " warn presence: group lights num 5: needs attention: x\n" },
+		{ GK_NOTE_SEES, LOG_LEVEL_INFO,
+		  " info presence: group lights num 5: sees again: x\n" },
 		{ GK_NOTE_DELIVERED, LOG_LEVEL_INFO, "" }, // ten thousand for one departure
 	};
 
@@ -306,6 +341,7 @@ int main(void)
 		TEST(a_name_cannot_break_a_line),
 		TEST(what_a_peer_can_cause_is_limited_and_counted),
 		TEST(what_an_operator_must_find_is_not_limited),
+		TEST(each_kind_is_counted_also_what_is_left_out),
 		TEST(the_newest_are_kept_in_their_order),
 		TEST(notes_of_members_are_not_ours),
 		TEST(lines_are_logged_at_the_level_of_their_kind),
