@@ -221,22 +221,27 @@ static void take_way(struct gw_segment *segment, const struct reach_event *event
 	gw_routes_take(&segment->routes, event, is_judged(segment, link), now);
 }
 
-/* A link-local address of another interface is another node's than that on ours. */
-static void name_link(const struct gw_segment *segment, struct gk_addr *addr)
+/* The KDC knows members by addresses of our link and by such as mean the same everywhere.
+ * Link-local ones of another link are other nodes' than those on ours. */
+static bool is_of_members(const struct gw_segment *segment, const struct gk_addr *addr)
 {
-	if (addr->scope == (uint32_t)segment->ifindex || !io_addr_is_link_local(addr))
-		addr->scope = 0;
+	return addr->scope == (uint32_t)segment->ifindex || !io_addr_is_link_local(addr);
 }
 
 static void tell_reach(struct gw_segment *segment, struct gk_mono now)
 {
 	struct gk_reach_report *reports;
 	size_t count = gw_routes_judge(&segment->routes, now, &reports);
+	size_t kept = 0;
 
-	for (size_t i = 0; i < count; i++)
-		name_link(segment, &reports[i].addr);
-	if (count > 0)
-		segment->sink->reach(segment->ctx, reports, count);
+	for (size_t i = 0; i < count; i++) {
+		if (!is_of_members(segment, &reports[i].addr))
+			continue;
+		reports[i].addr.scope = 0;
+		reports[kept++] = reports[i];
+	}
+	if (kept > 0)
+		segment->sink->reach(segment->ctx, reports, kept);
 }
 
 /*

@@ -19,8 +19,8 @@
 /** Who is told. Of one read, blindness comes before what is said of nodes. */
 struct gw_segment_sink {
 	void (*blind)(void *ctx, enum gk_blindness why);
-	/* what was read at once; 'scope' is 0 on our interface, whatever its index is, and for
-	 * addresses that mean the same everywhere */
+	/* what was read at once; 'scope' is 0 on our interface, whatever its index is, and so it is
+	 * on others, of which only addresses that mean the same everywhere are told */
 	void (*reach)(void *ctx, const struct gk_reach_report *reports, size_t count);
 	/* how long to wait for the kernel's verdict on a probe, at most */
 	void (*timing)(void *ctx, uint32_t verdict_ms);
