@@ -80,11 +80,25 @@ example_passes() {
 	"$gatewayd" -n -c "$shipped"
 }
 
-# With the '#' taken away that hides an option at its default, the same is in effect.
+# With the '#' taken away that hides an option at its default, the same is in effect. What stands
+# behind the groups is not hidden, but another choice.
 example_shows_the_defaults() {
-	sed 's/^#\([^ ]\)/\1/' "$shipped" >"$tmp/shown"
+	sed '/^);/q; s/^#\([^ ]\)/\1/' "$shipped" >"$tmp/shown"
 	effective "$shipped" "$tmp/hidden.out" && effective "$tmp/shown" "$tmp/shown.out" &&
 		same "$tmp/shown.out" "$tmp/hidden.out"
+}
+
+# The groups behind the list are taken as they are, and the worst case of each is that of the file.
+ready_groups_keep_their_bounds() {
+	tab=$(printf '\t')
+	{
+		echo 'interface = "lowpan0"; groups = ('
+		sed "1,/^);/d; s/^#$tab/$tab/; s/^$tab}\$/$tab},/" "$shipped" | sed '$s/,$//'
+		echo ');'
+	} >"$tmp/ready"
+	effective "$tmp/ready" "$tmp/out" || return 1
+	sed -n '/^# From/,$p' "$tmp/out" >"$tmp/bounds"
+	same "$tmp/bounds" ready.bounds
 }
 
 keys() { # FILE: 'depth-less' names of options that are set in it
@@ -172,8 +186,8 @@ if [ ! -x "$gatewayd" ]; then
 fi
 
 set -- *.in
-extra="example_passes example_shows_the_defaults options_are_described numbers_in_page_are_true
-	examples_in_page_pass"
+extra="example_passes example_shows_the_defaults ready_groups_keep_their_bounds
+	options_are_described numbers_in_page_are_true examples_in_page_pass"
 # shellcheck disable=SC2086
 echo "1..$(($# + $(printf '%s\n' $extra | wc -l)))"
 for file in "$@"; do
