@@ -27,8 +27,8 @@ static void swap(struct agenda_event *a, struct agenda_event *b)
 	*b = c;
 }
 
-void agenda_add(struct agenda *agenda, int64_t at_ms,
-		void (*run)(struct world *, uint64_t, void *), uint64_t arg, void *ptr)
+void agenda_add(struct agenda *agenda, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
+		uint64_t arg, void *ptr)
 {
 	size_t i = agenda->count++;
 	struct agenda_event *heap;

@@ -27,8 +27,8 @@ struct agenda {
 	uint64_t order;
 };
 
-void agenda_add(struct agenda *agenda, int64_t at_ms,
-		void (*run)(struct world *, uint64_t, void *), uint64_t arg, void *ptr);
+void agenda_add(struct agenda *agenda, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
+		uint64_t arg, void *ptr);
 /** Take the first event that is due. @return false: none is until 'until_ms' */
 bool agenda_take(struct agenda *agenda, int64_t until_ms, struct agenda_event *event);
 void agenda_free(struct agenda *agenda);

@@ -360,6 +360,19 @@ static uint32_t roles_in(const struct raw *c, const char *group)
 	return GK_ROLE_REQUESTER;
 }
 
+/* How rekeying messages are to reach us. */
+static void put_control(struct gk_buf *payload, const struct raw_flaws *flaws)
+{
+	if (flaws->control) {
+		gk_put_int(payload, GK_PARAM_CONTROL_URI);
+		gk_put_text(payload, gk_span_str(flaws->control));
+	}
+	if (flaws->tree) {
+		gk_put_int(payload, GK_PARAM_REKEYING_SCHEME);
+		gk_put_int(payload, GK_SCHEME_TREE);
+	}
+}
+
 void raw_put_join(struct gk_buf *payload, struct raw *c, const char *group,
 		  const struct raw_flaws *flaws)
 {
@@ -369,9 +382,12 @@ void raw_put_join(struct gk_buf *payload, struct raw *c, const char *group,
 		  flaws->roles ? flaws->roles : roles_in(c, group), flaws->scope == RAW_ODD);
 	must(gk_buf_err(&scope), "scope");
 	c->scope_len = scope.len;
-	begin(payload, flaws, count_fields(flaws) + (flaws->scope != RAW_ABSENT));
+	begin(payload, flaws,
+	      count_fields(flaws) + (flaws->scope != RAW_ABSENT) + (flaws->control != NULL) +
+		      flaws->tree);
 	put_param(payload, GK_PARAM_SCOPE, flaws->scope, gk_buf_span(&scope));
 	put_evidence(payload, c, flaws);
+	put_control(payload, flaws);
 	end(payload, flaws);
 }
 

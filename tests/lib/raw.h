@@ -55,6 +55,8 @@ struct raw_flaws {
 	enum raw_field map;    /* wrong: an array; odd: cut short */
 	uint32_t roles;        /* 0: those of the bundle */
 	const char *name;      /* of the group in scope; NULL: the right one */
+	const char *control;   /* control_uri; NULL: none */
+	bool tree;             /* the scheme "tree" is announced */
 };
 
 /** Read the bundle, and connect to its KDC. */

@@ -20,7 +20,6 @@ struct retransmit retransmit_fit(int64_t time_ms, struct chance *chance)
 		pause_ms = PAUSE_MIN_MS;
 	if (pause_ms > PAUSE_MAX_MS)
 		pause_ms = PAUSE_MAX_MS;
-	return (struct retransmit){
-		count, chance_from_to(chance, pause_ms, pause_ms * RANDOM_FACTOR_PM / 1000)
-	};
+	return (struct retransmit){ count, chance_from_to(chance, pause_ms,
+							  pause_ms * RANDOM_FACTOR_PM / 1000) };
 }
