@@ -160,6 +160,8 @@ unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vector
 tool_bin = $(call bins,$(wildcard tests/tools/*.c))
 sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
+reach_src = $(wildcard tests/reach/*.c)
+reach_bin = $(call wanted,$(if $(reach_src),$(B)/tests/reach))
 crash_src = $(wildcard tests/crash/*.c)
 crash_bin = $(call wanted,$(if $(crash_src),$(B)/tests/crash))
 bench_src = $(wildcard tests/bench/*.c)
@@ -191,6 +193,10 @@ $(B)/tests/sim: $(call objects,$(sim_src)) $(test_libs)
 	@mkdir -p $(@D)
 	$(call link)
 
+$(B)/tests/reach: $(call objects,$(reach_src)) $(test_libs)
+	@mkdir -p $(@D)
+	$(call link)
+
 # What stands in the place of another function says so by its name.
 $(B)/tests/crash.wrap: $(call objects,$(crash_src))
 	@mkdir -p $(@D)
@@ -218,7 +224,7 @@ unit_tests = $(unit_bin) $(golden) $(sim_bin) $(crash_bin) $(replay) $(purity)
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' CC='$(CC) $(sanitize)' \
 	CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
 for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(preload) $(sim_bin) \
-	$(crash_bin) $(replay_bin)
+	$(reach_bin) $(crash_bin) $(replay_bin)
 
 # All that check runs, built and not run.
 build-tests: need-cmocka $(for_tests)
@@ -293,6 +299,14 @@ sim-long: $(B)/tests/sim
 # Links that come and go at their real pace; check has them do so four times as fast.
 reach-long: $(for_tests)
 	$(Q)FULL=1 TEST_TIMEOUT=600 $(run) tests/netns/test_reach_flap.sh
+
+# Reachability in virtual time: a thousand nodes for a month. Takes minutes.
+REACH_SEEDS = 1
+
+reach-month: $(B)/tests/reach
+	$(Q)failed=0; for seed in $(REACH_SEEDS); do \
+		$< --nodes 1000 --days 30 --seed $$seed || failed=1; \
+	done; exit $$failed
 
 # The power fails at every point of a story, and at thousands of others; check runs a sample.
 crash: $(B)/tests/crash
@@ -372,7 +386,7 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix fuzz fuzz-all sim-long reach-long crash bench demo \
+.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix fuzz fuzz-all sim-long reach-long reach-month crash bench demo \
 	install format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

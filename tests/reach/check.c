@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+/* What must hold of the KDC, by what the world knows. */
+#include "tests/reach/reach.h"
+
+#include "libgroupkey/budget.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OURS_MS       1000 /* of the bound, for the rest of us */
+#define SETTLED_MS    10000
+#define LOOK_MS       (10 * SECOND_MS)
+#define NOTES_FREE    12 /* of a node to which nothing happens */
+#define NOTES_PER     3  /* ... and for each thing that does */
+#define SHARE_BURST_S 2
+
+static const struct gk_presence_config *policy(const struct world *w)
+{
+	return &w->opt.presence;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* the bound: (b) */
+
+static int64_t round_ms(const struct world *w)
+{
+	return SECOND_MS *
+		       ((int64_t)policy(w)->probes * policy(w)->probe_wait_s + policy(w)->grace_s) +
+	       w->config.coalesce_ms + OURS_MS;
+}
+
+/* So many at once take their time. */
+static int64_t queue_ms(const struct world *w)
+{
+	return MINUTE_MS * (int64_t)(w->apart_peak / policy(w)->evict_rate);
+}
+
+/* Since when nobody kept the KDC from finding out. */
+static int64_t begun_ms(const struct world *w, const struct node *node)
+{
+	int64_t begun = later(node->apart_ms, later(w->seeing_ms, w->mass_ms));
+
+	return w->blind || w->mass_blind || w->blind_ms != GK_NEVER ? w->now.mono.ms : begun;
+}
+
+static int64_t due_ms(const struct world *w, const struct node *node)
+{
+	int64_t found = begun_ms(w, node) + SECOND_MS * (int64_t)policy(w)->check_interval_s;
+
+	if (node->sleepy)
+		found = later(found, node->heard_ms + SECOND_MS * (int64_t)policy(w)->sleep_max_s);
+	return found + w->verdict_ms + round_ms(w) + queue_ms(w);
+}
+
+static void check_due(struct world *w, uint64_t arg, void *ptr)
+{
+	const struct node *node = &w->nodes[arg >> 32];
+	int64_t due;
+
+	(void)ptr;
+	if ((uint32_t)arg != (uint32_t)node->turns || node->joined_ms != GK_NEVER || !node->member)
+		return;
+	due = due_ms(w, node);
+	if (due > w->now.mono.ms)
+		world_at(w, due, check_due, arg);
+	else
+		broken(w, RULE_GONE, node->index, "cut off for %lld s, and a member still",
+		       (long long)(w->now.mono.ms - node->apart_ms) / SECOND_MS);
+}
+
+void check_turn(struct world *w, struct node *node)
+{
+	bool apart = node->joined_ms == GK_NEVER;
+
+	trace(w, node->index, apart ? "is cut off" : "is connected", 0, NULL);
+	node->turns++;
+	if (apart)
+		w->apart++;
+	else
+		w->apart--;
+	if (w->apart <= 2)
+		w->apart_peak = 0;
+	if (w->apart > w->apart_peak)
+		w->apart_peak = w->apart;
+	if (apart && node->member)
+		world_at(w, due_ms(w, node), check_due,
+			 (uint64_t)node->index << 32 | (uint32_t)node->turns);
+}
+
+/* removals */
+
+static void check_removal(struct world *w, struct node *node)
+{
+	int64_t since = later(node->joined_ms == GK_NEVER ? -1 : node->joined_ms, w->seeing_ms);
+	bool confirmed = w->now.mono.ms == w->confirmed_ms;
+
+	if (w->blind)
+		broken(w, RULE_BLIND, node->index, "removed while we are blind");
+	if (!confirmed && (node->lost || w->mass_blind))
+		broken(w, RULE_MASS, node->index, "one of many, and removed");
+	if (node->sleepy &&
+	    w->now.mono.ms < node->heard_ms + SECOND_MS * (int64_t)policy(w)->sleep_max_s)
+		broken(w, RULE_ASLEEP, node->index, "removed %lld s after it was awake",
+		       (long long)(w->now.mono.ms - node->heard_ms) / SECOND_MS);
+	if (!node->sleepy && node->joined_ms != GK_NEVER &&
+	    w->now.mono.ms - since >= SECOND_MS * (int64_t)policy(w)->probe_wait_s)
+		broken(w, RULE_ALIVE, node->index, "removed, and connected for %lld s",
+		       (long long)(w->now.mono.ms - since) / SECOND_MS);
+	w->removed_after += !confirmed;
+}
+
+/* notes */
+
+static struct node *named(struct world *w, struct gk_span name)
+{
+	int index = 0;
+
+	for (size_t i = 1; i < name.len; i++)
+		index = 10 * index + (name.data[i] - '0');
+	return name.len > 1 && index < w->opt.nodes ? &w->nodes[index] : NULL;
+}
+
+static void take_suspect(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)note;
+	w->tally[SUSPICIONS]++;
+	node->presence = GK_SUSPECT;
+	if (w->blind || w->mass_blind)
+		broken(w, RULE_BLIND, node->index, "suspected while we are blind");
+}
+
+static void take_absent(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)note;
+	w->tally[ABSENCES]++;
+	node->presence = GK_ABSENT;
+}
+
+static void take_present(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)note;
+	w->tally[RETURNS]++;
+	node->presence = GK_PRESENT;
+}
+
+static void take_evicted(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)note;
+	w->tally[REMOVALS]++;
+	node->member = false;
+	w->departed = true;
+	check_removal(w, node);
+	record_outcome(w, "removed", node);
+}
+
+static void take_joined(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)note;
+	w->joined_after++;
+	node->member = true;
+	node->presence = GK_PRESENT;
+	node->checked_ms = -1;
+}
+
+/* What is told of those that are confirmed to be gone follows at once, and once. */
+static void take_rekeyed(struct world *w, struct node *node, const struct gk_note *note)
+{
+	int64_t since = w->now.mono.ms - w->confirmed_ms;
+
+	(void)node;
+	w->tally[REKEYINGS]++;
+	w->rekeyed_after++;
+	if (w->departed)
+		record_outcome(w, "rekeyed", NULL);
+	w->rekeyed_lost += w->departed;
+	w->departed = false;
+	trace(w, GATEWAY, "rekeys", note->num, note->reason);
+	if (w->confirmed_ms >= 0 && since < 2 * SECOND_MS &&
+	    w->rekeyed_after > 1 + w->joined_after + w->removed_after)
+		broken(w, RULE_ONCE, GATEWAY, "%u rekeyings after a confirmed loss",
+		       w->rekeyed_after);
+}
+
+static void take_mass(struct world *w, bool blind)
+{
+	trace(w, GATEWAY, blind ? "the group is blind" : "the group is not blind any more", 0,
+	      NULL);
+	w->mass_blind = blind;
+	w->mass_ms = w->now.mono.ms;
+	w->tally[MASS_BLIND] += blind;
+	w->episodes++;
+}
+
+/* Who is absent is known to be lost; who is suspected may be. */
+void check_confirm(struct world *w)
+{
+	uint8_t *absent = must_alloc(NULL, (size_t)w->opt.nodes);
+
+	for (int i = 0; i < w->opt.nodes; i++)
+		absent[i] = w->nodes[i].member && w->nodes[i].presence == GK_ABSENT;
+	w->confirmed_ms = w->now.mono.ms;
+	w->rekeyed_after = w->joined_after = w->removed_after = 0;
+	gateway_confirm(w);
+	for (int i = 0; i < w->opt.nodes; i++) {
+		w->nodes[i].lost = false;
+		if (absent[i] && w->nodes[i].member)
+			broken(w, RULE_ONCE, i, "absent, its loss confirmed, and a member still");
+	}
+	free(absent);
+}
+
+static void take_blind(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)node;
+	if (note->group.len)
+		take_mass(w, true);
+}
+
+static void take_sees(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)node;
+	if (note->group.len)
+		take_mass(w, false);
+}
+
+void check_note(struct world *w, const struct gk_note *note)
+{
+	static const struct {
+		enum gk_note_kind kind;
+		const char *what;
+		bool of_node;
+		void (*take)(struct world *, struct node *, const struct gk_note *);
+	} kinds[] = {
+		{ GK_NOTE_JOINED, "has joined", true, take_joined },
+		{ GK_NOTE_REJOINED, "has joined again", true, take_joined },
+		{ GK_NOTE_SUSPECT, "SUSPECT", true, take_suspect },
+		{ GK_NOTE_ABSENT, "ABSENT", true, take_absent },
+		{ GK_NOTE_PRESENT, "PRESENT", true, take_present },
+		{ GK_NOTE_EVICTED, "REMOVED", true, take_evicted },
+		{ GK_NOTE_REKEYED, NULL, false, take_rekeyed },
+		{ GK_NOTE_BLIND, NULL, false, take_blind },
+		{ GK_NOTE_SEES, NULL, false, take_sees },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct node *node = kinds[i].of_node ? named(w, note->name) : NULL;
+
+		if (kinds[i].kind != note->kind || (kinds[i].of_node && !node))
+			continue;
+		if (node) {
+			node->notes++;
+			trace(w, node->index, kinds[i].what, 0, note->reason);
+		}
+		kinds[i].take(w, node, note);
+	}
+}
+
+void check_blind(struct world *w, enum gk_blindness why)
+{
+	w->blind = why != GK_BLIND_NOT;
+	w->seeing_ms = w->now.mono.ms;
+	w->episodes++;
+	gk_kdc_presence_counts(w->kdc, &w->counts);
+}
+
+/* checks: (f) */
+
+/* What is found out anew is not counted against what was known before. */
+static bool is_early(const struct world *w, const struct node *node)
+{
+	int64_t interval = SECOND_MS * (int64_t)policy(w)->check_interval_s;
+	int64_t anew = later(w->seeing_ms, w->mass_ms);
+
+	return node->checked_ms > anew && w->now.mono.ms - node->checked_ms < interval;
+}
+
+static unsigned per_second_max(const struct world *w)
+{
+	return 6 + 6 * (unsigned)w->opt.nodes / policy(w)->check_interval_s;
+}
+
+void check_probe(struct world *w, struct node *node)
+{
+	int64_t second = w->now.mono.ms / SECOND_MS;
+
+	trace(w, node->index, "the kernel is asked", 0, NULL);
+	w->in_second = second == w->second ? w->in_second + 1 : 1;
+	w->second = second;
+	if (w->in_second > w->in_second_max)
+		w->in_second_max = w->in_second;
+	if (w->in_second > per_second_max(w))
+		broken(w, RULE_SPREAD, node->index, "%u checks in one second", w->in_second);
+	if (w->blind)
+		broken(w, RULE_BLIND, node->index, "checked while we are blind");
+	if (is_early(w, node))
+		broken(w, RULE_CHECKS, node->index, "checked %lld s after the last time",
+		       (long long)(w->now.mono.ms - node->checked_ms) / SECOND_MS);
+	node->checked_ms = w->now.mono.ms;
+}
+
+/* The KDC also leaves room for answers, so its own account is never fuller. */
+static bool take_share(struct world *w, size_t bytes)
+{
+	double rate = LINK_BPS / 4 / 8.0;
+	bool ready;
+
+	w->share += rate * (double)(w->now.mono.ms - w->share_ms) / SECOND_MS;
+	if (w->share > rate * SHARE_BURST_S)
+		w->share = rate * SHARE_BURST_S;
+	w->share_ms = w->now.mono.ms;
+	ready = w->share >= 0;
+	w->share -= (double)bytes;
+	return ready;
+}
+
+void check_request(struct world *w, int index, size_t len)
+{
+	bool silent = index != GATEWAY && w->nodes[index].presence == GK_PRESENT;
+
+	if (!take_share(w, gk_air_of(len + 12).bytes) && silent && w->nodes[index].member)
+		broken(w, RULE_AIR, index, "a check, with %.0f bytes too many on the air",
+		       -w->share);
+}
+
+/* Bad luck is something that happens to a node. */
+void check_unanswered(struct world *w, const struct ask *ask)
+{
+	struct node *node = ask->node == GATEWAY ? NULL : &w->nodes[ask->node];
+
+	if (node && node->joined_ms <= ask->begun_ms)
+		node->turns++;
+}
+
+/* what is known: (h) */
+
+static bool is_settled(const struct world *w)
+{
+	const struct kernel *k = &w->kernel;
+	int64_t quiet_ms = w->now.mono.ms - k->changed_ms;
+
+	return !k->reading && !k->overrun && quiet_ms > SETTLED_MS;
+}
+
+static void check_segment(struct world *w)
+{
+	if (w->segment.ifindex != w->kernel.ifindex)
+		broken(w, RULE_STATE, GATEWAY, "interface %d is %d for us", w->kernel.ifindex,
+		       w->segment.ifindex);
+	if (!w->segment.blind != world_sees(w))
+		broken(w, RULE_STATE, GATEWAY, "we believe that we are %sblind",
+		       w->segment.blind ? "" : "not ");
+	if (w->blind != (w->segment.blind != GK_BLIND_NOT))
+		broken(w, RULE_STATE, GATEWAY, "the KDC was not told of blindness");
+}
+
+static void check_counts(struct world *w)
+{
+	struct gk_presence_counts now;
+
+	gk_kdc_presence_counts(w->kdc, &now);
+	if (w->blind && (now.checks != w->counts.checks || now.probes != w->counts.probes))
+		broken(w, RULE_BLIND, GATEWAY, "members are asked while we are blind");
+}
+
+static void check_members(struct world *w)
+{
+	struct gk_member_info info;
+	size_t at = 0;
+
+	while (gk_kdc_member_next(w->kdc, gk_span_str(GROUP), &at, &info)) {
+		const struct node *node = named(w, info.name);
+
+		if (node && info.presence != node->presence && info.presence != GK_ASLEEP)
+			broken(w, RULE_STATE, node->index, "its state is %d, its notes say %d",
+			       info.presence, node->presence);
+	}
+}
+
+void check_second(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)ptr;
+	if (is_settled(w))
+		check_segment(w);
+	check_counts(w);
+	if (arg % 360 == 0)
+		check_members(w);
+	world_in(w, LOOK_MS, check_second, arg + 1);
+}
+
+void check_end(struct world *w)
+{
+	for (int i = 0; i < w->opt.nodes; i++) {
+		const struct node *node = &w->nodes[i];
+
+		if (node->notes > NOTES_FREE + NOTES_PER * (node->turns + w->episodes))
+			broken(w, RULE_INCIDENT, i, "%llu notes, and %llu things that happened",
+			       (unsigned long long)node->notes, (unsigned long long)node->turns);
+	}
+}

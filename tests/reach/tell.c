@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "tests/reach/reach.h"
+
+#include <stdarg.h>
+
+static const char *const rules[RULES] = {
+	[RULE_ALIVE] = "who is connected is not removed",
+	[RULE_GONE] = "who is cut off is removed within the bound",
+	[RULE_BLIND] = "nobody is judged while we are blind",
+	[RULE_MASS] = "many at once are noticed, and not removed before that is confirmed",
+	[RULE_ONCE] = "a confirmed loss is one rekeying",
+	[RULE_ASLEEP] = "sleepers are not removed before sleep_max",
+	[RULE_CHECKS] = "a quiet member is checked once in check_interval",
+	[RULE_SPREAD] = "checks are spread",
+	[RULE_AIR] = "checks keep within the share of the link",
+	[RULE_INCIDENT] = "what happens to a node costs a bounded number of notes",
+	[RULE_STATE] = "what is known is what is so, lost notices or not",
+	[RULE_EXPECTED] = "what a trace says came of it",
+	[RULE_CALLS] = "no call fails",
+	[RULE_MEMORY] = "no memory is left behind",
+	[RULE_HAPPENED] = "everything that can happen did",
+};
+
+static const char *const tallies[TALLIES] = {
+	[JOINS] = "joins",
+	[TALKS] = "talks",
+	[PROBES_KERNEL] = "kernel_probes",
+	[REQUESTS] = "requests",
+	[MULTICASTS] = "by_multicast",
+	[UNANSWERED] = "unanswered",
+	[REKEYINGS] = "rekeyings",
+	[NOTICES] = "notices",
+	[OVERRUNS] = "overruns",
+	[SUSPICIONS] = "suspicions",
+	[ABSENCES] = "absences",
+	[RETURNS] = "returns",
+	[REMOVALS] = "removals",
+	[OUTAGES] = "outages",
+	[FLAPS] = "flaps",
+	[MOVES] = "moves",
+	[ROUTER_DEATHS] = "router_deaths",
+	[ATTACKS] = "attacks",
+	[TAKEOVERS] = "takeovers",
+	[NAPS] = "naps",
+	[OVERSLEPT] = "overslept",
+	[LINK_DOWNS] = "link_downs",
+	[RADIO_DOWNS] = "radio_downs",
+	[RECREATIONS] = "recreations",
+	[ADDRESS_LOSSES] = "address_losses",
+	[PARTIAL_LOSSES] = "partial_losses",
+	[MASS_LOSSES] = "mass_losses",
+	[MASS_BLIND] = "mass_blind",
+	[CONFIRMED_LOSSES] = "confirmed",
+	[RECOVERED_LOSSES] = "recovered",
+};
+
+const char *tally_name(enum tally tally)
+{
+	return tallies[tally];
+}
+
+void trace(struct world *w, int node, const char *what, int64_t number, const char *detail)
+{
+	past_add(node == GATEWAY ? &w->past : &w->nodes[node].past, w->now.mono.ms, what, number,
+		 detail);
+}
+
+void broken(struct world *w, enum rule rule, int node, const char *format, ...)
+{
+	bool whole = node == GATEWAY;
+	va_list args;
+
+	va_start(args, format);
+	verdict_broken(&w->broken[rule], w->now.mono.ms, whole ? "gateway" : w->nodes[node].name,
+		       whole ? &w->past : &w->nodes[node].past, whole ? NULL : &w->past, format,
+		       args);
+	va_end(args);
+}
+
+static void put_table(const struct world *w)
+{
+	for (size_t i = 0; i < TALLIES; i++)
+		printf("%s%-14s %9llu%s", i % 5 ? "  " : "# ", tallies[i],
+		       (unsigned long long)w->tally[i], i % 5 == 4 || i + 1 == TALLIES ? "\n" : "");
+	printf("# at most %u checks in one second\n", w->in_second_max);
+}
+
+unsigned tell(struct world *w, unsigned *test)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < RULES; i++) {
+		verdict_put(&w->broken[i], rules[i], w->opt.seed, test);
+		count += w->broken[i].count != 0;
+	}
+	if (!w->opt.terse)
+		put_table(w);
+	return count;
+}
