@@ -263,6 +263,8 @@ static const struct {
 	[GK_NOTE_TOKEN] = { on_token, true, false, "KDC: token" },
 	[GK_NOTE_REFUSED] = { NULL, false, false, "KDC: refused" },
 	[GK_NOTE_ERROR] = { NULL, false, false, "KDC: error" },
+	[GK_NOTE_BLIND] = { NULL, false, false, "KDC: blind" },
+	[GK_NOTE_SEES] = { NULL, false, false, "KDC: sees" },
 };
 
 void check_kdc_note(struct world *w, const struct gk_note *note, bool carried_out)
