@@ -397,7 +397,8 @@ void gateway_provision(struct world *w, struct node *node)
 				       .groups = &group,
 				       .roles = &roles,
 				       .group_count = 1,
-				       .lifetime_s = LIFETIME_S };
+				       .lifetime_s = LIFETIME_S,
+				       .sleepy = node->sleepy };
 	struct io_bundle *b = &node->raw.bundle;
 	struct gk_client_bundle issued;
 
