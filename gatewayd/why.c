@@ -97,10 +97,10 @@ const char *gw_why_next(const struct gw_why_next *next, struct gk_now now,
 		[GK_NEXT_NOTHING] =
 			"it can be asked nothing, and stays until it leaves, is evicted,"
 			" or its token ends",
-		[GK_NEXT_CHECK] = "it is asked at %s if it stays silent",
+		[GK_NEXT_CHECK] = "it is asked at %s, if it stays silent",
 		[GK_NEXT_VERDICT] = "the kernel's verdict is waited for until %s; then it is asked "
 				    "itself",
-		[GK_NEXT_REMOVAL] = "it is removed at %s unless it is heard of",
+		[GK_NEXT_REMOVAL] = "it is removed at %s, unless it is heard of",
 		[GK_NEXT_ASKED] = "it stays (evict = false), and is asked again at %s",
 		[GK_NEXT_REJOIN] = "it may join again with its token",
 	};

@@ -100,7 +100,7 @@ check 'who is there is present' why_is node3 present
 check 'and has joined' in_order joined
 check 'it is asked when it has been silent' is_next_within 4
 check 'in words' why_says node3 'group lights: n3 (node3) present since 20' 'heard of at 20' \
-	'heard from [fd00::13]:5683' 'next: it is asked at 20' ' s if it stays silent'
+	'heard from [fd00::13]:5683' 'next: it is asked at 20' ' s, if it stays silent'
 check 'by node name it is the same one' why_says n3 'n3 (node3) present since'
 
 link_down 3
@@ -116,7 +116,7 @@ check_soon 10 'then absent' why_is node3 absent unanswered
 check 'since nothing was answered' in_order kernel-failed suspect probed unanswered absent
 check 'its removal has a time' is_next_within 4
 check 'in words' why_says node3 'n3 (node3) absent since 20' 'next: it is removed at 20' \
-	' s unless it is heard of'
+	' s, unless it is heard of'
 
 check_soon 10 'then it is removed' is_no_member 3
 check 'which is remembered' why_is node3 removed removed

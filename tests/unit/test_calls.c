@@ -450,7 +450,7 @@ static void who_is_a_member_is_explained(void **state)
 		assert_part(words, " s ago: joined\nheard of at 20");
 		assert_part(words, " s ago: joined\nheard from [fd00::9]:5683\n20");
 		assert_part(words, " 0 s ago  joined\nnext: it is asked at 20");
-		assert_part(words, "Z, in 300 s if it stays silent\n");
+		assert_part(words, "Z, in 300 s, if it stays silent\n");
 	}
 	assert_part("why lights n1 --json",
 		    "{\"group\":\"lights\",\"name\":\"lamp1\",\"node\":\"n1\",\"state\":"
