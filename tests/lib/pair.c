@@ -540,6 +540,9 @@ static void take_kdc_request(struct pair *p, const struct gk_event *event)
 		open_request(p, m);
 }
 
+/* Not the address that members know. */
+const struct gk_addr pair_prober = { .ip = { 0xfe, 0x80, [15] = 9 }, .port = 5690, .scope = 3 };
+
 /* The one that goes to nobody is what answers are to. */
 static void take_kdc_probe(struct pair *p, const struct gk_event *event)
 {
@@ -552,7 +555,7 @@ static void take_kdc_probe(struct pair *p, const struct gk_event *event)
 		m->id = event->id;
 		m->peer = event->peer;
 		memcpy(m->exchange.token, p->log[first]->exchange.token, sizeof(m->exchange.token));
-		m->exchange.peer = (struct gk_addr){ .port = 5686 };
+		m->exchange.peer = pair_prober;
 		m->exchange.multicast = true;
 	}
 	p->log[first]->open = true;

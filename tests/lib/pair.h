@@ -160,6 +160,8 @@ struct pair {
 };
 
 extern const uint8_t pair_as_key[16];
+/** Where a PROBE seems to come from. */
+extern const struct gk_addr pair_prober;
 
 /** gk_global_init() for a test program; for cmocka's group setup. @return 0 */
 int pair_global_init(void **state);
