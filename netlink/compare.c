@@ -6,6 +6,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum {
@@ -120,6 +121,18 @@ static int dump_all(struct reach_kernel *kernel, struct fresh *fresh)
 	return rc;
 }
 
+// A link that has another name than before is told of as a new one.
+static void withdraw_renamed(struct reach_kernel *kernel, const struct fresh *fresh)
+{
+	for (size_t i = reach_known_of_kind(&kernel->known, REACH_LINK).count; i-- > 0;) {
+		const struct reach_event *old = &kernel->known.events[i];
+		const struct reach_event *now = reach_known_find(&fresh->known, old);
+
+		if (now && strcmp(now->name, old->name) != 0)
+			reach_kernel_withdraw(kernel, old->ifindex);
+	}
+}
+
 // What has no room in the new table is not gone: keep the events about it to ourselves.
 static int report(struct reach_kernel *kernel, const struct fresh *fresh)
 {
@@ -135,8 +148,10 @@ int reach_kernel_compare(struct reach_kernel *kernel)
 
 	for (int i = 0; rc == -EAGAIN && i < TRIES; i++)
 		rc = dump_all(kernel, &fresh);
-	if (rc == 0)
+	if (rc == 0) {
+		withdraw_renamed(kernel, &fresh);
 		rc = report(kernel, &fresh);
+	}
 	if (rc < 0) {
 		wipe(&fresh);
 		return rc;

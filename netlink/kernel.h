@@ -31,6 +31,7 @@ struct reach_kernel {
 	int udp;                  // -1 until a probe needs it
 	uint32_t seq;             // of the newest request
 	bool lost;                // what is known may be wrong: compare after the next drain
+	bool changed;             // an entry came or went since this was last set to false
 	bool look;                // compare the proxied entries after the next drain
 	bool overflow_told;       // -EOVERFLOW was returned since the last comparison
 	bool may_not_probe;       // the kernel answered EPERM
@@ -45,6 +46,12 @@ struct reach_kernel {
 
 /** Receives the records of an answer, its end excepted. */
 typedef void reach_record_callback(void *ctx, const struct reach_record *record);
+
+/**
+ * Report that a link and all that is known of it is gone, and forget it. What is found of it later
+ * is new.
+ */
+void reach_kernel_withdraw(struct reach_kernel *kernel, int ifindex);
 
 /** @return whether links called 'name' are watched */
 bool reach_kernel_watches(const struct reach_kernel *kernel, const char *name);

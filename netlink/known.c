@@ -82,6 +82,17 @@ bool reach_event_is_gone(const struct reach_event *event)
 	return event->kind == REACH_NEIGHBOUR ? event->state == REACH_UNKNOWN : !event->present;
 }
 
+struct reach_event reach_event_gone(const struct reach_event *event)
+{
+	struct reach_event end = *event;
+
+	end.present = false;
+	end.up = false;
+	end.lower_up = false;
+	end.state = REACH_UNKNOWN;
+	return end;
+}
+
 bool reach_event_same(const struct reach_event *a, const struct reach_event *b)
 {
 	return a->state == b->state && a->present == b->present && a->up == b->up &&
@@ -163,40 +174,41 @@ void reach_known_sort(struct reach_known *known)
 	known->count = kept + 1;
 }
 
-static struct reach_event gone(const struct reach_event *event)
+// Go through both tables, and add to 'batch' what leads from 'old' to 'fresh', or without one only
+// count it. Returns the number of differences.
+static size_t walk(const struct reach_known *old, const struct reach_known *fresh,
+		   enum reach_comparison how, struct reach_batch *batch)
 {
-	struct reach_event end = *event;
+	size_t o = 0, f = 0, differences = 0;
 
-	end.present = false;
-	end.up = false;
-	end.lower_up = false;
-	end.state = REACH_UNKNOWN;
-	return end;
-}
-
-int reach_known_compare(const struct reach_known *old, const struct reach_known *fresh,
-			enum reach_comparison how, struct reach_batch *batch)
-{
-	size_t o = 0, f = 0;
-
-	if (reach_batch_reserve(batch, old->count + fresh->count) < 0)
-		return -ENOMEM;
 	while (o < old->count || f < fresh->count) {
 		const struct reach_event *before = o < old->count ? &old->events[o] : NULL;
 		const struct reach_event *now = f < fresh->count ? &fresh->events[f] : NULL;
 		int order = !before ? 1 : !now ? -1 : compare_keys(before, now);
+		bool differs = order < 0   ? how == REACH_COMPARE_WHOLE
+			       : order > 0 ? true
+					   : !reach_event_same(before, now);
 
-		if (order < 0) {
-			const struct reach_event end = gone(before);
+		if (differs && batch) {
+			const struct reach_event event =
+				order < 0 ? reach_event_gone(before) : *now;
 
-			if (how == REACH_COMPARE_WHOLE)
-				reach_batch_add(batch, &end);
-		} else if (order > 0 || !reach_event_same(before, now)) {
-			reach_batch_add(batch, now);
+			reach_batch_add(batch, &event);
 		}
+		differences += differs;
 		o += order <= 0;
 		f += order >= 0;
 	}
+	return differences;
+}
+
+// The differences are counted first, so that memory is taken for those alone.
+int reach_known_compare(const struct reach_known *old, const struct reach_known *fresh,
+			enum reach_comparison how, struct reach_batch *batch)
+{
+	if (reach_batch_reserve(batch, walk(old, fresh, how, NULL)) < 0)
+		return -ENOMEM;
+	walk(old, fresh, how, batch);
 	return 0;
 }
 

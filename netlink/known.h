@@ -31,6 +31,8 @@ struct reach_known {
 
 /** @return whether 'event' says that there is nothing (any more) */
 bool reach_event_is_gone(const struct reach_event *event);
+/** @return the event that says that what 'event' is about is there no more */
+struct reach_event reach_event_gone(const struct reach_event *event);
 /** @return the event known for the link, address, route or neighbour of 'key', or NULL */
 const struct reach_event *reach_known_find(const struct reach_known *known,
 					   const struct reach_event *key);

@@ -16,6 +16,8 @@ enum {
 	// Events after which a read looks for no more, so that its memory is bounded: the kernel
 	// may put several messages into a datagram, and has one of each in practice.
 	EVENTS_MAX = 4096,
+	// Of one read, if entries come and go during each.
+	COMPARISONS_MAX = 3,
 	// Holds 2,500 neighbour notices; the kernel's default of 212,992 bytes holds 512
 	// (Linux 6.18).
 	RECEIVE_BUFFER = 1024 * 1024
@@ -38,13 +40,27 @@ bool reach_kernel_watches(const struct reach_kernel *kernel, const char *name)
 // and the comparison that follows finds it.
 static void tell(struct reach_kernel *kernel, const struct reach_event *event)
 {
+	size_t before;
+
 	if (reach_batch_reserve(&kernel->batch, 1) < 0) {
 		kernel->lost = true;
 		return;
 	}
 	reach_batch_add(&kernel->batch, event);
+	before = kernel->known.count;
 	if (reach_known_update(&kernel->known, event) < 0)
 		kernel->counts.untracked++;
+	kernel->changed |= kernel->known.count != before;
+}
+
+void reach_kernel_withdraw(struct reach_kernel *kernel, int ifindex)
+{
+	for (size_t i = kernel->known.count; i-- > 0;) {
+		const struct reach_event gone = reach_event_gone(&kernel->known.events[i]);
+
+		if (gone.ifindex == ifindex)
+			tell(kernel, &gone);
+	}
 }
 
 // A link that was deleted, or given a name that is not ours, is gone under the name it had.
@@ -56,9 +72,13 @@ static void take_watched(struct reach_kernel *kernel, const struct reach_event *
 
 	if (!ours && !old)
 		return;
-	if (!ours) {
-		now = *old;
-		now.present = now.up = now.lower_up = false;
+	if (!ours)
+		now = reach_event_gone(old);
+	// Under its new name it is another one to those who go by names.
+	if (ours && old && strcmp(old->name, now.name) != 0) {
+		reach_kernel_withdraw(kernel, now.ifindex);
+		kernel->lost = true;
+		return;
 	}
 	if (old && reach_event_same(old, &now))
 		return;
@@ -195,14 +215,31 @@ static int drain(struct reach_kernel *kernel)
 
 // A comparison waits for the end of the drain: until the socket has been read empty, the kernel
 // goes on dropping notices without saying so again (af_netlink.c, NETLINK_S_CONGESTED).
+//
+// A dump of neighbours remembers its place by counting, so that one which comes or goes meanwhile
+// may hide another. Where notices say that this has happened, the dump is repeated.
+static int catch_up(struct reach_kernel *kernel)
+{
+	int rc = 0;
+
+	for (int left = COMPARISONS_MAX; rc == 0 && kernel->lost && left > 0; left--) {
+		rc = reach_kernel_compare(kernel);
+		kernel->changed = false;
+		if (rc == 0)
+			rc = drain(kernel);
+		kernel->lost |= kernel->changed && left > 1;
+	}
+	return rc == 0 && kernel->lost ? -EAGAIN : rc;
+}
+
 static int kernel_read(struct reach_monitor *monitor, reach_callback *callback, void *ctx)
 {
 	struct reach_kernel *kernel = (struct reach_kernel *)monitor;
 	int rc = drain(kernel);
 
-	if (rc == 0 && kernel->lost)
-		rc = reach_kernel_compare(kernel);
-	else if (rc == 0 && kernel->look)
+	if (rc == 0)
+		rc = catch_up(kernel);
+	if (rc == 0 && kernel->look)
 		rc = reach_kernel_compare_proxies(kernel);
 	reach_batch_deliver(&kernel->batch, callback, ctx);
 	if (rc < 0)

@@ -138,6 +138,9 @@ int reach_monitor_fd(const struct reach_monitor *monitor);
  * A link, address or route is reported when it differs from what was reported before. A neighbour
  * notice is always reported, since the same state once more is the answer to a probe.
  *
+ * A link that gets another name is gone under the one that it had, with all that belongs to it, and
+ * comes anew under the other, if that one is watched.
+ *
  * The first read, lost notices, a link that went down and a watched name given to another link all
  * mean a full dump, and events for every difference to what was known: nothing is guessed.
  *
@@ -146,8 +149,9 @@ int reach_monitor_fd(const struct reach_monitor *monitor);
  *
  * @return 0
  *         -ENOBUFS    notices were lost, and others are to be read before the dump that makes up
- *                     for them; the descriptor is readable: call again at once
- *         -EAGAIN     a dump was interrupted by changes; call again within a second
+ *                     for them; call again at once
+ *         -EAGAIN     changes interrupted the dump, or came too fast for it; call again within a
+ *                     second
  *         -ENOMEM     events may be missing; call again, the next read compares everything
  *         -EOVERFLOW  all is well, but the table of known entries is full: entries beyond it are
  *                     reported as the kernel speaks of them, and lost notices about them stay
