@@ -65,8 +65,9 @@ nothing_happened() {
 
 need_root
 segment_open 3
-solicit_every $((1000 / pace))
-policy $((8 / pace)) 3 $((4 / pace)) $((4 / pace))
+# It gives up in less time than the link is down.
+solicit_every $((300 / pace))
+policy $((4 / pace)) 3 $((4 / pace)) $((4 / pace))
 gateway_start
 nodes_join 1 2 3
 events_follow
