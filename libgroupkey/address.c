@@ -54,12 +54,23 @@ static size_t find_address(const struct gk_client *client, const struct gk_addr 
 	return i;
 }
 
-/* Who takes requests has said where; the others are where they were heard from. */
-static void move_nodes(struct gk_client *client, const struct gk_addr *addr, struct gk_now now)
+/* Who takes requests does so at the port that it named, and at the address that it had then (a
+ * control_uri with another is refused), until it is heard from elsewhere. */
+static void move_node(struct gk_node *node, const struct gk_addr *from, const struct gk_addr *to)
+{
+	uint16_t port = node->has_control ? node->address.port : to->port;
+
+	if (node->has_control && !same_ip(&node->address, from))
+		return;
+	node->address = *to;
+	node->address.port = port;
+}
+
+static void move_nodes(struct gk_client *client, const struct gk_addr *from,
+		       const struct gk_addr *to, struct gk_now now)
 {
 	for (struct gk_node *node = client->nodes; node; node = node->next_of_client) {
-		if (!node->has_control)
-			node->address = *addr;
+		move_node(node, from, to);
 		gk_evidence_add(node, GK_FACT_ELSEWHERE, 0, now);
 	}
 }
@@ -79,6 +90,7 @@ static void put_first(struct gk_client *client, const struct gk_addr *addr)
 void gk_address_heard(struct gk_kdc *kdc, struct gk_client *client, const struct gk_addr *addr,
 		      struct gk_now now)
 {
+	struct gk_addr from = client->addresses[0];
 	bool moved = client->address_count > 0;
 
 	if (moved && same_ip(&client->addresses[0], addr)) {
@@ -88,7 +100,7 @@ void gk_address_heard(struct gk_kdc *kdc, struct gk_client *client, const struct
 	gk_address_forget(kdc, client);
 	put_first(client, addr);
 	if (moved)
-		move_nodes(client, addr, now);
+		move_nodes(client, &from, addr, now);
 	if (gk_hash_reserve(&kdc->addresses))
 		return; /* the kernel may say what it likes of it */
 	gk_hash_add(&kdc->addresses, &client->by_iid, identifier(addr));
