@@ -38,6 +38,7 @@ check 'the gateway may not write neighbour states' has_no_net_admin
 nodes_join 1 2 3
 events_follow
 note_key
+check 'node 3 has just said something' is_checked 3
 begin
 link_down 3
 check_within "$bound_ms" 'who is cut off is out, and the others have a new key' is_out 3 1 2
