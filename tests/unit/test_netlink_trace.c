@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "netlink/json.h"
+#include "netlink/known.h"
 #include "netlink/reach.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -260,6 +261,87 @@ static void fake_plays_a_trace_in_the_callers_time(void **state)
 	reach_monitor_close(fake);
 }
 
+/*
+ * A real one
+ */
+
+struct segment {
+	struct reach_known believed;
+	size_t failed; // FAILED heard, while the link works
+	size_t blind;  // and while it does not
+};
+
+static bool works(const struct segment *segment, int ifindex)
+{
+	const struct reach_event key = { .kind = REACH_LINK, .ifindex = ifindex };
+	const struct reach_event *link = reach_known_find(&segment->believed, &key);
+
+	return link && link->lower_up;
+}
+
+static void take(const struct reach_event *events, size_t count, void *ctx)
+{
+	struct segment *segment = ctx;
+
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(reach_known_update(&segment->believed, &events[i]), 0);
+		if (events[i].state != REACH_FAILED)
+			continue;
+		segment->failed += works(segment, events[i].ifindex);
+		segment->blind += !works(segment, events[i].ifindex);
+		if (works(segment, events[i].ifindex))
+			assert_int_equal(events[i].ip[15], 2); // who was out of range, and off
+	}
+}
+
+static char *read_trace(size_t *len)
+{
+	FILE *file = fopen(GK_TOP "/tests/data/traces/lowpan.trace", "r");
+	char *text = calloc(1, 65536);
+
+	assert_non_null(file);
+	assert_non_null(text);
+	*len = fread(text, 1, 65536, file);
+	assert_true(*len > 0 && *len < 65536);
+	fclose(file);
+	return text;
+}
+
+// Play until 'end_ms', each batch for itself.
+static void play(struct reach_monitor *fake, struct segment *segment, int64_t end_ms)
+{
+	while (reach_fake_trace_next_ms(fake) >= 0 && reach_fake_trace_next_ms(fake) < end_ms) {
+		assert_int_equal(reach_fake_trace_advance(fake, reach_fake_trace_next_ms(fake)), 0);
+		assert_int_equal(reach_monitor_read(fake, take, segment), 0);
+	}
+}
+
+static void radio_that_goes_down_is_heard_of_before_all_neighbours_fail(void **state)
+{
+	struct reach_monitor *fake = open_fake();
+	struct segment segment = { 0 };
+	size_t len;
+	char *text = read_trace(&len);
+
+	(void)state;
+	assert_int_equal(reach_fake_trace_load(fake, text, len, NULL), 0);
+	play(fake, &segment, 16000);
+	assert_true(works(&segment, 3));
+	assert_int_equal(segment.failed, 1);
+	play(fake, &segment, 24000);
+	assert_false(works(&segment, 3));
+	assert_int_equal(segment.blind, 2);
+	play(fake, &segment, 27000);
+	assert_true(works(&segment, 3));
+	play(fake, &segment, INT64_MAX);
+	assert_int_equal(segment.failed, 2);
+	assert_int_equal(segment.blind, 2);
+	assert_int_equal(segment.believed.count, 0); // the radio is gone, and all with it
+	reach_known_wipe(&segment.believed);
+	free(text);
+	reach_monitor_close(fake);
+}
+
 static void trace_may_be_played_again_and_be_another(void **state)
 {
 	struct reach_monitor *fake = open_fake();
@@ -307,6 +389,7 @@ int main(void)
 		cmocka_unit_test(reader_goes_on_behind_a_wrong_line),
 		cmocka_unit_test(event_is_shown_as_json),
 		cmocka_unit_test(fake_plays_a_trace_in_the_callers_time),
+		cmocka_unit_test(radio_that_goes_down_is_heard_of_before_all_neighbours_fail),
 		cmocka_unit_test(trace_may_be_played_again_and_be_another),
 		cmocka_unit_test(fake_answers_as_it_was_told),
 	};
