@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 //
-// Messages to a member: as they are, inside of its association as requests of the KDC, as answers
-// to each of its own requests, to its control group, signed or not, and from another member in
-// pairwise mode. It survives, gives its memory back and repeats no nonce; and what the KDC did not
-// sign changes nothing.
+// Messages to a member: as they are, inside of its association as requests of the KDC, by unicast
+// and by multicast, as answers to each of its own requests, to its control group, signed or not, and
+// from another member in pairwise mode. It survives, gives its memory back and repeats no nonce; and
+// what the KDC did not sign changes nothing.
 
 #include "libgroupkey/kdc.h"
 #include "libgroupkey/member.h"
@@ -260,6 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > 1024)
 		return 0;
 	start();
+	exchange.multicast = data[0] & 64;
 	rest = gk_span(data + 1, size - 1);
 	if ((data[0] & 12) == 8)
 		hear_member(data[0] & 3, rest);
@@ -268,7 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if ((data[0] & 3) == 0)
 		(void)!gk_member_receive(p.node[0].member, &exchange, rest, p.now);
 	else if ((data[0] & 3) == 1 && is_request(rest))
-		pair_forge_request(&p, 0, rest);
+		(exchange.multicast ? pair_forge_probe : pair_forge_request)(&p, 0, rest);
 	else
 		answer(rest, data[0] & 1);
 	pair_drain_node(&p, 0);

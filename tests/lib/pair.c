@@ -986,6 +986,7 @@ static void take_node_event(struct pair *p, size_t i, const struct gk_event *eve
 	case GK_EVENT_CONFIRM:
 		m = append(p, event->token_len ? PAIR_PROBED : PAIR_CONFIRM, (int)i, PAIR_KDC,
 			   event->bytes);
+		m->id = event->id;
 		m->peer = event->peer;
 		m->exchange.token_len = event->token_len;
 		memcpy(m->exchange.token, event->token, sizeof(event->token));
@@ -1344,15 +1345,17 @@ static uint8_t code_of_reply(const struct pair *p, size_t from, struct gk_oscore
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 
 	for (size_t k = from; k < p->log_count; k++) {
-		p->log[k]->arrived |= p->log[k]->kind == PAIR_REPLY;
-		if (p->log[k]->kind == PAIR_REPLY && p->log[k]->id == from &&
+		bool replies = p->log[k]->kind == PAIR_REPLY || p->log[k]->kind == PAIR_PROBED;
+
+		p->log[k]->arrived |= replies;
+		if (replies && p->log[k]->id == from &&
 		    !gk_oscore_unprotect_response(ctx, ref, p->log[k]->bytes, &buf, NULL))
 			return bytes[0];
 	}
 	return 0;
 }
 
-uint8_t pair_forge_request(struct pair *p, size_t i, struct gk_span plain)
+static uint8_t forge(struct pair *p, size_t i, enum pair_kind kind, struct gk_span plain)
 {
 	struct gk_oscore ctx = association_of(p, i);
 	uint8_t bytes[4096];
@@ -1362,11 +1365,22 @@ uint8_t pair_forge_request(struct pair *p, size_t i, struct gk_span plain)
 
 	if (gk_oscore_protect_request(&ctx, plain, &buf, &ref))
 		abort();
-	m = append(p, PAIR_REQUEST, PAIR_KDC, (int)i, gk_buf_span(&buf));
+	m = append(p, kind, PAIR_KDC, (int)i, gk_buf_span(&buf));
+	m->exchange.multicast = kind == PAIR_PROBE;
 	m->arrived = true;
 	m->life = 0;
 	node_receive(p, m);
 	return code_of_reply(p, (size_t)m->exchange.id, &ctx, &ref);
+}
+
+uint8_t pair_forge_request(struct pair *p, size_t i, struct gk_span plain)
+{
+	return forge(p, i, PAIR_REQUEST, plain);
+}
+
+uint8_t pair_forge_probe(struct pair *p, size_t i, struct gk_span plain)
+{
+	return forge(p, i, PAIR_PROBE, plain);
 }
 
 static struct pair_message *waiting(const struct pair *p, size_t i)

@@ -211,6 +211,8 @@ void pair_restart(struct pair *p);
  * @return the code of the member's answer, 0: silence
  */
 uint8_t pair_forge_request(struct pair *p, size_t i, struct gk_span plain);
+/** The same by multicast. */
+uint8_t pair_forge_probe(struct pair *p, size_t i, struct gk_span plain);
 /** Answer a member's open request with what the KDC never said, under the association if the
  *  request was. */
 void pair_forge_answer(struct pair *p, size_t i, struct gk_span plain);

@@ -349,6 +349,24 @@ static void only_a_question_is_heard_by_multicast(void **state)
 	assert_false(pair_info(p, ASKED).joined);
 }
 
+/* Whatever it says under the association is a sign of life. */
+static void a_question_about_nothing_is_answered_and_a_request_is_not(void **state)
+{
+	static const uint8_t methods[] = { GK_COAP_POST, GK_COAP_DELETE, GK_COAP_FETCH, 3, 31 };
+	struct pair *p = *state;
+	uint8_t bytes[64];
+
+	for (size_t i = 0; i <= sizeof(methods); i++) {
+		struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+		struct gk_coap_writer w =
+			gk_coap_begin(&buf, i < sizeof(methods) ? methods[i] : GK_COAP_GET);
+
+		gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_span_str("ace-group/other/node"));
+		assert_int_equal(pair_forge_probe(p, ASKED, gk_buf_span(&buf)),
+				 i < sizeof(methods) ? 0 : GK_COAP_NOT_FOUND);
+	}
+}
+
 static void who_takes_no_requests_cannot_be_asked(void **state)
 {
 	static const uint32_t all = GK_ROLE_ALL;
@@ -417,6 +435,7 @@ int main(void)
 		IN(open_tree, their_air_is_charged),
 		IN(open_tree, only_a_question_is_heard_by_multicast),
 		IN(open_plain, only_a_question_is_heard_by_multicast),
+		IN(open_tree, a_question_about_nothing_is_answered_and_a_request_is_not),
 		IN(open_plain, who_takes_no_requests_cannot_be_asked),
 		IN(open_tree, who_hears_the_last_question_stays),
 		IN(open_plain, who_hears_the_last_question_stays),
