@@ -4,8 +4,8 @@
 #
 # What README.md, groupkey(3) and gatewayctl(8) say is what there is. The page's prototypes and
 # examples are cut out and compiled with nothing but groupkey.h in sight, then run by
-# manual_shell.c; the configuration in README.md is given to 'gatewayd -n'; the calls of gatewayctl
-# and the names in its JSON are looked up in its page.
+# manual_shell.c; the configuration in README.md is given to 'gatewayd -n'; the calls of gatewayctl,
+# the names in its JSON, and its metrics, are looked up in its page.
 #
 # GATEWAYD  the program [$GK_BUILD/gatewayd]
 # CC        the compiler, with what it takes to link with $GK_BUILD/libgroupkey.a [cc]
@@ -177,10 +177,28 @@ calls_are_in_their_page() {
 # The names of members and the words for events, as the sources have them.
 json_names_are_in_their_page() {
 	sed -n '/^\.Ss JSON/,/^\.Ss/p' "$calls_page" >"$tmp/page"
-	for source in calls clients show notes; do
-		grep -oE '(json,|= {) "[a-z_]+"' "$top/gatewayd/$source.c"
-	done | sed 's/.*"\(.*\)"/\1/' | sort -u >"$tmp/names"
-	[ "$(wc -l <"$tmp/names")" -gt 40 ] || return 1
+	{
+		for source in calls clients show notes status why alarm; do
+			grep -oE '(json,|= {) "[a-z_]+"' "$top/gatewayd/$source.c"
+		done
+		grep -oE '= "[a-z-]+"' "$top/gatewayd/words.c"
+	} | sed 's/.*"\(.*\)"/\1/' | sort -u >"$tmp/names"
+	[ "$(wc -l <"$tmp/names")" -gt 90 ] || return 1
+	status=0
+	while read -r name; do
+		grep -qE "(^|[ (])$name( |,|\$)" "$tmp/page" && continue
+		echo "# $name is not in $calls_page"
+		status=1
+	done <"$tmp/names"
+	return $status
+}
+
+metrics_are_in_their_page() {
+	sed -n '/^\.Ss Metrics/,/^\.Ss/p' "$calls_page" >"$tmp/page"
+	sed -n 's/.*GAUGES\{0,1\}("\([a-z_]*\)",.*/gatewayd_\1/p
+		s/.*COUNTERS\{0,1\}("\([a-z_]*\)",.*/gatewayd_\1_total/p
+		s/.*\.name = "\(gatewayd_[a-z_]*\)",.*/\1/p' "$top/gatewayd/metrics.c" >"$tmp/names"
+	[ "$(wc -l <"$tmp/names")" -gt 35 ] || return 1
 	status=0
 	while read -r name; do
 		grep -qE "(^|[ (])$name( |,|\$)" "$tmp/page" && continue
@@ -192,7 +210,7 @@ json_names_are_in_their_page() {
 
 checks="prototypes_are_those_of_the_header names_are_in_the_page examples_compile examples_link
 	readme_configuration_passes readme_calls_are_known calls_are_in_their_page
-	json_names_are_in_their_page"
+	json_names_are_in_their_page metrics_are_in_their_page"
 for check in $checks; do
 	$check
 	result $? "$check"
