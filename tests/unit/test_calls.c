@@ -516,6 +516,14 @@ static void who_is_banned_is_told_apart(void **state)
 		    "\"addresses\":[],\"facts\":[],\"next\":{");
 	assert_part("unban lights lamp1", "may join again");
 	assert_part("why lights lamp1", "\nnext: it may join again with its token\n");
+	assert_part("evict lights lamp1 --ban", "is banned");
+	gk_member_free(lamp.member);
+
+	// another device of that name
+	provision(&lamp, "lamp1");
+	assert_true(join(&lamp));
+	assert_part("why lights lamp1", "n2 (lamp1) present since");
+	assert_without("why lights lamp1", "banned");
 	gk_member_free(lamp.member);
 }
 
@@ -596,7 +604,7 @@ static void metrics_are_what_prometheus_reads(void **state)
 		"\ngatewayd_store_ok 1\n",
 		"\ngatewayd_storage{level=\"good\"} 1\ngatewayd_storage{level=\"scarce\"} 0\n",
 		"# TYPE gatewayd_store_written_bytes_total counter\n",
-		"\ngatewayd_clients{state=\"issued\"} 1\ngatewayd_clients{state=\"known\"} 1\n"
+		"\ngatewayd_clients{state=\"issued\"} 2\ngatewayd_clients{state=\"known\"} 1\n"
 		"gatewayd_clients{state=\"revoked\"} 0\n",
 		"\ngatewayd_events_total{event=\"joined\"} 1\n",
 		"\ngatewayd_events_total{event=\"alarm\"} 0\n",
@@ -637,6 +645,7 @@ static void metrics_are_what_prometheus_reads(void **state)
 	provision(&lamp, "lamp1");
 	assert_true(join(&lamp));
 	order("lamp2");
+	order("lamp3");
 	gw.kdc->presence_counts = (struct gk_presence_counts){
 		.kernel_probes = 21,
 		.checks = 22,

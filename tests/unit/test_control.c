@@ -271,7 +271,7 @@ static struct gk_node **fill_group(struct gk_group *group, struct gk_node *node)
 	return nodes;
 }
 
-static size_t count_lines(const char *text, char end)
+static size_t count_of(const char *text, char end)
 {
 	size_t count = 0;
 
@@ -291,11 +291,12 @@ static void ten_thousand_members_are_told(void **state)
 	group->count = MANY;
 	reply = ask("members lights --json");
 	assert_begins(reply, "0\n[{\"name\":\"xxxx");
-	assert_int_equal(count_lines(reply, '{'), MANY);
+	assert_int_equal(count_of(reply, '{'), MANY);
+	assert_null(strstr(reply, "}{"));
 	assert_string_equal(reply + strlen(reply) - 4, "]}]\n");
 	reply = ask("members lights");
 	assert_begins(reply, "0\nNAME  ");
-	assert_int_equal(count_lines(reply, '\n'), 1 + 1 + MANY);
+	assert_int_equal(count_of(reply, '\n'), 1 + 1 + MANY);
 	reply = ask("why lights n9999");
 	assert_begins(reply, "0\ngroup lights: n9999 (xxxx");
 	assert_true(strlen(reply) < 4096);
