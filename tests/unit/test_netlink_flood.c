@@ -12,15 +12,16 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <netlink/socket.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "netlink/known.h"
-#include "netlink/reach.h"
+#include "netlink/kernel.h"
 #include "tests/lib/ear.h"
 
 enum {
@@ -271,6 +272,81 @@ static void fifty_thousand_changes_are_caught_up_with(void **state)
 	}
 }
 
+/*
+ * Being behind, and saying so
+ */
+
+static size_t count_lines(const char *text)
+{
+	size_t count = 0;
+
+	while (text && (text = strchr(text, '\n'))) {
+		text++;
+		count++;
+	}
+	return count;
+}
+
+static int read_now(struct ear *ear)
+{
+	return reach_monitor_read(ear->monitor, hear, ear);
+}
+
+// Requests get no answer, until the one that was there is put back.
+static void while_no_dump_succeeds_every_read_says_so(void **state)
+{
+	int requests, kept, pair[2];
+	struct ear ear;
+
+	need_namespace(state);
+	command("ip neigh add fd00::5 dev v0 lladdr 02:00:00:00:00:05 nud stale");
+	command("ip route add fd01::5/128 dev v0");
+	command("echo 1 >/proc/sys/net/ipv6/route/skip_notify_on_dev_down");
+	ear = open_ear_for("v0");
+	requests = nl_socket_get_fd(((struct reach_kernel *)ear.monitor)->requests);
+	kept = dup(requests);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+	assert_true(kept >= 0 && dup2(pair[0], requests) == requests);
+	forget_text(&ear);
+	command("ip link set v0 down");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(read_now(&ear), -EAGAIN);
+	assert_false(has_heard(&ear, "route")); // which only a dump tells
+	assert_int_equal(dup2(kept, requests), requests);
+	assert_int_equal(read_now(&ear), 0);
+	assert_true(has_heard(&ear, LINE("route", "v0", "gone fd01::5 via ::")));
+	close(kept);
+	close(pair[0]);
+	close(pair[1]);
+	close_ear(&ear);
+}
+
+// A read takes no more than some thousand notices. If a dump is due it has to wait, and that is
+// said.
+static void read_that_stops_before_the_dump_says_so(void **state)
+{
+	const int room = 64 * 1024 * 1024;
+	struct ear ear;
+
+	need_namespace(state);
+	command("ip link add w0 type veth peer name w1 && ip link set w0 up && ip link set w1 up");
+	ear = open_ear(NULL);
+	forget_text(&ear);
+	assert_int_equal(setsockopt(reach_monitor_fd(ear.monitor), SOL_SOCKET, SO_RCVBUFFORCE,
+				    &room, sizeof(room)),
+			 0);
+	command("ip link set w0 down");
+	for (int i = 0; i < 2; i++)
+		flood(0, FLOOD_ROUNDS);
+	assert_int_equal(read_now(&ear), -ENOBUFS);
+	assert_int_equal(reach_monitor_counts(ear.monitor).comparisons, 1);
+	assert_true(count_lines(ear.text) <= 4096);
+	assert_int_equal(read_now(&ear), 0);
+	assert_true(reach_monitor_counts(ear.monitor).comparisons > 1);
+	assert_int_equal(reach_monitor_counts(ear.monitor).lost, 0);
+	close_ear(&ear);
+}
+
 // More host routes than the table holds.
 static void make_many_routes(void)
 {
@@ -309,6 +385,8 @@ static int run_all(void)
 		TEST(comparison_keeps_a_failed_neighbour_that_is_asked_again),
 		TEST(notices_read_in_time_are_complete),
 		TEST(fifty_thousand_changes_are_caught_up_with),
+		TEST(while_no_dump_succeeds_every_read_says_so),
+		TEST(read_that_stops_before_the_dump_says_so),
 		TEST(full_table_is_said_once_and_the_rest_goes_on),
 	};
 

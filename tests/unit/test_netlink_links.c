@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/ear.h"
 
@@ -315,6 +316,33 @@ static void verdict_comes_within_the_time_that_was_said(void **state)
 	}
 }
 
+// A datagram to a stale neighbour has the kernel wait for a sign of life before it asks.
+static void verdict_after_a_datagram_waits_for_the_first_question(void **state)
+{
+	struct ear ear;
+	int64_t before_ms, within_ms, took_ms;
+	int rc, again;
+
+	need_namespace(state);
+	set("v0", "retrans_time_ms", 100);
+	set("v0", "delay_first_probe_time", 1);
+	command("ip neigh add fd00::5 dev v0 lladdr 02:00:00:00:00:05 nud stale");
+	ear = open_ear_for("v0");
+	before_ms = timing(&ear, "v0").verdict_ms;
+	assert_int_equal(seteuid(65534), 0);
+	rc = probe(&ear, "v0", "fd00::5");
+	again = seteuid(0);
+	assert_int_equal(again, 0);
+	assert_int_equal(rc, -EPERM);
+	within_ms = timing(&ear, "v0").verdict_ms;
+	took_ms = wait_for(&ear, LINE("neighbour", "v0", "failed fd00::5"));
+	print_message("# within %d ms, took %d; as root within %d\n", (int)within_ms, (int)took_ms,
+		      (int)before_ms);
+	assert_true(within_ms >= before_ms + 1000);
+	assert_true(took_ms > before_ms && took_ms <= within_ms + 100);
+	close_ear(&ear);
+}
+
 static int run_all(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +360,7 @@ static int run_all(void)
 		TEST(timing_is_what_the_interface_is_set_to),
 		TEST(interface_without_settings_has_the_default),
 		TEST(verdict_comes_within_the_time_that_was_said),
+		TEST(verdict_after_a_datagram_waits_for_the_first_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
