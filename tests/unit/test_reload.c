@@ -494,6 +494,9 @@ static void a_file_that_is_wrong_changes_nothing(void **state)
 		{ "interface = \"near0\";\n\ngroups = ( { name = \"a\"; mood = 1; } );\n",
 		  ":3: groups[0].mood: unknown option" },
 		{ "interface = \"near0\";\ngroups = ( );\n", ":2: groups: must be a list" },
+		{ "interface = \"near0\";\ngroups = ( { name = \"lights\"; presence = {\n"
+		  "probes = 1; }; } );\n",
+		  ":3: groups[0].presence.probes: must be at least 2: with 'evict'" },
 		{ "", ":1: interface: is missing" },
 	};
 
