@@ -5,14 +5,20 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-/* A protected GET of the member's control resource, and its answer: CoAP messages in bytes. */
-#define QUESTION_LEN 72 /* header 4, token 8, OSCORE option 16, sealed code, path and tag 44 */
-#define ANSWER_LEN   32
+/* As libgroupkey books them: a protected GET of the member's control resource, and its answer; what
+ * the kernel asks before, and is answered. In bytes, as CoAP messages of that length would be. */
+#define EXCHANGE_LEN 64
+#define KERNEL_LEN   40
 
-/* Bytes on the air, with all that frames add. */
-static uint64_t exchange_len(void)
+/* On the air, with all that frames add. */
+static uint64_t exchange_bytes(void)
 {
-	return gk_air_of(QUESTION_LEN).bytes + gk_air_of(ANSWER_LEN).bytes;
+	return 2 * gk_air_of(EXCHANGE_LEN).bytes;
+}
+
+static uint64_t check_bytes(void)
+{
+	return exchange_bytes() + 2 * gk_air_of(KERNEL_LEN).bytes;
 }
 
 /*
@@ -89,7 +95,7 @@ static bool sees_whole_losses(const struct policy *policy)
 /* Half of the time is for the way through a mesh, and for those who wait for the same air. */
 static bool answers_can_arrive(const struct policy *policy)
 {
-	uint64_t bits_ms = exchange_len() * 8 / policy->rate_kbps;
+	uint64_t bits_ms = exchange_bytes() * 8 / policy->rate_kbps;
 	uint64_t needed_s = (2 * bits_ms + 999) / 1000;
 
 	if (policy->presence->probe_wait_s >= needed_s)
@@ -165,7 +171,7 @@ static void print_bound(const struct gw_group_conf *group, const char *who, cons
 static void print_load(const struct gw_conf *conf, const struct gk_presence_config *p, FILE *out)
 {
 	uint32_t interval_s = p->sleepy ? p->sleep_max_s : p->check_interval_s;
-	uint64_t in_time = (uint64_t)conf->rekeying_bps / 8 * interval_s / exchange_len();
+	uint64_t in_time = (uint64_t)conf->rekeying_bps / 8 * interval_s / check_bytes();
 
 	fprintf(out,
 		"#   from %" PRIu64 " silent members on, checks take longer than %s at this "

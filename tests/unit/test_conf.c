@@ -657,17 +657,17 @@ static void policies_that_would_evict_the_living_are_refused(void **state)
 	}
 }
 
-/* 182 bytes of question and answer on the air, twice. */
+/* 206 bytes of question and answer on the air, twice. */
 static void probes_that_cannot_be_answered_in_time_are_refused(void **state)
 {
 	static const struct {
 		int rate_kbps, probe_wait_s;
 		const char *why; // NULL: none
 	} rows[] = {
-		{ 1, 2, "presence.probe_wait_s: must be at least 3: with link.rate_kbps = 1" },
-		{ 1, 3, NULL },
-		{ 2, 1, "presence.probe_wait_s: must be at least 2: with link.rate_kbps = 2" },
-		{ 3, 1, NULL },
+		{ 1, 3, "presence.probe_wait_s: must be at least 4: with link.rate_kbps = 1" },
+		{ 1, 4, NULL },
+		{ 3, 1, "presence.probe_wait_s: must be at least 2: with link.rate_kbps = 3" },
+		{ 4, 1, NULL },
 		{ 20, 1, NULL },
 	};
 
