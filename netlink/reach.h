@@ -63,7 +63,9 @@ struct reach_event {
 	bool present;                  /* false: has just gone */
 	bool up;                       /* IFF_UP and IFF_RUNNING: switched on, and has a carrier */
 	bool lower_up;                 /* up, and so is the link below it, as wpan0 is below lowpan0
-					  (IFLA_LINK). Equal to 'up' where there is none */
+					  (IFLA_LINK). Equal to 'up' where there is none.
+					  Neighbours asked while it is false fail for no fault
+					  of theirs, up to reach_timing.verdict_ms after */
 	uint8_t ip[REACH_IP_LEN];      /* network order */
 	uint8_t gateway[REACH_IP_LEN]; /* all zero: the destination is on link */
 	char name[REACH_NAME_LEN];     /* NUL-terminated, and whatever bytes the kernel allows */
