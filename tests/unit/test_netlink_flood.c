@@ -58,20 +58,21 @@ static void flood(int from, int end)
 }
 
 // It may say that it is behind, as long as it is.
-static void read_some(struct ear *ear)
+static bool is_behind(struct ear *ear)
 {
 	int rc = reach_monitor_read(ear->monitor, hear, ear);
 
 	assert_true(rc == 0 || rc == -ENOBUFS || rc == -EAGAIN);
+	return rc != 0;
 }
 
-// Read until the monitor is silent for a moment.
+// Read until the monitor is up to date, and silent for a moment.
 static void settle(struct ear *ear)
 {
 	struct pollfd fd = { .fd = reach_monitor_fd(ear->monitor), .events = POLLIN };
 
-	while (poll(&fd, 1, 100) > 0)
-		read_some(ear);
+	while (is_behind(ear) || poll(&fd, 1, 100) > 0)
+		;
 }
 
 static void flood_while_reading(struct ear *ear)
@@ -84,7 +85,7 @@ static void flood_while_reading(struct ear *ear)
 		_exit(0);
 	}
 	while (waitpid(child, NULL, WNOHANG) == 0)
-		read_some(ear);
+		(void)is_behind(ear);
 	settle(ear);
 }
 
