@@ -180,8 +180,10 @@ static bool send_to(struct gk_node *node, struct gk_now now)
 	node->flight = node->has_control
 			       ? post(node, &len, timeout_ms, now)
 			       : gk_observe_material(node, GK_REQUEST_REKEY, &len, timeout_ms, now);
-	if (node->flight)
+	if (node->flight) {
 		count_sent(node, len + OVERHEAD, now);
+		gk_probe_note_asked(node, false, timeout_ms, now);
+	}
 	return node->flight != 0;
 }
 

@@ -43,6 +43,8 @@ static const char *const facts[] = {
 	[GK_FACT_REMOVED] = "was removed for its silence",
 	[GK_FACT_PUT_OUT] = "was removed",
 	[GK_FACT_LEFT] = "left",
+	[GK_FACT_PARKED] = "answered no rekeying message",
+	[GK_FACT_RESTORED] = "the gateway was started anew",
 	[GK_FACT_ELSEWHERE] = "was heard of from another address",
 };
 

@@ -37,6 +37,11 @@ static bool reserve_sequence(struct gk_kdc *kdc, struct gk_oscore *ctx)
 	return ctx->seq < ctx->seq_limit;
 }
 
+static size_t *count_of(struct gk_kdc *kdc, const struct gk_request *request)
+{
+	return request->multicast ? &kdc->question_count : &kdc->request_count;
+}
+
 void gk_exchange_emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_span bytes,
 		      uint32_t timeout_ms)
 {
@@ -54,7 +59,7 @@ void gk_exchange_emit(struct gk_kdc *kdc, struct gk_request *request, struct gk_
 
 	memcpy(event.token, request->token, sizeof(event.token));
 	gk_hash_add(&kdc->requests, &request->by_id, gk_span(&request->id, sizeof(request->id)));
-	kdc->request_count++;
+	*count_of(kdc, request) += 1;
 	gk_queue_add(&kdc->queue, &event);
 }
 
@@ -78,7 +83,7 @@ static struct gk_request *take_request(struct gk_kdc *kdc, uint64_t id)
 	if (!request)
 		return NULL;
 	gk_hash_remove(&kdc->requests, &request->by_id);
-	kdc->request_count--;
+	*count_of(kdc, request) -= 1;
 	return request;
 }
 
@@ -263,6 +268,8 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	if (is_forged(request, message, code))
 		return;
 	(void)take_request(kdc, id);
+	if (client)
+		client->asked_until_ms[request->multicast] = now.mono.ms;
 	if (code)
 		gk_client_seen(client, GK_FACT_ANSWER, now);
 	if (node && request->kind == GK_REQUEST_REKEY)
@@ -273,8 +280,6 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 		gk_delivery_wake(node, now);
 	if (node && request->kind == GK_REQUEST_REKEY && !code)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
-	if (node && request->kind == GK_REQUEST_PROBE && !code && !request->beside)
-		gk_presence_missed(node, now);
 	end_request(kdc, request, code != 0);
 }
 
@@ -292,12 +297,12 @@ void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcom
 	/* of an association that has ended, it tells nothing of the present one */
 	if (node && client->generation != request->generation)
 		outcome = GK_NOTIFIED_NOT;
+	if (client)
+		client->asked_until_ms[false] = now.mono.ms;
 	if (node)
 		gk_observe_notified(node, request, outcome, now);
 	if (node && request->kind == GK_REQUEST_REKEY && outcome == GK_NOTIFIED_NOT)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
-	if (node && request->kind == GK_REQUEST_PROBE && outcome == GK_NOTIFIED_NOT)
-		gk_presence_missed(node, now);
 	gk_exchange_free(kdc, request);
 }
 

@@ -31,7 +31,7 @@ static struct gk_request *send_by_multicast(struct gk_kdc *kdc, struct gk_node *
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_request *request = NULL;
 
-	if (gk_exchange_has_room(kdc, kind))
+	if (kdc->question_count < GK_QUESTIONS_MAX)
 		request = gk_exchange_protect(kdc, node, GK_OBSERVED_NOTHING, kind, message, &buf);
 	if (!request)
 		return NULL;

@@ -9,7 +9,7 @@
 #define RETRY_MS      1000  /* after a rekeying that found no entropy */
 #define STALE_MANY    64
 #define GID_EPOCH_LEN 4
-#define GROUP_TIMERS  5
+#define GROUP_TIMERS  6
 
 /* the group itself */
 
@@ -28,6 +28,7 @@ static enum gk_err begin(struct gk_group *group, struct gk_kdc *kdc, struct gk_s
 	gk_timer_init(&group->cast, GK_TIMER_CAST, group);
 	gk_timer_init(&group->confirm, GK_TIMER_CONFIRM, group);
 	gk_timer_init(&group->beacon, GK_TIMER_BEACON, group);
+	gk_timer_init(&group->judge, GK_TIMER_JUDGE, group);
 	of.name = gk_group_name(group);
 	return gk_keytree_init(&group->tree, &kdc->env, &of);
 }
@@ -72,6 +73,7 @@ static void clear_timers(struct gk_group *group)
 	gk_timer_clear(timers, &group->cast);
 	gk_timer_clear(timers, &group->confirm);
 	gk_timer_clear(timers, &group->beacon);
+	gk_timer_clear(timers, &group->judge);
 }
 
 void gk_group_free(struct gk_group *group)
@@ -638,7 +640,7 @@ void gk_group_end(struct gk_group *group)
 	gk_group_trim_stale(group, 1);
 	gk_group_stale_now(group)->count = 0;
 	group->served = group->used = group->rekey_pending = group->inherited = false;
-	group->confirming = false;
+	group->confirming = group->blind = false;
 	group->ended = true;
 	group->stats = (struct gk_rekeying_stats){ 0 };
 	group->confirmations_refused = 0;

@@ -791,6 +791,8 @@ enum gk_fact {
 	GK_FACT_PUT_OUT = 30,        /* for another reason */
 	GK_FACT_LEFT = 31,
 	GK_FACT_ELSEWHERE = 32, /* it was heard of from another address than before */
+	GK_FACT_PARKED = 33,    /* it answered no rekeying message */
+	GK_FACT_RESTORED = 34,  /* the KDC was made anew: nothing is known of it */
 };
 /** @return words for 'fact', static; never NULL */
 GK_API const char *gk_fact_str(enum gk_fact fact);

@@ -358,22 +358,25 @@ enum gk_err gk_kdc_kernel_timing(struct gk_kdc *kdc, uint32_t verdict_ms)
 
 /* what is known of the world */
 
-/* Who could not be heard has a whole interval to be heard of, and what was given up to send
- * meanwhile is sent again. */
-static void come_back(struct gk_group *group, struct gk_now now)
+/* Nobody is judged by what could not be heard, and what was given up to send meanwhile is sent
+ * again. */
+static void come_back(struct gk_group *group, enum gk_fact why, struct gk_now now)
 {
-	for (size_t i = 0; group->served && i < group->count; i++)
-		gk_presence_excuse(group->nodes[i], now);
+	bool sees = group->served && !group->kdc->blind;
+
+	for (size_t i = 0; sees && i < group->count; i++)
+		gk_presence_resume(group->nodes[i], why, now);
+	gk_witness_lost(group, now);
 	for (size_t i = 0; group->served && i < group->count; i++)
 		gk_delivery_wake(group->nodes[i], now);
 	if (group->served)
 		gk_cast_again(group, now);
 }
 
-static void all_come_back(struct gk_kdc *kdc, struct gk_now now)
+static void all_come_back(struct gk_kdc *kdc, enum gk_fact why, struct gk_now now)
 {
 	for (struct gk_group *group = kdc->groups; group; group = group->next)
-		come_back(group, now);
+		come_back(group, why, now);
 }
 
 static void note_sight(struct gk_kdc *kdc, enum gk_blindness why)
@@ -382,6 +385,17 @@ static void note_sight(struct gk_kdc *kdc, enum gk_blindness why)
 		      &(struct gk_note){ .kind = why ? GK_NOTE_BLIND : GK_NOTE_SEES,
 					 .num = -1,
 					 .reason = why ? gk_blindness_str(why) : NULL });
+}
+
+/* Known of all; with those who are doubted it explains why nothing follows. */
+static void note_blindness(struct gk_kdc *kdc, enum gk_blindness why, struct gk_now now)
+{
+	for (struct gk_group *group = kdc->groups; group; group = group->next) {
+		for (size_t i = 0; i < group->count; i++) {
+			if (gk_presence_is_doubted(group->nodes[i]))
+				gk_evidence_add(group->nodes[i], GK_FACT_BLIND, why, now);
+		}
+	}
 }
 
 enum gk_err gk_kdc_blind(struct gk_kdc *kdc, enum gk_blindness why, struct gk_now now)
@@ -393,14 +407,16 @@ enum gk_err gk_kdc_blind(struct gk_kdc *kdc, enum gk_blindness why, struct gk_no
 	if (kdc->blind != why)
 		note_sight(kdc, why);
 	kdc->blind = why;
+	if (why)
+		note_blindness(kdc, why, now);
 	if (recovered)
-		all_come_back(kdc, now);
+		all_come_back(kdc, GK_FACT_SEES, now);
 	return gk_queue_err(&kdc->queue);
 }
 
 enum gk_err gk_kdc_excuse(struct gk_kdc *kdc, struct gk_now now)
 {
-	all_come_back(kdc, now);
+	all_come_back(kdc, GK_FACT_EXCUSED, now);
 	return gk_queue_err(&kdc->queue);
 }
 
@@ -411,7 +427,7 @@ enum gk_err gk_kdc_storage(struct gk_kdc *kdc, enum gk_storage storage, struct g
 
 	kdc->storage = storage;
 	if (recovered)
-		all_come_back(kdc, now);
+		all_come_back(kdc, GK_FACT_EXCUSED, now);
 	return gk_queue_err(&kdc->queue);
 }
 
@@ -526,6 +542,12 @@ static void due_updates(struct gk_kdc *kdc, void *owner, struct gk_now now)
 	gk_observe_update(kdc, now);
 }
 
+static void due_judge(struct gk_kdc *kdc, void *owner, struct gk_now now)
+{
+	(void)kdc;
+	gk_witness_judge(owner, now);
+}
+
 /* Groups take turns in being the first. */
 static void due_budget(struct gk_kdc *kdc, void *owner, struct gk_now now)
 {
@@ -568,6 +590,7 @@ static const struct due {
 	[GK_TIMER_BUDGET] = { due_budget, false },
 	[GK_TIMER_OUTSIDERS] = { due_outsiders, false },
 	[GK_TIMER_UPDATES] = { due_updates, false },
+	[GK_TIMER_JUDGE] = { due_judge, false },
 };
 
 enum gk_err gk_kdc_expire(struct gk_kdc *kdc, struct gk_now now)
@@ -656,12 +679,6 @@ enum gk_err gk_kdc_evict(struct gk_kdc *kdc, struct gk_span name, struct gk_span
 		return GK_ERR_NO_SPACE;
 	gk_group_remove(node, GK_NOTE_EVICTED, "operator", now);
 	return gk_queue_err(&kdc->queue);
-}
-
-enum gk_err gk_kdc_confirm_loss(struct gk_kdc *kdc, struct gk_span name, struct gk_now now)
-{
-	(void)now;
-	return gk_group_find_served(kdc, name) ? GK_ERR_STATE : GK_ERR_UNKNOWN;
 }
 
 void gk_kdc_presence_counts(const struct gk_kdc *kdc, struct gk_presence_counts *counts)

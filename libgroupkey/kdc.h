@@ -28,6 +28,7 @@
  *   presence.c  who is still there; evidence.c remembers by what we know, outlook.c tells what
  *               comes next
  *   sleep.c     who is asleep most of the time
+ *   probe.c     asks them; witness.c has the last word, and looks whether a whole group is lost
  *   address.c   where clients are, for what the kernel says of that
  *   record.c    records of the store, out and in; record_group.c, record_ledger.c
  *   ledger.c    what is remembered of clients: tokens issued, revocations, bans
@@ -70,6 +71,7 @@
 #define GK_CANDIDATES_PER_ID 4     /* ... of one client from one address */
 #define GK_SOURCES_MAX       64    /* addresses whose token posts are counted */
 #define GK_CANDIDATE_MS      120000 /* ... and for how long */
+#define GK_QUESTIONS_MAX     512    /* by multicast; they need no socket of their own */
 #define GK_REQUESTS_MAX      128    /* requests of our own under way at once, all groups together */
 #define GK_OBSERVERS_MAX     32768  /* registrations, all groups together; three of each member */
 #define GK_STALE_SETS_MAX    16
@@ -137,8 +139,9 @@ struct gk_client {
 	/* where its protected requests came from, newest first */
 	struct gk_addr addresses[GK_ADDRESSES_MAX];
 	uint8_t address_count;
-	bool has_iid;          /* the table knows the newest one ... */
-	struct gk_link by_iid; /* ... by its interface identifier */
+	int64_t asked_until_ms[2]; /* a request to it is under way: by unicast, by multicast */
+	bool has_iid;              /* the table knows the newest one ... */
+	struct gk_link by_iid;     /* ... by its interface identifier */
 };
 
 enum gk_node_delivery {
@@ -206,6 +209,17 @@ struct gk_departed {
 	struct gk_trail trail;
 };
 
+/** What a member's timer is for. */
+enum gk_vigil {
+	GK_VIGIL_SILENCE, /* is it heard of? */
+	GK_VIGIL_KERNEL,  /* the kernel's verdict */
+	GK_VIGIL_CHECK,   /* the answer of one that nobody doubts */
+	GK_VIGIL_ROUND,   /* ... and of one that is doubted */
+	GK_VIGIL_GRACE,   /* it is absent */
+	GK_VIGIL_RETURN,  /* ... and stays a member; it is asked now and then */
+	GK_VIGIL_END,     /* ... and grace is over: no timer, witness.c knows */
+};
+
 /** A member of a group, under nodes/NODENAME. */
 struct gk_node {
 	struct gk_group *group;
@@ -251,14 +265,21 @@ struct gk_node {
 	uint8_t last_sign; /* ... of life */
 	int64_t last_seen_ms;
 	struct gk_trail trail;
-	bool evicting; /* it is being removed for its silence */
+	uint8_t vigil;       /* enum gk_vigil */
+	bool asking;         /* a probe is under way, whose time is the timer's */
+	bool accused;        /* suspect on the kernel's word */
+	int64_t distrust_ms; /* until then that word is not good enough for suspicion */
+	int64_t heard_ms;    /* the last sign of life, acknowledgements included */
+	int64_t quiet_ms;    /* its silence counts from here: the same, or later */
+	int64_t asked_ms;    /* since when it has been asked in vain */
+	int64_t lost_ms;     /* the first time in vain, in this round */
+	int64_t end_ms;      /* of its grace */
+	bool evicting;       /* it is being removed for its silence */
 	bool told;    /* the kernel has said something of it, in the batch that is being read ... */
 	uint8_t word; /* ... enum gk_reach */
 	struct gk_node *next_told;
-	bool kernel_asked;
-	unsigned kernel_confirms; /* since it was last heard of */
-	unsigned probes_sent;
-	unsigned unsent; /* requests in a row that never left */
+	uint32_t probes_sent, missed; /* in this round; the latter in vain */
+	unsigned unsent;              /* requests in a row that never left */
 	struct gk_timer check;
 };
 
@@ -284,6 +305,12 @@ struct gk_rekeying_stats {
 	size_t members, confirmed, unicast, parked;
 	uint64_t bytes, datagrams;
 	int64_t began_ms, ended_ms; /* ended: -1 while somebody is waited for */
+};
+
+/** How many were removed for their silence, in each of the last 61 seconds. */
+struct gk_evictions {
+	int64_t last_s;
+	uint16_t count[61];
 };
 
 struct gk_group {
@@ -335,6 +362,10 @@ struct gk_group {
 		beacon_left_ms; /* Trickle's I, and what is left of it at the next beacon */
 	bool confirming;        /* members in GK_NODE_CAST are waited for */
 	size_t waiting;         /* members that are waited for, in whatever state */
+	bool blind;             /* by mass loss ... */
+	int64_t blind_since_ms; /* ... and who was heard of since then is there */
+	struct gk_timer judge;  /* when to look at those who are lost */
+	struct gk_evictions evictions;
 	struct gk_rekeying_stats stats;
 	struct gk_rekeying_totals totals;
 	uint64_t confirmations_refused;
@@ -389,6 +420,7 @@ enum gk_kdc_timer {
 	GK_TIMER_BUDGET,
 	GK_TIMER_OUTSIDERS,
 	GK_TIMER_UPDATES,
+	GK_TIMER_JUDGE,
 };
 
 /** A token that we issued. One that has ended stays while there is room. */
@@ -452,7 +484,8 @@ struct gk_kdc {
 	struct gk_key_pair raw_key; /* for DTLS alone: handshakes sign what a client chose */
 	uint64_t next_id;           /* of requests */
 	struct gk_request *unsent;  /* notices that could not be sent, newest first */
-	size_t request_count;
+	size_t request_count;       /* by unicast */
+	size_t question_count;      /* by multicast */
 	size_t observer_count;
 	uint64_t observe_value;           /* of the newest notification (RFC 7641 section 4.4) */
 	struct gk_transfers transfers[2]; /* in blocks: of clients, and of outsiders */
@@ -474,6 +507,7 @@ struct gk_kdc {
 	struct gk_node *told;          /* members that the kernel has said something of */
 	enum gk_blindness blind;       /* of the link: of all groups */
 	uint32_t verdict_ms;           /* how long the kernel takes to tell that somebody is gone */
+	int64_t check_turn_ms; /* when the last of the checks that were put off has its turn */
 	struct gk_presence_counts presence_counts;
 	struct gk_departed *departed[GK_DEPARTED_MAX]; /* in a ring; NULL: not yet */
 	size_t departed_at;                            /* where the next one goes */
@@ -992,20 +1026,48 @@ GK_MUST_CHECK enum gk_err gk_cast_restored(const struct gk_group *group);
 /* presence.c */
 /** A sign of life that is authenticated. */
 void gk_presence_seen(struct gk_node *node, enum gk_fact sign, struct gk_now now);
-/** A probe never left: it does not count. */
-void gk_presence_unsent(struct gk_node *node, struct gk_now now);
 /** A notification was acknowledged: somebody is there. */
 void gk_presence_acknowledged(struct gk_node *node, struct gk_now now);
-/** A request other than a probe was not answered; 'last': and it is not tried again. */
+/** @return true if it is suspect or absent */
+bool gk_presence_is_doubted(const struct gk_node *node);
+/** A probe never left: it does not count. */
+void gk_presence_unsent(struct gk_node *node, struct gk_now now);
+/** A rekeying message was not answered; 'last': and it is not tried again. */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
-/** A probe was not answered in time. */
-void gk_presence_missed(struct gk_node *node, struct gk_now now);
-/** Take back all suspicion: it may have been our own fault. */
-void gk_presence_excuse(struct gk_node *node, struct gk_now now);
+/** Ask one that nobody doubts, without a word. @return false: not now */
+bool gk_presence_check(struct gk_node *node, struct gk_now now);
+/** A restored member: nothing is known of it. */
+void gk_presence_start(struct gk_node *node, struct gk_now now);
+/** We see, or hear, again: if it is doubted it gets a new round, else a place in the interval. */
+void gk_presence_resume(struct gk_node *node, enum gk_fact why, struct gk_now now);
+/** It is doubted, and its group is blind: it is asked now and then. */
+void gk_presence_lose(struct gk_node *node, struct gk_now now);
 /** The policy has changed: its clocks run by the new one. */
 void gk_presence_retime(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);
+/** The kernel's word, the last one of a batch. */
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
+
+/* probe.c */
+/** @return true if there is a way to ask it: its silence means something */
+bool gk_probe_can_ask(const struct gk_node *node);
+/** @return 0: a member that nobody doubts may be asked now; else in how many ms it has its turn */
+int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now);
+/** Ask it, for the time of a probe, by multicast if this is the last one of its round. A request
+ *  that is under way for long enough yet asks as well. @return false: not now */
+bool gk_probe_send(struct gk_node *node, uint32_t wait_ms, struct gk_now now);
+/** A request to it has left that waits so long for its answer. */
+void gk_probe_note_asked(struct gk_node *node, bool multicast, uint32_t wait_ms, struct gk_now now);
+
+/* witness.c */
+/** A member is lost: a probe was in vain. */
+void gk_witness_lost(struct gk_group *group, struct gk_now now);
+/** A member's grace is over. */
+void gk_witness_due(struct gk_group *group, struct gk_now now);
+/** Somebody was heard of. */
+void gk_witness_heard(struct gk_group *group, struct gk_now now);
+/** Who is lost, who was heard of; and what follows. */
+void gk_witness_judge(struct gk_group *group, struct gk_now now);
 
 /* address.c */
 /** A protected request of the client came from there. */

@@ -218,7 +218,7 @@ static void resume(struct gk_group *group, struct gk_now now)
 	gk_group_resume(group, now);
 	gk_sleep_judge_group(group, now);
 	for (size_t i = 0; i < group->count; i++)
-		gk_presence_excuse(group->nodes[i], now);
+		gk_presence_start(group->nodes[i], now);
 	reason = overdue(group, now);
 	if (reason && !put_off)
 		gk_group_rekey(group, now, reason);
@@ -309,12 +309,21 @@ static bool same_presence(const struct gk_presence_config *a, const struct gk_pr
 {
 	return a->check_interval_s == b->check_interval_s && a->probes == b->probes &&
 	       a->probe_wait_s == b->probe_wait_s && a->grace_s == b->grace_s &&
-	       a->sleep_max_s == b->sleep_max_s && a->evict == b->evict;
+	       a->sleep_max_s == b->sleep_max_s && a->evict == b->evict &&
+	       a->evict_rate == b->evict_rate && a->mass_loss_percent == b->mass_loss_percent &&
+	       a->mass_loss_window_s == b->mass_loss_window_s;
 }
 
 static bool same_beacon(const struct gk_rekey_config *a, const struct gk_rekey_config *b)
 {
 	return a->beacon_min_s == b->beacon_min_s && a->beacon_max_s == b->beacon_max_s;
+}
+
+static void retime(struct gk_group *group, struct gk_now now)
+{
+	for (size_t i = 0; i < group->count; i++)
+		gk_presence_retime(group->nodes[i], now);
+	gk_witness_lost(group, now);
 }
 
 /* Timers that run by the old values. */
@@ -327,8 +336,8 @@ static void take_effect(struct gk_group *group, const struct gk_group_config *ol
 		gk_group_arm_period(group);
 	if (!same_beacon(&old->rekey, &new->rekey))
 		gk_cast_reset_beacon(group, now);
-	for (size_t i = 0; i < group->count && !same_presence(&old->presence, &new->presence); i++)
-		gk_presence_retime(group->nodes[i], now);
+	if (!same_presence(&old->presence, &new->presence))
+		retime(group, now);
 	gk_sleep_judge_group(group, now);
 	if (old->active != new->active)
 		gk_observe_activity(group, now);

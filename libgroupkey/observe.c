@@ -69,8 +69,8 @@ static bool has_token(const struct gk_observer *observer, const uint8_t *token, 
 	       memcmp(observer->exchange.token, token, len) == 0;
 }
 
-/* A member that is there registers again before anybody doubts it: presence.c lets the kernel vouch
- * for it three times, and then asks itself. */
+/* What presence.c asks a silent member with is a notification: one that hears three of them less
+ * has to register again. */
 static uint32_t max_age_s(const struct gk_group *group)
 {
 	uint64_t age_s = 3 * (uint64_t)group->config.presence.check_interval_s;

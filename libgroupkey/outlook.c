@@ -10,53 +10,60 @@ static const struct gk_presence_config *policy(const struct gk_node *node)
 	return &node->group->config.presence;
 }
 
-static bool can_be_asked(const struct gk_node *node)
-{
-	return node->has_control || gk_observe_delivers(node);
-}
-
 static bool is_blind(const struct gk_node *node)
 {
 	return node->group->kdc->blind;
 }
 
 /* Its timer may fire before it has been silent for long enough, and is then set again. */
-static int64_t silent_ms(const struct gk_node *node)
+static void look_at_silence(const struct gk_node *node, struct gk_outlook *outlook)
 {
-	int64_t silent = node->last_seen_ms + 1000 * (int64_t)policy(node)->check_interval_s;
+	int64_t patience_s =
+		gk_node_sleeps(node) ? policy(node)->sleep_max_s : policy(node)->check_interval_s;
+	int64_t silent_ms = node->quiet_ms + 1000 * patience_s;
 
-	return silent > node->check.at_ms ? silent : node->check.at_ms;
+	if (silent_ms > outlook->at_ms)
+		outlook->at_ms = silent_ms;
 }
 
-static void look_at_present(const struct gk_node *node, struct gk_outlook *outlook)
+static void look_at_round(const struct gk_node *node, struct gk_outlook *outlook)
 {
-	outlook->next = node->kernel_asked ? GK_NEXT_VERDICT : GK_NEXT_CHECK;
-	outlook->at_ms = node->kernel_asked ? node->check.at_ms : silent_ms(node);
+	bool doubted = gk_presence_is_doubted(node);
+
+	outlook->probe = doubted ? node->probes_sent : 0;
+	outlook->probes = doubted ? policy(node)->probes : 0;
 }
 
-static void look_at_suspect(const struct gk_node *node, struct gk_outlook *outlook)
-{
-	outlook->next = GK_NEXT_ANSWER;
-	outlook->at_ms = node->check.at_ms;
-	outlook->probe = node->probes_sent;
-	outlook->probes = policy(node)->probes;
-}
+static const struct view {
+	enum gk_next next;
+	void (*look)(const struct gk_node *node, struct gk_outlook *outlook);
+} views[] = {
+	[GK_VIGIL_SILENCE] = { GK_NEXT_CHECK, look_at_silence },
+	[GK_VIGIL_KERNEL] = { GK_NEXT_VERDICT, NULL },
+	[GK_VIGIL_CHECK] = { GK_NEXT_ANSWER, look_at_round },
+	[GK_VIGIL_ROUND] = { GK_NEXT_ANSWER, look_at_round },
+	[GK_VIGIL_GRACE] = { GK_NEXT_REMOVAL, NULL },
+	[GK_VIGIL_RETURN] = { GK_NEXT_ASKED, NULL },
+	[GK_VIGIL_END] = { GK_NEXT_REMOVAL, NULL },
+};
 
-static void look_at_absent(const struct gk_node *node, struct gk_outlook *outlook)
+/* One whose grace is over waits for the group to be looked at. */
+static void look_at_timer(const struct gk_node *node, struct gk_outlook *outlook)
 {
-	outlook->next = policy(node)->evict ? GK_NEXT_REMOVAL : GK_NEXT_ASKED;
-	outlook->at_ms = node->check.at_ms;
+	const struct view *view = &views[node->vigil];
+	const struct gk_timer *timer =
+		node->vigil == GK_VIGIL_END ? &node->group->judge : &node->check;
+
+	if (!timer->slot)
+		return;
+	outlook->next = view->next;
+	outlook->at_ms = timer->at_ms;
+	if (view->look)
+		view->look(node, outlook);
 }
 
 static void look_at(const struct gk_node *node, struct gk_outlook *outlook)
 {
-	static void (*const look[])(const struct gk_node *, struct gk_outlook *) = {
-		[GK_PRESENT] = look_at_present,
-		[GK_SUSPECT] = look_at_suspect,
-		[GK_ABSENT] = look_at_absent,
-		[GK_ASLEEP] = look_at_present,
-	};
-
 	*outlook = (struct gk_outlook){
 		.node = gk_node_name(node),
 		.name = gk_span(node->client->name, node->client->name_len),
@@ -65,8 +72,8 @@ static void look_at(const struct gk_node *node, struct gk_outlook *outlook)
 	};
 	if (is_blind(node))
 		outlook->next = GK_NEXT_SIGHT;
-	else if (can_be_asked(node) && node->check.slot)
-		look[node->presence](node, outlook);
+	else if (gk_probe_can_ask(node))
+		look_at_timer(node, outlook);
 }
 
 bool gk_kdc_outlook(const struct gk_kdc *kdc, struct gk_span group_name, struct gk_span name,

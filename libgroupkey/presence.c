@@ -1,45 +1,44 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * Who is still there. The kernel's neighbour table raises
- * suspicion; only unanswered authenticated probes lead to a removal.
+ * Who is still there. The kernel raises suspicion, and only unanswered authenticated probes lead to
+ * a removal; witness.c has the last word about that.
  *
- *   PRESENT --no sign of life for check_interval--> kernel probe --failed, or no verdict-->
- *   SUSPECT --probes unanswered--> ABSENT --grace--> removed
+ *   PRESENT --silent for check_interval--> the kernel is asked
+ *           --it failed--------------------------------------> SUSPECT, and a first probe
+ *           --it reached the address, or cannot tell---------> a first probe, without a word
+ *   SUSPECT --'probes' unanswered, 'probe_wait' each--> ABSENT --grace--> removed
  *
- * A member without control_uri takes no requests. If it observes its group, a notification of what
- * it has already takes the place of a probe. Its acknowledgement is not authenticated, and counts
- * as what it says nevertheless: that somebody is there. Whoever forges it hides that an observer is
- * gone, and wins nothing else. What silence proves of a member that neither takes requests nor
- * observes is nothing: it stays.
+ * Where grace is long enough it is asked a few times more in it.
  *
- * Any authenticated message leads back to PRESENT. A rekeying message that is not answered counts
- * as a probe. What the kernel confirms anyone on the link may have forged, so after some of that
- * the member itself is asked, in silence as long as it answers.
+ * What the kernel confirms proves nothing, since somebody else may have the address by now: from
+ * the last sign of life to the removal it takes check_interval, the kernel's verdict, 'probes'
+ * times 'probe_wait' and grace, whoever answers there. A round of probes takes that time whatever
+ * else is under way with the member, and however early an error ends one of them, for that may be
+ * forged.
+ *
+ * If a member without control_uri observes its group, a notification of what it has already takes
+ * the place of a probe. Its acknowledgement is not authenticated, and counts as what it says
+ * nevertheless: that somebody is there. Whoever forges it hides that an observer is gone, and wins
+ * nothing else. What silence proves of a member that neither takes requests nor observes is
+ * nothing: it stays.
+ *
+ * Any authenticated message leads back to PRESENT. While our link is blind nothing happens, and
+ * nothing is forgotten; then who was doubted gets a new round, and the checks of all others are
+ * spread evenly.
  */
 #include "kdc.h"
 
-#define KERNEL_CONFIRMS  3    /* in a row; then the member has to answer itself */
 #define UNSENT_SHIFT_MAX 6    /* 64 s between tries to send, at most */
 #define BUSY_MS          1000 /* too many requests of ours under way: a little later */
+#define KERNEL_LEN       40   /* of a solicitation, and of its answer */
+#define GRACE_PARTS      4
+
+/* the policy */
 
 static const struct gk_presence_config *policy(const struct gk_node *node)
 {
 	return &node->group->config.presence;
-}
-
-/* A restored group that is not served has no policy yet; gk_presence_excuse() starts its clocks. */
-static void wake_in(struct gk_node *node, struct gk_now now, int64_t ms)
-{
-	if (!node->group->served)
-		return;
-	gk_timer_set(&node->group->kdc->timers, &node->check, now.mono.ms + ms);
-}
-
-static int64_t interval_ms(const struct gk_node *node)
-{
-	return 1000 * (int64_t)(gk_node_sleeps(node) ? policy(node)->sleep_max_s
-						     : policy(node)->check_interval_s);
 }
 
 static struct gk_presence_counts *counts(const struct gk_node *node)
@@ -47,305 +46,530 @@ static struct gk_presence_counts *counts(const struct gk_node *node)
 	return &node->group->kdc->presence_counts;
 }
 
+static int64_t interval_ms(const struct gk_node *node)
+{
+	return 1000 * (int64_t)policy(node)->check_interval_s;
+}
+
+/* How long it may be silent. */
+static int64_t patience_ms(const struct gk_node *node)
+{
+	return gk_node_sleeps(node) ? 1000 * (int64_t)policy(node)->sleep_max_s : interval_ms(node);
+}
+
+static uint32_t wait_ms(const struct gk_node *node)
+{
+	return 1000 * policy(node)->probe_wait_s;
+}
+
+/* A restored group that is not served has no policy yet; gk_presence_start() starts its clocks. */
+static void wake_in(struct gk_node *node, struct gk_now now, int64_t ms)
+{
+	if (node->group->served)
+		gk_timer_set(&node->group->kdc->timers, &node->check, now.mono.ms + ms);
+}
+
+static void keep(struct gk_node *node, enum gk_vigil vigil, int64_t ms, struct gk_now now)
+{
+	node->vigil = (uint8_t)vigil;
+	wake_in(node, now, ms);
+}
+
 static void enter(struct gk_node *node, enum gk_presence presence, enum gk_fact reason,
 		  struct gk_now now)
 {
-	if (node->presence != presence || !node->since_ms)
+	if (node->presence != presence || node->reason == GK_FACT_NONE)
 		node->since_ms = now.mono.ms;
 	node->presence = presence;
 	node->reason = (uint8_t)reason;
 }
 
-/* Cheap for a member that is present: its timer stays where it is and looks at last_seen_ms when
- * it fires. */
+bool gk_presence_is_doubted(const struct gk_node *node)
+{
+	return node->presence == GK_SUSPECT || node->presence == GK_ABSENT;
+}
+
+/* signs of life */
+
+static void forget_round(struct gk_node *node)
+{
+	node->probes_sent = node->missed = node->unsent = 0;
+	node->asking = false;
+}
+
+/* The kernel's word was wrong, so for a while it is good for a check only. */
+static void clear(struct gk_node *node, enum gk_fact sign, const char *reason, struct gk_now now)
+{
+	if (node->accused)
+		node->distrust_ms = now.mono.ms + interval_ms(node);
+	node->accused = false;
+	counts(node)->returned++;
+	gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, reason);
+	enter(node, GK_PRESENT, sign, now);
+}
+
+/* Cheap for a member that is present: its timer stays where it is and looks at quiet_ms when it
+ * fires. */
+static void come_back(struct gk_node *node, enum gk_fact sign, const char *reason,
+		      struct gk_now now)
+{
+	bool busy = node->vigil != GK_VIGIL_SILENCE;
+
+	node->quiet_ms = node->heard_ms = now.mono.ms;
+	if (gk_presence_is_doubted(node))
+		clear(node, sign, reason, now);
+	else if (node->presence == GK_ASLEEP || node->reason == GK_FACT_NONE)
+		enter(node, GK_PRESENT, sign, now);
+	forget_round(node);
+	if (busy || !node->check.slot)
+		keep(node, GK_VIGIL_SILENCE, interval_ms(node), now);
+	gk_witness_heard(node->group, now);
+}
+
 void gk_presence_seen(struct gk_node *node, enum gk_fact sign, struct gk_now now)
 {
-	bool back = node->presence != GK_PRESENT;
-
 	gk_evidence_add(node, sign, 0, now);
 	node->last_seen_ms = now.mono.ms;
 	node->last_sign = (uint8_t)sign;
-	if (back || !node->since_ms)
-		enter(node, GK_PRESENT, sign, now);
-	counts(node)->returned += back;
-	node->kernel_asked = false;
-	node->kernel_confirms = 0;
-	node->unsent = 0;
-	if (back)
-		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, NULL);
-	if (back || !node->check.slot)
-		wake_in(node, now, interval_ms(node));
+	come_back(node, sign, NULL, now);
 }
 
-/* It is known to be there, not to be the member: the kernel goes on vouching as often as before. */
+/* Who can be asked in a way that is authenticated is not taken for present by less. */
 void gk_presence_acknowledged(struct gk_node *node, struct gk_now now)
 {
-	if (node->presence != GK_PRESENT)
-		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node,
-			    "a notification was acknowledged");
-	counts(node)->returned += node->presence != GK_PRESENT;
+	if (node->has_control)
+		return;
 	gk_evidence_add(node, GK_FACT_ACKNOWLEDGED, 0, now);
-	enter(node, GK_PRESENT, GK_FACT_ACKNOWLEDGED, now);
-	node->kernel_asked = false;
-	node->unsent = 0;
-	wake_in(node, now, interval_ms(node));
-}
-
-void gk_presence_excuse(struct gk_node *node, struct gk_now now)
-{
-	if (node->presence != GK_PRESENT)
-		gk_kdc_note(node->group->kdc, GK_NOTE_PRESENT, node, "it may have been our fault");
-	gk_evidence_add(node, GK_FACT_EXCUSED, 0, now);
-	enter(node, GK_PRESENT, GK_FACT_EXCUSED, now);
-	node->kernel_asked = false;
-	node->kernel_confirms = 0;
-	node->last_seen_ms = now.mono.ms;
-	wake_in(node, now, interval_ms(node));
-}
-
-static bool can_be_asked(const struct gk_node *node)
-{
-	return node->has_control || gk_observe_delivers(node);
-}
-
-/* @param last  of its round: by multicast too, which no forged neighbour entry diverts */
-static uint64_t ask(struct gk_node *node, bool last, uint32_t wait_ms, struct gk_now now)
-{
-	uint8_t bytes[GK_URI_PATH_MAX + 16];
-	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
-	struct gk_coap_writer w = gk_coap_begin(&buf, GK_COAP_GET);
-	size_t len;
-
-	if (!node->has_control)
-		return gk_observe_material(node, GK_REQUEST_PROBE, &len, wait_ms, now);
-	gk_coap_put_path(&w, GK_OPT_URI_PATH, gk_blob_span(&node->control_path));
-	if (last)
-		return gk_client_request_both(node->group->kdc, node, GK_REQUEST_PROBE,
-					      gk_buf_span(&buf), wait_ms, now);
-	return gk_client_request(node->group->kdc, node, GK_REQUEST_PROBE, gk_buf_span(&buf),
-				 wait_ms);
-}
-
-/* @return false: not now; it is tried again shortly */
-static bool send_probe(struct gk_node *node, bool last, struct gk_now now)
-{
-	uint32_t wait_ms = 1000 * policy(node)->probe_wait_s;
-
-	/* one exchange at a time with a node: a rekeying message is as good as a probe */
-	if ((node->delivery == GK_NODE_FLYING && !last) || !ask(node, last, wait_ms, now)) {
-		wake_in(node, now, BUSY_MS);
-		return false;
-	}
-	wake_in(node, now, wait_ms);
-	return true;
-}
-
-static void probe(struct gk_node *node, struct gk_now now)
-{
-	bool last = node->probes_sent + 1 == policy(node)->probes && gk_client_can_multicast(node);
-
-	if (!send_probe(node, last, now))
-		return;
-	gk_evidence_add(node, last ? GK_FACT_PROBED_BY_MULTICAST : GK_FACT_PROBED,
-			++node->probes_sent, now);
-	counts(node)->probes++;
-	counts(node)->multicast_probes += last;
-}
-
-static void check(struct gk_node *node, struct gk_now now)
-{
-	node->kernel_asked = send_probe(node, false, now);
-	if (!node->kernel_asked)
-		return;
-	gk_evidence_add(node, GK_FACT_PROBED, 0, now);
-	counts(node)->checks++;
-}
-
-static void suspect(struct gk_node *node, enum gk_fact reason, const char *text, struct gk_now now)
-{
-	gk_evidence_add(node, GK_FACT_SUSPECT, 0, now);
-	counts(node)->suspected++;
-	enter(node, GK_SUSPECT, reason, now);
-	node->probes_sent = 0;
-	gk_kdc_note(node->group->kdc, GK_NOTE_SUSPECT, node, text);
-	probe(node, now);
-}
-
-static void ask_kernel(struct gk_node *node, struct gk_now now)
-{
-	gk_evidence_add(node, GK_FACT_SILENT, (uint32_t)((now.mono.ms - node->last_seen_ms) / 1000),
-			now);
-	gk_evidence_add(node, GK_FACT_KERNEL_ASKED, 0, now);
-	counts(node)->kernel_probes++;
-	node->kernel_asked = true;
-	gk_queue_add(&node->group->kdc->queue,
-		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = *gk_address_of(node) });
-	wake_in(node, now, node->group->kdc->verdict_ms);
-}
-
-static void check_present(struct gk_node *node, struct gk_now now)
-{
-	int64_t quiet_ms = now.mono.ms - node->last_seen_ms;
-
-	if (!can_be_asked(node))
-		wake_in(node, now, interval_ms(node));
-	else if (node->kernel_asked)
-		suspect(node, GK_FACT_KERNEL_MUTE, "silent, and the kernel does not vouch for it",
-			now);
-	else if (quiet_ms < interval_ms(node))
-		wake_in(node, now, interval_ms(node) - quiet_ms);
-	else if (node->kernel_confirms < KERNEL_CONFIRMS)
-		ask_kernel(node, now);
-	else
-		check(node, now);
+	come_back(node, GK_FACT_ACKNOWLEDGED, "a notification was acknowledged", now);
 }
 
 /* Its observation, by which it could be asked, ended while it was. */
 static bool is_out_of_reach(struct gk_node *node, struct gk_now now)
 {
-	if (can_be_asked(node))
+	if (gk_probe_can_ask(node))
 		return false;
-	gk_presence_excuse(node, now);
+	node->accused = false;
+	if (gk_presence_is_doubted(node))
+		clear(node, GK_FACT_EXCUSED, "it cannot be asked any more", now);
+	gk_evidence_add(node, GK_FACT_EXCUSED, 0, now);
+	forget_round(node);
+	node->quiet_ms = now.mono.ms;
+	keep(node, GK_VIGIL_SILENCE, interval_ms(node), now);
 	return true;
 }
 
-static void check_suspect(struct gk_node *node, struct gk_now now)
+/* rounds */
+
+static void ask_next(struct gk_node *node, struct gk_now now)
 {
-	if (is_out_of_reach(node, now))
-		return;
-	if (node->probes_sent < policy(node)->probes) {
-		probe(node, now);
-		return;
-	}
+	if (!node->probes_sent)
+		node->asked_ms = now.mono.ms;
+	node->asking = gk_probe_send(node, wait_ms(node), now);
+	wake_in(node, now, node->asking ? wait_ms(node) : BUSY_MS);
+}
+
+static void begin_round(struct gk_node *node, struct gk_now now)
+{
+	forget_round(node);
+	node->vigil = GK_VIGIL_ROUND;
+	ask_next(node, now);
+}
+
+static void miss(struct gk_node *node, struct gk_now now)
+{
+	node->asking = false;
+	counts(node)->unanswered++;
+	gk_evidence_add(node, GK_FACT_UNANSWERED,
+			gk_presence_is_doubted(node) ? node->probes_sent : 0, now);
+	if (!node->missed++)
+		node->lost_ms = now.mono.ms;
+	gk_witness_lost(node->group, now);
+}
+
+static void become_absent(struct gk_node *node, struct gk_now now)
+{
+	struct gk_kdc *kdc = node->group->kdc;
+
 	gk_evidence_add(node, GK_FACT_ABSENT, 0, now);
 	counts(node)->absent++;
 	enter(node, GK_ABSENT, GK_FACT_UNANSWERED, now);
-	gk_kdc_note(node->group->kdc, GK_NOTE_ABSENT, node, "authenticated probes unanswered");
+	gk_kdc_note(kdc, GK_NOTE_ABSENT, node, "authenticated probes unanswered");
 	if (!policy(node)->evict)
-		gk_kdc_note(node->group->kdc, GK_NOTE_ALARM, node, "absent, and not to be removed");
-	wake_in(node, now, 1000 * (int64_t)policy(node)->grace_s);
+		gk_kdc_note(kdc, GK_NOTE_ALARM, node, "absent, and not to be removed");
 }
 
-static void evict(struct gk_node *node, struct gk_now now)
+/* In parts that are long enough, to ask again between them: three probes may have got lost. */
+static void await_part(struct gk_node *node, struct gk_now now)
 {
-	counts(node)->evicted++;
-	node->evicting = true;
-	gk_group_remove(node, GK_NOTE_EVICTED, "absent", now);
+	int64_t left_ms = node->end_ms - now.mono.ms;
+	int64_t part_ms = 1000 * (int64_t)policy(node)->grace_s / GRACE_PARTS;
+
+	keep(node, GK_VIGIL_GRACE,
+	     part_ms >= wait_ms(node) && part_ms < left_ms ? part_ms : left_ms, now);
 }
 
-static void check_absent(struct gk_node *node, struct gk_now now)
+static void await_end(struct gk_node *node, struct gk_now now)
 {
-	bool storable = node->group->kdc->storage != GK_STORAGE_NONE;
+	node->end_ms = now.mono.ms + 1000 * (int64_t)policy(node)->grace_s;
+	if (policy(node)->evict)
+		await_part(node, now);
+	else
+		keep(node, GK_VIGIL_RETURN, interval_ms(node), now);
+}
+
+static void go_on(struct gk_node *node, struct gk_now now)
+{
+	if (node->probes_sent < policy(node)->probes) {
+		ask_next(node, now);
+		return;
+	}
+	if (node->presence != GK_ABSENT)
+		become_absent(node, now);
+	await_end(node, now);
+}
+
+/* suspicion */
+
+static const char *const suspicions[] = {
+	[GK_FACT_KERNEL_FAILED] = "the kernel cannot reach its neighbour",
+	[GK_FACT_ROUTER_FAILED] = "the router before it does not answer",
+	[GK_FACT_ROUTE_GONE] = "the route to it was withdrawn",
+	[GK_FACT_UNANSWERED] = "silent, and a question unanswered",
+	[GK_FACT_PARKED] = "no answer to rekeying messages",
+};
+
+static void suspect(struct gk_node *node, enum gk_fact reason, struct gk_now now)
+{
+	gk_evidence_add(node, GK_FACT_SUSPECT, 0, now);
+	counts(node)->suspected++;
+	enter(node, GK_SUSPECT, reason, now);
+	gk_kdc_note(node->group->kdc, GK_NOTE_SUSPECT, node, suspicions[reason]);
+}
+
+static void suspect_anew(struct gk_node *node, enum gk_fact reason, struct gk_now now)
+{
+	suspect(node, reason, now);
+	begin_round(node, now);
+}
+
+/* checks in silence */
+
+static void check(struct gk_node *node, struct gk_now now)
+{
+	forget_round(node);
+	node->vigil = GK_VIGIL_CHECK;
+	ask_next(node, now);
+}
+
+bool gk_presence_check(struct gk_node *node, struct gk_now now)
+{
+	if (gk_probe_put_off_ms(node->group->kdc, now) > 0)
+		return false;
+	check(node, now);
+	return true;
+}
+
+static void ask_kernel(struct gk_node *node, struct gk_now now)
+{
+	struct gk_kdc *kdc = node->group->kdc;
+
+	gk_evidence_add(node, GK_FACT_SILENT, (uint32_t)((now.mono.ms - node->last_seen_ms) / 1000),
+			now);
+	gk_evidence_add(node, GK_FACT_KERNEL_ASKED, 0, now);
+	counts(node)->kernel_probes++;
+	gk_budget_charge(&kdc->budget, 2 * gk_air_of(KERNEL_LEN).bytes, now.mono.ms);
+	gk_queue_add(&kdc->queue,
+		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = *gk_address_of(node) });
+	keep(node, GK_VIGIL_KERNEL, kdc->verdict_ms, now);
+}
+
+static void fall_asleep(struct gk_node *node, int64_t silent_ms, struct gk_now now)
+{
+	if (!gk_node_sleeps(node) || node->presence != GK_PRESENT || silent_ms < interval_ms(node))
+		return;
+	gk_evidence_add(node, GK_FACT_ASLEEP, 0, now);
+	enter(node, GK_ASLEEP, GK_FACT_SILENT, now);
+}
+
+static void look_at_silence(struct gk_node *node, struct gk_now now)
+{
+	int64_t silent_ms = now.mono.ms - node->quiet_ms, left_ms = patience_ms(node) - silent_ms;
+	int64_t put_off_ms;
+
+	fall_asleep(node, silent_ms, now);
+	if (!gk_probe_can_ask(node))
+		left_ms = interval_ms(node);
+	else if (gk_node_sleeps(node) && node->presence == GK_PRESENT)
+		left_ms = interval_ms(node) - silent_ms;
+	if (left_ms > 0) {
+		wake_in(node, now, left_ms);
+		return;
+	}
+	put_off_ms = gk_probe_put_off_ms(node->group->kdc, now);
+	if (put_off_ms > 0)
+		wake_in(node, now, put_off_ms);
+	else
+		ask_kernel(node, now);
+}
+
+static void hear_nothing_of_kernel(struct gk_node *node, struct gk_now now)
+{
+	gk_evidence_add(node, GK_FACT_KERNEL_MUTE, 0, now);
+	check(node, now);
+}
+
+/* In a group that is blind by itself nobody else is suspected. */
+static void end_check(struct gk_node *node, struct gk_now now)
+{
+	if (is_out_of_reach(node, now))
+		return;
+	if (!node->asking) {
+		ask_next(node, now);
+		return;
+	}
+	miss(node, now);
+	if (node->group->blind) {
+		forget_round(node);
+		node->quiet_ms = now.mono.ms;
+		keep(node, GK_VIGIL_SILENCE, interval_ms(node), now);
+		return;
+	}
+	suspect(node, GK_FACT_UNANSWERED, now);
+	node->vigil = GK_VIGIL_ROUND;
+	go_on(node, now);
+}
+
+/* what is due */
+
+static void end_slot(struct gk_node *node, struct gk_now now)
+{
+	if (is_out_of_reach(node, now))
+		return;
+	if (node->asking)
+		miss(node, now);
+	go_on(node, now);
+}
+
+static void end_grace(struct gk_node *node, struct gk_now now)
+{
+	if (is_out_of_reach(node, now))
+		return;
+	if (now.mono.ms < node->end_ms) {
+		(void)gk_probe_send(node, wait_ms(node), now);
+		await_part(node, now);
+		return;
+	}
+	node->vigil = GK_VIGIL_END;
+	gk_witness_due(node->group, now);
+}
+
+/* It may be back, and have nothing to say. */
+static void ask_again(struct gk_node *node, struct gk_now now)
+{
+	int64_t put_off_ms;
 
 	if (is_out_of_reach(node, now))
 		return;
-	if (policy(node)->evict && storable)
-		evict(node, now);
-	else if (policy(node)->evict)
-		wake_in(node, now, GK_PUT_OFF_MS);
-	else if (send_probe(node, false, now)) /* it may be back, and have nothing to say */
-		wake_in(node, now, interval_ms(node));
-}
-
-/* What is being asked just now goes on to be waited for as before. */
-void gk_presence_retime(struct gk_node *node, struct gk_now now)
-{
-	int64_t left_ms = node->last_seen_ms + interval_ms(node) - now.mono.ms;
-
-	if (node->presence == GK_PRESENT && !node->kernel_asked)
-		wake_in(node, now, left_ms > 0 ? left_ms : 0);
-	else if (node->presence == GK_ABSENT)
-		wake_in(node, now, 1000 * (int64_t)policy(node)->grace_s);
+	put_off_ms = gk_probe_put_off_ms(node->group->kdc, now);
+	if (put_off_ms <= 0 && gk_probe_send(node, wait_ms(node), now))
+		put_off_ms = interval_ms(node);
+	wake_in(node, now, put_off_ms > 0 ? put_off_ms : BUSY_MS);
 }
 
 void gk_presence_due(struct gk_node *node, struct gk_now now)
 {
-	static void (*const check[])(struct gk_node *, struct gk_now) = {
-		[GK_PRESENT] = check_present,
-		[GK_SUSPECT] = check_suspect,
-		[GK_ABSENT] = check_absent,
+	static void (*const act[])(struct gk_node *, struct gk_now) = {
+		[GK_VIGIL_SILENCE] = look_at_silence, [GK_VIGIL_KERNEL] = hear_nothing_of_kernel,
+		[GK_VIGIL_CHECK] = end_check,         [GK_VIGIL_ROUND] = end_slot,
+		[GK_VIGIL_GRACE] = end_grace,         [GK_VIGIL_RETURN] = ask_again,
+		[GK_VIGIL_END] = end_grace,
 	};
 
-	if (node->group->kdc->blind)
-		wake_in(node, now, interval_ms(node));
-	else
-		check[node->presence](node, now);
+	if (!node->group->kdc->blind)
+		act[node->vigil](node, now);
 }
+
+/* the kernel's word */
 
 static const struct verdict {
 	enum gk_fact fact;
-	const char *suspicion; /* NULL: none */
+	bool accuses;
 } verdicts[] = {
-	[GK_REACH_UNKNOWN] = { GK_FACT_NONE, NULL },
-	[GK_REACH_CONFIRMED] = { GK_FACT_KERNEL_CONFIRMED, NULL },
-	[GK_REACH_FAILED] = { GK_FACT_KERNEL_FAILED, "the kernel cannot reach its neighbour" },
-	[GK_REACH_ROUTED] = { GK_FACT_ROUTED, NULL },
-	[GK_REACH_ROUTER_FAILED] = { GK_FACT_ROUTER_FAILED, "the router before it is gone" },
-	[GK_REACH_ROUTE_GONE] = { GK_FACT_ROUTE_GONE, "the route to it is gone" },
-	[GK_REACH_MOVED] = { GK_FACT_MOVED, NULL },
-	[GK_REACH_DEAF] = { GK_FACT_KERNEL_DEAF, NULL },
+	[GK_REACH_UNKNOWN] = { GK_FACT_NONE, false },
+	[GK_REACH_CONFIRMED] = { GK_FACT_KERNEL_CONFIRMED, false },
+	[GK_REACH_FAILED] = { GK_FACT_KERNEL_FAILED, true },
+	[GK_REACH_ROUTED] = { GK_FACT_ROUTED, false },
+	[GK_REACH_ROUTER_FAILED] = { GK_FACT_ROUTER_FAILED, true },
+	[GK_REACH_ROUTE_GONE] = { GK_FACT_ROUTE_GONE, true },
+	[GK_REACH_MOVED] = { GK_FACT_MOVED, false },
+	[GK_REACH_DEAF] = { GK_FACT_KERNEL_DEAF, false },
 };
 
-/* A confirmation by the kernel is not authenticated: it puts off the next check, and takes back
- * no suspicion. */
+/* A check that is under way becomes the first probe of the round. */
+static void accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
+{
+	bool trusted = now.mono.ms >= node->distrust_ms;
+
+	if (trusted) {
+		node->accused = true;
+		suspect(node, fact, now);
+	}
+	if (trusted && node->vigil == GK_VIGIL_CHECK)
+		node->vigil = GK_VIGIL_ROUND;
+	else if (trusted)
+		begin_round(node, now);
+	else if (node->vigil != GK_VIGIL_CHECK)
+		(void)gk_presence_check(node, now);
+}
+
+/* Of who sleeps the kernel knows nothing by itself; of who cannot be asked it does not matter. */
+static bool is_of_interest(const struct gk_node *node)
+{
+	const struct gk_group *group = node->group;
+
+	return group->served && !group->kdc->blind && !gk_presence_is_doubted(node) &&
+	       (!gk_node_sleeps(node) || node->vigil == GK_VIGIL_KERNEL) && gk_probe_can_ask(node);
+}
+
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
 {
-	size_t i = (size_t)reach;
+	bool known = (size_t)reach < sizeof(verdicts) / sizeof(verdicts[0]);
+	const struct verdict *verdict = &verdicts[known ? reach : GK_REACH_UNKNOWN];
+	bool awaited = node->vigil == GK_VIGIL_KERNEL && reach != GK_REACH_MOVED;
 
-	if (i >= sizeof(verdicts) / sizeof(verdicts[0]) || !node->group->served ||
-	    node->group->kdc->blind || node->presence != GK_PRESENT || !can_be_asked(node))
+	if (!verdict->fact || !is_of_interest(node))
 		return;
-	if (gk_node_sleeps(node) && !node->kernel_asked)
-		return; /* nobody's neighbour while it is asleep */
-	if (verdicts[i].fact && (verdicts[i].suspicion || node->kernel_asked))
-		gk_evidence_add(node, verdicts[i].fact, 0, now);
-	if (verdicts[i].suspicion) {
-		suspect(node, verdicts[i].fact, verdicts[i].suspicion, now);
-	} else if (node->kernel_asked && (reach == GK_REACH_ROUTED || reach == GK_REACH_DEAF)) {
+	if (awaited || verdict->accuses || reach == GK_REACH_MOVED)
+		gk_evidence_add(node, verdict->fact, 0, now);
+	if (verdict->accuses && !node->group->blind)
+		accuse(node, verdict->fact, now);
+	else if (awaited)
 		check(node, now);
-	} else if (reach == GK_REACH_CONFIRMED && node->kernel_asked &&
-		   node->kernel_confirms < KERNEL_CONFIRMS) {
-		node->kernel_asked = false;
-		node->kernel_confirms++;
-		wake_in(node, now, interval_ms(node));
-	}
+}
+
+/* what became of messages */
+
+/* What does not leave by unicast, as for want of a route, may by multicast. */
+static void retry(struct gk_node *node, struct gk_now now)
+{
+	int64_t shift = node->unsent < UNSENT_SHIFT_MAX ? node->unsent : UNSENT_SHIFT_MAX;
+
+	if (node->unsent == 1 && gk_client_can_multicast(node))
+		ask_next(node, now);
+	else
+		wake_in(node, now, (int64_t)BUSY_MS << shift);
 }
 
 /* With growing pauses: each try costs a Partial IV. If it was the last probe, the time for it may
  * be over already. */
 void gk_presence_unsent(struct gk_node *node, struct gk_now now)
 {
-	int64_t pause_ms = (int64_t)BUSY_MS
-			   << (node->unsent < UNSENT_SHIFT_MAX ? node->unsent : UNSENT_SHIFT_MAX);
+	bool over = (node->vigil == GK_VIGIL_GRACE || node->vigil == GK_VIGIL_END) &&
+		    node->probes_sent <= policy(node)->probes;
 
 	node->unsent++;
-	gk_evidence_add(node, GK_FACT_UNSENT, 0, now);
-	if (node->presence == GK_ABSENT && !policy(node)->evict)
+	if (node->vigil != GK_VIGIL_CHECK && node->vigil != GK_VIGIL_ROUND && !over)
 		return;
-	if (node->presence == GK_ABSENT)
-		node->presence = GK_SUSPECT;
-	if (node->presence == GK_SUSPECT && node->probes_sent)
-		node->probes_sent--;
-	if (node->presence == GK_PRESENT)
-		node->kernel_asked = false;
-	wake_in(node, now, pause_ms);
+	gk_evidence_add(node, GK_FACT_UNSENT, 0, now);
+	node->probes_sent -= node->probes_sent > 0;
+	node->missed -= over && node->missed > 0;
+	node->asking = false;
+	if (over) {
+		node->vigil = GK_VIGIL_ROUND;
+		enter(node, GK_SUSPECT, GK_FACT_UNSENT, now);
+	}
+	if (!node->group->kdc->blind)
+		retry(node, now);
 }
 
-void gk_presence_missed(struct gk_node *node, struct gk_now now)
-{
-	gk_evidence_add(node, GK_FACT_UNANSWERED, 0, now);
-	counts(node)->unanswered++;
-}
-
+/* In a round a message counts as the probe of its time: gk_probe_send(). */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
 {
-	if (node->group->kdc->blind)
+	if (last && is_of_interest(node) && !node->group->blind && node->vigil != GK_VIGIL_CHECK)
+		suspect_anew(node, GK_FACT_PARKED, now);
+}
+
+/* beginning, and beginning anew */
+
+/* Each has a place of its own in the interval. */
+static int64_t place_ms(const struct gk_node *node, int64_t interval)
+{
+	size_t count = node->group->count ? node->group->count : 1;
+
+	return interval * (int64_t)(node->number % count + 1) / (int64_t)count;
+}
+
+/* The check that is due goes to its place. */
+static void spread(struct gk_node *node, struct gk_now now)
+{
+	int64_t patience = patience_ms(node), due_ms = node->quiet_ms + patience;
+	int64_t placed_ms = now.mono.ms + place_ms(node, patience);
+
+	if (due_ms < placed_ms)
+		node->quiet_ms = placed_ms - patience;
+	forget_round(node);
+	keep(node, GK_VIGIL_SILENCE, node->quiet_ms + patience - now.mono.ms, now);
+}
+
+void gk_presence_start(struct gk_node *node, struct gk_now now)
+{
+	gk_evidence_add(node, GK_FACT_RESTORED, 0, now);
+	enter(node, GK_PRESENT, GK_FACT_RESTORED, now);
+	node->last_seen_ms = now.mono.ms;
+	node->quiet_ms = now.mono.ms - patience_ms(node);
+	node->heard_ms = INT64_MIN;
+	spread(node, now);
+}
+
+void gk_presence_lose(struct gk_node *node, struct gk_now now)
+{
+	forget_round(node);
+	keep(node, GK_VIGIL_RETURN, place_ms(node, interval_ms(node)), now);
+}
+
+void gk_presence_resume(struct gk_node *node, enum gk_fact why, struct gk_now now)
+{
+	if (!gk_presence_is_doubted(node)) {
+		spread(node, now);
 		return;
-	gk_presence_missed(node, now);
-	if (node->presence == GK_SUSPECT) {
-		node->probes_sent++;
-		wake_in(node, now, 0);
-	} else if (node->presence == GK_PRESENT && last && !gk_node_sleeps(node)) {
-		suspect(node, GK_FACT_UNANSWERED, "no answer to rekeying messages", now);
 	}
+	gk_evidence_add(node, why, 0, now);
+	node->lost_ms = now.mono.ms;
+	if (node->group->blind)
+		gk_presence_lose(node, now);
+	else
+		begin_round(node, now);
+}
+
+/* It has become one that sleeps, or is none any more. @return true: no time of it is over */
+static bool fits_sleep(struct gk_node *node, struct gk_now now)
+{
+	bool sleeps = gk_node_sleeps(node);
+
+	if (!sleeps && node->presence == GK_ASLEEP)
+		enter(node, GK_PRESENT, node->last_sign, now);
+	if (!sleeps || node->vigil == GK_VIGIL_SILENCE ||
+	    now.mono.ms - node->quiet_ms >= patience_ms(node))
+		return false;
+	if (gk_presence_is_doubted(node))
+		clear(node, GK_FACT_EXCUSED, "it sleeps", now);
+	forget_round(node);
+	keep(node, GK_VIGIL_SILENCE, 0, now);
+	return true;
+}
+
+/* What is being asked just now goes on to be waited for as before. */
+void gk_presence_retime(struct gk_node *node, struct gk_now now)
+{
+	bool ends = node->vigil == GK_VIGIL_GRACE || node->vigil == GK_VIGIL_END ||
+		    node->vigil == GK_VIGIL_RETURN;
+
+	if (node->group->kdc->blind || fits_sleep(node, now))
+		return;
+	if (node->vigil == GK_VIGIL_SILENCE && node->quiet_ms + patience_ms(node) < now.mono.ms)
+		spread(node, now);
+	else if (node->vigil == GK_VIGIL_SILENCE)
+		look_at_silence(node, now);
+	else if (ends && !node->group->blind)
+		await_end(node, now);
 }

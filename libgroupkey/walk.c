@@ -60,6 +60,13 @@ static struct gk_rekeying_info rekeying_of(const struct gk_group *group)
 	};
 }
 
+static enum gk_blindness blindness_of(const struct gk_group *group)
+{
+	if (group->kdc->blind)
+		return group->kdc->blind;
+	return group->blind ? GK_BLIND_MASS_LOSS : GK_BLIND_NOT;
+}
+
 bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_info *info)
 {
 	const struct gk_group *group = kdc->groups;
@@ -81,7 +88,7 @@ bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_inf
 		.rekeying = rekeying_of(group),
 		.totals = group->totals,
 		.confirmations_refused = group->confirmations_refused,
-		.blind = kdc->blind,
+		.blind = blindness_of(group),
 		.evict = group->config.presence.evict,
 	};
 	count_deliveries(group, info);

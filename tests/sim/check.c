@@ -133,8 +133,9 @@ static void on_left(struct world *w, const struct news *n)
 	depart(w, n);
 }
 
-/* All probes were unanswered, and before them a whole interval was silent or the kernel called it
- * unreachable. That probes get lost one after the other while it is in reach may happen. */
+/* All probes were unanswered, and grace was over. What they began with may have been a silent
+ * interval, or the kernel's word, or that others were lost. That probes get lost one after the
+ * other while it is in reach may happen. */
 static bool was_absent(struct world *w, const struct node *node)
 {
 	int64_t silent_ms = w->now.mono.ms - node->heard_ms;
@@ -142,8 +143,7 @@ static bool was_absent(struct world *w, const struct node *node)
 	w->tally[ABSENCES]++;
 	w->tally[UNLUCKY] +=
 		node_in_reach(w, node) && w->now.mono.ms - node->reach_ms > 1000 * ROUND_S;
-	return silent_ms >= 1000 * ROUND_MIN_S &&
-	       (silent_ms >= 1000 * CHECK_S || node->failed_ms > node->heard_ms);
+	return silent_ms >= 1000 * ROUND_S;
 }
 
 static bool has_cause(struct world *w, const struct news *n)
@@ -177,7 +177,6 @@ static void on_parked(struct world *w, const struct news *n)
 	if (!n->carried_out)
 		return;
 	w->tally[PARKED]++;
-	n->node->failed_ms = w->now.mono.ms;
 	if (node_in_reach(w, n->node))
 		n->place->catching_up = true;
 }

@@ -195,10 +195,8 @@ void gateway_reach(struct world *w, int index, enum gk_reach reach)
 
 	if (!w->kdc)
 		return;
-	if (reach == GK_REACH_FAILED) {
+	if (reach == GK_REACH_FAILED)
 		trace(w, index, "the kernel: failed", 0, NULL);
-		node->failed_ms = w->now.mono.ms;
-	}
 	must(w, gk_kdc_reach(w->kdc, &(struct gk_reach_report){ node->addr, reach }, 1, w->now),
 	     "gk_kdc_reach");
 	drain(w);

@@ -46,13 +46,12 @@
 #define PROBE_WAIT_S 5
 #define GRACE_S      60
 #define VERDICT_S    5 /* the core gives the kernel so long */
-/* All probes unanswered, and grace. Rekeying messages count as probes; the first wait 4 s. */
-#define ROUND_MIN_S (PROBES * 4 - 4 + GRACE_S)
-#define ROUND_S     (PROBES * PROBE_WAIT_S + GRACE_S)
-/* Tries of a delivery to a member, with their pauses; its probes wait meanwhile. */
-#define DELIVERY_S (4 + 8 + 16 + 32 + 4 + 8 + 16)
-/* From the last sign of life to the removal; the rest is for a queue of probes. */
-#define REMOVAL_S (CHECK_S + VERDICT_S + DELIVERY_S + PROBES * PROBE_WAIT_S + GRACE_S + 20)
+/* All probes unanswered, and grace, whatever else is under way. */
+#define ROUND_S (PROBES * PROBE_WAIT_S + GRACE_S)
+/* From the last sign of life to the removal; the rest is for checks that wait for the link, for
+ * others of whom something has to be heard, and for evict_rate. */
+#define REMOVAL_S   (CHECK_S + VERDICT_S + ROUND_S + 1 + WITNESSES_S)
+#define WITNESSES_S 20
 /* A delivery; the rest is for members of which every third waits for a retransmission, and for one
  * that missed a version and asks. For datagrams of which 20 % are lost; see settle_ms(). */
 #define SETTLE_S 180
@@ -230,7 +229,6 @@ struct node {
 	bool engaged;             /* something of the story is still to happen to it */
 	int64_t lost_ms, reach_ms;
 	int64_t heard_ms;  /* the KDC had a proof of life */
-	int64_t failed_ms; /* the kernel called it unreachable */
 	int64_t asked_ms;  /* it asked the KDC for something */
 	bool synchronised; /* the KDC answered it since its last start */
 	int64_t synchronised_ms;

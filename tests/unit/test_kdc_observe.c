@@ -873,14 +873,16 @@ static void a_silent_observer_is_asked_by_notifications_and_removed(void **state
 	pair_advance(&w->p, S(300));
 	assert_int_equal(w->p.probes, 1);
 	pair_advance(&w->p, S(5));
-	assert_int_equal(shown(w).presence, GK_SUSPECT);
+	assert_int_equal(shown(w).presence, GK_PRESENT); /* and is asked in silence */
 	assert_int_equal(notifications(w), 1);
 	assert_int_equal(num_in(opened(pair_raw_notified(&w->raw)).payload), pair_num(&w->p));
-	pair_advance(&w->p, S(10));
+	pair_advance(&w->p, S(5));
+	assert_int_equal(shown(w).presence, GK_SUSPECT);
+	pair_advance(&w->p, S(5));
 	assert_int_equal(notifications(w), 3);
 	pair_advance(&w->p, S(5));
 	assert_int_equal(shown(w).presence, GK_ABSENT);
-	pair_advance(&w->p, S(60));
+	pair_advance(&w->p, S(61));
 	assert_false(pair_shown(&w->p, PAIR_LIGHTS, "raw1", &info));
 }
 
@@ -891,13 +893,14 @@ static void an_observer_that_acknowledges_stays_and_is_looked_at_again(void **st
 
 	observe(&w->raw, "");
 	seen_ms = shown(w).last_seen_ms;
-	pair_advance(&w->p, S(305));
+	pair_advance(&w->p, S(311));
+	assert_int_equal(shown(w).presence, GK_SUSPECT);
 	ack(&w->raw);
 	assert_int_equal(shown(w).presence, GK_PRESENT);
 	assert_int_equal(shown(w).last_seen_ms, seen_ms); /* not by what it says itself */
 	pair_advance(&w->p, S(300));
 	assert_int_equal(w->p.probes, 2);
-	pair_advance(&w->p, S(5));
+	pair_advance(&w->p, S(10));
 	assert_int_equal(shown(w).presence, GK_SUSPECT);
 }
 
@@ -992,12 +995,18 @@ static void that_a_session_is_over_is_no_sign_of_life(void **state)
 
 	observe(&w->raw, "");
 	pair_advance(&w->p, S(305));
+	pair_raw_acknowledge(&w->raw, pair_raw_notified(&w->raw), GK_NOTIFIED_GONE);
+	assert_int_equal(w->p.kdc->groups->nodes[0]->vigil, GK_VIGIL_CHECK);
+	assert_int_equal(shown(w).last_sign, GK_FACT_REQUEST);
+	w->raw.exchange.session = 78;
+	observe(&w->raw, "");
+	pair_advance(&w->p, S(311));
 	assert_int_equal(shown(w).presence, GK_SUSPECT);
 	pair_raw_acknowledge(&w->raw, pair_raw_notified(&w->raw), GK_NOTIFIED_GONE);
 	assert_int_equal(shown(w).presence, GK_SUSPECT);
 	pair_advance(&w->p, S(3600)); /* it cannot be asked any more */
 	assert_int_equal(shown(w).presence, GK_PRESENT);
-	assert_int_equal(notifications(w), 1);
+	assert_int_equal(notifications(w), 3);
 }
 
 static void in_a_session_an_eviction_is_told_by_4_04_with_error_5(void **state)

@@ -588,11 +588,13 @@ static void nobody_is_held_responsible_for_what_could_not_be_heard(void **state)
 	assert_int_equal(presence_of(p, "raw1"), GK_ABSENT);
 	pair_advance(p, S(1000));
 	assert_int_equal(presence_of(p, "raw1"), GK_ABSENT); // still
-	set_storage(p, GK_STORAGE_SCARCE);
-	assert_int_equal(presence_of(p, "raw1"), GK_PRESENT);
-	pair_advance(p, S(300) - 1);
+	set_storage(p, GK_STORAGE_SCARCE); // it is asked anew, as often as before
+	pair_advance(p, S(10));
 	set_storage(p, GK_STORAGE_GOOD); // nothing new
-	pair_advance(p, S(5 + 15 + 60) + 1);
+	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE), 4 + 3 + 3);
+	pair_advance(p, S(5 + 60) - 1);
+	assert_int_equal(presence_of(p, "raw1"), GK_ABSENT);
+	pair_advance(p, 500);
 	assert_false(is_member(p, "raw1"));
 }
 
