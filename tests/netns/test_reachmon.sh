@@ -135,6 +135,11 @@ check 'by all who watch' wait_for 5 said mon '"ip":"fd00::2","state":"reachable"
 check_soon 5 'who is not is missed' said dead '"ip":"fd00::9","state":"failed"}'
 check 'without -i all is watched' said dead '"interface":"wpan0"'
 check 'it ends after the time that was given' monitor_ends dead
+monitor both -i wpan0 -p fd00::a%lowpan0 -n 3
+check_soon 5 'the interface of a probe is watched, too' said both '"ip":"fd00::a","state":"failed"}'
+check 'with those that were named' said both '"interface":"wpan0"'
+check 'and no others' not said both '"interface":"lo"'
+check 'it ends, too' monitor_ends both
 check 'it ends when told to' monitor_ends alive TERM
 
 ip -n "$here" route add fd01::7/128 via fd00::2 dev lowpan0
@@ -216,6 +221,15 @@ check_soon 5 'and made up for' says again '"ip":"fd00::f:12c","state":"stale"}'
 check_soon 5 'one that is gone is gone' is_unknown again fd00::f:1
 check 'it is told to end' monitor_ends again TERM
 check 'all these lines are well-formed' is_well_formed again
+
+# More entries than are kept track of.
+for number in $(seq 16500); do
+	printf 'route add fd03::%x/128 dev lowpan0\n' "$number"
+done | ip -n "$here" -batch -
+monitor crowd -i lowpan0 -n 2
+check_soon 5 'a full table is said to be full' said crowd '"kind":"full","untracked":'
+check 'and is no reason to end' monitor_ends crowd
+ip -n "$here" link set lowpan0 down
 
 printf '# comment\n+0 link 7 up lowpan0\n+5 neighbour 7 failed fd00::3\n' >"$work/good"
 check 'a trace is shown' exits 0 --replay "$work/good"

@@ -310,9 +310,13 @@ static char *read_trace(size_t *len)
 // Play until 'end_ms', each batch for itself.
 static void play(struct reach_monitor *fake, struct segment *segment, int64_t end_ms)
 {
-	while (reach_fake_trace_next_ms(fake) >= 0 && reach_fake_trace_next_ms(fake) < end_ms) {
-		assert_int_equal(reach_fake_trace_advance(fake, reach_fake_trace_next_ms(fake)), 0);
+	int64_t at_ms = reach_fake_trace_next_ms(fake);
+
+	while (at_ms >= 0 && at_ms < end_ms) {
+		assert_int_equal(reach_fake_trace_advance(fake, at_ms), 0);
 		assert_int_equal(reach_monitor_read(fake, take, segment), 0);
+		assert_int_not_equal(reach_fake_trace_next_ms(fake), at_ms);
+		at_ms = reach_fake_trace_next_ms(fake);
 	}
 }
 
