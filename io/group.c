@@ -47,6 +47,9 @@ static const struct role {
 	[IO_GROUP_CONTROL_SENDER] = { false, true, false, CLASS_SUCCESS },
 };
 
+// RFC 4291 section 2.7.1, on the link.
+static const struct in6_addr all_nodes = { { { 0xff, 0x02, [15] = 1 } } };
+
 struct io_group {
 	int fd;
 	const struct role *role;
@@ -74,10 +77,10 @@ static int set_reuse(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
-static int join(const struct io_group *group)
+static int join(const struct io_group *group, const struct in6_addr *address)
 {
 	struct ipv6_mreq mreq = {
-		.ipv6mr_multiaddr = group->address.sin6_addr,
+		.ipv6mr_multiaddr = *address,
 		.ipv6mr_interface = group->interface,
 	};
 
@@ -127,7 +130,9 @@ static int set_up(struct io_group *group)
 
 	if (err == 0)
 		err = bind_socket(group);
-	return err < 0 || !group->role->joins ? err : join(group);
+	// Every node is in the latter, but a socket hears it only if it says so.
+	return err < 0 ? err
+		       : join(group, group->role->joins ? &group->address.sin6_addr : &all_nodes);
 }
 
 int io_group_open(struct io_group **out, enum io_group_role role, const struct gk_addr *address,
@@ -283,12 +288,13 @@ static bool is_own(const struct io_group *group, const struct gk_exchange *excha
 static bool is_for_us(const struct io_group *group, const struct in6_pktinfo *to)
 {
 	return to->ipi6_ifindex == group->interface &&
-	       IN6_IS_ADDR_MULTICAST(&to->ipi6_addr) == group->role->joins;
+	       (IN6_IS_ADDR_MULTICAST(&to->ipi6_addr) == group->role->joins ||
+		IN6_ARE_ADDR_EQUAL(&to->ipi6_addr, &all_nodes));
 }
 
 static void take(struct io_group *group, const struct datagram *d)
 {
-	struct gk_exchange exchange = { .multicast = group->role->joins };
+	struct gk_exchange exchange = { .multicast = IN6_IS_ADDR_MULTICAST(&d->to.ipi6_addr) };
 	uint8_t space[IO_GROUP_DATAGRAM_MAX];
 	struct gk_buf message = gk_buf(space, sizeof(space));
 
@@ -410,14 +416,36 @@ int io_group_ask(struct io_group *group, const struct gk_addr *to, struct gk_spa
 	return send_elsewhere(group, to, token, message);
 }
 
+static int send_answer(struct io_group *group, const struct sockaddr_in6 *to, struct gk_span token,
+		       struct gk_span message)
+{
+	if (!group->role->joins || token.len > TOKEN_LEN_MAX ||
+	    !is_of_class(message, CLASS_SUCCESS))
+		return -EINVAL;
+
+	return send_datagram(group, to, token, message);
+}
+
 int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span token,
 		    struct gk_span message)
 {
 	struct sockaddr_in6 address = io_addr_to_sockaddr(to);
 
-	if (!group->role->joins || IN6_IS_ADDR_MULTICAST(&address.sin6_addr) ||
-	    token.len > TOKEN_LEN_MAX || !is_of_class(message, CLASS_SUCCESS))
-		return -EINVAL;
+	return IN6_IS_ADDR_MULTICAST(&address.sin6_addr)
+		       ? -EINVAL
+		       : send_answer(group, &address, token, message);
+}
 
-	return send_datagram(group, &address, token, message);
+int io_group_answer_all(struct io_group *group, uint16_t port, struct gk_span token,
+			struct gk_span message)
+{
+	const struct sockaddr_in6 to = {
+		.sin6_family = AF_INET6,
+		.sin6_addr = all_nodes,
+		.sin6_port = htons(port),
+		.sin6_scope_id = group->interface,
+	};
+	int err = set_option(group->fd, IPV6_MULTICAST_HOPS, hop_limit(&to));
+
+	return err < 0 ? err : send_answer(group, &to, token, message);
 }

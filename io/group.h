@@ -7,11 +7,12 @@
  * Several programs on one machine may be in a group, and hear each other: what is sent is looped
  * back by the kernel, and the sender drops its own.
  *
- * A control group (RFC 9594 section 6.2) has two ends. The KDC's sends requests, and takes the
- * non-confirmable answers that come by unicast to the port from which it sent. A member's takes the
- * requests and nothing that comes by unicast, so that both ends work side by side on one machine.
- * What is for the whole group, and what confirms it, has an empty token; a question to one of its
- * members has one, by which the answer is known wherever it comes from.
+ * A control group (RFC 9594 section 6.2) has two ends. The KDC's sends requests, and takes the non-
+ * confirmable answers that come to the port from which it sent, by unicast or to all nodes of the
+ * link. A member's takes the requests and nothing that comes by unicast, so that both ends work
+ * side by side on one machine. What is for the whole group, and what confirms it, has an empty
+ * token; a question to one of its members has one, by which the answer is known wherever it comes
+ * from.
  */
 #ifndef IO_GROUP_H
 #define IO_GROUP_H
@@ -32,7 +33,7 @@ typedef void io_group_message_fn(void *ctx, const struct gk_exchange *exchange,
 enum io_group_role {
 	IO_GROUP_MEMBER = 0,         /* in an application group: requests come and go */
 	IO_GROUP_CONTROL_MEMBER = 1, /* in a control group: requests come, answers go */
-	IO_GROUP_CONTROL_SENDER = 2, /* the KDC, in no group: requests go, answers come */
+	IO_GROUP_CONTROL_SENDER = 2, /* the KDC, in no control group: requests go, answers come */
 };
 
 /**
@@ -84,5 +85,12 @@ int io_group_ask(struct io_group *group, const struct gk_addr *to, struct gk_spa
  */
 int io_group_answer(struct io_group *group, const struct gk_addr *to, struct gk_span token,
 		    struct gk_span message);
+/**
+ * The same to all nodes of the link, at this port: whatever a forged neighbour entry says of who
+ * asked, it gets the answer if it is on the link. Not for IO_GROUP_CONTROL_SENDER.
+ * @return as io_group_answer()
+ */
+int io_group_answer_all(struct io_group *group, uint16_t port, struct gk_span token,
+			struct gk_span message);
 
 #endif

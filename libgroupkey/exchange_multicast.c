@@ -67,7 +67,7 @@ uint64_t gk_client_request_both(struct gk_kdc *kdc, struct gk_node *node, enum g
 	if (!request)
 		return 0;
 	send_beside(kdc, node, request, message, timeout_ms);
-	/* each with an answer, which is about as long */
-	gk_budget_charge(&kdc->budget, (request->twin ? 4 : 2) * gk_air_of(len).bytes, now.mono.ms);
+	/* with answers, which are about as long; that to a question to all goes to all as well */
+	gk_budget_charge(&kdc->budget, (request->twin ? 5 : 3) * gk_air_of(len).bytes, now.mono.ms);
 	return request->id;
 }

@@ -277,7 +277,8 @@ enum gk_event_kind {
 	GK_EVENT_NOTE = 6,      /* tell the operator */
 	GK_EVENT_CONFIRM = 7,   /* a member's: send 'bytes', a response, to 'peer', by unicast and
 				   non-confirmable, with 'token': it confirms what came to the group,
-				   or answers the exchange 'id', which came by multicast */
+				   or answers the exchange 'id', which came by multicast: then
+				   to all nodes of the link too, ff02::1, at the port of 'peer' */
 	GK_EVENT_NOTIFY = 8,    /* a KDC's: send 'bytes', a response with 'token', to 'peer',
 				   confirmable; then gk_kdc_notified(id) once, or gk_kdc_unsent(id) */
 	GK_EVENT_CANCEL = 9, /* a member's: forget the observation 'id' that a REQUEST began; what

@@ -94,12 +94,11 @@ void gkm_control_keep(struct gkm_control *control, const struct gk_addr *wanted,
 	}
 }
 
-int gkm_control_answer(struct gkm_control *control, const struct gk_addr *to, struct gk_span token,
-		       struct gk_span message)
+struct io_group *gkm_control_find(const struct gkm_control *control, uint16_t port)
 {
 	for (size_t i = 0; i < control->count; i++) {
-		if (control->sockets[i].addr.port == to->port)
-			return io_group_answer(control->sockets[i].group, to, token, message);
+		if (control->sockets[i].addr.port == port)
+			return control->sockets[i].group;
 	}
-	return -ENOTCONN;
+	return NULL;
 }

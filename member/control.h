@@ -35,13 +35,8 @@ struct gkm_control {
  * Not in the handler.
  */
 void gkm_control_keep(struct gkm_control *control, const struct gk_addr *wanted, size_t count);
-/**
- * Send a confirmation, or an answer to what came by multicast, from the port to which it goes
- * (docs/rekeying.md section 9).
- * @param token  of the request; may be empty
- * @return as io_group_answer(); -ENOTCONN: none of our groups is at that port, any more
- */
-GK_MUST_CHECK int gkm_control_answer(struct gkm_control *control, const struct gk_addr *to,
-				     struct gk_span token, struct gk_span message);
+/** @return the socket of a group at this port, from which answers to that port of the KDC go
+ *  (docs/rekeying.md section 9); NULL: none of our groups is there, any more */
+struct io_group *gkm_control_find(const struct gkm_control *control, uint16_t port);
 
 #endif

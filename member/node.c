@@ -70,17 +70,27 @@ static void send_to_group(struct gkm_node *node, const struct gk_event *event)
 		gkm_report_error(gk_span(NULL, 0), strerror(-err));
 }
 
-/* What the KDC sends to all nodes of the link, because we are in no control group, comes to our
- * unicast port. libcoap would keep an answer back for up to 5 s; from which port it comes does not
- * matter. */
-static int answer_kdc(struct gkm_node *node, const struct gk_event *event)
+/* Whoever diverts what the KDC sends to us can divert what we send to it as well: so what it asked
+ * by multicast is answered to all nodes of the link too. */
+static int answer_question(struct io_group *socket, const struct gk_event *event)
 {
 	struct gk_span token = gk_span(event->token, event->token_len);
-	int err = gkm_control_answer(&node->control, &event->peer, token, event->bytes);
+	int err = io_group_answer(socket, &event->peer, token, event->bytes);
+	int err_all = io_group_answer_all(socket, event->peer.port, token, event->bytes);
 
-	return err == -ENOTCONN && token.len > 0
-		       ? io_group_answer(node->group, &event->peer, token, event->bytes)
-		       : err;
+	return err ? err : err_all;
+}
+
+/* What came to all nodes of the link, because we are in no control group, came to our unicast port.
+ * libcoap would keep an answer back for up to 5 s; from which port it comes does not matter. */
+static int answer_kdc(struct gkm_node *node, const struct gk_event *event)
+{
+	struct io_group *socket = gkm_control_find(&node->control, event->peer.port);
+
+	if (event->token_len > 0)
+		return answer_question(socket ? socket : node->group, event);
+	return socket ? io_group_answer(socket, &event->peer, gk_span(NULL, 0), event->bytes)
+		      : -ENOTCONN;
 }
 
 /* Unheard, the KDC sends us the same by unicast, or asks again. */

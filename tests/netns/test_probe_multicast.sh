@@ -20,6 +20,14 @@ are_members() { # NODE...
 	done
 }
 
+log_lines() {
+	wc -l <"$work/gatewayd.log"
+}
+
+is_logged_since() { # LINES WORDS
+	tail -n "+$(($1 + 1))" "$work/gatewayd.log" | grep -qF -- "$2"
+}
+
 # Nobody takes a question to another for an attack.
 refuse_nothing() { # NODE...
 	for decent in "$@"; do
@@ -60,6 +68,17 @@ check 'all are members' are_members 1 2 3
 check 'the key is the same' [ "$(group_num lights)" -eq "$num" ]
 check 'nobody has refused anything' refuse_nothing 1 2 3
 check 'and nobody was absent' not is_logged_times 1 absent
+
+# Who can have what is sent to a node come to himself can do the same with what the node sends.
+deaf gw "ip6 saddr { $(node_ip 1), $(node_ip 2) } ip6 daddr != ff00::/8"
+mark=$(log_lines)
+for node in 1 2; do
+	check_soon 30 "node $node is suspect" is_logged_since "$mark" "(node$node) suspect"
+	check_soon 30 "node $node is heard of" is_logged_since "$mark" "(node$node) heard of again"
+done
+check 'what they send to its address gets lost' was_deaf gw
+check 'all are members' are_members 1 2 3
+hears_again gw
 
 # No multicast either.
 for node in 1 2; do

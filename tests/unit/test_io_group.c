@@ -441,6 +441,9 @@ static void each_role_sends_what_is_its_own(void **state)
 	assert_int_equal(io_group_answer(control->group, &here, none, hex_span("84")), -EINVAL);
 	assert_int_equal(io_group_answer(control->group, &here, none, hex_span("44ff")), -EINVAL);
 	assert_int_equal(io_group_answer(control->group, &here, nine, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer_all(kdc->group, PORT, token, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer_all(member->group, PORT, nine, hex_span("44")), -EINVAL);
+	assert_int_equal(io_group_answer_all(control->group, PORT, token, hex_span("02")), -EINVAL);
 	assert_int_equal(io_group_ask(member->group, &group, token, hex_span("01")), -EINVAL);
 	assert_int_equal(io_group_ask(control->group, &group, token, hex_span("01")), -EINVAL);
 	assert_int_equal(io_group_ask(kdc->group, &here, token, hex_span("01")), -EINVAL);
@@ -592,6 +595,43 @@ static void a_question_to_the_group_is_answered_with_its_token(void **state)
 	leave(member);
 }
 
+static void an_answer_to_all_nodes_reaches_who_asked_on_that_link(void **state)
+{
+	static const uint8_t all_nodes[16] = { 0xff, 0x02, [15] = 1 };
+	struct listener *kdc, *other, *elsewhere, *members[2];
+	struct gk_addr to = { .port = PORT, .scope = right.scope };
+
+	(void)state;
+	need_namespace(__func__);
+	kdc = open_kdc(left.scope, 3);
+	elsewhere = open_kdc(1, 3); // on 'lo'
+	members[0] = join_control(right.scope, 3);
+	members[1] = join(right.scope, 5);
+	other = join_control(left.scope, 3);
+	for (size_t i = 0; i < COUNT(members); i++) {
+		assert_int_equal(io_group_answer_all(members[i]->group, PORT, hex_span("a1b2c3d4"),
+						     hex_span("45 ff 07")),
+				 0);
+		hear(kdc, i + 1, 1000);
+		assert_int_equal(kdc->count, i + 1);
+		assert_hex_equal(kdc->heard[i].message, "45ff07");
+		assert_hex_equal(gk_span(kdc->heard[i].exchange.token, 4), "a1b2c3d4");
+		assert_memory_equal(kdc->heard[i].exchange.peer.ip, right.ip, 16);
+		assert_true(kdc->heard[i].exchange.multicast);
+	}
+	hear(elsewhere, 1, 50);
+	hear(other, 1, 50);
+	assert_int_equal(elsewhere->count + other->count, 0);
+	// What is no answer is none this way either.
+	memcpy(to.ip, all_nodes, 16);
+	drops(kdc, &to, hex_span("50021234 ff00"), "a request");
+	for (size_t i = 0; i < COUNT(members); i++)
+		leave(members[i]);
+	leave(other);
+	leave(elsewhere);
+	leave(kdc);
+}
+
 static void the_kdc_takes_answers_on_its_own_interface(void **state)
 {
 	(void)state;
@@ -662,7 +702,7 @@ static bool anybody_joined(uint32_t interface)
 	return found;
 }
 
-static void a_sender_is_in_no_group(void **state)
+static void a_sender_is_in_no_control_group(void **state)
 {
 	struct listener *l;
 
@@ -771,9 +811,10 @@ int main(void)
 		cmocka_unit_test(answers_reach_the_kdc_and_nobody_else),
 		cmocka_unit_test(a_question_to_all_nodes_reaches_a_server_at_its_port),
 		cmocka_unit_test(a_question_to_the_group_is_answered_with_its_token),
+		cmocka_unit_test(an_answer_to_all_nodes_reaches_who_asked_on_that_link),
 		cmocka_unit_test(the_kdc_takes_answers_on_its_own_interface),
 		cmocka_unit_test(one_sender_serves_several_groups),
-		cmocka_unit_test(a_sender_is_in_no_group),
+		cmocka_unit_test(a_sender_is_in_no_control_group),
 		cmocka_unit_test(hop_limits_fit_the_scope),
 		cmocka_unit_test(what_is_no_group_is_refused),
 	};
