@@ -11,6 +11,8 @@
 // As REACH_KNOWN_MAX: 10,000 members, and some strangers.
 #define WAYS_MAX 16384
 
+#define DEFAULT_METRIC 1024 /* see reach.h */
+
 static int compare(const struct gw_way *a, const struct gw_way *b)
 {
 	int order = memcmp(a->ip, b->ip, sizeof(a->ip));
@@ -19,7 +21,9 @@ static int compare(const struct gw_way *a, const struct gw_way *b)
 		return order;
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
-	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+	if (a->ifindex != b->ifindex)
+		return a->ifindex < b->ifindex ? -1 : 1;
+	return (a->metric > b->metric) - (a->metric < b->metric);
 }
 
 /* The first that does not come before 'key'. */
@@ -118,15 +122,40 @@ static size_t first_to(const struct gw_ways *ways, const uint8_t *ip)
 	return next_to(ways, ip, lower_bound(ways, &key));
 }
 
-/* A way of that kind to 'ip' that is there. */
+static uint32_t metric_of(const struct gw_way *way)
+{
+	return way->metric ? way->metric : DEFAULT_METRIC;
+}
+
+/* What is there comes before what has gone, and then the metric counts, as in the kernel. */
+static bool is_better(const struct gw_way *a, const struct gw_way *b)
+{
+	if (is_there(a) != is_there(b))
+		return is_there(a);
+	return metric_of(a) < metric_of(b);
+}
+
+/* The best way of that kind to 'ip', even if it has gone. */
+static const struct gw_way *find_best(const struct gw_ways *ways, const uint8_t *ip,
+				      enum reach_kind kind)
+{
+	const struct gw_way *best = NULL;
+
+	for (size_t i = first_to(ways, ip); i < ways->count; i = next_to(ways, ip, i + 1)) {
+		const struct gw_way *way = &ways->entries[i];
+		if (way->kind == kind && (!best || is_better(way, best)))
+			best = way;
+	}
+	return best;
+}
+
+/* ... that is there. */
 static const struct gw_way *find_to(const struct gw_ways *ways, const uint8_t *ip,
 				    enum reach_kind kind)
 {
-	for (size_t i = first_to(ways, ip); i < ways->count; i = next_to(ways, ip, i + 1)) {
-		if (ways->entries[i].kind == kind && is_there(&ways->entries[i]))
-			return &ways->entries[i];
-	}
-	return NULL;
+	const struct gw_way *best = find_best(ways, ip, kind);
+
+	return best && is_there(best) ? best : NULL;
 }
 
 const struct gw_way *gw_routes_find(const struct gw_routes *routes, const uint8_t ip[REACH_IP_LEN])
@@ -138,7 +167,12 @@ const struct gw_way *gw_routes_find(const struct gw_routes *routes, const uint8_
 
 static struct gw_way way_of(const struct reach_event *event)
 {
-	struct gw_way way = { .ifindex = event->ifindex, .kind = event->kind, .gone_ms = GK_NEVER };
+	struct gw_way way = {
+		.ifindex = event->ifindex,
+		.metric = event->metric,
+		.kind = event->kind,
+		.gone_ms = GK_NEVER,
+	};
 
 	memcpy(way.ip, event->ip, sizeof(way.ip));
 	memcpy(way.gateway, event->gateway, sizeof(way.gateway));
@@ -206,32 +240,30 @@ static bool is_same_way(const struct gw_way *a, const struct gw_way *b)
 	return a->ifindex == b->ifindex && memcmp(a->gateway, b->gateway, sizeof(a->gateway)) == 0;
 }
 
-/* Those that have gone make way; @return whether there was another than 'way' */
-static bool supersede(struct gw_routes *routes, const struct gw_way *way)
+/* Routes to 'ip' that have gone make way for one that came. */
+static void supersede(struct gw_ways *ways, const uint8_t *ip)
 {
-	struct gw_ways *ways = &routes->ways;
-	bool other = false;
-	size_t at = first_to(ways, way->ip);
+	size_t at = first_to(ways, ip);
 
 	while (at < ways->count) {
 		struct gw_way old = ways->entries[at];
-		bool counts = old.kind == REACH_ROUTE;
-		other = other || (counts && !is_same_way(&old, way));
-		if (counts && !is_there(&old))
+		if (old.kind == REACH_ROUTE && !is_there(&old))
 			take_out(ways, &old);
 		else
 			at++;
-		at = next_to(ways, way->ip, at);
+		at = next_to(ways, ip, at);
 	}
-	return other;
 }
 
-static void take_new_way(struct gw_routes *routes, const struct gw_way *way, bool judged)
+static void take_new_route(struct gw_routes *routes, const struct gw_way *way, bool judged)
 {
-	bool moved = way->kind == REACH_ROUTE && supersede(routes, way);
+	const struct gw_way *best = find_best(&routes->ways, way->ip, REACH_ROUTE);
+	struct gw_way before = best ? *best : *way;
 
+	supersede(&routes->ways, way->ip);
 	put(&routes->ways, way);
-	if (moved && judged)
+	best = find_to(&routes->ways, way->ip, REACH_ROUTE);
+	if (judged && best && !is_same_way(best, &before))
 		report(routes, way, GK_REACH_MOVED);
 }
 
@@ -266,8 +298,10 @@ void gw_routes_take(struct gw_routes *routes, const struct reach_event *event, b
 
 	if (event->kind == REACH_NEIGHBOUR)
 		take_neighbour(routes, event, judged);
+	else if (event->present && event->kind == REACH_ROUTE)
+		take_new_route(routes, &way, judged);
 	else if (event->present)
-		take_new_way(routes, &way, judged);
+		put(&routes->ways, &way);
 	else
 		take_end(routes, &way, judged, now);
 }
@@ -326,24 +360,23 @@ static void judge_routers(struct gw_routes *routes)
 		const struct gw_way *way = &routes->ways.entries[i];
 		struct gw_way router = { .ifindex = way->ifindex, .kind = REACH_NEIGHBOUR };
 		memcpy(router.ip, way->gateway, sizeof(router.ip));
-		if (gw_way_is_routed(way) && is_there(way) && find(&routes->failed, &router))
+		if (gw_way_is_routed(way) && find(&routes->failed, &router) &&
+		    find_to(&routes->ways, way->ip, REACH_ROUTE) == way)
 			report(routes, way, GK_REACH_ROUTER_FAILED);
 	}
 }
 
-/* By another route it is somewhere else now; a proxied entry or a neighbour is as good as before.
- */
+/* By another route it is somewhere else now, unless that was taken before; a proxied entry or a
+ * neighbour is as good as a route. */
 static void judge_missed(struct gw_routes *routes, const struct gw_way *way)
 {
-	bool was_route = way->kind == REACH_ROUTE;
+	const struct gw_way *route = find_to(&routes->ways, way->ip, REACH_ROUTE);
 
-	if (find_to(&routes->ways, way->ip, REACH_ROUTE)) {
-		if (was_route)
-			report(routes, way, GK_REACH_MOVED);
-	} else if (!find_to(&routes->ways, way->ip, REACH_PROXY) &&
-		   !find_to(&routes->neighbours, way->ip, REACH_NEIGHBOUR)) {
+	if (route && way->kind == REACH_ROUTE && metric_of(way) <= metric_of(route))
+		report(routes, way, GK_REACH_MOVED);
+	else if (!route && !find_to(&routes->ways, way->ip, REACH_PROXY) &&
+		 !find_to(&routes->neighbours, way->ip, REACH_NEIGHBOUR))
 		report(routes, way, GK_REACH_ROUTE_GONE);
-	}
 }
 
 static bool is_missed(const struct gw_way *way, struct gk_mono now)

@@ -7,7 +7,8 @@
  *
  * A routing daemon that takes one way from a node and gives it another says so in two steps, of
  * which the kernel's notices can be read one by one: a way that went is missed only when none has
- * taken its place a moment later. As in reach.h a link has one route to a node, the newest.
+ * taken its place a moment later. Of several routes to a node the one with the lowest metric
+ * counts.
  */
 #ifndef GW_ROUTES_H
 #define GW_ROUTES_H
@@ -22,11 +23,13 @@ struct gw_way {
 	uint8_t ip[REACH_IP_LEN];
 	uint8_t gateway[REACH_IP_LEN]; /* of a route; all zero: on link */
 	int ifindex;
+	uint32_t metric; /* as in reach.h */
 	enum reach_kind kind;
 	int64_t gone_ms; /* it went then; GK_NEVER: it is there */
 };
 
-/** In ascending order of (ip, kind, ifindex), as known.h of netlink/ has it and for its reason. */
+/** In ascending order of (ip, kind, ifindex, metric), as known.h of netlink/ has it and for its
+ * reason. */
 struct gw_ways {
 	struct gw_way *entries;
 	size_t count, room;

@@ -3,6 +3,7 @@
 #include "json.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
 
 // What does not print becomes '?', as it does in a trace.
@@ -52,6 +53,8 @@ static void put_route(FILE *out, const struct reach_event *event)
 		fprintf(out, ",\"gateway\":null");
 	else
 		put_ip(out, "gateway", event->gateway);
+	if (event->metric)
+		fprintf(out, ",\"metric\":%" PRIu32, event->metric);
 }
 
 static void put_neighbour(FILE *out, const struct reach_event *event)

@@ -15,7 +15,9 @@ static int compare_keys(const void *left, const void *right)
 		return a->kind < b->kind ? -1 : 1;
 	if (order != 0)
 		return order;
-	return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+	if (a->ifindex != b->ifindex)
+		return a->ifindex < b->ifindex ? -1 : 1;
+	return (a->metric > b->metric) - (a->metric < b->metric);
 }
 
 // Find the place of 'key': the number of entries before it.

@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * What the kernel is known to hold: one event for each link, address, route and neighbour, in
- * ascending order of (kind, ip, ifindex). A sorted array, since no choice of addresses by a
+ * ascending order of (kind, ip, ifindex, metric). A sorted array, since no choice of addresses by a
  * stranger on the link makes it slow in the way that a hash table can be made slow.
  */
 #ifndef REACH_KNOWN_H

@@ -14,6 +14,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+// IP6_RT_PRIO_USER of the kernel's net/ip6_fib.h, which it takes where it is told 0.
+#define DEFAULT_METRIC 1024
+
 // One attribute that a message may carry. Others are walked over, since kernels add them freely.
 struct field {
 	int type;
@@ -212,12 +215,13 @@ static bool is_host_route(const struct rtmsg *head, const struct nlattr *table)
 
 static int parse_route(const struct nlmsghdr *msg, struct reach_record *record)
 {
-	enum { DST, OIF, GATEWAY, TABLE, COUNT };
+	enum { DST, OIF, GATEWAY, TABLE, METRIC, COUNT };
 	static const struct field fields[COUNT] = {
 		[DST] = { RTA_DST, REACH_IP_LEN, REACH_IP_LEN },
 		[OIF] = { RTA_OIF, sizeof(uint32_t), sizeof(uint32_t) },
 		[GATEWAY] = { RTA_GATEWAY, REACH_IP_LEN, REACH_IP_LEN },
 		[TABLE] = { RTA_TABLE, sizeof(uint32_t), sizeof(uint32_t) },
+		[METRIC] = { RTA_PRIORITY, sizeof(uint32_t), sizeof(uint32_t) },
 	};
 	const struct nlattr *found[COUNT] = { NULL };
 	const struct rtmsg *head = nlmsg_data(msg);
@@ -238,6 +242,8 @@ static int parse_route(const struct nlmsghdr *msg, struct reach_record *record)
 	record->event.present = msg->nlmsg_type == RTM_NEWROUTE;
 	record->replaces = record->event.present && (msg->nlmsg_flags & NLM_F_REPLACE);
 	memcpy(record->event.ip, nla_data(found[DST]), REACH_IP_LEN);
+	if (found[METRIC] && read_u32(found[METRIC]) != DEFAULT_METRIC)
+		record->event.metric = read_u32(found[METRIC]);
 	if (found[GATEWAY])
 		memcpy(record->event.gateway, nla_data(found[GATEWAY]), REACH_IP_LEN);
 	record->type = REACH_RECORD_EVENT;

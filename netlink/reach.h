@@ -42,7 +42,7 @@ enum {
 enum reach_kind {
 	REACH_LINK = 0,      /* ifindex, present, up, lower_up, name */
 	REACH_ADDRESS = 1,   /* ifindex, present, ip: one of our own addresses, ready for use */
-	REACH_ROUTE = 2,     /* ifindex, present, ip, gateway: a host route */
+	REACH_ROUTE = 2,     /* ifindex, present, ip, gateway, metric: a host route */
 	REACH_PROXY = 3,     /* ifindex, present, ip: an address that we answer for on this link */
 	REACH_NEIGHBOUR = 4, /* ifindex, state, ip */
 };
@@ -68,7 +68,9 @@ struct reach_event {
 					  of theirs, up to reach_timing.verdict_ms after */
 	uint8_t ip[REACH_IP_LEN];      /* network order */
 	uint8_t gateway[REACH_IP_LEN]; /* all zero: the destination is on link */
-	char name[REACH_NAME_LEN];     /* NUL-terminated, and whatever bytes the kernel allows */
+	uint32_t metric; /* of routes to the same destination the lowest is taken; 0 stands for
+			    1024, as in what the kernel is told */
+	char name[REACH_NAME_LEN]; /* NUL-terminated, and whatever bytes the kernel allows */
 };
 
 /** How to open a monitor. Zero-initialise for the defaults. */
@@ -233,6 +235,7 @@ void reach_monitor_close(struct reach_monitor *monitor);
  *     link 7 lower-down lowpan0         (itself up, but what is below it is not)
  *     address 7 added fd00::1           address 7 gone fd00::1
  *     route 7 added fd00::2 via fe80::2 route 7 gone fd00::2 via ::
+ *     route 7 added fd00::2 via fe80::3 metric 512
  *     proxy 7 added fd00::4             proxy 7 gone fd00::4
  *     neighbour 7 reachable fd00::3     (unknown, reachable, stale, failed)
  *

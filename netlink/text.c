@@ -3,7 +3,10 @@
 #include "text.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // What the words of a line stand for, which is all of an event but its addresses and its name.
@@ -68,7 +71,10 @@ void reach_event_format(const struct reach_event *event, char text[REACH_TEXT_LE
 	len = snprintf(text, REACH_TEXT_LEN, "%s %d %s %s", words[i].kind, event->ifindex,
 		       words[i].word, event->kind == REACH_LINK ? name : ip);
 	if (event->kind == REACH_ROUTE)
-		snprintf(text + len, REACH_TEXT_LEN - (size_t)len, " via %s", gateway);
+		len += snprintf(text + len, REACH_TEXT_LEN - (size_t)len, " via %s", gateway);
+	if (event->kind == REACH_ROUTE && event->metric)
+		snprintf(text + len, REACH_TEXT_LEN - (size_t)len, " metric %" PRIu32,
+			 event->metric);
 }
 
 static bool find_words(const char *kind, const char *word, struct reach_event *event)
@@ -92,24 +98,51 @@ static bool parse_object(const char *object, struct reach_event *event)
 	return true;
 }
 
+struct tail {
+	char via[64], gateway[64], metric[64], number[64], extra[2];
+	int found;
+};
+
+static bool parse_number(const char *text, uint32_t *number)
+{
+	unsigned long value;
+	char *end;
+
+	if (text[0] < '1' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	*number = (uint32_t)value;
+	return *end == '\0' && errno == 0 && value <= UINT32_MAX;
+}
+
+// What comes behind the destination of a route.
+static bool parse_tail(const struct tail *tail, struct reach_event *event)
+{
+	if ((tail->found != 2 && tail->found != 4) || strcmp(tail->via, "via") != 0 ||
+	    inet_pton(AF_INET6, tail->gateway, event->gateway) != 1)
+		return false;
+	return tail->found == 2 ||
+	       (strcmp(tail->metric, "metric") == 0 && parse_number(tail->number, &event->metric));
+}
+
 // Words are cut at 63 characters, longer than any that is valid.
 bool reach_event_parse(const char *line, struct reach_event *event)
 {
-	char kind[64], word[64], object[64], via[64], gateway[64], extra[2];
+	char kind[64], word[64], object[64];
 	struct reach_event read;
+	struct tail tail;
 	int ifindex;
-	int found = sscanf(line, "%63s %9d %63s %63s %63s %63s %1s", kind, &ifindex, word, object,
-			   via, gateway, extra);
+	int found = sscanf(line, "%63s %9d %63s %63s %63s %63s %63s %63s %1s", kind, &ifindex, word,
+			   object, tail.via, tail.gateway, tail.metric, tail.number, tail.extra);
 
+	tail.found = found - 4;
 	if (found < 4 || !find_words(kind, word, &read) || ifindex <= 0)
 		return false;
 	read.ifindex = ifindex;
 	if (!parse_object(object, &read))
 		return false;
-	if (read.kind != REACH_ROUTE ? found != 4 : found != 6)
-		return false;
-	if (read.kind == REACH_ROUTE &&
-	    (strcmp(via, "via") != 0 || inet_pton(AF_INET6, gateway, read.gateway) != 1))
+	if (read.kind == REACH_ROUTE ? !parse_tail(&tail, &read) : found != 4)
 		return false;
 	*event = read;
 	return true;

@@ -80,7 +80,7 @@ is_well_formed() { # NAME
 	ip='"[0-9a-f:]+"'
 	! grep -Ev "$begin(\"link\",$link,\"present\":$truth,\"up\":$truth,\"lower_up\":$truth\
 |\"(address|proxy)\",$link,\"present\":$truth,\"ip\":$ip\
-|\"route\",$link,\"present\":$truth,\"ip\":$ip,\"gateway\":($ip|null)\
+|\"route\",$link,\"present\":$truth,\"ip\":$ip,\"gateway\":($ip|null)(,\"metric\":[1-9][0-9]*)?\
 |\"neighbour\",$link,\"ip\":$ip,\"state\":\"(unknown|reachable|stale|failed)\"\
 |\"lost\",\"times\":[0-9]+|\"(behind|current)\",\"comparisons\":[0-9]+)[}]\$" "$work/$1.out"
 }
@@ -146,6 +146,8 @@ ip -n "$here" route add fd01::7/128 via fd00::2 dev lowpan0
 ip -n "$here" route add fd01::8/128 dev lowpan0
 check_soon 5 'a host route' said mon '"present":true,"ip":"fd01::7","gateway":"fd00::2"}'
 check_soon 5 'one to a host on the link' said mon '"present":true,"ip":"fd01::8","gateway":null}'
+ip -n "$here" route add fd01::9/128 via fd00::2 dev lowpan0 metric 5
+check_soon 5 'and one that is not like all others' said mon '"gateway":"fd00::2","metric":5}'
 ip -n "$here" neighbour add proxy fd02::5 dev lowpan0
 check_soon 5 'a proxied entry comes' said mon '"kind":"proxy"'
 check_soon 5 'in the trace too' said trace 'added fd02::5'

@@ -89,6 +89,8 @@ static void event_text_reads_back_as_the_same_event(void **state)
 		"link 1 up a\nlink 4 lower-down d\nlink 2 down b\nlink 3 gone 0123456789abcde\n"
 		"address 7 added fd00::1\naddress 7 gone fd00::1\n"
 		"route 7 added fd00::2 via ::\nroute 7 gone fd00::2 via fe80::2\n"
+		"route 7 added fd00::2 via :: metric 1\n"
+		"route 7 gone fd00::2 via fe80::2 metric 4294967295\n"
 		"proxy 7 added fd00::4\nproxy 7 gone fd00::4\n"
 		"neighbour 7 unknown fd00::3\nneighbour 7 reachable fd00::3\n"
 		"neighbour 7 stale fd00::3\nneighbour 7 failed fd00::3\n";
@@ -114,6 +116,14 @@ static void script_with_a_wrong_line_queues_nothing(void **state)
 		"route 7 added fd00::1",          // no gateway
 		"route 7 added fd00::1 by ::",    // not 'via'
 		"route 7 added fd00::1 via :: x", // a word too many
+		"route 7 added fd00::1 via :: metric",
+		"route 7 added fd00::1 via :: metrics 5",
+		"route 7 added fd00::1 via :: metric 0", // means another one
+		"route 7 added fd00::1 via :: metric -5",
+		"route 7 added fd00::1 via :: metric 5x",
+		"route 7 added fd00::1 via :: metric 4294967296",
+		"route 7 added fd00::1 via :: metric 5 x",
+		"proxy 7 added fd00::1 via ::", // has none
 		"something else",
 	};
 

@@ -192,6 +192,25 @@ static void route_that_moves_to_another_link_is_gone_from_ours(void **state)
 	close_ear(&ear);
 }
 
+// One of two to the same node is not the other, nor does a comparison take it for that.
+static void routes_of_several_metrics_are_told_apart(void **state)
+{
+	struct ear ear;
+
+	need_namespace(state);
+	command("ip route add fd01::5/128 via fe80::7 dev v0 metric 2048");
+	ear = open_ear_for("v0");
+	assert_true(has_heard(&ear, LINE("route", "v0", "added fd01::5 via fe80::7 metric 2048")));
+	command("ip route add fd01::5/128 via fe80::8 dev v0");
+	wait_for(&ear, LINE("route", "v0", "added fd01::5 via fe80::8"));
+	command("ip route del fd01::5/128 via fe80::8 dev v0");
+	wait_for(&ear, LINE("route", "v0", "gone fd01::5 via fe80::8"));
+	assert_false(has_heard(&ear, LINE("route", "v0", "gone fd01::5 via fe80::7 metric 2048")));
+	command("ip route del fd01::5/128 via fe80::7 dev v0");
+	wait_for(&ear, LINE("route", "v0", "gone fd01::5 via fe80::7 metric 2048"));
+	close_ear(&ear);
+}
+
 static void link_is_matched_by_its_name_of_the_moment(void **state)
 {
 	struct ear ear;
@@ -577,6 +596,7 @@ static int run_all(void)
 		TEST(lost_carrier_is_link_down),
 		TEST(routes_that_go_without_notice_are_found),
 		TEST(route_that_moves_to_another_link_is_gone_from_ours),
+		TEST(routes_of_several_metrics_are_told_apart),
 		TEST(link_is_matched_by_its_name_of_the_moment),
 		TEST(link_renamed_to_ours_while_up_brings_its_neighbours),
 		TEST(link_may_be_deleted_and_made_again),

@@ -431,6 +431,30 @@ static void host_route_comes_and_goes_with_its_gateway(void **state)
 	assert_text(&record, "route 7 gone fd00::1 via fe80::2");
 }
 
+// The kernel's own choice is not mentioned.
+static void host_route_has_a_metric(void **state)
+{
+	static const struct {
+		uint32_t metric;
+		const char *text;
+	} rows[] = {
+		{ 1024, "route 7 added fd00::1 via fe80::2" },
+		{ 1, "route 7 added fd00::1 via fe80::2 metric 1" },
+		{ UINT32_MAX, "route 7 added fd00::1 via fe80::2 metric 4294967295" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct datagram d = { 0 };
+		struct reach_record record;
+
+		add_route(&d, RTM_NEWROUTE, &host_route, NODE);
+		attribute(&d, RTA_PRIORITY, &rows[i].metric, sizeof(rows[i].metric));
+		record = parse_one(&d);
+		assert_text(&record, rows[i].text);
+	}
+}
+
 static void route_that_replaces_another_says_so(void **state)
 {
 	struct datagram d = { 0 };
@@ -964,6 +988,7 @@ int main(void)
 		cmocka_unit_test(address_counts_once_it_may_be_used),
 		cmocka_unit_test(address_on_a_point_to_point_link_is_our_own),
 		cmocka_unit_test(host_route_comes_and_goes_with_its_gateway),
+		cmocka_unit_test(host_route_has_a_metric),
 		cmocka_unit_test(route_that_replaces_another_says_so),
 		cmocka_unit_test(routes_that_say_nothing_about_a_node_are_ignored),
 		cmocka_unit_test(end_of_an_answer_carries_its_error),

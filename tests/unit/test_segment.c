@@ -454,6 +454,31 @@ static void of_two_routes_one_may_go(void **state)
 	assert_told_later("fd00::5 route gone;");
 }
 
+/* The one with the lower metric is taken, whichever came first. */
+static void of_two_routes_the_lower_metric_counts(void **state)
+{
+	static const struct row rows[] = {
+		{ "route 7 added fd00::5 via fe80::3 metric 2048", "" },
+		{ "neighbour 7 failed fe80::3", "fe80::3 failed;" },
+		{ "neighbour 7 failed fe80::2", "fe80::2 failed+fd00::5 router failed;" },
+		{ "route 7 added fd00::5 via fe80::4 metric 512", "fd00::5 moved;" },
+		{ "neighbour 7 failed fe80::2", "fe80::2 failed;" },
+		{ "neighbour 7 failed fe80::4", "fe80::4 failed+fd00::5 router failed;" },
+		{ "route 7 gone fd00::5 via fe80::2", "" },
+	};
+
+	(void)state;
+	open_with(UP "route 7 added fd00::5 via fe80::2");
+	ASSERT_ROWS(rows);
+	assert_told_later(""); // it was not taken
+	probe("fd00::5");
+	assert_string_equal(asked(), "7 fe80::4");
+	assert_told("route 7 gone fd00::5 via fe80::4 metric 512", "fd00::5 routed;");
+	assert_told_later("fd00::5 moved;");
+	assert_told("route 7 gone fd00::5 via fe80::3 metric 2048", "");
+	assert_told_later("fd00::5 route gone;");
+}
+
 static void who_is_a_neighbour_needs_no_route(void **state)
 {
 	(void)state;
@@ -1030,6 +1055,7 @@ int main(void)
 		TEST(a_route_that_comes_back_was_never_gone),
 		TEST(another_way_is_a_move_and_no_loss),
 		TEST(of_two_routes_one_may_go),
+		TEST(of_two_routes_the_lower_metric_counts),
 		TEST(who_is_a_neighbour_needs_no_route),
 		TEST(a_proxied_entry_that_goes_is_missed_unless_there_is_another_way),
 		TEST(memory_is_bounded),
