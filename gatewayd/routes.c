@@ -255,10 +255,11 @@ static void supersede(struct gw_ways *ways, const uint8_t *ip)
 	}
 }
 
+/* It was known by another route, or by none: perhaps on the link, perhaps lost. */
 static void take_new_route(struct gw_routes *routes, const struct gw_way *way, bool judged)
 {
 	const struct gw_way *best = find_best(&routes->ways, way->ip, REACH_ROUTE);
-	struct gw_way before = best ? *best : *way;
+	struct gw_way before = best ? *best : (struct gw_way){ 0 };
 
 	supersede(&routes->ways, way->ip);
 	put(&routes->ways, way);

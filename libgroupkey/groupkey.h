@@ -605,7 +605,7 @@ enum gk_reach {
 		4,               /* the router that its host route goes through does not answer */
 	GK_REACH_ROUTE_GONE = 5, /* its host route (or proxied entry) was withdrawn, and no other
 				    took its place */
-	GK_REACH_MOVED = 6, /* its host route goes through another router, or another link, now */
+	GK_REACH_MOVED = 6, /* its host route is new, or goes through another router or link now */
 	GK_REACH_DEAF = 7,  /* in answer to a GK_EVENT_PROBE: the kernel will not tell (a fixed
 			       entry, or no way to ask) */
 };

@@ -384,6 +384,7 @@ static void a_route_that_goes_is_missed_a_moment_later(void **state)
 	now.ms++;
 	assert_told("", "fd00::5 route gone+fd00::6 route gone;");
 	assert_int_equal(gw_segment_next_expiry(&segment).ms, GK_NEVER);
+	assert_told("route 7 added fd00::5 via fe80::2", "fd00::5 moved;"); // it is back
 }
 
 static void each_is_missed_at_its_own_time(void **state)
@@ -532,12 +533,11 @@ static void memory_is_bounded(void **state)
 	say_many(&neighbour, 20000);
 	read_now();
 	assert_int_equal(segment.routes.neighbours.count, 16384);
-	assert_told("route 7 added fd00::5 via fe80::2", "");
+	assert_told("route 7 added fd00::5 via fe80::2", "fd00::5 moved;");
 	assert_told("neighbour 7 failed fe80::2", "fe80::2 failed+fd00::5 router failed;");
 	say_many(&route, 20000);
 	read_now();
 	assert_int_equal(segment.routes.ways.count, 16384);
-	assert_string_equal(told, "");
 	assert_told("route 7 gone fd00::1:4e1f via ::", ""); // the last of them
 	assert_int_equal(gw_segment_next_expiry(&segment).ms, GK_NEVER);
 }
@@ -570,7 +570,7 @@ static void the_loss_of_a_watched_interface_is_no_loss_of_those_behind_it(void *
 		  "fd00::4 failed;" },
 		{ "neighbour 8 failed fd00::3", "" },
 		{ "link 8 up eth0\nneighbour 8 failed fd00::3", "fd00::3 failed;" },
-		{ "route 8 added fd00::5 via fe80::9", "" },
+		{ "route 8 added fd00::5 via fe80::9", "fd00::5 moved;" },
 		{ "route 8 gone fd00::5 via fe80::9", "" },
 		{ "link 8 gone eth0", "" }, // it took the route along
 		{ "neighbour 8 failed fd00::3", "" },
@@ -689,7 +689,8 @@ static void more_routers_than_are_remembered_are_asked_all_the_same(void **state
 	for (int i = 1; i <= 2 * GW_SEGMENT_ROUTERS; i++) {
 		char text[80];
 		snprintf(text, sizeof(text), "route 7 added fd00::%x via fe80::%x", i, i);
-		assert_told(text, "");
+		say(text);
+		read_now();
 		snprintf(text, sizeof(text), "fd00::%x", i);
 		probe(text);
 		snprintf(text, sizeof(text), "7 fe80::%x", i);
