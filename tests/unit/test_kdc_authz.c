@@ -63,6 +63,7 @@ struct claims {
 	uint64_t cti;            /* eight bytes; 0: no claim */
 	const char *scope, *cnf; /* hex; "": no claim */
 	const char *key;
+	bool sleepy; /* false: no claim */
 };
 
 static void put_token(struct gk_buf *buf, const struct pair *p, const struct claims *claims)
@@ -74,7 +75,12 @@ static void put_token(struct gk_buf *buf, const struct pair *p, const struct cla
 	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
 
 	gk_put_map(&plain, 2 + (claims->exp != -1) + (claims->iat != 0) + (claims->exi != 0) +
-				   (claims->cti != 0) + (scope[0] != 0) + (cnf[0] != 0));
+				   (claims->cti != 0) + (scope[0] != 0) + (cnf[0] != 0) +
+				   claims->sleepy);
+	if (claims->sleepy) {
+		gk_put_int(&plain, GK_CLAIM_SLEEPY);
+		gk_put_bool(&plain, true);
+	}
 	gk_put_int(&plain, GK_CLAIM_SUB);
 	gk_put_text(&plain, gk_span_str("crafted"));
 	gk_put_int(&plain, GK_CLAIM_AUD);
@@ -453,6 +459,25 @@ static void an_update_changes_rights_and_keeps_the_association(void **state)
 	assert_int_equal(ask_num(&raw), GK_COAP_UNAUTHORIZED);
 	assert_false(raw.is_protected);
 	assert_int_equal(count_clients(p), 0);
+}
+
+/* Of which nothing else is new. */
+static void an_update_tells_who_sleeps(void **state)
+{
+	struct pair *p = *state;
+	struct gk_member_info info;
+	struct pair_raw raw;
+
+	pair_raw_open(&raw, p, 1, "one", NULL, &both, 1);
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+	for (int i = 1; i <= 4; i++) {
+		struct claims claims = { .sleepy = i % 2 };
+
+		assert_int_equal(post_update_of(&raw, gk_span(raw.bundle.osc_id, 8), &claims),
+				 GK_COAP_CREATED);
+		assert_true(pair_shown(p, PAIR_LIGHTS, "one", &info));
+		assert_int_equal(info.sleepy, i % 2);
+	}
 }
 
 static void a_membership_ends_with_the_rights_that_it_needs(void **state)
@@ -1021,6 +1046,7 @@ int main(void)
 		RULE(a_new_association_replaces_the_old_one_when_it_is_used),
 		RULE(candidates_are_dropped_when_they_are_many_or_old),
 		RULE(an_update_changes_rights_and_keeps_the_association),
+		RULE(an_update_tells_who_sleeps),
 		RULE(a_membership_ends_with_the_rights_that_it_needs),
 		RULE(an_update_for_another_client_is_unauthorised_and_changes_nothing),
 		RULE(an_update_that_cannot_be_stored_is_put_off),
