@@ -499,16 +499,20 @@ static int64_t place_ms(const struct gk_node *node, int64_t interval)
 	return interval * (int64_t)(node->number % count + 1) / (int64_t)count;
 }
 
-/* The check that is due goes to its place. */
+/* The check that is due goes to its place. Who sleeps may have been awake when nobody could hear
+ * it, and cannot answer before it wakes again. */
 static void spread(struct gk_node *node, struct gk_now now)
 {
 	int64_t patience = patience_ms(node), due_ms = node->quiet_ms + patience;
-	int64_t placed_ms = now.mono.ms + place_ms(node, patience);
+	int64_t from_ms = now.mono.ms + (gk_node_sleeps(node) ? patience : 0);
+	int64_t placed_ms = from_ms + place_ms(node, interval_ms(node));
 
 	if (due_ms < placed_ms)
 		node->quiet_ms = placed_ms - patience;
 	forget_round(node);
-	keep(node, GK_VIGIL_SILENCE, node->quiet_ms + patience - now.mono.ms, now);
+	keep(node, GK_VIGIL_SILENCE,
+	     gk_node_sleeps(node) ? interval_ms(node) : node->quiet_ms + patience - now.mono.ms,
+	     now);
 }
 
 void gk_presence_start(struct gk_node *node, struct gk_now now)

@@ -12,7 +12,8 @@
  * there are. So chance, too, removes nobody who only cannot be heard.
  *
  * Who sleeps, or cannot be asked, counts nowhere; neither does who was lost longer ago than
- * mass_loss_window_s.
+ * mass_loss_window_s. But before one that slept for too long is removed, others have to be heard of
+ * as before any removal.
  *
  * All of a group is judged at once: whose time is over at the same time goes in the same rekeying,
  * as many as evict_rate allows.
@@ -131,7 +132,7 @@ static int64_t youngest_ms(const struct gk_group *group, bool due, struct gk_now
 	for (size_t i = 0; i < group->count; i++) {
 		const struct gk_node *node = group->nodes[i];
 
-		if (!counts(node) || !is_lost(node) || node->asked_ms <= youngest)
+		if (!is_lost(node) || node->asked_ms <= youngest)
 			continue;
 		if (due ? is_due(node) : is_recent(node, now))
 			youngest = node->asked_ms;
@@ -256,9 +257,9 @@ static int64_t witnesses_from_ms(const struct gk_group *group, struct gk_now now
 		const struct gk_node *node = group->nodes[i];
 		int64_t at_ms;
 
-		if (!counts(node) || !is_lost(node) || !is_recent(node, now))
+		if (!is_lost(node) || !is_recent(node, now))
 			continue;
-		serious += node->missed > 1;
+		serious += counts(node) && node->missed > 1;
 		at_ms = removal_ms(node) - 1000 * WAITS * (int64_t)policy(group)->probe_wait_s;
 		from_ms = at_ms < from_ms ? at_ms : from_ms;
 	}

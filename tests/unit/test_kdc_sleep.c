@@ -639,6 +639,180 @@ static void a_sign_of_life_brings_what_it_missed(void **state)
 	assert_int_equal(shown(p, "raw1").delivery, GK_DELIVERY_CONFIRMED);
 }
 
+/* presence: an interval of 300 s, 1000 s of sleep, 3 probes of 5 s, 60 s of grace; the kernel takes
+ * 5 s */
+
+#define S(s)        ((s)*INT64_C(1000))
+#define SLEEP_MAX_S 1000
+#define ROUND_S     (5 + 3 * 5)
+#define GRACE_S     60
+#define OURS_MS     1000
+
+/* -1: no member */
+static int presence(const struct pair *p, const char *name)
+{
+	struct gk_member_info info;
+
+	return pair_shown(p, PAIR_LIGHTS, name, &info) ? (int)info.presence : -1;
+}
+
+static void join_sleeper(struct pair *p, struct pair_raw *raw, unsigned number)
+{
+	p->config[0].presence.sleep_max_s = SLEEP_MAX_S;
+	change(p);
+	begin_raw(raw, p, number);
+	assert_int_equal(join_raw(raw, YES), GK_COAP_CREATED);
+}
+
+static void who_is_silent_for_long_is_asleep_and_left_alone(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	size_t from;
+
+	join_sleeper(p, &raw, 1);
+	for (int i = 0; i < 3; i++) {
+		from = p->log_count;
+		pair_advance(p, S(300) - 1);
+		assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+		pair_advance(p, 1);
+		assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+		pair_advance(p, S(SLEEP_MAX_S - 300) - 1);
+		assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+		assert_int_equal(p->probes, 0);
+		assert_int_equal(p->log_count, from);
+		assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"), GK_COAP_CONTENT);
+		assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	}
+	// neither is told: both are as they should be
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PRESENT), 0);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 0);
+}
+
+static void who_sleeps_for_too_long_is_out_within_the_bound(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join_sleeper(p, &raw, 1);
+	pair_advance(p, S(SLEEP_MAX_S));
+	assert_int_equal(p->probes, 1);
+	pair_advance(p, S(ROUND_S) - 1);
+	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_advance(p, 1);
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	pair_advance(p, S(GRACE_S) - 1);
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	pair_advance(p, 1 + OURS_MS);
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+/* It takes others to be heard of, to know that it is not us; these are asked. */
+static void one_that_sleeps_too_long_leaves_a_group_that_is_awake(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join_members(p, 5, 5);
+	join_sleeper(p, &raw, 1);
+	pair_advance(p, S(SLEEP_MAX_S + ROUND_S + GRACE_S) - 1);
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	pair_advance(p, 1 + OURS_MS);
+	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_group(p).present, 5);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 1);
+}
+
+static void the_kernel_knows_nothing_of_who_sleeps(void **state)
+{
+	static const enum gk_reach words[] = { GK_REACH_FAILED, GK_REACH_ROUTE_GONE,
+					       GK_REACH_ROUTER_FAILED, GK_REACH_MOVED };
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join_sleeper(p, &raw, 1);
+	for (size_t i = 0; i < ROWS(words); i++) {
+		const struct gk_reach_report report = { raw.addr, words[i] };
+
+		pair_drain_kdc(p, gk_kdc_reach(p->kdc, &report, 1, p->now));
+		pair_advance(p, S(200));
+	}
+	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_null(pair_raw_asked(&raw));
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 0);
+}
+
+static void rekeyings_raise_no_suspicion(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join_sleeper(p, &raw, 1);
+	for (int i = 0; i < 9; i++) {
+		rekey(p);
+		pair_advance(p, S(100));
+	}
+	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 0);
+}
+
+/* Nobody knows when it was awake last, and it cannot answer before it wakes. */
+static void after_a_restart_all_may_sleep_as_long_as_ever(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw[4];
+
+	for (unsigned i = 0; i < ROWS(raw); i++)
+		join_sleeper(p, &raw[i], i + 1);
+	pair_advance(p, S(SLEEP_MAX_S - 1));
+	pair_restart(p);
+	pair_advance(p, S(SLEEP_MAX_S - 1));
+	assert_int_equal(p->probes, 0);
+	for (unsigned i = 0; i < ROWS(raw); i++)
+		assert_int_equal(presence(p, (char[]){ 'r', 'a', 'w', (char)('1' + i), 0 }),
+				 GK_ASLEEP);
+	pair_advance(p, S(301 + ROUND_S + GRACE_S) + OURS_MS);
+	assert_int_equal(pair_group(p).members, 0);
+}
+
+/* It may have been awake just then. */
+static void after_we_were_blind_they_may_sleep_as_long_as_ever(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	join_sleeper(p, &raw, 1);
+	pair_advance(p, S(SLEEP_MAX_S - 10));
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_LINK_DOWN, p->now));
+	pair_advance(p, S(100));
+	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_NOT, p->now));
+	pair_advance(p, S(SLEEP_MAX_S - 1));
+	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_int_equal(p->probes, 0);
+	pair_advance(p, S(301 + ROUND_S + GRACE_S) + OURS_MS);
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
+static void who_is_declared_late_is_judged_by_that(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	p->config[0].presence.sleep_max_s = SLEEP_MAX_S;
+	begin_raw(&raw, p, 1);
+	assert_int_equal(join_raw(&raw, ""), GK_COAP_CREATED);
+	pair_advance(p, S(300 + ROUND_S + 30)); // absent, in its grace
+	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	p->config[0].presence.sleepy = true;
+	change(p);
+	pair_advance(p, S(100));
+	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	p->config[0].presence.sleepy = false;
+	change(p);
+	pair_advance(p, S(300 + ROUND_S + GRACE_S) + OURS_MS);
+	assert_int_equal(presence(p, "raw1"), -1);
+}
+
 static void a_restart_keeps_nobody_waiting(void **state)
 {
 	struct pair *p = *state;
@@ -684,6 +858,14 @@ int main(void)
 		TREE(the_beacon_wakes_it),
 		EACH(a_sign_of_life_brings_what_it_missed),
 		EACH(a_restart_keeps_nobody_waiting),
+		EACH(who_is_silent_for_long_is_asleep_and_left_alone),
+		EACH(who_sleeps_for_too_long_is_out_within_the_bound),
+		EACH(one_that_sleeps_too_long_leaves_a_group_that_is_awake),
+		TREE(the_kernel_knows_nothing_of_who_sleeps),
+		EACH(rekeyings_raise_no_suspicion),
+		TREE(after_a_restart_all_may_sleep_as_long_as_ever),
+		TREE(after_we_were_blind_they_may_sleep_as_long_as_ever),
+		TREE(who_is_declared_late_is_judged_by_that),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }
