@@ -274,6 +274,7 @@ struct gk_node {
 	int64_t asked_ms;    /* since when it has been asked in vain */
 	int64_t lost_ms;     /* the first time in vain, in this round */
 	int64_t end_ms;      /* of its grace */
+	int64_t turn_ms;     /* when it was last checked because its turn had come */
 	bool evicting;       /* it is being removed for its silence */
 	bool told;    /* the kernel has said something of it, in the batch that is being read ... */
 	uint8_t word; /* ... enum gk_reach */

@@ -34,6 +34,12 @@ static void look_at_round(const struct gk_node *node, struct gk_outlook *outlook
 	outlook->probes = doubted ? policy(node)->probes : 0;
 }
 
+/* Meanwhile it is asked again. */
+static void look_at_grace(const struct gk_node *node, struct gk_outlook *outlook)
+{
+	outlook->at_ms = node->end_ms;
+}
+
 static const struct view {
 	enum gk_next next;
 	void (*look)(const struct gk_node *node, struct gk_outlook *outlook);
@@ -42,7 +48,7 @@ static const struct view {
 	[GK_VIGIL_KERNEL] = { GK_NEXT_VERDICT, NULL },
 	[GK_VIGIL_CHECK] = { GK_NEXT_ANSWER, look_at_round },
 	[GK_VIGIL_ROUND] = { GK_NEXT_ANSWER, look_at_round },
-	[GK_VIGIL_GRACE] = { GK_NEXT_REMOVAL, NULL },
+	[GK_VIGIL_GRACE] = { GK_NEXT_REMOVAL, look_at_grace },
 	[GK_VIGIL_RETURN] = { GK_NEXT_ASKED, NULL },
 	[GK_VIGIL_END] = { GK_NEXT_REMOVAL, NULL },
 };

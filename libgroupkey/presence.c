@@ -97,6 +97,32 @@ static void forget_round(struct gk_node *node)
 	node->asking = false;
 }
 
+/* A moment that nobody can foresee, unless there is no entropy. */
+static int64_t moment_between(const struct gk_node *node, int64_t from_ms, int64_t to_ms)
+{
+	uint64_t number = 0;
+
+	if (from_ms > to_ms ||
+	    gk_random(&node->group->kdc->env, (uint8_t *)&number, sizeof(number)))
+		return to_ms;
+	return from_ms + (int64_t)(number % (uint64_t)(to_ms - from_ms + 1));
+}
+
+/* Many may be asked at once before their turn: as witnesses, or since the router before them does
+ * not answer, or when we see again. So that they are not in step from then on, an answer to that
+ * leaves the turn of each where it was, or gives it a new one if that has passed. */
+static int64_t silent_from_ms(const struct gk_node *node, enum gk_fact sign, struct gk_now now)
+{
+	int64_t earliest_ms = now.mono.ms - interval_ms(node);
+
+	if (sign != GK_FACT_ANSWER || node->vigil == GK_VIGIL_SILENCE || gk_node_sleeps(node))
+		return now.mono.ms;
+	if (node->quiet_ms > earliest_ms)
+		return node->quiet_ms < now.mono.ms ? node->quiet_ms : now.mono.ms;
+	return moment_between(node, node->turn_ms > earliest_ms ? node->turn_ms : earliest_ms,
+			      now.mono.ms);
+}
+
 /* The kernel's word was wrong, so for a while it is good for a check only. */
 static void clear(struct gk_node *node, enum gk_fact sign, const char *reason, struct gk_now now)
 {
@@ -115,14 +141,15 @@ static void come_back(struct gk_node *node, enum gk_fact sign, const char *reaso
 {
 	bool busy = node->vigil != GK_VIGIL_SILENCE;
 
-	node->quiet_ms = node->heard_ms = now.mono.ms;
+	node->quiet_ms = silent_from_ms(node, sign, now);
+	node->heard_ms = now.mono.ms;
 	if (gk_presence_is_doubted(node))
 		clear(node, sign, reason, now);
 	else if (node->presence == GK_ASLEEP || node->reason == GK_FACT_NONE)
 		enter(node, GK_PRESENT, sign, now);
 	forget_round(node);
 	if (busy || !node->check.slot)
-		keep(node, GK_VIGIL_SILENCE, interval_ms(node), now);
+		keep(node, GK_VIGIL_SILENCE, node->quiet_ms + interval_ms(node) - now.mono.ms, now);
 	gk_witness_heard(node->group, now);
 }
 
@@ -198,14 +225,17 @@ static void become_absent(struct gk_node *node, struct gk_now now)
 		gk_kdc_note(kdc, GK_NOTE_ALARM, node, "absent, and not to be removed");
 }
 
-/* In parts that are long enough, to ask again between them: three probes may have got lost. */
+/* In parts that are long enough, to ask again between them: three probes may have got lost. The
+ * last time is when an answer still comes in time. */
 static void await_part(struct gk_node *node, struct gk_now now)
 {
 	int64_t left_ms = node->end_ms - now.mono.ms;
 	int64_t part_ms = 1000 * (int64_t)policy(node)->grace_s / GRACE_PARTS;
+	int64_t last_ms = left_ms - wait_ms(node);
+	int64_t next_ms = part_ms < last_ms ? part_ms : last_ms;
 
 	keep(node, GK_VIGIL_GRACE,
-	     part_ms >= wait_ms(node) && part_ms < left_ms ? part_ms : left_ms, now);
+	     part_ms >= wait_ms(node) && next_ms >= wait_ms(node) ? next_ms : left_ms, now);
 }
 
 static void await_end(struct gk_node *node, struct gk_now now)
@@ -277,6 +307,7 @@ static void ask_kernel(struct gk_node *node, struct gk_now now)
 			now);
 	gk_evidence_add(node, GK_FACT_KERNEL_ASKED, 0, now);
 	counts(node)->kernel_probes++;
+	node->turn_ms = now.mono.ms;
 	gk_budget_charge(&kdc->budget, 2 * gk_air_of(KERNEL_LEN).bytes, now.mono.ms);
 	gk_queue_add(&kdc->queue,
 		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = *gk_address_of(node) });

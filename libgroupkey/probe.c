@@ -3,10 +3,10 @@
 /*
  * Asking a member whether it is there, by a request that only it can answer.
  *
- * The last question of a round goes by multicast too, since whoever is on the link can divert what
- * goes to a unicast address; so does what cannot leave otherwise. Who is doubted is asked at once,
- * and the air for that is booked. Checks of others are put off while the link has had its share,
- * one behind the other, and leave room for what is urgent.
+ * The last question of a round, and those in grace, go by multicast too, since whoever is on the
+ * link can divert what goes to a unicast address; so does what cannot leave otherwise. Who is
+ * doubted is asked at once, and the air for that is booked. Checks of others are put off while the
+ * link has had its share, one behind the other, and leave room for what is urgent.
  */
 #include "kdc.h"
 
@@ -55,11 +55,15 @@ static bool is_last_probe(const struct gk_node *node)
 	return node->probes_sent + 1 >= node->group->config.presence.probes;
 }
 
-static bool goes_by_multicast(const struct gk_node *node)
+/* A message to many is sent once and acknowledged by nobody: one that is lost must not cost a
+ * member its place. What is asked beside the round leaves the air to others. */
+static bool goes_by_multicast(const struct gk_node *node, struct gk_now now)
 {
-	bool last = is_last_probe(node) && node->vigil != GK_VIGIL_GRACE;
+	struct gk_budget *budget = &node->group->kdc->budget;
+	bool may = node->vigil != GK_VIGIL_GRACE ||
+		   gk_budget_ready_ms(budget, now.mono.ms) <= now.mono.ms;
 
-	return gk_client_can_multicast(node) && (last || node->unsent);
+	return gk_client_can_multicast(node) && ((is_last_probe(node) && may) || node->unsent);
 }
 
 /* A client has one exchange by unicast at a time. */
@@ -133,7 +137,7 @@ static void count_probe(struct gk_node *node, bool multicast, struct gk_now now)
 /* For what goes by multicast there is more room: it takes no socket of its own. */
 bool gk_probe_send(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 {
-	bool multicast = goes_by_multicast(node);
+	bool multicast = goes_by_multicast(node, now);
 
 	if (!ask(node, multicast, wait_ms, now)) {
 		if (multicast || !gk_presence_is_doubted(node) || !gk_client_can_multicast(node))
