@@ -27,6 +27,11 @@ static int64_t later(int64_t a, int64_t b)
 
 /* the bound: (b) */
 
+static int64_t sleep_max_ms(const struct world *w)
+{
+	return SECOND_MS * (int64_t)policy(w)->sleep_max_s;
+}
+
 static int64_t round_ms(const struct world *w)
 {
 	return SECOND_MS *
@@ -52,8 +57,8 @@ static int64_t due_ms(const struct world *w, const struct node *node)
 {
 	int64_t found = begun_ms(w, node) + SECOND_MS * (int64_t)policy(w)->check_interval_s;
 
-	if (node->sleepy)
-		found = later(found, node->heard_ms + SECOND_MS * (int64_t)policy(w)->sleep_max_s);
+	if (node->sleepy) /* it may have been awake while we were blind */
+		found = later(begun_ms(w, node), node->heard_ms) + sleep_max_ms(w);
 	return found + w->verdict_ms + round_ms(w) + queue_ms(w);
 }
 
@@ -94,6 +99,21 @@ void check_turn(struct world *w, struct node *node)
 
 /* removals */
 
+/* How long it is connected without anybody noticing: if it sleeps, until it is awake. */
+static int64_t found_out_ms(const struct world *w, const struct node *node)
+{
+	return node->sleepy ? sleep_max_ms(w) : SECOND_MS * (int64_t)policy(w)->probe_wait_s;
+}
+
+static unsigned count_members(const struct world *w, bool lost)
+{
+	unsigned count = 0;
+
+	for (int i = 0; i < w->opt.nodes; i++)
+		count += w->nodes[i].member && (w->nodes[i].lost || !lost);
+	return count;
+}
+
 static void check_removal(struct world *w, struct node *node)
 {
 	int64_t since = later(node->joined_ms == GK_NEVER ? -1 : node->joined_ms, w->seeing_ms);
@@ -102,13 +122,13 @@ static void check_removal(struct world *w, struct node *node)
 	if (w->blind)
 		broken(w, RULE_BLIND, node->index, "removed while we are blind");
 	if (!confirmed && (node->lost || w->mass_blind))
-		broken(w, RULE_MASS, node->index, "one of many, and removed");
-	if (node->sleepy &&
-	    w->now.mono.ms < node->heard_ms + SECOND_MS * (int64_t)policy(w)->sleep_max_s)
+		broken(w, RULE_MASS, node->index, "one of %u lost of %u members, and removed",
+		       count_members(w, true), count_members(w, false));
+	if (node->sleepy && w->now.mono.ms < node->heard_ms + sleep_max_ms(w))
 		broken(w, RULE_ASLEEP, node->index, "removed %lld s after it was awake",
 		       (long long)(w->now.mono.ms - node->heard_ms) / SECOND_MS);
-	if (!node->sleepy && node->joined_ms != GK_NEVER &&
-	    w->now.mono.ms - since >= SECOND_MS * (int64_t)policy(w)->probe_wait_s)
+	if (!confirmed && node->joined_ms != GK_NEVER &&
+	    w->now.mono.ms - since >= found_out_ms(w, node))
 		broken(w, RULE_ALIVE, node->index, "removed, and connected for %lld s",
 		       (long long)(w->now.mono.ms - since) / SECOND_MS);
 	w->removed_after += !confirmed;

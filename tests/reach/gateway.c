@@ -226,7 +226,8 @@ static void send_request(struct world *w, const struct gk_event *e)
 		broken(w, RULE_CALLS, GATEWAY, "a request to nobody");
 		return;
 	}
-	trace(w, index, "KDC: request", (int64_t)e->id, e->multicast ? "by multicast" : NULL);
+	if (!e->multicast)
+		trace(w, index, "KDC: request", (int64_t)e->id, NULL);
 	w->tally[index == GATEWAY ? MULTICASTS : REQUESTS]++;
 	if (!w->kernel.ifindex || !w->kernel.up || !w->kernel.address) {
 		world_in(w, 0, tell_unsent, e->id);

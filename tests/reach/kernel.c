@@ -462,8 +462,11 @@ void kernel_route(struct world *w, const struct node *node, int router)
 
 	if (!is_usable(&w->kernel) || w->kernel.routes[node->index] == router)
 		return;
-	w->kernel.routes[node->index] = router;
 	event = route_event(w, node);
+	event.present = false; /* the one that was there */
+	w->kernel.routes[node->index] = router;
+	if (router != GATEWAY)
+		event = route_event(w, node);
 	kernel_say(w, &event);
 }
 

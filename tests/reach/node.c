@@ -49,7 +49,7 @@ void node_begin(struct world *w, int index)
 	node->parent = GATEWAY;
 	node->apart_ms = GK_NEVER;
 	node->checked_ms = node->removed_ms = -1;
-	node->sleepy = happens(w, w->opt.sleepy);
+	node->sleepy = happens(w, w->opt.sleepy) && !story_is_router(w, index);
 	node->quiet = happens(w, w->opt.quiet);
 	if (w->played && !w->played->nodes[index].member)
 		return;

@@ -2,13 +2,14 @@
 // Copyright (c) 2026 the gatewayd authors
 /*
  * Traces of what a kernel said: lines "+MS EVENT", as reachmon --trace writes them. A run can be
- * written as one; and one can be played: then whoever is a neighbour in it, or has a host route, is
- * a member, and is connected as far as the kernel knew. Lines that begin with "#!" are for us:
+ * written as one; and one can be played: then each address in it that is not link-local, of a
+ * neighbour or in a host route, is a member's, which is connected as far as the kernel knew. Lines
+ * that begin with "#!" are for us:
  *
  *     #! until 600000                      when it ends; else ten minutes after the last event
  *     #! policy 60 3 5 60                  check_interval_s probes probe_wait_s grace_s
  *     #! confirm 300000                    the operator confirms a loss then
- *     #! router fe80::1                    no member, whatever is said of it
+ *     #! router fd00::2                    no member, whatever is said of it
  *     #! removed fd00::5 60000 120000      ... is removed in this time, and is not there otherwise
  *     #! rekeyings 1                       of so many departures at once
  */
@@ -57,9 +58,10 @@ static void add_node(struct played *p, const uint8_t *ip, bool member)
 
 		if (memcmp(&node->ip[8], &ip[8], 8) != 0)
 			continue;
-		if (node->ip[0] == 0xfe)
+		if (node->ip[0] == 0xfe && ip[0] != 0xfe) {
 			memcpy(node->ip, ip, sizeof(node->ip));
-		node->member = node->member && member;
+			node->member = member;
+		}
 		return;
 	}
 	if (p->node_count == PLAYED_NODES)
@@ -81,9 +83,9 @@ static void add_event(struct played *p, int64_t at_ms, const struct reach_event 
 	if (event->kind == REACH_LINK && !p->interface[0])
 		memcpy(p->interface, event->name, sizeof(p->interface));
 	if (event->kind == REACH_NEIGHBOUR || event->kind == REACH_ROUTE)
-		add_node(p, event->ip, true);
+		add_node(p, event->ip, event->ip[0] != 0xfe);
 	if (event->kind == REACH_ROUTE && memcmp(event->gateway, on_link, sizeof(on_link)) != 0)
-		add_node(p, event->gateway, event->gateway[0] != 0xfe);
+		add_node(p, event->gateway, false);
 	p->until_ms = at_ms + AFTER_MS;
 }
 
@@ -118,7 +120,10 @@ static bool read_router(struct played *p, const char *line)
 
 	if (sscanf(line, "router %63s", ip) != 1 || inet_pton(AF_INET6, ip, bytes) != 1)
 		return false;
-	add_node(p, bytes, false);
+	for (size_t i = 0; i < p->node_count; i++) {
+		if (memcmp(p->nodes[i].ip, bytes, sizeof(bytes)) == 0)
+			p->nodes[i].member = false;
+	}
 	return true;
 }
 

@@ -300,9 +300,7 @@ void story_begin(struct world *w)
 	for (int i = 0; i < w->opt.nodes; i++) {
 		struct node *node = &w->nodes[i];
 
-		if (story_is_router(w, i))
-			node->sleepy = false;
-		else if (happens(w, BEHIND))
+		if (!story_is_router(w, i) && happens(w, BEHIND))
 			node->parent = any_router(w);
 		world_in(w, gap(w, CALM_MS), begin_story, (uint64_t)i);
 	}
