@@ -42,6 +42,7 @@ lowpan_make() {
 monitor() {
 	monitor_name=$1
 	shift
+	: >"$work/$monitor_name.out"
 	ip netns exec "$here" "$reachmon" "$@" >"$work/$monitor_name.out" \
 		2>"$work/$monitor_name.log" &
 	eval "monitor_pid_$monitor_name=$!"
