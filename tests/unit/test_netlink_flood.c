@@ -12,12 +12,15 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/socket.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -322,6 +325,79 @@ static void while_no_dump_succeeds_every_read_says_so(void **state)
 	close_ear(&ear);
 }
 
+/*
+ * A dump of neighbours that change meanwhile
+ */
+
+// From the next dump the neighbour fd00::5 is missing, and fd00::6 is deleted while it goes on.
+static struct {
+	int fd;
+	bool once;
+} hiding = { .fd = -1 };
+
+static void hide(void *bytes, size_t len)
+{
+	static const uint8_t ip[REACH_IP_LEN] = { 0xfd, [15] = 5 };
+	struct nlmsghdr *msg = bytes;
+
+	for (; hiding.once && NLMSG_OK(msg, len); msg = NLMSG_NEXT(msg, len)) {
+		if (msg->nlmsg_type != RTM_NEWNEIGH || !memmem(msg, msg->nlmsg_len, ip, sizeof(ip)))
+			continue;
+		msg->nlmsg_type = NLMSG_NOOP;
+		hiding.once = false;
+		command("ip neigh del fd00::6 dev v0");
+	}
+}
+
+// In the place of the C library's.
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t len = syscall(SYS_recvmsg, fd, msg, flags);
+
+	if (len > 0 && fd == hiding.fd)
+		hide(msg->msg_iov->iov_base, (size_t)len);
+	return len;
+}
+
+static void dump_with_entries_that_go_meanwhile_is_repeated(void **state)
+{
+	const struct reach_event *found;
+	struct reach_event key = { .kind = REACH_NEIGHBOUR, .ip = { 0xfd, [15] = 5 } };
+	struct ear ear;
+
+	need_namespace(state);
+	command("ip link add w0 type veth peer name w1 && ip link set w0 up && ip link set w1 up");
+	command("ip neigh add fd00::5 dev v0 lladdr 02:00:00:00:00:05 nud stale");
+	command("ip neigh add fd00::6 dev v0 lladdr 02:00:00:00:00:06 nud stale");
+	ear = open_ear(NULL);
+	hiding.fd = nl_socket_get_fd(((struct reach_kernel *)ear.monitor)->requests);
+	hiding.once = true;
+	command("ip link set w0 down"); // for which there is a dump
+	read_all(&ear);
+	assert_false(hiding.once);
+	assert_true(has_heard(&ear, LINE("neighbour", "v0", "unknown fd00::6")));
+	key.ifindex = (int)if_nametoindex("v0");
+	found = reach_known_find(&ear.believed, &key);
+	assert_true(found && found->state == REACH_STALE);
+	hiding.fd = -1;
+	close_ear(&ear);
+}
+
+static void dump_that_nothing_disturbs_is_enough(void **state)
+{
+	struct ear ear;
+
+	need_namespace(state);
+	command("ip link add w0 type veth peer name w1 && ip link set w0 up && ip link set w1 up");
+	ear = open_ear_for("w0");
+	settle(&ear);
+	assert_int_equal(reach_monitor_counts(ear.monitor).comparisons, 1);
+	command("ip link set w0 down");
+	read_all(&ear);
+	assert_int_equal(reach_monitor_counts(ear.monitor).comparisons, 2);
+	close_ear(&ear);
+}
+
 // A read takes no more than some thousand notices. If a dump is due it has to wait, and that is
 // said.
 static void read_that_stops_before_the_dump_says_so(void **state)
@@ -387,6 +463,8 @@ static int run_all(void)
 		TEST(notices_read_in_time_are_complete),
 		TEST(fifty_thousand_changes_are_caught_up_with),
 		TEST(while_no_dump_succeeds_every_read_says_so),
+		TEST(dump_with_entries_that_go_meanwhile_is_repeated),
+		TEST(dump_that_nothing_disturbs_is_enough),
 		TEST(read_that_stops_before_the_dump_says_so),
 		TEST(full_table_is_said_once_and_the_rest_goes_on),
 	};
