@@ -772,8 +772,7 @@ enum gk_fact {
 	GK_FACT_ROUTER_FAILED = 13,
 	GK_FACT_ROUTE_GONE = 14,
 	GK_FACT_MOVED = 15,
-	/* what it was asked; 'detail': the number of the probe in its round, 0: not under suspicion
-	 */
+	/* what it was asked; 'detail': the number of the probe in its round, 0: in none */
 	GK_FACT_PROBED = 16,
 	GK_FACT_PROBED_BY_MULTICAST = 17,
 	GK_FACT_UNANSWERED = 18,

@@ -516,8 +516,10 @@ void gk_presence_unsent(struct gk_node *node, struct gk_now now)
 /* In a round a message counts as the probe of its time: gk_probe_send(). */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
 {
-	if (last && is_of_interest(node) && !node->group->blind && node->vigil != GK_VIGIL_CHECK)
-		suspect_anew(node, GK_FACT_PARKED, now);
+	if (!last || !is_of_interest(node) || node->group->blind || node->vigil == GK_VIGIL_CHECK)
+		return;
+	gk_evidence_add(node, GK_FACT_PARKED, 0, now);
+	suspect_anew(node, GK_FACT_PARKED, now);
 }
 
 /* beginning, and beginning anew */

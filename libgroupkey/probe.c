@@ -131,7 +131,7 @@ static void count_probe(struct gk_node *node, bool multicast, struct gk_now now)
 	counts->probes += doubted;
 	counts->multicast_probes += multicast;
 	gk_evidence_add(node, multicast ? GK_FACT_PROBED_BY_MULTICAST : GK_FACT_PROBED,
-			doubted ? node->probes_sent : 0, now);
+			node->vigil == GK_VIGIL_ROUND ? node->probes_sent : 0, now);
 }
 
 /* For what goes by multicast there is more room: it takes no socket of its own. */
