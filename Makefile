@@ -162,6 +162,7 @@ sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
 reach_src = $(wildcard tests/reach/*.c)
 reach_bin = $(call wanted,$(if $(reach_src),$(B)/tests/reach))
+traces = $(if $(reach_bin),$(wildcard tests/reach/traces.sh))
 crash_src = $(wildcard tests/crash/*.c)
 crash_bin = $(call wanted,$(if $(crash_src),$(B)/tests/crash))
 bench_src = $(wildcard tests/bench/*.c)
@@ -218,7 +219,7 @@ $(B)/tests/%.so: tests/preload/%.c $(B)/flags
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
-unit_tests = $(unit_bin) $(golden) $(sim_bin) $(crash_bin) $(replay) $(purity)
+unit_tests = $(unit_bin) $(golden) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) $(purity)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' CC='$(CC) $(sanitize)' \

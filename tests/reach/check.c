@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define OURS_MS       1000 /* of the bound, for the rest of us */
+#define UNLUCKY_MIN   4    /* questions by multicast, all of them lost */
 #define SETTLED_MS    10000
 #define LOOK_MS       (10 * SECOND_MS)
 #define NOTES_FREE    12 /* of a node to which nothing happens */
@@ -58,7 +59,7 @@ static int64_t due_ms(const struct world *w, const struct node *node)
 	int64_t found = begun_ms(w, node) + SECOND_MS * (int64_t)policy(w)->check_interval_s;
 
 	if (node->sleepy) /* it may have been awake while we were blind */
-		found = later(begun_ms(w, node), node->heard_ms) + sleep_max_ms(w);
+		found = later(found, node->heard_ms) + sleep_max_ms(w);
 	return found + w->verdict_ms + round_ms(w) + queue_ms(w);
 }
 
@@ -99,10 +100,27 @@ void check_turn(struct world *w, struct node *node)
 
 /* removals */
 
-/* How long it is connected without anybody noticing: if it sleeps, until it is awake. */
+/* How long it is connected without anybody noticing: if it sleeps, until it is awake; else until it
+ * was asked twice in its grace. */
 static int64_t found_out_ms(const struct world *w, const struct node *node)
 {
-	return node->sleepy ? sleep_max_ms(w) : SECOND_MS * (int64_t)policy(w)->probe_wait_s;
+	if (node->sleepy)
+		return sleep_max_ms(w) + OURS_MS;
+	return SECOND_MS * (2 * (int64_t)policy(w)->probe_wait_s + policy(w)->grace_s / 4) +
+	       OURS_MS;
+}
+
+static void check_alive(struct world *w, const struct node *node)
+{
+	int64_t since = later(node->joined_ms, w->seeing_ms);
+
+	if (node->joined_ms == GK_NEVER || w->now.mono.ms - since < found_out_ms(w, node))
+		return;
+	if (node->unlucky >= UNLUCKY_MIN)
+		w->tally[UNLUCKY]++;
+	else
+		broken(w, RULE_ALIVE, node->index, "removed, and connected for %lld s",
+		       (long long)(w->now.mono.ms - since) / SECOND_MS);
 }
 
 static unsigned count_members(const struct world *w, bool lost)
@@ -116,7 +134,6 @@ static unsigned count_members(const struct world *w, bool lost)
 
 static void check_removal(struct world *w, struct node *node)
 {
-	int64_t since = later(node->joined_ms == GK_NEVER ? -1 : node->joined_ms, w->seeing_ms);
 	bool confirmed = w->now.mono.ms == w->confirmed_ms;
 
 	if (w->blind)
@@ -127,10 +144,8 @@ static void check_removal(struct world *w, struct node *node)
 	if (node->sleepy && w->now.mono.ms < node->heard_ms + sleep_max_ms(w))
 		broken(w, RULE_ASLEEP, node->index, "removed %lld s after it was awake",
 		       (long long)(w->now.mono.ms - node->heard_ms) / SECOND_MS);
-	if (!confirmed && node->joined_ms != GK_NEVER &&
-	    w->now.mono.ms - since >= found_out_ms(w, node))
-		broken(w, RULE_ALIVE, node->index, "removed, and connected for %lld s",
-		       (long long)(w->now.mono.ms - since) / SECOND_MS);
+	if (!confirmed)
+		check_alive(w, node);
 	w->removed_after += !confirmed;
 }
 
@@ -150,6 +165,7 @@ static void take_suspect(struct world *w, struct node *node, const struct gk_not
 	(void)note;
 	w->tally[SUSPICIONS]++;
 	node->presence = GK_SUSPECT;
+	node->unlucky = 0;
 	if (w->blind || w->mass_blind)
 		broken(w, RULE_BLIND, node->index, "suspected while we are blind");
 }
@@ -299,6 +315,7 @@ static bool is_early(const struct world *w, const struct node *node)
 	return node->checked_ms > anew && w->now.mono.ms - node->checked_ms < interval;
 }
 
+/* Where new material comes to each by itself, each is heard of then, and in step. */
 static unsigned per_second_max(const struct world *w)
 {
 	return 6 + 6 * (unsigned)w->opt.nodes / policy(w)->check_interval_s;
@@ -313,7 +330,7 @@ void check_probe(struct world *w, struct node *node)
 	w->second = second;
 	if (w->in_second > w->in_second_max)
 		w->in_second_max = w->in_second;
-	if (w->in_second > per_second_max(w))
+	if (w->opt.tree && w->in_second > per_second_max(w))
 		broken(w, RULE_SPREAD, node->index, "%u checks in one second", w->in_second);
 	if (w->blind)
 		broken(w, RULE_BLIND, node->index, "checked while we are blind");

@@ -127,8 +127,10 @@ static void transmit_to(struct world *w, const struct ask *ask, int index, bool 
 {
 	uint64_t *name;
 
-	if (!air_carries(w, air_coap_len(gk_span(ask->bytes, ask->len)), multicast))
+	if (!air_carries(w, air_coap_len(gk_span(ask->bytes, ask->len)), multicast)) {
+		w->nodes[index].unlucky += multicast;
 		return;
+	}
 	name = must_alloc(NULL, sizeof(*name));
 	*name = name_of(w, ask);
 	agenda_add(&w->agenda, w->now.mono.ms + between(w, 1, DELAY_MAX_MS), arrive,

@@ -141,7 +141,7 @@ static void check_happened(struct world *w)
 		RECOVERED_LOSSES,
 	};
 
-	for (size_t i = 0; w->opt.days >= 5 && !w->played && i < COUNT(needed); i++) {
+	for (size_t i = 0; w->opt.days >= 10 && !w->played && i < COUNT(needed); i++) {
 		if (!w->tally[needed[i]])
 			broken(w, RULE_HAPPENED, GATEWAY, "%s: 0", tally_name(needed[i]));
 	}
@@ -192,7 +192,8 @@ static unsigned run_default(const struct options *base, unsigned *test)
 	} runs[] = {
 		{ 1, 100, 5, 0.1, 300, true },
 		{ 2, 60, 5, 0.2, 60, true },
-		{ 3, 60, 3, 0.3, 300, false },
+		{ 3, 60, 4, 0.3, 300, false },
+		{ 4, 60, 4, 0.3, 300, true },
 	};
 	unsigned count = 0;
 

@@ -44,7 +44,7 @@
 
 /** What must hold. A run is good if none of these was broken. */
 enum rule {
-	RULE_ALIVE,    /* who is connected is not removed */
+	RULE_ALIVE,    /* who is connected is not removed, but by much bad luck */
 	RULE_GONE,     /* who is not, is removed within the bound */
 	RULE_BLIND,    /* nobody is judged while we are blind */
 	RULE_MASS,     /* many at once are not removed before they are confirmed */
@@ -77,6 +77,7 @@ enum tally {
 	ABSENCES,
 	RETURNS,
 	REMOVALS,
+	UNLUCKY,
 	OUTAGES,
 	FLAPS,
 	MOVES,
@@ -168,6 +169,7 @@ struct node {
 	int64_t heard_ms; /* the KDC had a proof of life */
 	int64_t checked_ms;
 	int64_t removed_ms; /* -1: it was not */
+	unsigned unlucky;   /* questions by multicast that chance lost, since it is doubted */
 	enum gk_presence presence;
 	uint64_t turns, notes; /* of its connection; about it */
 	struct past past;

@@ -12,7 +12,7 @@
 #define FLAPS_EACH   60
 #define FLAP_DOWN_MS 1000
 #define FLAP_UP_MS   2000
-#define CALM_MS      DAY_MS /* between what happens to a node, on average */
+#define CALM_MS      (DAY_MS / 2) /* between what happens to a node, on average */
 
 static int router_count(const struct world *w)
 {

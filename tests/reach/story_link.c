@@ -5,7 +5,7 @@
  */
 #include "tests/reach/reach.h"
 
-#define CALM_MS    (6 * HOUR_MS)
+#define CALM_MS    (4 * HOUR_MS)
 #define ROUTING_MS 40000 /* in which the routing daemon finds its nodes again */
 
 static void begin_story(struct world *w, uint64_t arg, void *ptr);
@@ -116,17 +116,34 @@ static bool can_be_lost(const struct world *w, const struct node *node)
 	       !story_is_router(w, node->index);
 }
 
-static void lose(struct world *w, double share)
+static void lose_one(struct node *node)
 {
-	for (int i = 0; i < w->opt.nodes; i++) {
-		struct node *node = &w->nodes[i];
+	node->engaged = node->lost = true;
+	node->linked = false;
+}
 
-		if (!can_be_lost(w, node) || !happens(w, share))
+/* @param share  of those who are awake, whether anything may happen to them now or not
+ * @return false: there are not so many to which it may, and nothing happens */
+static bool lose(struct world *w, double share)
+{
+	size_t awake = 0, left = 0, wanted;
+
+	for (int i = 0; i < w->opt.nodes; i++) {
+		awake += w->nodes[i].member && !w->nodes[i].sleepy;
+		left += can_be_lost(w, &w->nodes[i]);
+	}
+	wanted = (size_t)(share * (double)awake) + 1;
+	if (wanted > left)
+		return false;
+	for (int i = 0; i < w->opt.nodes; i++) {
+		if (!can_be_lost(w, &w->nodes[i]) ||
+		    between(w, 1, (int64_t)left--) > (int64_t)wanted)
 			continue;
-		node->engaged = node->lost = true;
-		node->linked = false;
+		wanted--;
+		lose_one(&w->nodes[i]);
 	}
 	world_changed(w);
+	return true;
 }
 
 static void find_again(struct world *w, uint64_t arg, void *ptr)
@@ -176,8 +193,11 @@ static uint64_t minutes_to_notice(const struct world *w)
 
 static void lose_many(struct world *w)
 {
+	if (!lose(w, 0.65 + 0.01 * (double)between(w, 0, 20))) {
+		calm(w);
+		return;
+	}
 	w->tally[MASS_LOSSES]++;
-	lose(w, 0.65 + 0.01 * (double)between(w, 0, 30));
 	if (happens(w, 0.5))
 		world_in(w, between(w, MINUTE_MS, HOUR_MS), recover, 0);
 	else

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 
 static const char *const rules[RULES] = {
-	[RULE_ALIVE] = "who is connected is not removed",
+	[RULE_ALIVE] = "who is connected is not removed, but by much bad luck",
 	[RULE_GONE] = "who is cut off is removed within the bound",
 	[RULE_BLIND] = "nobody is judged while we are blind",
 	[RULE_MASS] = "many at once are noticed, and not removed before that is confirmed",
@@ -36,6 +36,7 @@ static const char *const tallies[TALLIES] = {
 	[ABSENCES] = "absences",
 	[RETURNS] = "returns",
 	[REMOVALS] = "removals",
+	[UNLUCKY] = "unlucky",
 	[OUTAGES] = "outages",
 	[FLAPS] = "flaps",
 	[MOVES] = "moves",
