@@ -72,13 +72,13 @@ void gw_alarm_print(FILE *out, const struct gw_alarm *alarm)
 	case GW_ALARM_MASS_LOSS:
 		print_members(out, alarm);
 		fprintf(out,
-			"were lost at once: none is removed until enough are heard of again, or "
+			"lost at once: none is removed until enough are heard of again, or "
 			"'gatewayctl confirm %.*s' says that they are gone",
 			(int)alarm->group.len, (const char *)alarm->group.data);
 		break;
 	case GW_ALARM_ABSENT:
 		print_members(out, alarm);
-		fputs("are absent, and stay members (evict = false)", out);
+		fputs("absent, and not removed (evict = false)", out);
 		break;
 	case GW_ALARMS:
 		break;

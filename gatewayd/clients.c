@@ -108,8 +108,8 @@ static void report_loss(struct gw_call *call, size_t removed)
 	struct io_json json;
 
 	if (!call->json) {
-		fprintf(call->out, "%s: %zu members are removed, the others get a new key\n",
-			call->words[0], removed);
+		fprintf(call->out, "%s: %zu removed, the others get a new key\n", call->words[0],
+			removed);
 		return;
 	}
 	io_json_init(&json);

@@ -102,6 +102,9 @@ const char *gw_why_next(const struct gw_why_next *next, struct gk_now now,
 				    "itself",
 		[GK_NEXT_REMOVAL] = "it is removed at %s, unless it is heard of",
 		[GK_NEXT_ASKED] = "it stays (evict = false), and is asked again at %s",
+		[GK_NEXT_WAIT] =
+			"its time is over: it is removed as soon as enough others are heard "
+			"of, and evict_rate allows it",
 		[GK_NEXT_REJOIN] = "it may join again with its token",
 	};
 	const struct gk_outlook *outlook = &next->outlook;

@@ -59,6 +59,8 @@ static const char *const facts[] = {
 	[GK_FACT_PUT_OUT] = "put-out",
 	[GK_FACT_LEFT] = "left",
 	[GK_FACT_ELSEWHERE] = "elsewhere",
+	[GK_FACT_PARKED] = "parked",
+	[GK_FACT_RESTORED] = "restored",
 };
 
 static const char *word_at(const char *const *words, size_t count, size_t i)

@@ -820,6 +820,8 @@ enum gk_next {
 	GK_NEXT_ASKED = 5,   /* absent as it is, it is asked again */
 	GK_NEXT_SIGHT = 6,   /* we are blind: nothing, until we see */
 	GK_NEXT_REJOIN = 7,  /* no member: it may join (again) */
+	GK_NEXT_WAIT = 8,    /* grace is over, and its removal waits: for others to be heard of, or
+				for evict_rate */
 };
 /** Who is meant by a name, and what comes next for it. */
 struct gk_outlook {
@@ -828,7 +830,7 @@ struct gk_outlook {
 	const char *ended; /* no member: why, as its note told; static. NULL: it left */
 	enum gk_next next;
 	int64_t at_ms;          /* monotonic; GK_NEVER: it has no time */
-	uint32_t probe, probes; /* GK_NEXT_ANSWER: the number of the probe, of so many; 0: a check */
+	uint32_t probe, probes; /* GK_NEXT_ANSWER: which one, of how many; 0: a check */
 };
 /**
  * Look ahead, for those of whom gk_kdc_evidence_next() tells.

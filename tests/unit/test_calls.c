@@ -585,14 +585,53 @@ static void who_stays_absent_is_an_alarm(void **state)
 	group->nodes[0]->presence = GK_ABSENT;
 	assert_without("status", "alarm");
 	group->config.presence.evict = false;
-	assert_part("status", "\nalarm      group lights: 1 of 1 members are absent, and stay "
-			      "members (evict = false)\n");
+	assert_part("status", "\nalarm      group lights: 1 of 1 members absent, and not "
+			      "removed (evict = false)\n");
 	assert_part("status --json", "\"alarms\":[{\"alarm\":\"absent\",\"group\":\"lights\","
 				     "\"members\":1,\"of\":1}],");
 	assert_part("groups", "  -      absent\n");
 	assert_part("metrics", "\ngatewayd_alarms{alarm=\"absent\"} 1\n");
 	assert_part("metrics", "\ngatewayd_members{group=\"lights\",state=\"absent\"} 1\n");
 	gk_member_free(lamp.member);
+}
+
+/* A group that is blind by itself, until the operator has looked. */
+static void a_mass_loss_is_an_alarm_until_it_is_confirmed(void **state)
+{
+	struct gk_group *group = gk_group_find(gw.kdc, gk_span_str("lights"));
+	struct node lamps[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		provision(&lamps[i], i == 0 ? "lamp1" : i == 1 ? "lamp2" : "lamp3");
+		assert_true(join(&lamps[i]));
+	}
+	group->blind = true;
+	group->nodes[0]->presence = GK_SUSPECT;
+	group->nodes[2]->presence = GK_ABSENT;
+	assert_part("status", "\nalarm      group lights: 2 of 3 members lost at once: none is "
+			      "removed until enough are heard of again, or 'gatewayctl confirm "
+			      "lights' says that they are gone\n");
+	assert_part("status", "\ninterface  lo (up)\n");
+	assert_part("status --json",
+		    "\"blind\":\"\",\"alarms\":[{\"alarm\":\"mass-loss\",\"group\":"
+		    "\"lights\",\"members\":2,\"of\":3}],");
+	assert_part("groups", "  mass-loss  mass-loss\n");
+	assert_part("metrics", "\ngatewayd_alarms{alarm=\"mass-loss\"} 1\n");
+	assert_part("metrics", "\ngatewayd_group_blind{group=\"lights\",reason=\"mass-loss\"} 1\n");
+	assert_part("why lights n1",
+		    "\nnext: nobody is removed until enough are heard of again, or "
+		    "'gatewayctl confirm lights' says");
+	assert_answer("confirm meters", GW_REFUSED,
+		      "meters: no mass loss is to be confirmed; to remove a member, evict it\n");
+	assert_answer("confirm lights --json", GW_DONE, "{\"group\":\"lights\",\"removed\":2}\n");
+	assert_without("status", "alarm");
+	assert_part("members lights", "lamp2 ");
+	assert_without("members lights", "lamp1 ");
+	assert_without("members lights", "lamp3 ");
+	assert_part("why lights lamp3", "the operator confirmed its loss\n");
+	for (int i = 0; i < 3; i++)
+		gk_member_free(lamps[i].member);
 }
 
 static void metrics_are_what_prometheus_reads(void **state)
@@ -604,8 +643,8 @@ static void metrics_are_what_prometheus_reads(void **state)
 		"\ngatewayd_store_ok 1\n",
 		"\ngatewayd_storage{level=\"good\"} 1\ngatewayd_storage{level=\"scarce\"} 0\n",
 		"# TYPE gatewayd_store_written_bytes_total counter\n",
-		"\ngatewayd_clients{state=\"issued\"} 2\ngatewayd_clients{state=\"known\"} 1\n"
-		"gatewayd_clients{state=\"revoked\"} 0\n",
+		("\ngatewayd_clients{state=\"issued\"} 2\ngatewayd_clients{state=\"known\"} 1\n"
+		 "gatewayd_clients{state=\"revoked\"} 0\n"),
 		"\ngatewayd_events_total{event=\"joined\"} 1\n",
 		"\ngatewayd_events_total{event=\"alarm\"} 0\n",
 		"\ngatewayd_groups 2\n",
@@ -1065,6 +1104,7 @@ int main(void)
 		TEST(nothing_is_confirmed_of_a_group_that_sees),
 		TEST(what_is_wrong_is_an_alarm_while_it_lasts),
 		TEST(who_stays_absent_is_an_alarm),
+		TEST(a_mass_loss_is_an_alarm_until_it_is_confirmed),
 		TEST(metrics_are_what_prometheus_reads),
 		TEST(metrics_are_an_object_too),
 		TEST(a_token_grants_whatever_roles_there_are),

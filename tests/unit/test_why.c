@@ -79,6 +79,9 @@ static void what_comes_next_is_told_with_its_time(void **state)
 		  "it is removed at 2026-11-21T18:01:00Z, in 60 s, unless it is heard of" },
 		{ { .next = GK_NEXT_ASKED, .at_ms = 160000 },
 		  "it stays (evict = false), and is asked again at 2026-11-21T18:01:00Z, in 60 s" },
+		{ { .next = GK_NEXT_WAIT, .at_ms = GK_NEVER },
+		  "its time is over: it is removed as soon as enough others are heard of, and "
+		  "evict_rate allows it" },
 		{ { .next = GK_NEXT_REJOIN, .at_ms = GK_NEVER },
 		  "it may join again with its token" },
 	};
