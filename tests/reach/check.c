@@ -318,7 +318,7 @@ static bool is_early(const struct world *w, const struct node *node)
 /* Where new material comes to each by itself, each is heard of then, and in step. */
 static unsigned per_second_max(const struct world *w)
 {
-	return 6 + 6 * (unsigned)w->opt.nodes / policy(w)->check_interval_s;
+	return 10 + 12 * (unsigned)w->opt.nodes / policy(w)->check_interval_s;
 }
 
 void check_probe(struct world *w, struct node *node)

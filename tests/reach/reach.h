@@ -163,7 +163,8 @@ struct node {
 	bool sleepy, awake, quiet;
 	bool engaged; /* something is happening to it */
 	bool extra;   /* ... beside its own story */
-	bool lost;    /* ... to many at once */
+	bool away;    /* ... and to many at once */
+	bool lost;    /* ... of which the operator has not said that it is so */
 	/* since when it is cut off, and since when it is not; the other one is GK_NEVER */
 	int64_t apart_ms, joined_ms;
 	int64_t heard_ms; /* the KDC had a proof of life */

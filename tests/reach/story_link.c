@@ -118,7 +118,7 @@ static bool can_be_lost(const struct world *w, const struct node *node)
 
 static void lose_one(struct node *node)
 {
-	node->engaged = node->lost = true;
+	node->engaged = node->away = node->lost = true;
 	node->linked = false;
 }
 
@@ -153,9 +153,9 @@ static void find_again(struct world *w, uint64_t arg, void *ptr)
 	for (int i = 0; i < w->opt.nodes; i++) {
 		struct node *node = &w->nodes[i];
 
-		if (!node->lost)
+		if (!node->away)
 			continue;
-		node->lost = node->engaged = false;
+		node->away = node->lost = node->engaged = false;
 		story_cut(w, node, false);
 	}
 	calm(w);
