@@ -803,7 +803,7 @@ struct gk_evidence {
 	uint32_t detail;
 };
 /**
- * Walk what is known of a member, by node name or client name: the last 12 facts, oldest first. Of
+ * Walk what is known of a member, by node name or client name: the last 16 facts, oldest first. Of
  * somebody that is none, the facts of the latest membership among the last 64 that have ended in
  * this KDC. All of it is in memory only. 'at' starts as 0.
  */

@@ -184,7 +184,7 @@ struct gk_observer {
 	uint64_t flight;             /* id of the notification of it under way; 0: none */
 };
 
-#define GK_TRAIL_LEN    12 /* facts kept of a member */
+#define GK_TRAIL_LEN    16 /* facts kept of a member: from its last sign of life to its removal */
 #define GK_DEPARTED_MAX 64 /* memberships whose facts outlive them */
 
 /** A fact, and how often it was met in a row. */

@@ -85,10 +85,13 @@ static void expect_facts(const struct pair *p, const char *name, const enum gk_f
 
 /* facts */
 
-/* The last twelve, beyond its membership. */
+/* From its last sign of life on, beyond its membership. */
 static void a_removal_can_be_told_step_by_step(void **state)
 {
 	static const enum gk_fact facts[] = {
+		GK_FACT_JOINED,
+		GK_FACT_SILENT,
+		GK_FACT_KERNEL_ASKED,
 		GK_FACT_KERNEL_MUTE,
 		GK_FACT_PROBED,
 		GK_FACT_UNANSWERED,
@@ -121,11 +124,12 @@ static void a_removal_can_be_told_step_by_step(void **state)
 	expect_facts(p, "raw1", facts, ROWS(facts));
 	expect_facts(p, node, facts, ROWS(facts));
 	(void)trail(p, "raw1", e);
-	assert_int_equal(e[1].detail, 0);
-	assert_int_equal(e[4].detail, 2);
-	assert_int_equal(e[6].detail, 3);
-	assert_int_equal(e[9].times, 3);
-	assert_int_equal(e[10].detail, 1); // one other was heard of
+	assert_int_equal(e[1].detail, 300);
+	assert_int_equal(e[4].detail, 0);
+	assert_int_equal(e[7].detail, 2);
+	assert_int_equal(e[9].detail, 3);
+	assert_int_equal(e[12].times, 3);
+	assert_int_equal(e[13].detail, 1); // one other was heard of
 	for (size_t i = 1; i < ROWS(facts); i++)
 		assert_true(e[i].at_ms >= e[i - 1].at_ms);
 }
