@@ -163,7 +163,8 @@ has_next_key() { # AFTER
 
 # From now on, all of it.
 events_follow() {
-	"$gatewayctl" -s "$work/control" events --follow --json >"$work/events.out" 2>&1 &
+	: >"$work/events.out"
+	"$gatewayctl" -s "$work/control" events --follow --json >>"$work/events.out" 2>&1 &
 	pids="$pids $!"
 	wait_for 5 grep -q '"event"' "$work/events.out" || give_up 'no events'
 	events_mark
