@@ -387,7 +387,8 @@ distclean:
 
 FORCE:
 
-.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix fuzz fuzz-all sim-long reach-long reach-month crash bench demo \
-	install format lint clean distclean FORCE
+.PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix \
+	fuzz fuzz-all sim-long reach-long reach-month crash bench demo install format lint clean \
+	distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the gatewayd authors
 //
 // Messages to a member: as they are, inside of its association as requests of the KDC, by unicast
-// and by multicast, as answers to each of its own requests, to its control group, signed or not, and
-// from another member in pairwise mode. It survives, gives its memory back and repeats no nonce; and
-// what the KDC did not sign changes nothing.
+// and by multicast, as answers to each of its own requests, to its control group, signed or not,
+// and from another member in pairwise mode. It survives, gives its memory back and repeats no
+// nonce; and what the KDC did not sign changes nothing.
 
 #include "libgroupkey/kdc.h"
 #include "libgroupkey/member.h"

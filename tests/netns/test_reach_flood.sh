@@ -89,7 +89,8 @@ check 'node 4 has just said something' is_checked 4
 begin
 link_down 4
 check 'fifty thousand new neighbours appear' flood .new
-check_within "$bound_ms" 'who was cut off meanwhile is out, and the others have a new key' 	is_out 4 1 2 5
+check_within "$bound_ms" 'who was cut off meanwhile is out, and the others have a new key' \
+	is_out 4 1 2 5
 check 'nobody else was suspected' never_suspected 1 2 5
 echo "# $memory_alone kB before, $(memory_kb) kB now; $(comparisons) comparisons"
 check 'the daemon has grown little' has_grown_little

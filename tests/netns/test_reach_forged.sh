@@ -73,7 +73,8 @@ note_key
 begin
 divert 2
 check_within 2000 'the address of a node is diverted' is_diverted 2
-check 'which stays so for longer than a removal takes, and nobody is removed' 	keeps $((2 * bound_ms)) are_diverted_members 2 1 3
+check 'which stays so for longer than a removal takes, and nobody is removed' \
+	keeps $((2 * bound_ms)) are_diverted_members 2 1 3
 check 'probes for it went to the attacker' wire_has at_attacker "$(got_by_attacker 2)"
 check 'and, last, by multicast' wire_has at_gateway "$(probes_to_all)"
 check 'nobody else was suspected' never_suspected 1 3
@@ -84,7 +85,8 @@ begin
 say_undelivered 2
 undelivered_pid=$lie_pid
 say_undelivered 3
-check 'nor is it with forged unreachables, nor is another' 	keeps "$bound_ms" are_diverted_members 2 1 3
+check 'nor is it with forged unreachables, nor is another' \
+	keeps "$bound_ms" are_diverted_members 2 1 3
 lie_ends $undelivered_pid
 lie_ends $lie_pid
 check 'whom nobody suspected' never_suspected 1 3
@@ -99,6 +101,7 @@ begin
 say_undelivered 3
 divert 3
 link_down 3
-check_within "$bound_ms" 'who has gone is out, whatever is forged, and the others have a new key' 	is_out 3 1 2
+check_within "$bound_ms" 'who has gone is out, whatever is forged, and the others have a new key' \
+	is_out 3 1 2
 check 'and nobody else' are_members 1 2
 conclude

@@ -87,9 +87,11 @@ note_key
 begin
 link_down a
 # 8 is behind the other one.
-check_within $((check_ms + verdict_ms + ours_ms)) 'when its router dies all behind it are suspected' 	have_event suspect 6 7 9
+check_within $((check_ms + verdict_ms + ours_ms)) 'when its router dies all behind it are suspected' \
+	have_event suspect 6 7 9
 behind 9 b
-check_within "$bound_ms" 'those who find no other way are out, and the others have a new key' 	two_are_out 6 7 1 2 3 4 5 8
+check_within "$bound_ms" 'those who find no other way are out, and the others have a new key' \
+	two_are_out 6 7 1 2 3 4 5 8
 check 'in one rekeying' has_next_key 1
 check 'who finds one is a member' are_members 9
 check_soon 5 'and present' has_state 9 present

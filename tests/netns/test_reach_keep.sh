@@ -47,9 +47,11 @@ check 'nobody else was suspected' never_suspected 1 2 4
 # Meanwhile the other was asked, and has answered, until the end of its token.
 wire_mark on_wire
 begun_ms=$node_added_ms
-check 'who answers is a member while its token is good' 	keeps $((lifetime_s * 1000 - second_ms)) are_members 1
+check 'who answers is a member while its token is good' \
+	keeps $((lifetime_s * 1000 - second_ms)) are_members 1
 check 'it was asked, and answered' was_asked_and_answered 1
-check_within $((lifetime_s * 1000 + second_ms + ours_ms)) 	'when its token expires it is out, and the others have a new key' is_out 1 2 4
+check_within $((lifetime_s * 1000 + second_ms + ours_ms)) \
+	'when its token expires it is out, and the others have a new key' is_out 1 2 4
 check 'nobody suspected it' never_suspected 1
 begin
 link_up 3

@@ -588,7 +588,7 @@ static void nobody_is_held_responsible_for_what_could_not_be_heard(void **state)
 	assert_int_equal(presence_of(p, "raw1"), GK_ABSENT);
 	pair_advance(p, S(1000));
 	assert_int_equal(presence_of(p, "raw1"), GK_ABSENT); // still
-	set_storage(p, GK_STORAGE_SCARCE); // it is asked anew, as often as before
+	set_storage(p, GK_STORAGE_SCARCE);                   // it is asked anew, as often as before
 	pair_advance(p, S(10));
 	set_storage(p, GK_STORAGE_GOOD); // nothing new
 	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE), 4 + 4 + 3);
