@@ -319,6 +319,7 @@ static bool is_left_to_twin(const struct gk_kdc *kdc, const struct gk_request *r
 void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 {
 	struct gk_request *request = take_request(kdc, id);
+	struct gk_client *client;
 	struct gk_node *node;
 
 	if (!request)
@@ -327,7 +328,10 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 		gk_notice_defer(kdc, request, now);
 		return;
 	}
-	node = node_of(request, gk_client_find(kdc, gk_id_span(&request->client)));
+	client = gk_client_find(kdc, gk_id_span(&request->client));
+	node = node_of(request, client);
+	if (client && request->kind != GK_REQUEST_UPDATE) // which nobody takes for a question
+		client->asked_until_ms[request->multicast] = now.mono.ms;
 	if (is_left_to_twin(kdc, request))
 		node = NULL;
 	if (node && request->kind == GK_REQUEST_REKEY)

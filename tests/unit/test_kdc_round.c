@@ -230,6 +230,31 @@ static void what_never_left_says_nothing_of_the_member(void **state)
 	assert_int_equal(notes(p, GK_NOTE_PARKED), 0);
 }
 
+/* A question that did not leave is not under way, however much is left of its time. */
+static void what_never_left_takes_the_place_of_no_probe(void **state)
+{
+	static const uint32_t waits_s[] = { 5, 60 };
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	for (unsigned i = 0; i < 4; i++) {
+		p->config[0].presence.probe_wait_s = waits_s[i / 2];
+		pair_restart(p);
+		pair_raw_open(&raw, p, i + 1, "raw1", NULL, &all, 1);
+		assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, i % 2), GK_COAP_CREATED);
+		assert_int_equal(pair_raw_observe(&raw, "", 0, false), GK_COAP_CONTENT);
+		reach(p, &raw.addr, GK_REACH_FAILED);
+		for (int k = 0; k < 4000; k++) {
+			fail_to_send(p);
+			pair_advance(p, 100);
+		}
+		assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+		assert_int_equal(counted(p).unanswered, 0);
+		pair_drain_kdc(p, gk_kdc_evict(p->kdc, gk_span_str(PAIR_LIGHTS),
+					       gk_span_str("raw1"), p->now));
+	}
+}
+
 /* As where its route was withdrawn. */
 static void what_cannot_leave_by_unicast_goes_by_multicast(void **state)
 {
@@ -382,6 +407,7 @@ int main(void)
 		RULE(a_word_that_was_refuted_is_good_for_a_check_only),
 		RULE(a_check_under_way_is_its_first_probe),
 		RULE(what_never_left_says_nothing_of_the_member),
+		RULE(what_never_left_takes_the_place_of_no_probe),
 		RULE(what_cannot_leave_by_unicast_goes_by_multicast),
 		RULE(many_that_are_suspected_at_once_go_in_step),
 		RULE(no_more_are_removed_in_any_minute_than_evict_rate_allows),
