@@ -1052,7 +1052,9 @@ void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now 
 /* probe.c */
 /** @return true if there is a way to ask it: its silence means something */
 bool gk_probe_can_ask(const struct gk_node *node);
-/** @return 0: a member that nobody doubts may be asked now; else in how many ms it has its turn */
+/** @return true if a member that nobody doubts may be asked now */
+bool gk_probe_may_check(struct gk_kdc *kdc, struct gk_now now);
+/** Take a turn, if it may not. @return in how many ms that is, 0: it may be asked now */
 int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now);
 /** Ask it, for the time of a probe, by multicast if this is the last one of its round. A request
  *  that is under way for long enough yet asks as well. @return false: not now */

@@ -293,7 +293,7 @@ static void check(struct gk_node *node, struct gk_now now)
 
 bool gk_presence_check(struct gk_node *node, struct gk_now now)
 {
-	if (gk_probe_put_off_ms(node->group->kdc, now) > 0)
+	if (!gk_probe_may_check(node->group->kdc, now))
 		return false;
 	check(node, now);
 	return true;

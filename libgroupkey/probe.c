@@ -34,11 +34,17 @@ static int64_t cost_ms(const struct gk_budget *budget)
 	return cost > TURN_MIN_MS ? cost : TURN_MIN_MS;
 }
 
+bool gk_probe_may_check(struct gk_kdc *kdc, struct gk_now now)
+{
+	return gk_budget_ready_ms(&kdc->budget, now.mono.ms) <= now.mono.ms &&
+	       kdc->request_count < CHECKS_MAX;
+}
+
 int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now)
 {
 	int64_t ready_ms = gk_budget_ready_ms(&kdc->budget, now.mono.ms);
 
-	if (ready_ms <= now.mono.ms && kdc->request_count < CHECKS_MAX)
+	if (gk_probe_may_check(kdc, now))
 		return 0;
 	if (ready_ms <= now.mono.ms)
 		ready_ms = now.mono.ms + BUSY_MS;

@@ -396,6 +396,30 @@ static void checks_wait_for_the_link_and_suspects_do_not(void **state)
 	assert_int_equal(requests(p), 1);
 }
 
+/* Whoever makes the kernel say that over and over makes us look whether there is air for a check.
+ */
+static void questions_that_are_not_asked_take_nobodys_turn(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw doubted, quiet;
+
+	p->config[0].rekey_on_join = false;
+	p->rekeying_bps = 800;
+	pair_restart(p);
+	join(&doubted, p);
+	pair_raw_open(&quiet, p, 2, "raw2", NULL, &all, 1);
+	assert_int_equal(pair_raw_join(&quiet, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
+	pair_advance(p, S(299));
+	assert_int_equal(pair_raw_get(&doubted, GK_COAP_GET, "num"), GK_COAP_CONTENT);
+	reach(p, &doubted.addr, GK_REACH_FAILED);
+	pair_raw_reply(&doubted, pair_raw_asked(&doubted), GK_COAP_CONTENT);
+	gk_budget_charge(&p->kdc->budget, 3000, p->now.mono.ms);
+	for (int i = 0; i < 1000; i++)
+		reach(p, &doubted.addr, GK_REACH_FAILED);
+	pair_advance(p, S(60));
+	assert_int_equal(p->probes, 1);
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -414,6 +438,7 @@ int main(void)
 		RULE(forged_failures_never_remove_a_live_member),
 		RULE(a_client_of_two_groups_is_asked_once_for_both),
 		RULE(checks_wait_for_the_link_and_suspects_do_not),
+		RULE(questions_that_are_not_asked_take_nobodys_turn),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }
