@@ -13,6 +13,8 @@
 #define IID_AT  8
 #define IID_LEN 8
 
+#define FORMER_MAX (GK_ADDRESSES_MAX - 1)
+
 static struct gk_span identifier(const struct gk_addr *addr)
 {
 	return gk_span(addr->ip + IID_AT, IID_LEN);
@@ -45,15 +47,6 @@ static bool is_akin(const struct gk_addr *a, const struct gk_addr *b)
 
 /* what is heard */
 
-static size_t find_address(const struct gk_client *client, const struct gk_addr *addr)
-{
-	size_t i = 0;
-
-	while (i < client->address_count && !same_ip(&client->addresses[i], addr))
-		i++;
-	return i;
-}
-
 /* Who takes requests does so at the port that it named, and at the address that it had then (a
  * control_uri with another is refused), until it is heard from elsewhere. */
 static void move_node(struct gk_node *node, const struct gk_addr *from, const struct gk_addr *to)
@@ -75,30 +68,56 @@ static void move_nodes(struct gk_client *client, const struct gk_addr *from,
 	}
 }
 
-static void put_first(struct gk_client *client, const struct gk_addr *addr)
+static void unlink_client(struct gk_kdc *kdc, struct gk_client *client)
 {
-	size_t i = find_address(client, addr);
+	if (client->has_iid)
+		gk_hash_remove(&kdc->addresses, &client->by_iid);
+	client->has_iid = false;
+}
 
-	if (i == GK_ADDRESSES_MAX)
-		i--;
-	else
-		client->address_count += i == client->address_count;
-	memmove(&client->addresses[1], &client->addresses[0], i * sizeof(*addr));
-	client->addresses[0] = *addr;
+/* @return where in the former ones the newest one has its place: that of 'addr', or of the oldest
+ */
+static size_t find_place(const struct gk_client *client, const struct gk_addr *addr)
+{
+	size_t count = client->address_count - 1u, i = 0;
+
+	while (i < count && !same_ip(&client->former[i], addr))
+		i++;
+	return i < FORMER_MAX ? i : FORMER_MAX - 1;
+}
+
+/* Without memory for it, it is forgotten. */
+static void keep_former(struct gk_kdc *kdc, struct gk_client *client, const struct gk_addr *addr)
+{
+	size_t i;
+
+	if (!client->former)
+		client->former = gk_alloc(&kdc->env, FORMER_MAX * sizeof(*client->former));
+	if (!client->former)
+		return;
+	i = find_place(client, addr);
+	if (i + 1u == client->address_count)
+		client->address_count++;
+	memmove(&client->former[1], &client->former[0], i * sizeof(*addr));
+	client->former[0] = client->address;
 }
 
 void gk_address_heard(struct gk_kdc *kdc, struct gk_client *client, const struct gk_addr *addr,
 		      struct gk_now now)
 {
-	struct gk_addr from = client->addresses[0];
+	struct gk_addr from = client->address;
 	bool moved = client->address_count > 0;
 
-	if (moved && same_ip(&client->addresses[0], addr)) {
-		client->addresses[0].port = addr->port;
+	if (moved && same_ip(&from, addr)) {
+		client->address.port = addr->port;
 		return;
 	}
-	gk_address_forget(kdc, client);
-	put_first(client, addr);
+	unlink_client(kdc, client);
+	if (moved)
+		keep_former(kdc, client, addr);
+	else
+		client->address_count = 1;
+	client->address = *addr;
 	if (moved)
 		move_nodes(client, &from, addr, now);
 	if (gk_hash_reserve(&kdc->addresses))
@@ -109,14 +128,26 @@ void gk_address_heard(struct gk_kdc *kdc, struct gk_client *client, const struct
 
 void gk_address_forget(struct gk_kdc *kdc, struct gk_client *client)
 {
-	if (client->has_iid)
-		gk_hash_remove(&kdc->addresses, &client->by_iid);
-	client->has_iid = false;
+	unlink_client(kdc, client);
+	gk_free(&kdc->env, client->former, FORMER_MAX * sizeof(*client->former));
+	client->former = NULL;
+	client->address_count = 0;
+}
+
+size_t gk_address_list(const struct gk_client *client, struct gk_addr list[GK_ADDRESSES_MAX])
+{
+	size_t count = client->address_count;
+
+	if (count > 0)
+		list[0] = client->address;
+	if (count > 1)
+		memcpy(&list[1], client->former, (count - 1) * sizeof(*list));
+	return count;
 }
 
 const struct gk_addr *gk_address_of(const struct gk_node *node)
 {
-	return node->client->address_count ? &node->client->addresses[0] : &node->address;
+	return node->client->address_count ? &node->client->address : &node->address;
 }
 
 /* what the kernel says */
@@ -139,7 +170,7 @@ static void take_report(struct gk_kdc *kdc, const struct gk_reach_report *report
 	for (; link; link = gk_hash_next(link)) {
 		struct gk_client *client = GK_OWNER(link, struct gk_client, by_iid);
 
-		if (!is_akin(&client->addresses[0], &report->addr))
+		if (!is_akin(&client->address, &report->addr))
 			continue;
 		for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
 			note_word(kdc, node, report->reach);

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define DETAIL_MAX 0xffffffu
+
 /* words */
 
 static const char *const facts[] = {
@@ -97,12 +99,15 @@ void gk_evidence_add(struct gk_node *node, enum gk_fact fact, uint32_t detail, s
 	struct gk_trail *trail = &node->trail;
 	struct gk_mark *mark = trail->count ? mark_at(trail, trail->count - 1u) : NULL;
 
+	if (detail > DETAIL_MAX)
+		detail = DETAIL_MAX;
 	if (!mark || !is_again(mark, fact, detail)) {
 		mark = next_mark(trail);
 		*mark = (struct gk_mark){ .fact = (uint8_t)fact };
 	}
 	mark->times += mark->times < UINT16_MAX;
-	mark->at_ms = now.mono.ms;
+	mark->at_low = (uint32_t)now.mono.ms;
+	mark->at_high = (uint16_t)(now.mono.ms >> 32);
 	mark->detail = detail;
 }
 
@@ -203,7 +208,7 @@ bool gk_kdc_evidence_next(const struct gk_kdc *kdc, struct gk_span group, struct
 	mark = &trail->marks[(trail->first + (*at)++) % GK_TRAIL_LEN];
 	*evidence = (struct gk_evidence){
 		.fact = mark->fact,
-		.at_ms = mark->at_ms,
+		.at_ms = (int64_t)((uint64_t)mark->at_high << 48) >> 16 | mark->at_low,
 		.times = mark->times,
 		.detail = mark->detail,
 	};

@@ -136,9 +136,9 @@ struct gk_client {
 	struct gk_node *nodes;
 	int64_t churn_ms; /* its account of what costs others: see gk_client_may_churn() */
 	struct gk_transfer request, answer; /* that are under way in blocks */
-	/* where its protected requests came from, newest first */
-	struct gk_addr addresses[GK_ADDRESSES_MAX];
-	uint8_t address_count;
+	struct gk_addr address;             /* where its newest protected request came from */
+	struct gk_addr *former;    /* ... and those before, newest first; NULL: it did not move */
+	uint8_t address_count;     /* with the former ones */
 	int64_t asked_until_ms[2]; /* a request to it is under way: by unicast, by multicast */
 	bool has_iid;              /* the table knows the newest one ... */
 	struct gk_link by_iid;     /* ... by its interface identifier */
@@ -189,10 +189,10 @@ struct gk_observer {
 
 /** A fact, and how often it was met in a row. */
 struct gk_mark {
-	int64_t at_ms;
-	uint32_t detail;
+	uint32_t at_low; /* monotonic ms ... */
+	uint16_t at_high;
 	uint16_t times;
-	uint8_t fact;
+	uint32_t fact : 8, detail : 24;
 };
 /** What was learned of a member: the newest facts, in a ring. */
 struct gk_trail {
@@ -260,27 +260,27 @@ struct gk_node {
 	struct gk_timer retry;
 	/* presence */
 	enum gk_presence presence;
-	int64_t since_ms;
 	uint8_t reason;    /* enum gk_fact: for the state */
 	uint8_t last_sign; /* ... of life */
+	uint8_t vigil;     /* enum gk_vigil */
+	bool asking;       /* a probe is under way, whose time is the timer's */
+	bool accused;      /* suspect on the kernel's word */
+	bool evicting;     /* it is being removed for its silence */
+	bool told;    /* the kernel has said something of it, in the batch that is being read ... */
+	uint8_t word; /* ... enum gk_reach */
+	uint16_t probes_sent, missed; /* in this round; the latter in vain */
+	uint16_t unsent;              /* requests in a row that never left */
+	int64_t since_ms;
 	int64_t last_seen_ms;
-	struct gk_trail trail;
-	uint8_t vigil;       /* enum gk_vigil */
-	bool asking;         /* a probe is under way, whose time is the timer's */
-	bool accused;        /* suspect on the kernel's word */
-	int64_t distrust_ms; /* until then that word is not good enough for suspicion */
+	int64_t distrust_ms; /* until then the kernel's word is not good enough for suspicion */
 	int64_t heard_ms;    /* the last sign of life, acknowledgements included */
 	int64_t quiet_ms;    /* its silence counts from here: the same, or later */
 	int64_t asked_ms;    /* since when it has been asked in vain */
 	int64_t lost_ms;     /* the first time in vain, in this round */
 	int64_t end_ms;      /* of its grace */
 	int64_t turn_ms;     /* when it was last checked because its turn had come */
-	bool evicting;       /* it is being removed for its silence */
-	bool told;    /* the kernel has said something of it, in the batch that is being read ... */
-	uint8_t word; /* ... enum gk_reach */
 	struct gk_node *next_told;
-	uint32_t probes_sent, missed; /* in this round; the latter in vain */
-	unsigned unsent;              /* requests in a row that never left */
+	struct gk_trail trail;
 	struct gk_timer check;
 };
 
@@ -1078,6 +1078,8 @@ void gk_address_heard(struct gk_kdc *kdc, struct gk_client *client, const struct
 		      struct gk_now now);
 /** The table knows nothing of it any more. */
 void gk_address_forget(struct gk_kdc *kdc, struct gk_client *client);
+/** All that is known of where it was heard from, newest first. @return how many */
+size_t gk_address_list(const struct gk_client *client, struct gk_addr list[GK_ADDRESSES_MAX]);
 /** @return where a member was heard of last */
 const struct gk_addr *gk_address_of(const struct gk_node *node);
 /** A batch of what the kernel says: to gk_presence_reach(), once for each member it is about. */

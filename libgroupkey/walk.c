@@ -5,8 +5,6 @@
  */
 #include "kdc.h"
 
-#include <string.h>
-
 static enum gk_delivery delivery_of(const struct gk_node *node)
 {
 	if (node->num == node->group->num)
@@ -96,12 +94,6 @@ bool gk_kdc_group_next(const struct gk_kdc *kdc, size_t *at, struct gk_group_inf
 	return true;
 }
 
-static void put_addresses(const struct gk_client *client, struct gk_member_info *info)
-{
-	memcpy(info->addresses, client->addresses, sizeof(info->addresses));
-	info->address_count = client->address_count;
-}
-
 static struct gk_member_info member_info(const struct gk_node *node)
 {
 	struct gk_member_info info = {
@@ -122,7 +114,7 @@ static struct gk_member_info member_info(const struct gk_node *node)
 		.reason = node->reason,
 	};
 
-	put_addresses(node->client, &info);
+	info.address_count = gk_address_list(node->client, info.addresses);
 	return info;
 }
 
