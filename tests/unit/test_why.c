@@ -63,8 +63,8 @@ static void what_comes_next_is_told_with_its_time(void **state)
 		  "it is asked at 2026-11-21T18:01:00Z, in 60 s, if it stays silent" },
 		{ { .next = GK_NEXT_CHECK, .at_ms = 99000 }, // just now
 		  "it is asked at 2026-11-21T17:59:59Z, in 0 s, if it stays silent" },
-		{ { .next = GK_NEXT_VERDICT, .at_ms = 104200 },
-		  "the kernel's verdict is waited for until 2026-11-21T18:00:04Z, in 5 s; then it "
+		{ { .next = GK_NEXT_VERDICT, .at_ms = 104200 }, // not before
+		  "the kernel's verdict is waited for until 2026-11-21T18:00:05Z, in 5 s; then it "
 		  "is asked itself" },
 		{ { .next = GK_NEXT_ANSWER, .at_ms = 105000 },
 		  "its answer is waited for until 2026-11-21T18:00:05Z, in 5 s; without one it is "
