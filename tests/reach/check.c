@@ -232,13 +232,14 @@ static void take_mass(struct world *w, bool blind)
 	w->episodes++;
 }
 
-/* Who is absent is known to be lost; who is suspected may be. */
+/* Who is absent is known to be lost; who is suspected may be. Sleepers are no part of it. */
 void check_confirm(struct world *w)
 {
 	uint8_t *absent = must_alloc(NULL, (size_t)w->opt.nodes);
 
 	for (int i = 0; i < w->opt.nodes; i++)
-		absent[i] = w->nodes[i].member && w->nodes[i].presence == GK_ABSENT;
+		absent[i] = w->nodes[i].member && !w->nodes[i].sleepy &&
+			    w->nodes[i].presence == GK_ABSENT;
 	w->confirmed_ms = w->now.mono.ms;
 	w->rekeyed_after = w->joined_after = w->removed_after = 0;
 	gateway_confirm(w);
@@ -340,7 +341,8 @@ void check_probe(struct world *w, struct node *node)
 	node->checked_ms = w->now.mono.ms;
 }
 
-/* The KDC also leaves room for answers, so its own account is never fuller. */
+/* The KDC also leaves room for answers, so its own account is never fuller; and no debt is larger
+ * than one that it knows. */
 static bool take_share(struct world *w, size_t bytes)
 {
 	double rate = LINK_BPS / 4 / 8.0;
@@ -352,6 +354,8 @@ static bool take_share(struct world *w, size_t bytes)
 	w->share_ms = w->now.mono.ms;
 	ready = w->share >= 0;
 	w->share -= (double)bytes;
+	if (w->share < -rate * GK_BUDGET_DEBT_S)
+		w->share = -rate * GK_BUDGET_DEBT_S;
 	return ready;
 }
 
