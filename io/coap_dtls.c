@@ -15,9 +15,6 @@
 #define HANDSHAKE_MS   10000 /* until one is given up, as libcoap does with what it counts */
 #define UNUSED_MS      60000 /* ... and a session that nothing comes in */
 #define SLOTS          (IO_COAP_SESSIONS_MAX + HANDSHAKES_MAX)
-/* Requests of ours in a row without an answer. A client that lost its side of the session and came
- * back to the same port cannot make another one before this one ends. */
-#define SILENT_MAX 4
 
 /* RFC 5480, RFC 5915: a P-256 key as DER, whose parts stand at fixed places. */
 #define SPKI_HEAD                                                                                  \
@@ -248,7 +245,9 @@ coap_session_t *io_coap_find_numbered(const struct io_coap *coap, uint64_t numbe
 	return NULL;
 }
 
-/* libcoap sends one thing at a time too: who answers this one has ended those before. */
+/* A client that lost its side of the session and came back to the same port cannot make another one
+ * before this one ends. libcoap sends one thing at a time too: who answers this one has ended those
+ * before. */
 void io_coap_note_silence(const coap_session_t *session, bool silent, bool fits)
 {
 	struct slot *slot = slot_of(session);
@@ -257,7 +256,7 @@ void io_coap_note_silence(const coap_session_t *session, bool silent, bool fits)
 		return;
 	slot->silent = silent ? slot->silent + 1 : 0;
 	slot->left_over = silent && !fits;
-	slot->ending = slot->ending || slot->silent >= SILENT_MAX;
+	slot->ending = slot->ending || slot->silent >= GK_SESSION_SILENT;
 }
 
 bool io_coap_is_left_over(const coap_session_t *session)

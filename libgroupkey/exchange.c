@@ -231,6 +231,7 @@ static uint8_t verify_answer(const struct gk_request *request, const struct gk_c
 
 void gk_client_seen(struct gk_client *client, enum gk_fact sign, struct gk_now now)
 {
+	client->unanswered = 0;
 	for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
 		gk_presence_seen(node, sign, now);
 }
@@ -240,6 +241,13 @@ void gk_client_seen(struct gk_client *client, enum gk_fact sign, struct gk_now n
 static bool is_forged(const struct gk_request *request, struct gk_span message, uint8_t code)
 {
 	return request->multicast && message.len && !code;
+}
+
+/* One that ended because the client was silent in it: what cannot leave for that reason is as good
+ * as unanswered, and no excuse for further silence. */
+static bool has_silent_session(const struct gk_client *client)
+{
+	return client && client->session && client->unanswered >= GK_SESSION_SILENT;
 }
 
 /* It is over, and so is the one beside it if that was answered. */
@@ -268,8 +276,10 @@ void gk_client_answer(struct gk_kdc *kdc, uint64_t id, struct gk_span message, s
 	if (is_forged(request, message, code))
 		return;
 	(void)take_request(kdc, id);
-	if (client)
+	if (client) {
 		client->asked_until_ms[request->multicast] = now.mono.ms;
+		client->unanswered += message.len == 0;
+	}
 	if (code)
 		gk_client_seen(client, GK_FACT_ANSWER, now);
 	if (node && request->kind == GK_REQUEST_REKEY)
@@ -297,13 +307,26 @@ void gk_client_notified(struct gk_kdc *kdc, uint64_t id, enum gk_notified outcom
 	/* of an association that has ended, it tells nothing of the present one */
 	if (node && client->generation != request->generation)
 		outcome = GK_NOTIFIED_NOT;
-	if (client)
+	if (outcome == GK_NOTIFIED_GONE && has_silent_session(client))
+		outcome = GK_NOTIFIED_NOT;
+	if (client) {
 		client->asked_until_ms[false] = now.mono.ms;
+		client->unanswered = outcome == GK_NOTIFIED_NOT ? client->unanswered + 1 : 0;
+	}
 	if (node)
 		gk_observe_notified(node, request, outcome, now);
 	if (node && request->kind == GK_REQUEST_REKEY && outcome == GK_NOTIFIED_NOT)
 		gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
 	gk_exchange_free(kdc, request);
+}
+
+/* A probe has the rest of its time, as if it had left. */
+static void go_unanswered(struct gk_node *node, const struct gk_request *request, struct gk_now now)
+{
+	if (request->kind != GK_REQUEST_REKEY)
+		return;
+	gk_delivery_answered(node, request->id, request->num, 0, now);
+	gk_presence_unanswered(node, node->delivery == GK_NODE_PARKED, now);
 }
 
 /* Of two that ask the same, one is enough. @return true if that is the other one */
@@ -334,6 +357,10 @@ void gk_client_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now)
 		client->asked_until_ms[request->multicast] = now.mono.ms;
 	if (is_left_to_twin(kdc, request))
 		node = NULL;
+	if (node && has_silent_session(client)) {
+		go_unanswered(node, request, now);
+		node = NULL;
+	}
 	if (node && request->kind == GK_REQUEST_REKEY)
 		gk_delivery_unsent(node, id, now);
 	if (node && request->kind == GK_REQUEST_PROBE)

@@ -570,10 +570,14 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_answer(struct gk_kdc *kdc, uint64_t id,
 
 /**
  * A GK_EVENT_REQUEST or GK_EVENT_NOTIFY could not be sent, or never got its turn: in place of
- * gk_kdc_answer() or gk_kdc_notified(), since it says nothing about the peer. Unknown ids are
- * ignored.
+ * gk_kdc_answer() or gk_kdc_notified(), since it says nothing about the peer; unless it was to go
+ * in a DTLS session that ended for GK_SESSION_SILENT of them. Unknown ids are ignored.
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_unsent(struct gk_kdc *kdc, uint64_t id, struct gk_now now);
+
+/** So many requests and notifications in a row are unanswered before the shell ends the DTLS
+ * session in which they went. */
+#define GK_SESSION_SILENT 4
 
 /** What became of a GK_EVENT_NOTIFY. */
 enum gk_notified {
@@ -581,7 +585,8 @@ enum gk_notified {
 	GK_NOTIFIED_ACK = 1,   /* acknowledged; outside of DTLS, by whomsoever */
 	GK_NOTIFIED_RESET = 2, /* rejected: the peer does not know the observation (any more) */
 	GK_NOTIFIED_GONE = 3,  /* the DTLS session of the registration is over, and so is that;
-				  it says nothing about the peer */
+				  it says nothing about the peer, unless it ended for
+				  GK_SESSION_SILENT */
 };
 /** How a GK_EVENT_NOTIFY went. Unknown ids are ignored. */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_notified(struct gk_kdc *kdc, uint64_t id,

@@ -140,6 +140,7 @@ struct gk_client {
 	struct gk_addr *former;    /* ... and those before, newest first; NULL: it did not move */
 	uint8_t address_count;     /* with the former ones */
 	int64_t asked_until_ms[2]; /* a request to it is under way: by unicast, by multicast */
+	unsigned unanswered;       /* requests and notifications in a row */
 	bool has_iid;              /* the table knows the newest one ... */
 	struct gk_link by_iid;     /* ... by its interface identifier */
 };

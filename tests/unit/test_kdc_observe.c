@@ -75,7 +75,7 @@ static void make_session(struct pair_raw *raw, const struct gk_client_bundle *bu
 	raw->exchange.session = 77;
 }
 
-static int open_in_session(void **state)
+static int open_session_with(void **state, bool control)
 {
 	static struct world w;
 	const struct gk_span groups[] = { gk_span_str(PAIR_LIGHTS) };
@@ -100,7 +100,17 @@ static int open_in_session(void **state)
 		GK_COAP_CREATED);
 	take_challenge(&w.raw);
 	make_session(&w.raw, &bundle);
-	return pair_raw_join(&w.raw, PAIR_LIGHTS, 6, false) == GK_COAP_CREATED ? 0 : 1;
+	return pair_raw_join(&w.raw, PAIR_LIGHTS, 6, control) == GK_COAP_CREATED ? 0 : 1;
+}
+
+static int open_in_session(void **state)
+{
+	return open_session_with(state, false);
+}
+
+static int open_in_session_with_control(void **state)
+{
+	return open_session_with(state, true);
 }
 
 static int close_world(void **state)
@@ -989,6 +999,67 @@ static void with_its_session_a_registration_ends(void **state)
 	assert_int_equal(notifications(w), 1);
 }
 
+/* As the shell does: after so many in a row that were not answered. */
+static void end_sessions_of_the_silent(struct world *w)
+{
+	const struct pair_message *m = pair_raw_notified(&w->raw);
+
+	if (m && notifications(w) > GK_SESSION_SILENT)
+		pair_raw_acknowledge(&w->raw, m, GK_NOTIFIED_GONE);
+	m = pair_raw_asked(&w->raw);
+	if (m && pair_count(&w->p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE) > GK_SESSION_SILENT)
+		pair_drain_kdc(&w->p, gk_kdc_unsent(w->p.kdc, m->id, w->p.now));
+}
+
+static void be_silent(struct world *w, int64_t seconds)
+{
+	for (int64_t i = 0; i < 10 * seconds; i++) {
+		end_sessions_of_the_silent(w);
+		pair_advance(&w->p, 100);
+	}
+}
+
+static void whose_session_ended_for_its_silence_is_removed_nevertheless(void **state)
+{
+	struct world *w = *state;
+	struct gk_member_info info;
+
+	observe(&w->raw, "");
+	be_silent(w, 300 + 5 + 15 + 61);
+	assert_true(notifications(w) > GK_SESSION_SILENT);
+	assert_false(pair_shown(&w->p, PAIR_LIGHTS, "by-dtls", &info));
+}
+
+/* All the time of the session goes by with rekeying messages. */
+static void so_is_one_that_is_asked_by_requests(void **state)
+{
+	struct world *w = *state;
+	struct gk_member_info info;
+
+	rekey(&w->p);
+	be_silent(w, 100);
+	assert_int_equal(shown(w).presence, GK_SUSPECT);
+	assert_int_equal(shown(w).delivery, GK_DELIVERY_PARKED);
+	be_silent(w, 15 + 61);
+	assert_false(pair_shown(&w->p, PAIR_LIGHTS, "by-dtls", &info));
+}
+
+static void who_comes_back_in_another_session_is_present(void **state)
+{
+	struct world *w = *state;
+
+	observe(&w->raw, "");
+	be_silent(w, 300 + 5 + 15 + 40);
+	assert_int_equal(shown(w).presence, GK_ABSENT);
+	w->raw.exchange.session = 78;
+	observe(&w->raw, "");
+	assert_int_equal(shown(w).presence, GK_PRESENT);
+	assert_int_equal(w->p.kdc->observer_count, 1);
+	rekey(&w->p);
+	pair_raw_acknowledge(&w->raw, pair_raw_notified(&w->raw), GK_NOTIFIED_GONE);
+	assert_int_equal(w->p.kdc->observer_count, 0); /* its session says nothing of it again */
+}
+
 static void that_a_session_is_over_is_no_sign_of_life(void **state)
 {
 	struct world *w = *state;
@@ -1090,6 +1161,10 @@ int main(void)
 		IN_SESSION(notifications_go_in_the_session_of_the_newest_registration),
 		IN_SESSION(observe_1_in_a_session_ends_it),
 		IN_SESSION(with_its_session_a_registration_ends),
+		IN_SESSION(whose_session_ended_for_its_silence_is_removed_nevertheless),
+		cmocka_unit_test_setup_teardown(so_is_one_that_is_asked_by_requests,
+						open_in_session_with_control, close_world),
+		IN_SESSION(who_comes_back_in_another_session_is_present),
 		IN_SESSION(that_a_session_is_over_is_no_sign_of_life),
 		IN_SESSION(in_a_session_an_eviction_is_told_by_4_04_with_error_5),
 		IN_SESSION(at_the_end_of_a_token_the_session_ends_behind_4_01),
