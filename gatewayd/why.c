@@ -28,8 +28,8 @@ static int64_t seconds_until(int64_t mono_ms, struct gk_now now)
 /* By the calendar, as far as that is believed now; what is to come is not said to be earlier. */
 static const char *show_time(int64_t mono_ms, struct gk_now now, char text[static GW_TIME_TEXT])
 {
-	int64_t s = mono_ms > now.mono.ms ? seconds_until(mono_ms, now)
-					  : -seconds_since(mono_ms, now);
+	int64_t s =
+		mono_ms > now.mono.ms ? seconds_until(mono_ms, now) : -seconds_since(mono_ms, now);
 
 	return gw_show_time((struct gk_utc){ now.utc.s + s }, text);
 }
