@@ -436,7 +436,8 @@ static const struct verdict {
 	[GK_REACH_DEAF] = { GK_FACT_KERNEL_DEAF, false },
 };
 
-/* A check that is under way becomes the first probe of the round. */
+/* A check that is under way becomes the first probe of the round, but when a router has failed: all
+ * behind it begin at once, to go in one rekeying. */
 static void accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
 {
 	bool trusted = now.mono.ms >= node->distrust_ms;
@@ -445,7 +446,7 @@ static void accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
 		node->accused = true;
 		suspect(node, fact, now);
 	}
-	if (trusted && node->vigil == GK_VIGIL_CHECK)
+	if (trusted && node->vigil == GK_VIGIL_CHECK && fact != GK_FACT_ROUTER_FAILED)
 		node->vigil = GK_VIGIL_ROUND;
 	else if (trusted)
 		begin_round(node, now);

@@ -47,10 +47,16 @@ two_are_out() { # NODE NODE OTHER...
 	is_out "$@"
 }
 
+the_router_is_blamed() {
+	events suspect | grep -q 'the router before it does not answer'
+}
+
 need_root
 # The grace is long enough to be asked again in it, by another way.
-policy 2 2 1 4
 segment_open 5
+# The kernel gives the router up before a question to a node behind it is over.
+solicit_every 250
+policy 2 2 1 4
 far_open
 router_open a
 router_open b
@@ -89,6 +95,7 @@ link_down a
 # 8 is behind the other one.
 check_within $((check_ms + verdict_ms + ours_ms)) 'when its router dies all behind it are suspected' \
 	have_event suspect 6 7 9
+check 'on the word of the kernel about the router' the_router_is_blamed
 behind 9 b
 check_within "$bound_ms" 'those who find no other way are out, and the others have a new key' \
 	two_are_out 6 7 1 2 3 4 5 8
