@@ -29,6 +29,12 @@ all_are_out() { # NODE NODE OTHER...
 	is_out "$@"
 }
 
+# Those who went at different times may do so in one rekeying or in two.
+key_rests() {
+	note_key
+	stays 1 has_same_key
+}
+
 need_root
 segment_open 6
 policy 2 2 1 3
@@ -53,8 +59,8 @@ check_within 2000 'it sees again' gateway_sees
 check_within "$bound_ms" 'those are out that left, and the others have a new key' all_are_out 3 4 1 2 5
 check 'nobody else was suspected' never_suspected 1 2 5
 
+check_soon 10 'the key rests' key_rests
 index=$(gateway_index)
-note_key
 events_mark
 begin
 interface_replace 6
