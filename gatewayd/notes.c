@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/notes.h"
 #include "gatewayd/show.h"
+#include "gatewayd/words.h"
 #include "io/json.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
@@ -132,7 +133,12 @@ static void put_object(FILE *out, const struct gk_note *note)
 	}
 }
 
-static void put_line(FILE *out, const struct gk_note *note, unsigned dropped)
+static int64_t seconds_since_sign(const struct gk_note *note, struct gk_now now)
+{
+	return (now.mono.ms - note->last_seen_ms) / 1000;
+}
+
+static void put_line(FILE *out, const struct gk_note *note, unsigned dropped, struct gk_now now)
 {
 	const char *via = via_name(note->via);
 
@@ -146,11 +152,14 @@ static void put_line(FILE *out, const struct gk_note *note, unsigned dropped)
 		put_hex(out, ", sender id ", note->sid);
 	if (note->reason)
 		fprintf(out, ": %s", note->reason);
+	if (note->last_sign)
+		fprintf(out, "; last sign of life %" PRId64 " s ago: %s",
+			seconds_since_sign(note, now), gk_fact_str(note->last_sign));
 	if (dropped > 0)
 		fprintf(out, " (and %u more like it before)", dropped);
 }
 
-static char *make_line(const struct gk_note *note, unsigned dropped)
+static char *make_line(const struct gk_note *note, unsigned dropped, struct gk_now now)
 {
 	char *text = NULL;
 	size_t len;
@@ -158,7 +167,7 @@ static char *make_line(const struct gk_note *note, unsigned dropped)
 
 	if (!out)
 		return NULL;
-	put_line(out, note, dropped);
+	put_line(out, note, dropped, now);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -185,15 +194,25 @@ static void put_members(struct io_json *json, const struct gk_note *note)
 		io_json_text(json, "reason", note->reason);
 }
 
-static char *make_json(const struct gk_note *note, const char *time, unsigned dropped)
+static void put_sign(struct io_json *json, const struct gk_note *note, struct gk_now now)
 {
+	if (!note->last_sign)
+		return;
+	io_json_text(json, "last_sign", gw_word_of_fact(note->last_sign));
+	io_json_int(json, "last_seen_s", seconds_since_sign(note, now));
+}
+
+static char *make_json(const struct gk_note *note, unsigned dropped, struct gk_now now)
+{
+	char time[GW_TIME_TEXT];
 	struct io_json json;
 
 	io_json_init(&json);
 	io_json_object(&json, NULL);
-	io_json_text(&json, "time", time);
+	io_json_text(&json, "time", gw_show_time(now.utc, time));
 	io_json_text(&json, "event", kinds[note->kind].event);
 	put_members(&json, note);
+	put_sign(&json, note, now);
 	if (dropped > 0)
 		io_json_int(&json, "dropped", dropped);
 	io_json_end(&json);
@@ -258,10 +277,11 @@ void gw_notes_take(struct gw_notes *notes, const struct gk_note *note, struct gk
 	notes->counts[note->kind]++;
 	if (!is_allowed(notes, kind, now.mono, &dropped))
 		return;
-	line = make_line(note, dropped);
-	told.json = make_json(note, gw_show_time(now.utc, time), dropped);
+	line = make_line(note, dropped, now);
+	told.json = make_json(note, dropped, now);
 	if (!line || !told.json ||
-	    asprintf(&told.text, "%s %s: %s", time, kind->subsystem, line) < 0)
+	    asprintf(&told.text, "%s %s: %s", gw_show_time(now.utc, time), kind->subsystem, line) <
+		    0)
 		fatal("daemon", "out of memory");
 	kind->log(kind->subsystem, "%s", line);
 	free(line);

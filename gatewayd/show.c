@@ -353,7 +353,7 @@ void gw_show_member_row(struct gw_table *table, const struct gk_member_info *inf
 
 	if (!info) {
 		ROW(table, "NAME", "NODE", "SID", "ROLES", "STATE", "SINCE", "REASON", "DELIVERY",
-		    "IN-TREE", "NUM", "SEEN", "ADDRESS");
+		    "IN-TREE", "NUM", "SEEN", "BY", "ADDRESS");
 		return;
 	}
 	format_name(info->name, name);
@@ -362,7 +362,7 @@ void gw_show_member_row(struct gw_table *table, const struct gk_member_info *inf
 	format_roles(info->roles, role);
 	if (info->presence == GK_BANNED) {
 		ROW(table, name, node, sid, role, gw_word_of_presence(GK_BANNED), "-", "-", "-",
-		    "-", "-", "-", "-");
+		    "-", "-", "-", "-", "-");
 		return;
 	}
 	snprintf(num, sizeof(num), "%" PRId64, info->num);
@@ -372,7 +372,7 @@ void gw_show_member_row(struct gw_table *table, const struct gk_member_info *inf
 	snprintf(since, sizeof(since), "%" PRId64 "s", seconds_since(info->since_ms, now));
 	ROW(table, name, node, sid, role, state, since, gw_word_of_fact(info->reason),
 	    delivery_names[info->delivery], info->in_tree ? "yes" : "no", num, seen,
-	    io_addr_format(&info->address, address));
+	    gw_word_of_fact(info->last_sign), io_addr_format(&info->address, address));
 }
 
 /* Adds to a cell that begins as "" and stays as it is when nothing more fits. */

@@ -215,6 +215,52 @@ enum gk_via {
 	GK_VIA_JOIN = 5,      /* in a Join Response */
 };
 
+/** Something that was learned of a member, or done about it. */
+enum gk_fact {
+	GK_FACT_NONE = 0,
+	/* signs of life */
+	GK_FACT_JOINED = 1,
+	GK_FACT_REQUEST = 2,      /* a protected request of it */
+	GK_FACT_ANSWER = 3,       /* a protected answer to one of ours */
+	GK_FACT_CONFIRMATION = 4, /* of a message to the group, with a valid MAC */
+	GK_FACT_ACKNOWLEDGED = 5, /* of a notification; unauthenticated outside of DTLS */
+	/* what the kernel said; 'detail' of the first: for how many seconds it was silent */
+	GK_FACT_SILENT = 6,
+	GK_FACT_KERNEL_ASKED = 7,
+	GK_FACT_KERNEL_FAILED = 8,
+	GK_FACT_KERNEL_CONFIRMED = 9,
+	GK_FACT_KERNEL_MUTE = 10, /* no verdict in time */
+	GK_FACT_KERNEL_DEAF = 11, /* it will not tell */
+	GK_FACT_ROUTED = 12,
+	GK_FACT_ROUTER_FAILED = 13,
+	GK_FACT_ROUTE_GONE = 14,
+	GK_FACT_MOVED = 15,
+	/* what it was asked; 'detail': the number of the probe in its round, 0: in none */
+	GK_FACT_PROBED = 16,
+	GK_FACT_PROBED_BY_MULTICAST = 17,
+	GK_FACT_UNANSWERED = 18,
+	GK_FACT_UNSENT = 19, /* it could not be sent, which says nothing of the member */
+	/* what followed */
+	GK_FACT_SUSPECT = 20,
+	GK_FACT_ABSENT = 21,
+	GK_FACT_ASLEEP = 22,
+	GK_FACT_WITNESSED = 23, /* 'detail': so many others were heard of meanwhile */
+	GK_FACT_WAITS = 24,     /* its removal, for others to be heard of, or for evict_rate */
+	GK_FACT_BLIND = 25,     /* 'detail': enum gk_blindness */
+	GK_FACT_SEES = 26,
+	GK_FACT_EXCUSED = 27,        /* nothing could be heard for a while, or we began anew */
+	GK_FACT_CONFIRMED_LOSS = 28, /* by the operator */
+	GK_FACT_REMOVED = 29,        /* for its silence */
+	GK_FACT_PUT_OUT = 30,        /* for another reason */
+	GK_FACT_LEFT = 31,
+	GK_FACT_ELSEWHERE = 32, /* it was heard of from another address than before */
+	GK_FACT_PARKED = 33,    /* it answered no rekeying message */
+	GK_FACT_RESTORED = 34,  /* the KDC was made anew: nothing is known of it */
+};
+
+/** @return words for 'fact', static; never NULL */
+GK_API const char *gk_fact_str(enum gk_fact fact);
+
 /** What a note tells. 'K': made by the KDC, 'M': made by a member. */
 enum gk_note_kind {
 	GK_NOTE_JOINED = 1,   /* K M: a new member */
@@ -260,8 +306,11 @@ struct gk_note {
 	struct gk_span message; /* code, options, payload */
 	int64_t num;            /* version of the material, -1: none */
 	enum gk_via via;
-	bool pairwise;      /* MESSAGE, RESPONSE: for us alone, in pairwise mode (RFC 10021) */
-	const char *reason; /* static text or NULL */
+	bool pairwise;          /* MESSAGE, RESPONSE: for us alone, in pairwise mode (RFC 10021) */
+	const char *reason;     /* static text or NULL */
+	enum gk_fact last_sign; /* SUSPECT, ABSENT, ALARM, PRESENT, EVICTED: the last sign of life;
+				   GK_FACT_NONE: there was none since the KDC was made */
+	int64_t last_seen_ms;   /* ... and when that was, monotonic */
 };
 
 /** What is to be done next. */
@@ -757,50 +806,8 @@ enum gk_presence {
 	GK_ASLEEP =
 		4, /* a sleepy member, silent for check_interval_s and not yet for sleep_max_s */
 };
-/** Something that was learned of a member, or done about it. */
-enum gk_fact {
-	GK_FACT_NONE = 0,
-	/* signs of life */
-	GK_FACT_JOINED = 1,
-	GK_FACT_REQUEST = 2,      /* a protected request of it */
-	GK_FACT_ANSWER = 3,       /* a protected answer to one of ours */
-	GK_FACT_CONFIRMATION = 4, /* of a message to the group, with a valid MAC */
-	GK_FACT_ACKNOWLEDGED = 5, /* of a notification; unauthenticated outside of DTLS */
-	/* what the kernel said; 'detail' of the first: for how many seconds it was silent */
-	GK_FACT_SILENT = 6,
-	GK_FACT_KERNEL_ASKED = 7,
-	GK_FACT_KERNEL_FAILED = 8,
-	GK_FACT_KERNEL_CONFIRMED = 9,
-	GK_FACT_KERNEL_MUTE = 10, /* no verdict in time */
-	GK_FACT_KERNEL_DEAF = 11, /* it will not tell */
-	GK_FACT_ROUTED = 12,
-	GK_FACT_ROUTER_FAILED = 13,
-	GK_FACT_ROUTE_GONE = 14,
-	GK_FACT_MOVED = 15,
-	/* what it was asked; 'detail': the number of the probe in its round, 0: in none */
-	GK_FACT_PROBED = 16,
-	GK_FACT_PROBED_BY_MULTICAST = 17,
-	GK_FACT_UNANSWERED = 18,
-	GK_FACT_UNSENT = 19, /* it could not be sent, which says nothing of the member */
-	/* what followed */
-	GK_FACT_SUSPECT = 20,
-	GK_FACT_ABSENT = 21,
-	GK_FACT_ASLEEP = 22,
-	GK_FACT_WITNESSED = 23, /* 'detail': so many others were heard of meanwhile */
-	GK_FACT_WAITS = 24,     /* its removal, for others to be heard of, or for evict_rate */
-	GK_FACT_BLIND = 25,     /* 'detail': enum gk_blindness */
-	GK_FACT_SEES = 26,
-	GK_FACT_EXCUSED = 27,        /* nothing could be heard for a while, or we began anew */
-	GK_FACT_CONFIRMED_LOSS = 28, /* by the operator */
-	GK_FACT_REMOVED = 29,        /* for its silence */
-	GK_FACT_PUT_OUT = 30,        /* for another reason */
-	GK_FACT_LEFT = 31,
-	GK_FACT_ELSEWHERE = 32, /* it was heard of from another address than before */
-	GK_FACT_PARKED = 33,    /* it answered no rekeying message */
-	GK_FACT_RESTORED = 34,  /* the KDC was made anew: nothing is known of it */
-};
-/** @return words for 'fact', static; never NULL */
-GK_API const char *gk_fact_str(enum gk_fact fact);
+
+/** A fact of a member, as often as it was met in a row. */
 struct gk_evidence {
 	enum gk_fact fact;
 	int64_t at_ms;  /* monotonic, of the last time */

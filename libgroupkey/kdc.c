@@ -629,11 +629,23 @@ static void note_node(const struct gk_node *node, struct gk_note note)
 	gk_queue_note(&node->group->kdc->queue, &note);
 }
 
+static bool is_about_presence(enum gk_note_kind kind)
+{
+	return kind == GK_NOTE_SUSPECT || kind == GK_NOTE_ABSENT || kind == GK_NOTE_ALARM ||
+	       kind == GK_NOTE_PRESENT || kind == GK_NOTE_EVICTED;
+}
+
 void gk_kdc_note(struct gk_kdc *kdc, enum gk_note_kind kind, const struct gk_node *node,
 		 const char *reason)
 {
+	struct gk_note note = { .kind = kind, .reason = reason };
+
 	(void)kdc;
-	note_node(node, (struct gk_note){ .kind = kind, .reason = reason });
+	if (is_about_presence(kind)) {
+		note.last_sign = node->last_sign;
+		note.last_seen_ms = node->last_seen_ms;
+	}
+	note_node(node, note);
 }
 
 void gk_kdc_note_delivered(const struct gk_node *node, enum gk_via via)

@@ -467,6 +467,8 @@ static void take_note(struct pair *p, int from, const struct gk_event *event)
 	n = &p->notes[p->note_count++];
 	*n = (struct pair_note){ .from = from,
 				 .kind = note->kind,
+				 .last_sign = note->last_sign,
+				 .last_seen_ms = note->last_seen_ms,
 				 .num = note->num,
 				 .via = note->via,
 				 .reason = note->reason,

@@ -70,6 +70,8 @@ struct pair_message {
 struct pair_note {
 	int from;
 	enum gk_note_kind kind;
+	enum gk_fact last_sign;
+	int64_t last_seen_ms;
 	int64_t num;
 	struct gk_id sid;
 	char node[32], name[40], group[65];

@@ -134,6 +134,28 @@ static void a_removal_can_be_told_step_by_step(void **state)
 		assert_true(e[i].at_ms >= e[i - 1].at_ms);
 }
 
+static void notes_of_who_is_there_have_the_last_sign_of_life(void **state)
+{
+	static const enum gk_note_kind kinds[] = { GK_NOTE_SUSPECT, GK_NOTE_ABSENT,
+						   GK_NOTE_EVICTED };
+	struct pair *p = *state;
+	struct pair_raw raw;
+	int64_t seen_ms;
+
+	join_as(&raw, p, 1);
+	pair_raw_get(&raw, GK_COAP_GET, "num");
+	seen_ms = p->now.mono.ms;
+	pair_advance(p, S(500));
+	for (size_t i = 0; i < ROWS(kinds); i++) {
+		const struct pair_note *note = pair_note(p, PAIR_KDC, kinds[i]);
+
+		assert_non_null(note);
+		assert_int_equal(note->last_sign, GK_FACT_REQUEST);
+		assert_int_equal(note->last_seen_ms, seen_ms);
+	}
+	assert_int_equal(pair_note(p, PAIR_KDC, GK_NOTE_JOINED)->last_sign, GK_FACT_NONE);
+}
+
 static void what_happens_again_is_counted(void **state)
 {
 	struct pair *p = *state;
@@ -325,6 +347,7 @@ int main(void)
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 	const struct CMUnitTest tests[] = {
 		RULE(a_removal_can_be_told_step_by_step),
+		RULE(notes_of_who_is_there_have_the_last_sign_of_life),
 		RULE(what_happens_again_is_counted),
 		RULE(why_it_is_what_it_is_and_since_when),
 		RULE(the_last_sixty_four_that_are_gone_are_remembered),

@@ -201,6 +201,23 @@ static void a_name_cannot_break_a_line(void **state)
 	}
 }
 
+static void the_last_sign_of_life_is_told_with_its_time(void **state)
+{
+	struct gk_note note =
+		note_of(GK_NOTE_SUSPECT, "lights", "n3", "lamp1", 5, GK_VIA_NONE, "silent");
+
+	(void)state;
+	note.last_sign = GK_FACT_ANSWER;
+	note.last_seen_ms = now.mono.ms - 4200;
+	gw_notes_take(&notes, &note, now);
+	assert_string_equal(newest()->text,
+			    TIME " presence: group lights num 5: n3 (lamp1) suspect: silent; last "
+				 "sign of life 4 s ago: answered a protected request");
+	assert_string_equal(newest()->json,
+			    "{\"time\":\"" TIME "\",\"event\":\"suspect\"," MEMBER IDS
+			    ",\"reason\":\"silent\",\"last_sign\":\"answer\",\"last_seen_s\":4}");
+}
+
 static void what_a_peer_can_cause_is_limited_and_counted(void **state)
 {
 	static const enum gk_note_kind kinds[] = { GK_NOTE_REFUSED, GK_NOTE_TOKEN };
@@ -339,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_kind_has_its_line_and_its_object),
 		TEST(a_name_cannot_break_a_line),
+		TEST(the_last_sign_of_life_is_told_with_its_time),
 		TEST(what_a_peer_can_cause_is_limited_and_counted),
 		TEST(what_an_operator_must_find_is_not_limited),
 		TEST(each_kind_is_counted_also_what_is_left_out),

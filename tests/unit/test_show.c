@@ -488,15 +488,15 @@ static void members_are_a_table(void **state)
 	assert_table(
 		put_members,
 		"NAME             NODE  SID  ROLES                STATE           SINCE  REASON  "
-		"       DELIVERY   IN-TREE  NUM  SEEN  ADDRESS\n"
+		"       DELIVERY   IN-TREE  NUM  SEEN  BY      ADDRESS\n"
 		"lamp1            n3    0a   requester,responder  suspect         7s     "
-		"kernel-failed  multicast  yes      13   2s    [fd00::3]:5683\n"
+		"kernel-failed  multicast  yes      13   2s    answer  [fd00::3]:5683\n"
 		"(not printable)  n3    -    monitor              suspect,sleepy  7s     "
-		"kernel-failed  multicast  no       13   2s    [fd00::3]:5683\n"
+		"kernel-failed  multicast  no       13   2s    answer  [fd00::3]:5683\n"
 		"lamp1            n3    -    -                    banned          -      -       "
-		"       -          -        -    -     -\n"
+		"       -          -        -    -     -       -\n"
 		"lamp1            -     -    -                    banned          -      -       "
-		"       -          -        -    -     -\n");
+		"       -          -        -    -     -       -\n");
 }
 
 static void put_clients(struct gw_table *table)
