@@ -56,9 +56,11 @@ int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now)
 
 /* asking */
 
+/* Who is lost and stays is asked so rarely that each time has to be worth it. */
 static bool is_last_probe(const struct gk_node *node)
 {
-	return node->probes_sent + 1u >= node->group->config.presence.probes;
+	return node->vigil == GK_VIGIL_RETURN ||
+	       node->probes_sent + 1u >= node->group->config.presence.probes;
 }
 
 /* A message to many is sent once and acknowledged by nobody: one that is lost must not cost a

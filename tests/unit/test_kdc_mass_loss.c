@@ -126,6 +126,33 @@ static void forty_of_sixty_lost_at_once_make_the_group_blind(void **state)
 	assert_true(is_blind());
 }
 
+static bool not_diverted(struct pair *pair, const struct pair_message *m)
+{
+	(void)pair;
+	return m->kind != PAIR_REQUEST || m->from != PAIR_KDC || m->to >= 40;
+}
+
+/* Forged neighbour entries divert what goes to each, and the kernel fails to verify them; all
+ * others are heard of, since there is a rekeying. */
+static void members_that_are_diverted_end_its_blindness_within_an_interval(void **state)
+{
+	(void)state;
+	pair_join_all(&p, 60);
+	pair_advance(&p, S(100));
+	p.pass = not_diverted;
+	for (size_t i = 0; i < 40; i++)
+		reach(i, GK_REACH_FAILED);
+	pair_drain_kdc(&p, gk_kdc_rekey(p.kdc, gk_span_str(PAIR_LIGHTS), p.now));
+	for (int i = 0; i < 200 && !is_blind(); i++)
+		pair_advance(&p, 100);
+	assert_true(is_blind());
+	pair_advance(&p, S(300));
+	assert_false(is_blind());
+	pair_advance(&p, S(600));
+	assert_int_equal(members(), 60);
+	assert_int_equal(notes(GK_NOTE_ABSENT), 0);
+}
+
 static uint32_t lot(void)
 {
 	p.seed = p.seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -381,6 +408,7 @@ int main(void)
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
 	const struct CMUnitTest tests[] = {
 		RULE(forty_of_sixty_lost_at_once_make_the_group_blind),
+		RULE(members_that_are_diverted_end_its_blindness_within_an_interval),
 		RULE(whoever_they_are_none_of_forty_is_removed),
 		RULE(what_the_operator_confirms_goes_in_one_rekeying),
 		RULE(enough_that_are_heard_of_again_end_it),
