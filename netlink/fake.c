@@ -27,7 +27,7 @@ struct fake {
 	struct probe probes[PROBES_MAX];
 	size_t oldest, probe_count; // a ring
 	int fd;
-	int read_result, probe_result, proxied_result;
+	int read_result, probe_result;
 	bool timed; // 'timing' is set
 	struct reach_timing timing;
 	size_t looks;
@@ -85,13 +85,6 @@ static int fake_timing(struct reach_monitor *monitor, int ifindex, struct reach_
 	return 0;
 }
 
-static int fake_proxied(struct reach_monitor *monitor, int ifindex, const uint8_t *ip)
-{
-	(void)ifindex;
-	(void)ip;
-	return fake_of(monitor)->proxied_result;
-}
-
 static void fake_look(struct reach_monitor *monitor)
 {
 	fake_of(monitor)->looks++;
@@ -118,7 +111,6 @@ static const struct reach_operations fake_operations = {
 	.read = fake_read,
 	.probe = fake_probe,
 	.timing = fake_timing,
-	.proxied = fake_proxied,
 	.look = fake_look,
 	.counts = fake_counts,
 	.close = fake_close,
@@ -276,11 +268,6 @@ void reach_fake_timing(struct reach_monitor *monitor, const struct reach_timing 
 	fake->timed = timing != NULL;
 	if (timing)
 		fake->timing = *timing;
-}
-
-void reach_fake_proxied_result(struct reach_monitor *monitor, int result)
-{
-	fake_of(monitor)->proxied_result = result;
 }
 
 size_t reach_fake_looks(const struct reach_monitor *monitor)

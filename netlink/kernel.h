@@ -86,7 +86,6 @@ REACH_MUST_CHECK int reach_kernel_compare_proxies(struct reach_kernel *kernel);
 
 /** Calls of struct reach_operations. */
 int reach_kernel_probe(struct reach_monitor *monitor, int ifindex, const uint8_t *ip);
-int reach_kernel_proxied(struct reach_monitor *monitor, int ifindex, const uint8_t *ip);
 int reach_kernel_timing(struct reach_monitor *monitor, int ifindex, struct reach_timing *timing);
 
 #endif

@@ -291,7 +291,6 @@ static const struct reach_operations kernel_operations = {
 	.read = kernel_read,
 	.probe = reach_kernel_probe,
 	.timing = reach_kernel_timing,
-	.proxied = reach_kernel_proxied,
 	.look = kernel_look,
 	.counts = kernel_counts,
 	.close = kernel_close,

@@ -45,10 +45,10 @@ static void drop_record(void *ctx, const struct reach_record *record)
 }
 
 // What the kernel holds at this moment, which may be ahead of the notices. -ENOENT: nothing.
-static int look_up(struct reach_kernel *kernel, const struct target *target, uint8_t flags,
+static int look_up(struct reach_kernel *kernel, const struct target *target,
 		   struct reach_record *record)
 {
-	struct nl_msg *msg = build(RTM_GETNEIGH, 0, (struct ndmsg){ .ndm_flags = flags }, target);
+	struct nl_msg *msg = build(RTM_GETNEIGH, 0, (struct ndmsg){ 0 }, target);
 
 	*record = (struct reach_record){ 0 };
 	return reach_kernel_ask_take(kernel, msg, keep_record, record);
@@ -134,7 +134,7 @@ int reach_kernel_probe(struct reach_monitor *monitor, int ifindex, const uint8_t
 
 	if (!is_valid(&target))
 		return -EINVAL;
-	rc = look_up(kernel, &target, 0, &now);
+	rc = look_up(kernel, &target, &now);
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
 	// NUD_PROBE would turn an entry that the operator fixed into one that can fail.
@@ -144,15 +144,4 @@ int reach_kernel_probe(struct reach_monitor *monitor, int ifindex, const uint8_t
 		return 0;
 	return ask(kernel, &target,
 		   now.event.state == REACH_REACHABLE || now.event.state == REACH_STALE);
-}
-
-int reach_kernel_proxied(struct reach_monitor *monitor, int ifindex, const uint8_t *ip)
-{
-	const struct target target = { .ifindex = ifindex, .ip = ip };
-	struct reach_record now;
-	int rc = look_up((struct reach_kernel *)monitor, &target, NTF_PROXY, &now);
-
-	if (rc == -ENOENT)
-		return 0;
-	return rc < 0 ? rc : now.type == REACH_RECORD_EVENT;
 }

@@ -24,12 +24,6 @@ int reach_monitor_timing(struct reach_monitor *monitor, int ifindex, struct reac
 	return monitor->operations->timing(monitor, ifindex, timing);
 }
 
-int reach_monitor_proxied(struct reach_monitor *monitor, int ifindex,
-			  const uint8_t ip[REACH_IP_LEN])
-{
-	return monitor->operations->proxied(monitor, ifindex, ip);
-}
-
 void reach_monitor_look(struct reach_monitor *monitor)
 {
 	monitor->operations->look(monitor);

@@ -208,13 +208,6 @@ REACH_MUST_CHECK int reach_monitor_timing(struct reach_monitor *monitor, int ifi
 					  struct reach_timing *timing);
 
 /**
- * Ask the kernel whether it answers for an address on a link (NTF_PROXY), at this moment.
- * @return 1, 0, or a negative error: -ENODEV no such interface; others as for reach_monitor_read()
- */
-REACH_MUST_CHECK int reach_monitor_proxied(struct reach_monitor *monitor, int ifindex,
-					   const uint8_t ip[REACH_IP_LEN]);
-
-/**
  * Have the next reach_monitor_read() look through the proxied entries of the watched links, and
  * report those that came and went since the last time. The descriptor does not become readable by
  * this: call the two one after the other, as often as a departed entry should be found. It costs a
@@ -351,9 +344,6 @@ void reach_fake_probe_result(struct reach_monitor *monitor, int result);
 /** Let later calls of reach_monitor_timing() set 'timing' and return 0; NULL: return -ENODEV, as
  * they do at first. */
 void reach_fake_timing(struct reach_monitor *monitor, const struct reach_timing *timing);
-
-/** Let later calls of reach_monitor_proxied() return 'result'; at first 0. */
-void reach_fake_proxied_result(struct reach_monitor *monitor, int result);
 
 /** @return how often reach_monitor_look() was called */
 size_t reach_fake_looks(const struct reach_monitor *monitor);

@@ -14,7 +14,6 @@ struct reach_operations {
 	int (*read)(struct reach_monitor *monitor, reach_callback *callback, void *ctx);
 	int (*probe)(struct reach_monitor *monitor, int ifindex, const uint8_t *ip);
 	int (*timing)(struct reach_monitor *monitor, int ifindex, struct reach_timing *timing);
-	int (*proxied)(struct reach_monitor *monitor, int ifindex, const uint8_t *ip);
 	void (*look)(struct reach_monitor *monitor);
 	struct reach_counts (*counts)(const struct reach_monitor *monitor);
 	void (*close)(struct reach_monitor *monitor);

@@ -366,7 +366,6 @@ static void fake_answers_as_it_was_told(void **state)
 	const struct reach_timing set = { .verdict_ms = 3405, .retrans_ms = 1000 };
 	struct reach_monitor *fake = open_fake();
 	struct reach_timing timing = { 0 };
-	const uint8_t ip[REACH_IP_LEN] = { 0xfd };
 
 	(void)state;
 	assert_int_equal(reach_monitor_timing(fake, 7, &timing), -ENODEV);
@@ -375,9 +374,6 @@ static void fake_answers_as_it_was_told(void **state)
 	assert_int_equal(timing.verdict_ms, 3405);
 	reach_fake_timing(fake, NULL);
 	assert_int_equal(reach_monitor_timing(fake, 7, &timing), -ENODEV);
-	assert_int_equal(reach_monitor_proxied(fake, 7, ip), 0);
-	reach_fake_proxied_result(fake, 1);
-	assert_int_equal(reach_monitor_proxied(fake, 7, ip), 1);
 	assert_int_equal(reach_fake_looks(fake), 0);
 	reach_monitor_look(fake);
 	assert_int_equal(reach_fake_looks(fake), 1);
