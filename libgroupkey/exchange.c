@@ -93,13 +93,12 @@ void gk_exchange_free(struct gk_kdc *kdc, struct gk_request *request)
 	gk_free(&kdc->env, request, sizeof(*request));
 }
 
-/* Probes of many silent nodes, and news for observers of whom none acknowledges any, leave room for
- * rekeying messages. */
+/* Probes of many silent nodes, notices to many that were removed since they are not there, and news
+ * for observers of whom none acknowledges any, leave room for rekeying messages. */
 bool gk_exchange_has_room(const struct gk_kdc *kdc, enum gk_request_kind kind)
 {
-	bool can_wait = kind == GK_REQUEST_PROBE || kind == GK_REQUEST_UPDATE;
-
-	return kdc->request_count < (can_wait ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
+	return kdc->request_count <
+	       (kind != GK_REQUEST_REKEY ? GK_REQUESTS_MAX / 2 : GK_REQUESTS_MAX);
 }
 
 /* It goes where the registration came from. */

@@ -601,7 +601,8 @@ void gk_group_remove(struct gk_node *node, enum gk_note_kind kind, const char *r
 	gk_mgt_leave(node);
 	gk_delivery_forget(node, now);
 	gk_group_schedule_rekey(group, now);
-	gk_record_group(group); /* first: a crash must not forget the rekeying that is due */
+	if (!group->gathering)
+		gk_record_group(group); /* a crash must not forget the rekeying that is due */
 	put_out(node, kind, reason, now);
 	gk_delivery_pump(group, now);
 }

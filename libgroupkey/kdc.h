@@ -329,6 +329,7 @@ struct gk_group {
 	int64_t num;
 	bool used;          /* someone was given the present material */
 	bool rekey_pending; /* someone is gone who knows the present material */
+	bool gathering;     /* just now several go at once: their group is stored with the last */
 	uint8_t gid_prefix[2];
 	uint8_t ms[GK_MS_LEN];
 	struct gk_utc made; /* when the material was made, for the store */

@@ -331,12 +331,27 @@ static void evict(struct gk_node *node, size_t witnesses, const char *reason, st
 	gk_group_remove(node, GK_NOTE_EVICTED, reason, now);
 }
 
+/* The group's record grows with each that goes, and what one call stores is stored at once: so one
+ * record is enough for all. */
+static void begin_removals(struct gk_group *group)
+{
+	group->gathering = true;
+}
+
+static void end_removals(struct gk_group *group, size_t count)
+{
+	group->gathering = false;
+	if (count)
+		gk_record_group(group);
+}
+
 /* @return how many have to wait */
 static size_t evict_due(struct gk_group *group, const struct tally *tally, struct gk_now now)
 {
 	size_t left = may_remove(group, tally) ? allowance(group, now) : 0;
-	size_t waiting = 0, i = 0;
+	size_t waiting = 0, i = 0, before = group->count;
 
+	begin_removals(group);
 	while (i < group->count) {
 		struct gk_node *node = group->nodes[i];
 
@@ -352,6 +367,7 @@ static size_t evict_due(struct gk_group *group, const struct tally *tally, struc
 			i++;
 		}
 	}
+	end_removals(group, before - group->count);
 	return waiting;
 }
 
@@ -399,6 +415,22 @@ void gk_witness_judge(struct gk_group *group, struct gk_now now)
 		judge(group, now);
 }
 
+static void evict_lost(struct gk_group *group, struct gk_now now)
+{
+	size_t before = group->count;
+
+	begin_removals(group);
+	for (size_t i = before; i-- > 0;) {
+		struct gk_node *node = group->nodes[i];
+
+		if (!counts(node) || !is_lost(node))
+			continue;
+		gk_evidence_add(node, GK_FACT_CONFIRMED_LOSS, 0, now);
+		evict(node, 0, "the operator confirmed its loss", now);
+	}
+	end_removals(group, before - group->count);
+}
+
 enum gk_err gk_kdc_confirm_loss(struct gk_kdc *kdc, struct gk_span name, struct gk_now now)
 {
 	struct gk_group *group = gk_group_find_served(kdc, name);
@@ -409,14 +441,7 @@ enum gk_err gk_kdc_confirm_loss(struct gk_kdc *kdc, struct gk_span name, struct 
 		return GK_ERR_STATE;
 	if (kdc->storage == GK_STORAGE_NONE)
 		return GK_ERR_NO_SPACE;
-	for (size_t i = group->count; i-- > 0;) {
-		struct gk_node *node = group->nodes[i];
-
-		if (!counts(node) || !is_lost(node))
-			continue;
-		gk_evidence_add(node, GK_FACT_CONFIRMED_LOSS, 0, now);
-		evict(node, 0, "the operator confirmed its loss", now);
-	}
+	evict_lost(group, now);
 	see_again(group, now);
 	return gk_queue_err(&kdc->queue);
 }

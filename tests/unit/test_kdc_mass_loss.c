@@ -247,6 +247,43 @@ static void what_the_operator_confirms_goes_in_one_rekeying(void **state)
 }
 
 /* Who is still silent then is asked anew, and goes as anybody would. */
+/* A group's record lists all that went, and could fill the memory if each of them made one. */
+static void however_many_it_is_the_group_is_stored_once(void **state)
+{
+	struct gk_event event;
+	size_t groups = 0, gone = 0;
+
+	(void)state;
+	lose_forty();
+	assert_int_equal(gk_kdc_confirm_loss(p.kdc, gk_span_str(PAIR_LIGHTS), p.now), GK_OK);
+	while (gk_kdc_event(p.kdc, &event)) {
+		if (event.kind != GK_EVENT_STORE)
+			continue;
+		groups += event.record.table == GK_TABLE_GROUP;
+		gone += event.record.table == GK_TABLE_MEMBER && !event.record.value.len;
+	}
+	assert_int_equal(gone, 40);
+	assert_int_equal(groups, 1);
+	assert_true(p.kdc->groups->rekey_pending);
+}
+
+/* Of whom most will not hear that. */
+static void telling_the_lost_leaves_room_for_rekeying_the_others(void **state)
+{
+	(void)state;
+	pair_join_all(&p, 120);
+	pair_advance(&p, S(100));
+	cut(0, 109, true);
+	pair_advance(&p, S(LONGEST_S));
+	assert_true(is_blind());
+	assert_int_equal(confirm_loss(PAIR_LIGHTS), GK_OK);
+	assert_int_equal(members(), 10);
+	assert_in_range(p.kdc->request_count, 1, GK_REQUESTS_MAX / 2);
+	pair_advance(&p, S(3));
+	assert_in_range(p.kdc->request_count, 1, GK_REQUESTS_MAX / 2);
+	assert_true(pair_agree(&p, 110, 119));
+}
+
 static void enough_that_are_heard_of_again_end_it(void **state)
 {
 	(void)state;
@@ -411,6 +448,8 @@ int main(void)
 		RULE(members_that_are_diverted_end_its_blindness_within_an_interval),
 		RULE(whoever_they_are_none_of_forty_is_removed),
 		RULE(what_the_operator_confirms_goes_in_one_rekeying),
+		RULE(however_many_it_is_the_group_is_stored_once),
+		RULE(telling_the_lost_leaves_room_for_rekeying_the_others),
 		RULE(enough_that_are_heard_of_again_end_it),
 		RULE(while_a_group_is_blind_the_lost_are_asked_once_in_an_interval),
 		RULE(one_or_two_never_make_a_group_blind),

@@ -685,7 +685,7 @@ static void each_of_many_evicted_members_is_told_exactly_once(void **state)
 		snprintf(name, sizeof(name), "raw%u", i + 1);
 		evict(p, name);
 	}
-	assert_int_equal(count_notices(p), 128); // as many as may be under way
+	assert_int_equal(count_notices(p), 64); // half of what may be under way
 	assert_int_equal(count_open(p), 0);
 	pair_advance(p, 60000);
 	assert_int_equal(count_notices(p), 200);
