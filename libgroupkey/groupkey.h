@@ -653,8 +653,8 @@ enum gk_reach {
 	GK_REACH_UNKNOWN = 0,   /* no verdict, the entry is gone */
 	GK_REACH_CONFIRMED = 1, /* NUD_REACHABLE */
 	GK_REACH_FAILED = 2,    /* NUD_FAILED: suspicion */
-	GK_REACH_ROUTED = 3,    /* in answer to a GK_EVENT_PROBE: behind a router that the kernel
-				   does reach, so only the node itself can tell */
+	GK_REACH_ROUTED = 3,    /* in answer to a GK_EVENT_PROBE: behind a router, and the kernel
+				   looks for that alone: only the node itself can tell */
 	GK_REACH_ROUTER_FAILED =
 		4,               /* the router that its host route goes through does not answer */
 	GK_REACH_ROUTE_GONE = 5, /* its host route (or proxied entry) was withdrawn, and no other

@@ -27,6 +27,8 @@ static void facts_are_told_with_their_detail_and_number(void **state)
 		{ GK_FACT_REQUEST, 0, 4, "sent a protected request (4 times)" },
 		{ GK_FACT_SILENT, 300, 1, "was silent for 300 s" },
 		{ GK_FACT_SILENT, 300, 2, "was silent for 300 s (2 times)" },
+		{ GK_FACT_ROUTED, 0, 1, // whose answer is not known yet
+		  "is behind a router, and only that can the kernel look for" },
 		{ GK_FACT_PROBED, 0, 1, "was asked" }, // nobody doubted it
 		{ GK_FACT_PROBED, 2, 1, "was asked: probe 2" },
 		{ GK_FACT_PROBED_BY_MULTICAST, 3, 1, "was asked by multicast: probe 3" },
