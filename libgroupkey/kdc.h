@@ -1039,6 +1039,9 @@ void gk_presence_unsent(struct gk_node *node, struct gk_now now);
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
 /** Ask one that nobody doubts, without a word. @return false: not now */
 bool gk_presence_check(struct gk_node *node, struct gk_now now);
+/** Its grace is over. If it waited since it was last asked, ask it once more. @return true: it is
+ *  asked, or cannot be just now, and is not to be removed yet */
+bool gk_presence_ask_last(struct gk_node *node, struct gk_now now);
 /** A restored member: nothing is known of it. */
 void gk_presence_start(struct gk_node *node, struct gk_now now);
 /** We see, or hear, again: if it is doubted it gets a new round, else a place in the interval. */

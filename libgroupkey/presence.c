@@ -33,6 +33,7 @@
 #define BUSY_MS          1000 /* too many requests of ours under way: a little later */
 #define KERNEL_LEN       40   /* of a solicitation, and of its answer */
 #define GRACE_PARTS      4
+#define STALE(wait)      (5 * (wait)) /* longer than between two questions in a grace of parts */
 
 /* the policy */
 
@@ -394,6 +395,25 @@ static void end_grace(struct gk_node *node, struct gk_now now)
 	gk_witness_due(node->group, now);
 }
 
+/* When the latest question to it ends, or ended. */
+static int64_t asked_until_ms(const struct gk_node *node)
+{
+	const int64_t *until_ms = node->client->asked_until_ms;
+
+	return until_ms[true] > until_ms[false] ? until_ms[true] : until_ms[false];
+}
+
+bool gk_presence_ask_last(struct gk_node *node, struct gk_now now)
+{
+	if (now.mono.ms - asked_until_ms(node) <= STALE(wait_ms(node)))
+		return false;
+	if (gk_probe_send(node, wait_ms(node), now)) {
+		node->end_ms = now.mono.ms + wait_ms(node);
+		keep(node, GK_VIGIL_GRACE, wait_ms(node), now);
+	}
+	return true;
+}
+
 /* It may be back, and have nothing to say. */
 static void ask_again(struct gk_node *node, struct gk_now now)
 {
@@ -463,12 +483,23 @@ static bool is_of_interest(const struct gk_node *node)
 	       (!gk_node_sleeps(node) || node->vigil == GK_VIGIL_KERNEL) && gk_probe_can_ask(node);
 }
 
+/* There is a way to it, or to somebody: it may be back, and the next question may come too late. */
+static void ask_on_hint(struct gk_node *node, enum gk_reach reach, struct gk_now now)
+{
+	bool hint = reach == GK_REACH_CONFIRMED || reach == GK_REACH_MOVED;
+
+	if (hint && node->presence == GK_ABSENT && !node->group->kdc->blind &&
+	    gk_probe_can_ask(node))
+		(void)gk_probe_send(node, wait_ms(node), now);
+}
+
 void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
 {
 	bool known = (size_t)reach < sizeof(verdicts) / sizeof(verdicts[0]);
 	const struct verdict *verdict = &verdicts[known ? reach : GK_REACH_UNKNOWN];
 	bool awaited = node->vigil == GK_VIGIL_KERNEL && reach != GK_REACH_MOVED;
 
+	ask_on_hint(node, reach, now);
 	if (!verdict->fact || !is_of_interest(node))
 		return;
 	if (awaited || verdict->accuses || reach == GK_REACH_MOVED)

@@ -357,6 +357,10 @@ static size_t evict_due(struct gk_group *group, const struct tally *tally, struc
 
 		if (!is_due(node)) {
 			i++;
+		} else if (left && gk_presence_ask_last(node, now)) {
+			left--;
+			waiting++;
+			i++;
 		} else if (left) {
 			left--;
 			group->evictions.count[group->evictions.last_s % (MINUTE_S + 1)]++;

@@ -200,7 +200,7 @@ static void who_has_to_wait_for_its_end_has_no_time(void **state)
 	}
 	assert_int_equal(waiting, 1);
 	assert_int_equal(gone, 1);
-	pair_advance(p, S(61));
+	pair_advance(p, S(61 + 5 + 1)); // it is asked once more
 	assert_int_equal(outlook(p, "raw1").next, GK_NEXT_REJOIN);
 	assert_int_equal(outlook(p, "raw2").next, GK_NEXT_REJOIN);
 }

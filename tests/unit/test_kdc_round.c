@@ -333,6 +333,56 @@ static void no_more_are_removed_in_any_minute_than_evict_rate_allows(void **stat
 	assert_int_equal(pair_num(p), num + 3); // a rekeying for each lot
 }
 
+/* It may have come back meanwhile, and have nothing to say. */
+static void who_waited_for_its_turn_is_asked_once_more(void **state)
+{
+	struct pair *p = *state;
+	size_t stays = 0;
+
+	p->config[0].presence.evict_rate = 1;
+	p->config[0].rekey.scheme = GK_TREE; // new material is told by multicast alone
+	p->config[0].rekey.confirm = GK_CONFIRM_NONE;
+	pair_restart(p);
+	pair_join_all(p, 40);
+	pair_advance(p, S(10));
+	for (size_t i = 0; i < 2; i++) {
+		p->node[i].cut = true;
+		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+	}
+	pair_advance(p, S(75 + 1));
+	assert_int_equal(notes(p, GK_NOTE_EVICTED), 1);
+	stays = presence(p, p->node[0].name) < 0;
+	pair_advance(p, S(20)); // and that is over
+	p->node[stays].cut = false;
+	assert_int_equal(presence(p, p->node[stays].name), GK_ABSENT);
+	pair_advance(p, S(120));
+	assert_int_equal(presence(p, p->node[stays].name), GK_PRESENT);
+	assert_int_equal(notes(p, GK_NOTE_EVICTED), 1);
+}
+
+static void a_way_that_is_found_is_tried_at_once(void **state)
+{
+	static const enum gk_reach words[] = { GK_REACH_MOVED, GK_REACH_CONFIRMED };
+	struct pair *p = *state;
+
+	pair_join_all(p, 20);
+	for (size_t i = 0; i < ROWS(words); i++) {
+		struct pair_node *node = &p->node[i];
+
+		node->cut = true;
+		reach(p, &node->addr, GK_REACH_FAILED);
+		pair_advance(p, S(16)); // absent, and asked again after 15 s more
+		assert_int_equal(presence(p, node->name), GK_ABSENT);
+		node->cut = false;
+		reach(p, &node->addr, GK_REACH_FAILED);
+		pair_advance(p, S(1));
+		assert_int_equal(presence(p, node->name), GK_ABSENT);
+		reach(p, &node->addr, words[i]);
+		pair_advance(p, S(1));
+		assert_int_equal(presence(p, node->name), GK_PRESENT);
+	}
+}
+
 static bool by_multicast_only(struct pair *p, const struct pair_message *m)
 {
 	(void)p;
@@ -435,6 +485,8 @@ int main(void)
 		RULE(what_cannot_leave_by_unicast_goes_by_multicast),
 		RULE(many_that_are_suspected_at_once_go_in_step),
 		RULE(no_more_are_removed_in_any_minute_than_evict_rate_allows),
+		RULE(who_waited_for_its_turn_is_asked_once_more),
+		RULE(a_way_that_is_found_is_tried_at_once),
 		RULE(forged_failures_never_remove_a_live_member),
 		RULE(a_client_of_two_groups_is_asked_once_for_both),
 		RULE(checks_wait_for_the_link_and_suspects_do_not),
