@@ -483,13 +483,17 @@ static bool is_of_interest(const struct gk_node *node)
 	       (!gk_node_sleeps(node) || node->vigil == GK_VIGIL_KERNEL) && gk_probe_can_ask(node);
 }
 
-/* There is a way to it, or to somebody: it may be back, and the next question may come too late. */
+/* There is a way to it, or to somebody: it may be back, and the next question may come too late.
+ * Anybody on the link can make the kernel say so, over and over: that costs the others no air, and
+ * is no question while one is under way. */
 static void ask_on_hint(struct gk_node *node, enum gk_reach reach, struct gk_now now)
 {
 	bool hint = reach == GK_REACH_CONFIRMED || reach == GK_REACH_MOVED;
 
-	if (hint && node->presence == GK_ABSENT && !node->group->kdc->blind &&
-	    gk_probe_can_ask(node))
+	if (!hint || node->presence != GK_ABSENT || node->group->kdc->blind ||
+	    !gk_probe_can_ask(node) || !gk_probe_may_check(node->group->kdc, now))
+		return;
+	if (asked_until_ms(node) - now.mono.ms < wait_ms(node) / 2)
 		(void)gk_probe_send(node, wait_ms(node), now);
 }
 

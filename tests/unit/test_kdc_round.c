@@ -446,6 +446,33 @@ static void checks_wait_for_the_link_and_suspects_do_not(void **state)
 	assert_int_equal(requests(p), 1);
 }
 
+/* Of many that are absent, as in a blind group. */
+static void hints_that_are_forged_take_no_more_than_the_share_of_the_link(void **state)
+{
+	struct pair *p = *state;
+	uint64_t before;
+
+	p->rekeying_bps = 8000; // 1,000 bytes a second, of which a question takes about 500
+	p->config[0].rekey_on_join = false;
+	p->config[0].presence.evict = false;
+	p->config[0].presence.mass_loss_percent = 100;
+	pair_restart(p);
+	pair_join_all(p, 40);
+	for (size_t i = 0; i < 40; i++) {
+		p->node[i].cut = true;
+		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+	}
+	pair_advance(p, S(60));
+	assert_int_equal(notes(p, GK_NOTE_ABSENT), 40);
+	before = counted(p).probes;
+	for (int k = 0; k < 300; k++) {
+		for (size_t i = 0; i < 40; i++)
+			reach(p, &p->node[i].addr, GK_REACH_CONFIRMED);
+		pair_advance(p, 100);
+	}
+	assert_in_range(counted(p).probes - before, 10, 90);
+}
+
 /* Whoever makes the kernel say that over and over makes us look whether there is air for a check.
  */
 static void questions_that_are_not_asked_take_nobodys_turn(void **state)
@@ -490,6 +517,7 @@ int main(void)
 		RULE(forged_failures_never_remove_a_live_member),
 		RULE(a_client_of_two_groups_is_asked_once_for_both),
 		RULE(checks_wait_for_the_link_and_suspects_do_not),
+		RULE(hints_that_are_forged_take_no_more_than_the_share_of_the_link),
 		RULE(questions_that_are_not_asked_take_nobodys_turn),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
