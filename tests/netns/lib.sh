@@ -622,6 +622,14 @@ views_agree() { # GROUP NODE...
 	[ "$(grep -c '"name"' "$work/members")" -eq "$agreed" ]
 }
 
+# have_newer_key NUM GROUP NODE...: all agree, on a later version. Who is removed is in no list before
+# the others have another key, since departures are gathered.
+have_newer_key() {
+	newer_than=$1
+	shift
+	[ "$(group_num "$1")" -gt "$newer_than" ] && views_agree "$@"
+}
+
 roles() { # LINE
 	printf '%s\n' "$1" | sed -n 's/.*"roles":\[\([^]]*\)\].*/\1/p'
 }

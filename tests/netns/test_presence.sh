@@ -76,5 +76,5 @@ check_soon 10 'all agree' views_agree lights 1 2 3
 link_down 3
 check_soon 20 'who does not answer at all is evicted' is_no_member 3
 check 'and nobody else' are_members 1 2
-check_soon 10 'the others have a new key' views_agree lights 1 2
+check_soon 10 'the others have a new key' have_newer_key "$num" lights 1 2
 conclude

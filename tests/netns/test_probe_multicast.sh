@@ -81,6 +81,7 @@ check 'all are members' are_members 1 2 3
 hears_again gw
 
 # No multicast either.
+num=$(group_num lights)
 for node in 1 2; do
 	hears_again "n$node"
 	deaf "n$node" "meta pkttype { host, broadcast, multicast }"
@@ -88,5 +89,5 @@ done
 check_soon 30 'node 1 goes' is_no_member 1
 check_soon 30 'node 2 goes' is_no_member 2
 check 'node 3 does not' is_member 3
-check_soon 10 'it has a new key' views_agree lights 3
+check_soon 10 'it has a new key' have_newer_key "$num" lights 3
 conclude

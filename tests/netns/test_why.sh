@@ -85,11 +85,6 @@ is_promtool_content() {
 	! command -v promtool >/dev/null || promtool check metrics <"$1" >"$work/promtool" 2>&1
 }
 
-# It comes when departures have been gathered.
-have_new_key() { # NODE...
-	[ "$(group_num lights)" -gt "$num" ] && views_agree lights "$@"
-}
-
 need_root
 segment_open 3
 gateway_start
@@ -133,7 +128,7 @@ check 'in words' why_says node3 'n3 (node3) removed since 20' ' s ago: absent' \
 check 'the others are as before' why_is node1 present
 check 'whom nobody knows is refused' not quietly ctl why lights node9
 
-check_soon 10 'the others have a new key' have_new_key 1 2
+check_soon 10 'the others have a new key' have_newer_key "$num" lights 1 2
 ctl metrics >"$work/after.metrics"
 check 'the metrics have counted it' metric_is "$work/after.metrics" gatewayd_members_evicted_total 1
 check 'two are present' metric_is "$work/after.metrics" \
