@@ -97,6 +97,20 @@ static struct gk_observer *make_observer(struct gk_kdc *kdc)
 	return observer;
 }
 
+/* Partial IVs are as short as can be (RFC 8613 section 6.1). */
+static bool is_before(const struct gk_id *a, const struct gk_id *b)
+{
+	return a->len != b->len ? a->len < b->len : memcmp(a->data, b->data, a->len) < 0;
+}
+
+/* Held up on its way, by whomsoever: the client has registered since. */
+static bool is_late(const struct gk_call *call, enum gk_observed what)
+{
+	const struct gk_observer *observer = call->node->observer[what];
+
+	return observer && call->ref && is_before(&call->ref->piv, &observer->ref.piv);
+}
+
 /* @return false: as many as can be, and no place for it: it gets its answer, and no more */
 static bool add(const struct gk_call *call, enum gk_observed what)
 {
@@ -158,7 +172,8 @@ void gk_observe_serve(struct gk_call *call, enum gk_observed what)
 {
 	int64_t value = gk_coap_find_uint(&call->msg, GK_OPT_OBSERVE, -1);
 
-	if (what == GK_OBSERVED_NOTHING || !call->node || call->outer_observe != value)
+	if (what == GK_OBSERVED_NOTHING || !call->node || call->outer_observe != value ||
+	    is_late(call, what))
 		return;
 	if (value == 0)
 		begin(call, what);

@@ -308,6 +308,28 @@ static void a_registration_once_more_takes_the_place_of_the_former(void **state)
 	assert_memory_equal(pair_raw_notified(&w->raw)->exchange.token, token, 2);
 }
 
+/* Numbers are those of the requests; two on both sides of 255 are of different lengths. */
+static void one_that_was_held_up_takes_the_place_of_no_later_one(void **state)
+{
+	static const uint64_t rows[][2] = { { 40, 41 }, { 255, 256 } };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t token[2];
+
+		w->raw.ctx.seq = rows[i][1];
+		observe(&w->raw, "");
+		memcpy(token, w->raw.exchange.token, 2);
+		w->raw.ctx.seq = rows[i][0];
+		assert_int_equal(pair_raw_observe(&w->raw, "", 0, false), GK_COAP_CONTENT);
+		assert_false(is_observed(&w->raw));
+		rekey(&w->p);
+		assert_memory_equal(pair_raw_notified(&w->raw)->exchange.token, token, 2);
+		w->raw.ctx.seq = rows[i][1] + 1;
+	}
+	observe(&w->raw, "");
+}
+
 static void a_retransmitted_registration_gets_the_same_answer(void **state)
 {
 	struct world *w = *state;
@@ -1118,6 +1140,7 @@ int main(void)
 		BARE(who_is_no_member_observes_nothing),
 		BARE(without_observe_outside_it_is_a_plain_get),
 		BARE(a_registration_once_more_takes_the_place_of_the_former),
+		BARE(one_that_was_held_up_takes_the_place_of_no_later_one),
 		BARE(a_retransmitted_registration_gets_the_same_answer),
 		BARE(observe_1_with_its_token_ends_it_and_no_other),
 		BARE(beyond_the_bound_one_is_answered_and_not_registered),
