@@ -110,13 +110,24 @@ static int64_t found_out_ms(const struct world *w, const struct node *node)
 	       OURS_MS;
 }
 
+/* Who is several hops away and not in the tree hears no question by multicast, so who forges the
+ * address of its router can have it removed. That is a limit of ours, and told as one. */
+static bool is_beyond_multicast(const struct world *w, const struct node *node)
+{
+	int router = w->kernel.routes[node->index];
+
+	return !w->opt.tree && router != GATEWAY && w->nodes[router].diverted;
+}
+
 static void check_alive(struct world *w, const struct node *node)
 {
 	int64_t since = later(node->joined_ms, w->seeing_ms);
 
 	if (node->joined_ms == GK_NEVER || w->now.mono.ms - since < found_out_ms(w, node))
 		return;
-	if (node->unlucky >= UNLUCKY_MIN)
+	if (is_beyond_multicast(w, node))
+		w->tally[BEYOND]++;
+	else if (node->unlucky >= UNLUCKY_MIN)
 		w->tally[UNLUCKY]++;
 	else
 		broken(w, RULE_ALIVE, node->index, "removed, and connected for %lld s",

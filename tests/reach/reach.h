@@ -78,6 +78,7 @@ enum tally {
 	RETURNS,
 	REMOVALS,
 	UNLUCKY,
+	BEYOND, /* removed by an attack on their router, where multicast does not reach */
 	OUTAGES,
 	FLAPS,
 	MOVES,

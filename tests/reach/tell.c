@@ -37,6 +37,7 @@ static const char *const tallies[TALLIES] = {
 	[RETURNS] = "returns",
 	[REMOVALS] = "removals",
 	[UNLUCKY] = "unlucky",
+	[BEYOND] = "beyond",
 	[OUTAGES] = "outages",
 	[FLAPS] = "flaps",
 	[MOVES] = "moves",
