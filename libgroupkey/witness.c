@@ -31,6 +31,7 @@
 
 struct tally {
 	size_t lost, heard, unknown;
+	size_t undecided;  /* of the lost: they are being asked yet */
 	size_t unsendable; /* to these nothing leaves; they are in no other count */
 	size_t free;       /* of the unknown: they could be asked */
 };
@@ -97,13 +98,21 @@ static bool is_free(const struct gk_node *node)
 	       (node->vigil == GK_VIGIL_SILENCE || node->vigil == GK_VIGIL_KERNEL);
 }
 
+static void count_lost(struct tally *tally, const struct gk_node *node, struct gk_now now)
+{
+	bool counted = is_recent(node, now) || is_due(node);
+
+	tally->lost += counted;
+	tally->undecided += counted && node->presence == GK_SUSPECT;
+}
+
 static void count(struct tally *tally, const struct gk_node *node, int64_t since_ms,
 		  struct gk_now now)
 {
 	if (!counts(node))
 		return;
 	if (is_lost(node)) {
-		tally->lost += is_recent(node, now) || is_due(node);
+		count_lost(tally, node, now);
 	} else if (node->heard_ms >= since_ms) {
 		tally->heard++;
 	} else if (node->unsent) {
@@ -172,10 +181,15 @@ static bool may_remove(const struct gk_group *group, const struct tally *tally)
 	       (tally->lost <= FEW || is_in_proportion(group, tally));
 }
 
+/* All have been asked, and too many are lost even if those who are being asked yet are there. These
+ * have the question by multicast before them: whoever diverts what goes to most of a group does not
+ * make it blind. */
 static bool is_mass_loss(const struct gk_group *group, const struct tally *tally)
 {
-	return !is_off(group) && tally->unknown == 0 && tally->lost > FEW &&
-	       !is_in_proportion(group, tally);
+	size_t gone = tally->lost - tally->undecided;
+
+	return !is_off(group) && tally->unknown == 0 && gone > FEW &&
+	       gone * 100 > policy(group)->mass_loss_percent * (tally->lost + tally->heard);
 }
 
 /* blindness of a group */
