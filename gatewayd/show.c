@@ -8,6 +8,7 @@
 #include "libgroupkey/buf.h"
 #include "libgroupkey/numbers.h"
 #include "libgroupkey/scope.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -239,6 +240,7 @@ void gw_show_client(struct io_json *json, const struct gk_client_info *info)
 
 static void put_row(struct gw_table *table, const char *const *cells, size_t count)
 {
+	assert(count <= GW_TABLE_COLUMNS);
 	for (size_t i = 0; i < count; i++) {
 		const char *cell = cells[i][0] ? cells[i] : "-";
 		size_t len = strlen(cell);

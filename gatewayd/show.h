@@ -26,7 +26,7 @@ void gw_show_client(struct io_json *json, const struct gk_client_info *info);
 
 /* as rows */
 
-#define GW_TABLE_COLUMNS 12
+#define GW_TABLE_COLUMNS 13
 
 /** A table begins all zero. Rows are given twice, since ten thousand of them are not to be kept:
  * once to be measured, and once more to be printed. */
