@@ -71,11 +71,12 @@ fits() { # ANSWER PATTERN
 	esac
 }
 
-# What must not change: groups with their numbers, members with theirs.
+# What must not change: groups with their numbers, members with theirs. They are asked now and then
+# whether they are there, and answer.
 state() {
 	ctl groups --json
 	for state_group in $groups; do
-		members "$state_group" | sed 's/,"last_seen_s":[0-9]*//'
+		members "$state_group" | sed -E 's/,"(last_seen_s|since_s|reason|last_sign)":[^,}]*//g'
 	done
 }
 

@@ -724,10 +724,11 @@ wire_last() { # NAME CONDITION
 	wire_lines "$@" | sed -n '$s/ .*//p'
 }
 
-# Conditions, at the gateway: its messages to all groups, and those with a new key; its requests to
-# single nodes, and to one of them; their confirmations.
+# Conditions, at the gateway: its messages to all groups (what it asks one member by multicast is
+# none), and those with a new key; its requests to single nodes, and to one of them; their
+# confirmations.
 multicasts() {
-	echo 'way == "out" && to ~ /^.ff/'
+	echo 'way == "out" && to ~ /^.ff/ && kind != "-"'
 }
 
 rekeyings() { # NUM

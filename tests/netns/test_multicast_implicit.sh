@@ -80,12 +80,15 @@ check 'the gateway presumes that all have it' are_delivered multicast $count
 check 'and says so of the group' [ "$(value "$(group_line lights)" presumed)" -eq "$count" ]
 check 'it knows it of none' [ "$(ledger lights)" = "$count 0 0 0" ]
 
-# What it knows it keeps. It asks after 4 s from now on: after 3 the kernel vouches for them.
+# What it knows it keeps. From the restart on it asks one after the other, and then more often: as
+# often as the link has room for.
 gateway_end TERM
-presence='check_interval_s = 1; probes = 3; probe_wait_s = 5;'
 wire_mark gw
 gateway_start
 check 'it presumes as before' wire_has_no gw "$(unicasts)"
+presence='check_interval_s = 10; probes = 3; probe_wait_s = 5;'
+gateway_configure
+check 'it is to ask more often' quietly ctl reload
 check_soon 20 'those who show the old key get the new one by unicast' got "$num" unicast 20
 check_soon 20 'it knows of all' are_delivered confirmed $count
 check 'of 180 by their answers' [ "$(ledger lights)" = "$count 180 20 0" ]
