@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * The configuration: one libconfig file, checked against a table in conf.c that gives each option's
- * type, range, unit, default and destination. gatewayd.conf(5) says what they mean. Nothing here is
- * secret; keys are in files of their own, which this only names.
+ * The configuration: one libconfig file, checked against a table in conf_table.c that gives each
+ * option's type, range, unit, default and destination. gatewayd.conf(5) says what they mean.
+ * Nothing here is secret; keys are in files of their own, which this only names.
  */
 #ifndef GW_CONF_H
 #define GW_CONF_H

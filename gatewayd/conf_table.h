@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * The options of the configuration file as a table, from which it is read, checked and printed.
- * Only conf.c, conf_diff.c and conf_print.c use this.
+ * Only conf.c and the files conf_*.c use this.
  */
 #ifndef GW_CONF_TABLE_H
 #define GW_CONF_TABLE_H
