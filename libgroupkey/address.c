@@ -150,43 +150,17 @@ const struct gk_addr *gk_address_of(const struct gk_node *node)
 	return node->client->address_count ? &node->client->address : &node->address;
 }
 
-/* what the kernel says */
-
-/* Of several words about a member the last one counts. */
-static void note_word(struct gk_kdc *kdc, struct gk_node *node, enum gk_reach word)
+struct gk_client *gk_address_next(const struct gk_kdc *kdc, const struct gk_addr *addr,
+				  const struct gk_client *after)
 {
-	if (!node->told) {
-		node->next_told = kdc->told;
-		kdc->told = node;
-	}
-	node->told = true;
-	node->word = (uint8_t)word;
-}
-
-static void take_report(struct gk_kdc *kdc, const struct gk_reach_report *report)
-{
-	struct gk_link *link = gk_hash_find(&kdc->addresses, identifier(&report->addr));
+	struct gk_link *link = after ? gk_hash_next(&after->by_iid)
+				     : gk_hash_find(&kdc->addresses, identifier(addr));
 
 	for (; link; link = gk_hash_next(link)) {
 		struct gk_client *client = GK_OWNER(link, struct gk_client, by_iid);
 
-		if (!is_akin(&client->address, &report->addr))
-			continue;
-		for (struct gk_node *node = client->nodes; node; node = node->next_of_client)
-			note_word(kdc, node, report->reach);
+		if (is_akin(&client->address, addr))
+			return client;
 	}
-}
-
-void gk_address_reports(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
-			struct gk_now now)
-{
-	for (size_t i = 0; i < count; i++)
-		take_report(kdc, &reports[i]);
-	while (kdc->told) {
-		struct gk_node *node = kdc->told;
-
-		kdc->told = node->next_told;
-		node->told = false;
-		gk_presence_reach(node, node->word, now);
-	}
+	return NULL;
 }

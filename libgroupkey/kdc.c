@@ -344,7 +344,7 @@ enum gk_err gk_kdc_confirmed(struct gk_kdc *kdc, struct gk_span message, struct 
 enum gk_err gk_kdc_reach(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
 			 struct gk_now now)
 {
-	gk_address_reports(kdc, reports, count, now);
+	gk_kernel_reports(kdc, reports, count, now);
 	return gk_queue_err(&kdc->queue);
 }
 

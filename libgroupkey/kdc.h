@@ -27,9 +27,10 @@
  *   mgt.c       a group's tree of administrative keys: who is in it, and what members are told
  *   presence.c  who is still there; evidence.c remembers by what we know, outlook.c tells what
  *               comes next
+ *   kernel.c    what the kernel is asked, and says
  *   sleep.c     who is asleep most of the time
  *   probe.c     asks them; witness.c has the last word, and looks whether a whole group is lost
- *   address.c   where clients are, for what the kernel says of that
+ *   address.c   where clients are
  *   record.c    records of the store, out and in; record_group.c, record_ledger.c
  *   ledger.c    what is remembered of clients: tokens issued, revocations, bans
  *   operator.c  what the operator says of them: ban, unban, revoke
@@ -1037,7 +1038,9 @@ bool gk_presence_is_doubted(const struct gk_node *node);
 void gk_presence_unsent(struct gk_node *node, struct gk_now now);
 /** A rekeying message was not answered; 'last': and it is not tried again. */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now);
-/** Ask one that nobody doubts, without a word. @return false: not now */
+/** Ask one that nobody doubts, without a word. */
+void gk_presence_ask(struct gk_node *node, struct gk_now now);
+/** ... if the link has air for that. @return false: not now */
 bool gk_presence_check(struct gk_node *node, struct gk_now now);
 /** Its grace is over. If it waited since it was last asked, ask it once more. @return true: it is
  *  asked, or cannot be just now, and is not to be removed yet */
@@ -1051,8 +1054,17 @@ void gk_presence_lose(struct gk_node *node, struct gk_now now);
 /** The policy has changed: its clocks run by the new one. */
 void gk_presence_retime(struct gk_node *node, struct gk_now now);
 void gk_presence_due(struct gk_node *node, struct gk_now now);
-/** The kernel's word, the last one of a batch. */
-void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now);
+/** @return true if what speaks against it would be looked into */
+bool gk_presence_may_doubt(const struct gk_node *node);
+/** The kernel says that it is gone: gk_presence_may_doubt(). */
+void gk_presence_accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now);
+
+/* kernel.c */
+/** Have it look whether it reaches a member's address. */
+void gk_kernel_ask(struct gk_node *node, struct gk_now now);
+/** A batch of what it says. Of several words about a member the last one counts. */
+void gk_kernel_reports(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
+		       struct gk_now now);
 
 /* probe.c */
 /** @return true if there is a way to ask it: its silence means something */
@@ -1066,6 +1078,8 @@ int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now);
 bool gk_probe_send(struct gk_node *node, uint32_t wait_ms, struct gk_now now);
 /** A request to it has left that waits so long for its answer. */
 void gk_probe_note_asked(struct gk_node *node, bool multicast, uint32_t wait_ms, struct gk_now now);
+/** @return when the latest request to it ends, or ended */
+int64_t gk_probe_asked_until_ms(const struct gk_node *node);
 
 /* witness.c */
 /** A member is lost: a probe was in vain. */
@@ -1087,9 +1101,9 @@ void gk_address_forget(struct gk_kdc *kdc, struct gk_client *client);
 size_t gk_address_list(const struct gk_client *client, struct gk_addr list[GK_ADDRESSES_MAX]);
 /** @return where a member was heard of last */
 const struct gk_addr *gk_address_of(const struct gk_node *node);
-/** A batch of what the kernel says: to gk_presence_reach(), once for each member it is about. */
-void gk_address_reports(struct gk_kdc *kdc, const struct gk_reach_report *reports, size_t count,
-			struct gk_now now);
+/** Walk the clients that were heard from an address last, or from its interface. */
+struct gk_client *gk_address_next(const struct gk_kdc *kdc, const struct gk_addr *addr,
+				  const struct gk_client *after);
 
 /* evidence.c */
 /** Remember a fact; at once again, it is counted. */

@@ -31,7 +31,6 @@
 
 #define UNSENT_SHIFT_MAX 6    /* 64 s between tries to send, at most */
 #define BUSY_MS          1000 /* too many requests of ours under way: a little later */
-#define KERNEL_LEN       40   /* of a solicitation, and of its answer */
 #define GRACE_PARTS      4
 #define STALE(wait)      (5 * (wait)) /* longer than between two questions in a grace of parts */
 
@@ -285,7 +284,7 @@ static void suspect_anew(struct gk_node *node, enum gk_fact reason, struct gk_no
 
 /* checks in silence */
 
-static void check(struct gk_node *node, struct gk_now now)
+void gk_presence_ask(struct gk_node *node, struct gk_now now)
 {
 	forget_round(node);
 	node->vigil = GK_VIGIL_CHECK;
@@ -296,23 +295,15 @@ bool gk_presence_check(struct gk_node *node, struct gk_now now)
 {
 	if (!gk_probe_may_check(node->group->kdc, now))
 		return false;
-	check(node, now);
+	gk_presence_ask(node, now);
 	return true;
 }
 
 static void ask_kernel(struct gk_node *node, struct gk_now now)
 {
-	struct gk_kdc *kdc = node->group->kdc;
-
-	gk_evidence_add(node, GK_FACT_SILENT, (uint32_t)((now.mono.ms - node->last_seen_ms) / 1000),
-			now);
-	gk_evidence_add(node, GK_FACT_KERNEL_ASKED, 0, now);
-	counts(node)->kernel_probes++;
 	node->turn_ms = now.mono.ms;
-	gk_budget_charge(&kdc->budget, 2 * gk_air_of(KERNEL_LEN).bytes, now.mono.ms);
-	gk_queue_add(&kdc->queue,
-		     &(struct gk_event){ .kind = GK_EVENT_PROBE, .peer = *gk_address_of(node) });
-	keep(node, GK_VIGIL_KERNEL, kdc->verdict_ms, now);
+	gk_kernel_ask(node, now);
+	keep(node, GK_VIGIL_KERNEL, node->group->kdc->verdict_ms, now);
 }
 
 static void fall_asleep(struct gk_node *node, int64_t silent_ms, struct gk_now now)
@@ -347,7 +338,7 @@ static void look_at_silence(struct gk_node *node, struct gk_now now)
 static void hear_nothing_of_kernel(struct gk_node *node, struct gk_now now)
 {
 	gk_evidence_add(node, GK_FACT_KERNEL_MUTE, 0, now);
-	check(node, now);
+	gk_presence_ask(node, now);
 }
 
 /* In a group that is blind by itself nobody else is suspected. */
@@ -395,17 +386,9 @@ static void end_grace(struct gk_node *node, struct gk_now now)
 	gk_witness_due(node->group, now);
 }
 
-/* When the latest question to it ends, or ended. */
-static int64_t asked_until_ms(const struct gk_node *node)
-{
-	const int64_t *until_ms = node->client->asked_until_ms;
-
-	return until_ms[true] > until_ms[false] ? until_ms[true] : until_ms[false];
-}
-
 bool gk_presence_ask_last(struct gk_node *node, struct gk_now now)
 {
-	if (now.mono.ms - asked_until_ms(node) <= STALE(wait_ms(node)))
+	if (now.mono.ms - gk_probe_asked_until_ms(node) <= STALE(wait_ms(node)))
 		return false;
 	if (gk_probe_send(node, wait_ms(node), now)) {
 		node->end_ms = now.mono.ms + wait_ms(node);
@@ -440,25 +423,20 @@ void gk_presence_due(struct gk_node *node, struct gk_now now)
 		act[node->vigil](node, now);
 }
 
-/* the kernel's word */
+/* what speaks against a member */
 
-static const struct verdict {
-	enum gk_fact fact;
-	bool accuses;
-} verdicts[] = {
-	[GK_REACH_UNKNOWN] = { GK_FACT_NONE, false },
-	[GK_REACH_CONFIRMED] = { GK_FACT_KERNEL_CONFIRMED, false },
-	[GK_REACH_FAILED] = { GK_FACT_KERNEL_FAILED, true },
-	[GK_REACH_ROUTED] = { GK_FACT_ROUTED, false },
-	[GK_REACH_ROUTER_FAILED] = { GK_FACT_ROUTER_FAILED, true },
-	[GK_REACH_ROUTE_GONE] = { GK_FACT_ROUTE_GONE, true },
-	[GK_REACH_MOVED] = { GK_FACT_MOVED, false },
-	[GK_REACH_DEAF] = { GK_FACT_KERNEL_DEAF, false },
-};
+/* Of who sleeps the kernel knows nothing by itself; of who cannot be asked it does not matter. */
+bool gk_presence_may_doubt(const struct gk_node *node)
+{
+	const struct gk_group *group = node->group;
+
+	return group->served && !group->kdc->blind && !gk_presence_is_doubted(node) &&
+	       (!gk_node_sleeps(node) || node->vigil == GK_VIGIL_KERNEL) && gk_probe_can_ask(node);
+}
 
 /* A check that is under way becomes the first probe of the round, but when a router has failed: all
  * behind it begin at once, to go in one rekeying. */
-static void accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
+void gk_presence_accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
 {
 	bool trusted = now.mono.ms >= node->distrust_ms;
 
@@ -472,46 +450,6 @@ static void accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
 		begin_round(node, now);
 	else if (node->vigil != GK_VIGIL_CHECK)
 		(void)gk_presence_check(node, now);
-}
-
-/* Of who sleeps the kernel knows nothing by itself; of who cannot be asked it does not matter. */
-static bool is_of_interest(const struct gk_node *node)
-{
-	const struct gk_group *group = node->group;
-
-	return group->served && !group->kdc->blind && !gk_presence_is_doubted(node) &&
-	       (!gk_node_sleeps(node) || node->vigil == GK_VIGIL_KERNEL) && gk_probe_can_ask(node);
-}
-
-/* There is a way to it, or to somebody: it may be back, and the next question may come too late.
- * Anybody on the link can make the kernel say so, over and over: that costs the others no air, and
- * is no question while one is under way. */
-static void ask_on_hint(struct gk_node *node, enum gk_reach reach, struct gk_now now)
-{
-	bool hint = reach == GK_REACH_CONFIRMED || reach == GK_REACH_MOVED;
-
-	if (!hint || node->presence != GK_ABSENT || node->group->kdc->blind ||
-	    !gk_probe_can_ask(node) || !gk_probe_may_check(node->group->kdc, now))
-		return;
-	if (asked_until_ms(node) - now.mono.ms < wait_ms(node) / 2)
-		(void)gk_probe_send(node, wait_ms(node), now);
-}
-
-void gk_presence_reach(struct gk_node *node, enum gk_reach reach, struct gk_now now)
-{
-	bool known = (size_t)reach < sizeof(verdicts) / sizeof(verdicts[0]);
-	const struct verdict *verdict = &verdicts[known ? reach : GK_REACH_UNKNOWN];
-	bool awaited = node->vigil == GK_VIGIL_KERNEL && reach != GK_REACH_MOVED;
-
-	ask_on_hint(node, reach, now);
-	if (!verdict->fact || !is_of_interest(node))
-		return;
-	if (awaited || verdict->accuses || reach == GK_REACH_MOVED)
-		gk_evidence_add(node, verdict->fact, 0, now);
-	if (verdict->accuses && !node->group->blind)
-		accuse(node, verdict->fact, now);
-	else if (awaited)
-		check(node, now);
 }
 
 /* what became of messages */
@@ -552,7 +490,8 @@ void gk_presence_unsent(struct gk_node *node, struct gk_now now)
 /* In a round a message counts as the probe of its time: gk_probe_send(). */
 void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
 {
-	if (!last || !is_of_interest(node) || node->group->blind || node->vigil == GK_VIGIL_CHECK)
+	if (!last || !gk_presence_may_doubt(node) || node->group->blind ||
+	    node->vigil == GK_VIGIL_CHECK)
 		return;
 	gk_evidence_add(node, GK_FACT_PARKED, 0, now);
 	suspect_anew(node, GK_FACT_PARKED, now);

@@ -86,6 +86,13 @@ void gk_probe_note_asked(struct gk_node *node, bool multicast, uint32_t wait_ms,
 	node->client->asked_until_ms[multicast] = now.mono.ms + wait_ms;
 }
 
+int64_t gk_probe_asked_until_ms(const struct gk_node *node)
+{
+	const int64_t *until_ms = node->client->asked_until_ms;
+
+	return until_ms[true] > until_ms[false] ? until_ms[true] : until_ms[false];
+}
+
 static uint64_t by_notification(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 {
 	size_t len = 0;
