@@ -132,32 +132,29 @@ static int parse_neighbour(const struct nlmsghdr *msg, struct reach_record *reco
 	return 0;
 }
 
-static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
-{
-	enum { NAME, BELOW, ELSEWHERE, COUNT };
-	static const struct field fields[COUNT] = {
-		[NAME] = { IFLA_IFNAME, 2, REACH_NAME_LEN },
-		[BELOW] = { IFLA_LINK, sizeof(uint32_t), sizeof(uint32_t) },
-		[ELSEWHERE] = { IFLA_LINK_NETNSID, 0, INT_MAX },
-	};
-	const unsigned int need = IFF_UP | IFF_RUNNING;
-	const struct nlattr *found[COUNT] = { NULL }, *name;
-	const struct ifinfomsg *head = nlmsg_data(msg);
+enum link_field { LINK_NAME, LINK_BELOW, LINK_ELSEWHERE, LINK_FIELDS };
 
-	// A port leaving a bridge is a RTM_DELLINK in AF_BRIDGE, and the link is still there.
-	if (body_len(msg) < (int)sizeof(*head))
-		return -EBADMSG;
-	if (head->ifi_family != AF_UNSPEC)
-		return 0;
-	if (collect(msg, sizeof(*head), fields, COUNT, found) < 0 || head->ifi_index <= 0)
-		return -EBADMSG;
-	name = found[NAME];
-	if (!name || (found[BELOW] && read_u32(found[BELOW]) > INT_MAX))
-		return -EBADMSG;
-	// Ends with the only NUL that it has.
-	if (memchr(nla_data(name), '\0', (size_t)nla_len(name)) !=
-	    (const char *)nla_data(name) + nla_len(name) - 1)
-		return -EBADMSG;
+static const struct field link_fields[LINK_FIELDS] = {
+	[LINK_NAME] = { IFLA_IFNAME, 2, REACH_NAME_LEN },
+	[LINK_BELOW] = { IFLA_LINK, sizeof(uint32_t), sizeof(uint32_t) },
+	[LINK_ELSEWHERE] = { IFLA_LINK_NETNSID, 0, INT_MAX },
+};
+
+// Ends with the only NUL that it has.
+static bool is_name(const struct nlattr *attr)
+{
+	const char *text = nla_data(attr);
+
+	return memchr(text, '\0', (size_t)nla_len(attr)) == text + nla_len(attr) - 1;
+}
+
+static void put_link(const struct nlmsghdr *msg, const struct nlattr *const *found,
+		     struct reach_record *record)
+{
+	const unsigned int need = IFF_UP | IFF_RUNNING;
+	const struct ifinfomsg *head = nlmsg_data(msg);
+	const struct nlattr *name = found[LINK_NAME];
+
 	record->type = REACH_RECORD_EVENT;
 	record->event.kind = REACH_LINK;
 	record->event.ifindex = head->ifi_index;
@@ -166,8 +163,28 @@ static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
 	record->event.lower_up = record->event.up; // who knows the link below will say
 	memcpy(record->event.name, nla_data(name), (size_t)nla_len(name));
 	// With IFLA_LINK_NETNSID the index is one of another namespace.
-	if (found[BELOW] && !found[ELSEWHERE])
-		record->lower = (int)read_u32(found[BELOW]);
+	if (found[LINK_BELOW] && !found[LINK_ELSEWHERE])
+		record->lower = (int)read_u32(found[LINK_BELOW]);
+}
+
+static int parse_link(const struct nlmsghdr *msg, struct reach_record *record)
+{
+	const struct nlattr *found[LINK_FIELDS] = { NULL };
+	const struct ifinfomsg *head = nlmsg_data(msg);
+
+	// A port leaving a bridge is a RTM_DELLINK in AF_BRIDGE, and the link is still there.
+	if (body_len(msg) < (int)sizeof(*head))
+		return -EBADMSG;
+	if (head->ifi_family != AF_UNSPEC)
+		return 0;
+	if (collect(msg, sizeof(*head), link_fields, LINK_FIELDS, found) < 0 ||
+	    head->ifi_index <= 0)
+		return -EBADMSG;
+	if (!found[LINK_NAME] || !is_name(found[LINK_NAME]))
+		return -EBADMSG;
+	if (found[LINK_BELOW] && read_u32(found[LINK_BELOW]) > INT_MAX)
+		return -EBADMSG;
+	put_link(msg, found, record);
 	return 0;
 }
 
@@ -213,91 +230,111 @@ static bool is_host_route(const struct rtmsg *head, const struct nlattr *table)
 	       (table ? read_u32(table) : head->rtm_table) == RT_TABLE_MAIN;
 }
 
+enum route_field { ROUTE_DST, ROUTE_OIF, ROUTE_GATEWAY, ROUTE_TABLE, ROUTE_METRIC, ROUTE_FIELDS };
+
+static const struct field route_fields[ROUTE_FIELDS] = {
+	[ROUTE_DST] = { RTA_DST, REACH_IP_LEN, REACH_IP_LEN },
+	[ROUTE_OIF] = { RTA_OIF, sizeof(uint32_t), sizeof(uint32_t) },
+	[ROUTE_GATEWAY] = { RTA_GATEWAY, REACH_IP_LEN, REACH_IP_LEN },
+	[ROUTE_TABLE] = { RTA_TABLE, sizeof(uint32_t), sizeof(uint32_t) },
+	[ROUTE_METRIC] = { RTA_PRIORITY, sizeof(uint32_t), sizeof(uint32_t) },
+};
+
+static void put_route(const struct nlmsghdr *msg, const struct nlattr *const *found,
+		      struct reach_record *record)
+{
+	record->type = REACH_RECORD_EVENT;
+	record->event.kind = REACH_ROUTE;
+	record->event.ifindex = (int)read_u32(found[ROUTE_OIF]);
+	record->event.present = msg->nlmsg_type == RTM_NEWROUTE;
+	record->replaces = record->event.present && (msg->nlmsg_flags & NLM_F_REPLACE);
+	memcpy(record->event.ip, nla_data(found[ROUTE_DST]), REACH_IP_LEN);
+	if (found[ROUTE_METRIC] && read_u32(found[ROUTE_METRIC]) != DEFAULT_METRIC)
+		record->event.metric = read_u32(found[ROUTE_METRIC]);
+	if (found[ROUTE_GATEWAY])
+		memcpy(record->event.gateway, nla_data(found[ROUTE_GATEWAY]), REACH_IP_LEN);
+}
+
 static int parse_route(const struct nlmsghdr *msg, struct reach_record *record)
 {
-	enum { DST, OIF, GATEWAY, TABLE, METRIC, COUNT };
-	static const struct field fields[COUNT] = {
-		[DST] = { RTA_DST, REACH_IP_LEN, REACH_IP_LEN },
-		[OIF] = { RTA_OIF, sizeof(uint32_t), sizeof(uint32_t) },
-		[GATEWAY] = { RTA_GATEWAY, REACH_IP_LEN, REACH_IP_LEN },
-		[TABLE] = { RTA_TABLE, sizeof(uint32_t), sizeof(uint32_t) },
-		[METRIC] = { RTA_PRIORITY, sizeof(uint32_t), sizeof(uint32_t) },
-	};
-	const struct nlattr *found[COUNT] = { NULL };
+	const struct nlattr *found[ROUTE_FIELDS] = { NULL };
 	const struct rtmsg *head = nlmsg_data(msg);
+	const struct nlattr *oif;
 
 	if (body_len(msg) < (int)sizeof(*head))
 		return -EBADMSG;
 	if (head->rtm_family != AF_INET6)
 		return 0;
-	if (collect(msg, sizeof(*head), fields, COUNT, found) < 0)
+	if (collect(msg, sizeof(*head), route_fields, ROUTE_FIELDS, found) < 0)
 		return -EBADMSG;
 	// No RTA_OIF: several next hops, or none at all (blackhole).
-	if (!is_host_route(head, found[TABLE]) || !found[OIF])
+	oif = found[ROUTE_OIF];
+	if (!is_host_route(head, found[ROUTE_TABLE]) || !oif)
 		return 0;
-	if (!found[DST] || read_u32(found[OIF]) == 0 || read_u32(found[OIF]) > INT_MAX)
+	if (!found[ROUTE_DST] || read_u32(oif) == 0 || read_u32(oif) > INT_MAX)
 		return -EBADMSG;
-	record->event.kind = REACH_ROUTE;
-	record->event.ifindex = (int)read_u32(found[OIF]);
-	record->event.present = msg->nlmsg_type == RTM_NEWROUTE;
-	record->replaces = record->event.present && (msg->nlmsg_flags & NLM_F_REPLACE);
-	memcpy(record->event.ip, nla_data(found[DST]), REACH_IP_LEN);
-	if (found[METRIC] && read_u32(found[METRIC]) != DEFAULT_METRIC)
-		record->event.metric = read_u32(found[METRIC]);
-	if (found[GATEWAY])
-		memcpy(record->event.gateway, nla_data(found[GATEWAY]), REACH_IP_LEN);
-	record->type = REACH_RECORD_EVENT;
+	put_route(msg, found, record);
 	return 0;
+}
+
+// Those from PARM_REACHABLE to PARM_APP are always there.
+enum parm_field {
+	PARM_IFINDEX,
+	PARM_REACHABLE,
+	PARM_DELAY,
+	PARM_RETRANS,
+	PARM_UCAST,
+	PARM_MCAST,
+	PARM_APP,
+	PARM_REPROBES,
+	PARM_FIELDS
+};
+
+static const struct field parm_fields[PARM_FIELDS] = {
+	[PARM_IFINDEX] = { NDTPA_IFINDEX, sizeof(uint32_t), sizeof(uint32_t) },
+	[PARM_REACHABLE] = { NDTPA_BASE_REACHABLE_TIME, sizeof(uint64_t), sizeof(uint64_t) },
+	[PARM_DELAY] = { NDTPA_DELAY_PROBE_TIME, sizeof(uint64_t), sizeof(uint64_t) },
+	[PARM_RETRANS] = { NDTPA_RETRANS_TIME, sizeof(uint64_t), sizeof(uint64_t) },
+	[PARM_UCAST] = { NDTPA_UCAST_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
+	[PARM_MCAST] = { NDTPA_MCAST_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
+	[PARM_APP] = { NDTPA_APP_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
+	[PARM_REPROBES] = { NDTPA_MCAST_REPROBES, sizeof(uint32_t), sizeof(uint32_t) },
+};
+
+static bool has_parms(const struct nlattr *const *found)
+{
+	size_t i = PARM_REACHABLE;
+
+	while (i <= PARM_APP && found[i])
+		i++;
+	return i > PARM_APP;
 }
 
 // Returns 0 if they are of nothing that we could ever be asked about.
 static int read_parms(const struct nlattr *nest, struct reach_parms *parms)
 {
-	enum {
-		IFINDEX,
-		REACHABLE,
-		DELAY,
-		RETRANS,
-		UCAST,
-		MCAST,
-		APP,
-		NEEDED,
-		REPROBES = NEEDED,
-		COUNT
-	};
-	static const struct field fields[COUNT] = {
-		[IFINDEX] = { NDTPA_IFINDEX, sizeof(uint32_t), sizeof(uint32_t) },
-		[REACHABLE] = { NDTPA_BASE_REACHABLE_TIME, sizeof(uint64_t), sizeof(uint64_t) },
-		[DELAY] = { NDTPA_DELAY_PROBE_TIME, sizeof(uint64_t), sizeof(uint64_t) },
-		[RETRANS] = { NDTPA_RETRANS_TIME, sizeof(uint64_t), sizeof(uint64_t) },
-		[UCAST] = { NDTPA_UCAST_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
-		[MCAST] = { NDTPA_MCAST_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
-		[APP] = { NDTPA_APP_PROBES, sizeof(uint32_t), sizeof(uint32_t) },
-		[REPROBES] = { NDTPA_MCAST_REPROBES, sizeof(uint32_t), sizeof(uint32_t) },
-	};
-	const struct nlattr *found[COUNT] = { NULL };
+	const struct nlattr *found[PARM_FIELDS] = { NULL };
+	uint32_t ifindex;
 
-	if (walk(nla_data(nest), nla_len(nest), fields, COUNT, found) < 0)
+	if (walk(nla_data(nest), nla_len(nest), parm_fields, PARM_FIELDS, found) < 0 ||
+	    !has_parms(found))
 		return -EBADMSG;
-	for (size_t i = REACHABLE; i < NEEDED; i++) {
-		if (!found[i])
-			return -EBADMSG;
-	}
-	if (found[IFINDEX] && read_u32(found[IFINDEX]) > INT_MAX)
+	ifindex = found[PARM_IFINDEX] ? read_u32(found[PARM_IFINDEX]) : 0;
+	if (ifindex > INT_MAX)
 		return -EBADMSG;
 	// Those of the kernel's blackhole device, which the initial namespace has and no list
 	// shows.
-	if (found[IFINDEX] && read_u32(found[IFINDEX]) == 0)
+	if (found[PARM_IFINDEX] && ifindex == 0)
 		return 0;
 	*parms = (struct reach_parms){
-		.ifindex = found[IFINDEX] ? (int)read_u32(found[IFINDEX]) : 0,
-		.reachable_ms = read_ms(found[REACHABLE]),
-		.delay_first_ms = read_ms(found[DELAY]),
-		.retrans_ms = read_ms(found[RETRANS]),
-		.ucast_probes = read_u32(found[UCAST]),
-		.mcast_probes = read_u32(found[MCAST]),
-		.app_probes = read_u32(found[APP]),
-		.mcast_reprobes = found[REPROBES] ? read_u32(found[REPROBES]) : 0,
+		.ifindex = (int)ifindex,
+		.reachable_ms = read_ms(found[PARM_REACHABLE]),
+		.delay_first_ms = read_ms(found[PARM_DELAY]),
+		.retrans_ms = read_ms(found[PARM_RETRANS]),
+		.ucast_probes = read_u32(found[PARM_UCAST]),
+		.mcast_probes = read_u32(found[PARM_MCAST]),
+		.app_probes = read_u32(found[PARM_APP]),
+		.mcast_reprobes = found[PARM_REPROBES] ? read_u32(found[PARM_REPROBES]) : 0,
 	};
 	return 1;
 }
