@@ -143,15 +143,24 @@ static unsigned count_members(const struct world *w, bool lost)
 	return count;
 }
 
+/* Whose round had begun before that is no part of the loss: its time may be over before it is
+ * noticed. Once it is, nobody's is. */
+static void check_mass(struct world *w, const struct node *node)
+{
+	if (w->mass_blind || (node->lost && !node->doubted))
+		broken(w, RULE_MASS, node->index, "one of %u lost of %u members, and removed",
+		       count_members(w, true), count_members(w, false));
+	w->tally[DOUBTED] += node->lost && node->doubted;
+}
+
 static void check_removal(struct world *w, struct node *node)
 {
 	bool confirmed = w->now.mono.ms == w->confirmed_ms;
 
 	if (w->blind)
 		broken(w, RULE_BLIND, node->index, "removed while we are blind");
-	if (!confirmed && (node->lost || w->mass_blind))
-		broken(w, RULE_MASS, node->index, "one of %u lost of %u members, and removed",
-		       count_members(w, true), count_members(w, false));
+	if (!confirmed)
+		check_mass(w, node);
 	if (node->sleepy && w->now.mono.ms < node->heard_ms + sleep_max_ms(w))
 		broken(w, RULE_ASLEEP, node->index, "removed %lld s after it was awake",
 		       (long long)(w->now.mono.ms - node->heard_ms) / SECOND_MS);
@@ -193,6 +202,7 @@ static void take_present(struct world *w, struct node *node, const struct gk_not
 	(void)note;
 	w->tally[RETURNS]++;
 	node->presence = GK_PRESENT;
+	node->doubted = false;
 }
 
 static void take_evicted(struct world *w, struct node *node, const struct gk_note *note)

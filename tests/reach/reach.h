@@ -78,7 +78,8 @@ enum tally {
 	RETURNS,
 	REMOVALS,
 	UNLUCKY,
-	BEYOND, /* removed by an attack on their router, where multicast does not reach */
+	DOUBTED, /* removed in a mass loss, and doubted already before it */
+	BEYOND,  /* removed by an attack on their router, where multicast does not reach */
 	OUTAGES,
 	FLAPS,
 	MOVES,
@@ -166,6 +167,7 @@ struct node {
 	bool extra;   /* ... beside its own story */
 	bool away;    /* ... and to many at once */
 	bool lost;    /* ... of which the operator has not said that it is so */
+	bool doubted; /* ... and it was so before that, and was not heard of since */
 	/* since when it is cut off, and since when it is not; the other one is GK_NEVER */
 	int64_t apart_ms, joined_ms;
 	int64_t heard_ms; /* the KDC had a proof of life */

@@ -119,6 +119,7 @@ static bool can_be_lost(const struct world *w, const struct node *node)
 static void lose_one(struct node *node)
 {
 	node->engaged = node->away = node->lost = true;
+	node->doubted = node->presence == GK_SUSPECT || node->presence == GK_ABSENT;
 	node->linked = false;
 }
 

@@ -37,6 +37,7 @@ static const char *const tallies[TALLIES] = {
 	[RETURNS] = "returns",
 	[REMOVALS] = "removals",
 	[UNLUCKY] = "unlucky",
+	[DOUBTED] = "doubted",
 	[BEYOND] = "beyond",
 	[OUTAGES] = "outages",
 	[FLAPS] = "flaps",
