@@ -7,6 +7,7 @@
 #include "config.h"
 #include "gatewayd/conf_presence.h"
 #include "gatewayd/daemon.h"
+#include "gatewayd/notify.h"
 #include "io/log.h"
 #include "io/secret.h"
 #include "io/std.h"
@@ -89,6 +90,15 @@ static void print(const struct gw_conf *conf)
 	gw_presence_print(conf, verdict_ms, source, stdout);
 }
 
+/* Whether a start or an end is waited for does not decide over either. */
+static void tell(const char *state)
+{
+	int err = gw_notify(state);
+
+	if (err)
+		log_warnx("daemon", "NOTIFY_SOCKET: not told %s: %s", state, strerror(-err));
+}
+
 static void serve(const struct options *options, struct gw_conf *conf)
 {
 	const struct gw_start start = {
@@ -103,7 +113,9 @@ static void serve(const struct options *options, struct gw_conf *conf)
 	open_log(options, conf);
 	io_secret_guard(); // before the first secret is read
 	gw_daemon_start(&daemon, conf, &start);
+	tell("READY=1");
 	gw_daemon_run(&daemon);
+	tell("STOPPING=1");
 	gw_daemon_stop(&daemon);
 }
 
