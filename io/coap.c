@@ -74,20 +74,26 @@ int io_coap_last_error(void)
 
 /* Requests of others */
 
+// Without its token, which may be too long, and the name of its session.
+static struct gk_exchange exchange_of(struct io_coap *coap, const coap_session_t *session,
+				      const coap_pdu_t *request)
+{
+	return (struct gk_exchange){
+		.id = ++coap->exchanges,
+		.peer = io_coap_peer_of(session),
+		.message_id = (uint16_t)coap_pdu_get_mid(request),
+		.session = io_coap_session_number(session),
+		.multicast = io_coap_is_multicast(session),
+	};
+}
+
 static void answer_request(coap_resource_t *resource, coap_session_t *session,
 			   const coap_pdu_t *request, const coap_string_t *query,
 			   coap_pdu_t *response)
 {
 	struct io_coap *coap = coap_get_app_data(coap_session_get_context(session));
 	coap_bin_const_t token = coap_pdu_get_token(request);
-	struct gk_exchange exchange = {
-		.id = ++coap->exchanges,
-		.peer = io_coap_peer_of(session),
-		.message_id = (uint16_t)coap_pdu_get_mid(request),
-		.token_len = (uint8_t)token.length,
-		.session = io_coap_session_number(session),
-		.multicast = io_coap_is_multicast(session),
-	};
+	struct gk_exchange exchange = exchange_of(coap, session, request);
 	uint8_t in[IO_COAP_DATAGRAM_MAX], out[IO_COAP_MESSAGE_MAX];
 	struct gk_buf message = gk_buf(in, sizeof(in)), reply = gk_buf(out, sizeof(out));
 	struct gk_coap msg;
@@ -98,6 +104,7 @@ static void answer_request(coap_resource_t *resource, coap_session_t *session,
 		coap_pdu_set_code(response, COAP_RESPONSE_CODE_BAD_REQUEST);
 		return;
 	}
+	exchange.token_len = (uint8_t)token.length;
 	memcpy(exchange.token, token.s, token.length);
 	if (!io_coap_hear_session(coap, session, &exchange.dtls)) {
 		coap_pdu_set_code(response, COAP_RESPONSE_CODE_UNAUTHORIZED);

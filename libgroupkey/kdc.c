@@ -44,23 +44,8 @@ static enum gk_err set_config(struct gk_kdc *kdc, const struct gk_kdc_config *co
 	return err ? err : gk_blob_set(&kdc->env, &kdc->issuer, config->issuer);
 }
 
-enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *config,
-		       struct gk_kdc **out)
+static void init_parts(struct gk_kdc *kdc, const struct gk_kdc_config *config)
 {
-	struct gk_kdc *kdc;
-	enum gk_err err;
-
-	if (config->as_key.len != GK_AEAD_KEY_MAX || config->audience.len == 0 ||
-	    config->audience.len > GK_AUDIENCE_MAX || config->issuer.len > GK_AUDIENCE_MAX ||
-	    config->as_uri.len > GK_AS_URI_MAX)
-		return GK_ERR_RANGE;
-	kdc = gk_alloc(env, sizeof(*kdc));
-	if (!kdc)
-		return GK_ERR_NO_MEMORY;
-	kdc->env = *env;
-	kdc->high_num = -1;
-	kdc->verdict_ms = VERDICT_MS;
-	kdc->discovery = config->discovery;
 	gk_queue_init(&kdc->queue, &kdc->env);
 	gk_timers_init(&kdc->timers, &kdc->env);
 	gk_timer_init(&kdc->candidate_timer, GK_TIMER_CANDIDATES, kdc);
@@ -69,6 +54,31 @@ enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *con
 	gk_timer_init(&kdc->outsider_timer, GK_TIMER_OUTSIDERS, kdc);
 	gk_timer_init(&kdc->update_timer, GK_TIMER_UPDATES, kdc);
 	gk_budget_init(&kdc->budget, config->rekeying_bps, 0);
+}
+
+static bool is_config_possible(const struct gk_kdc_config *config)
+{
+	return config->as_key.len == GK_AEAD_KEY_MAX && config->audience.len > 0 &&
+	       config->audience.len <= GK_AUDIENCE_MAX && config->issuer.len <= GK_AUDIENCE_MAX &&
+	       config->as_uri.len <= GK_AS_URI_MAX;
+}
+
+enum gk_err gk_kdc_new(const struct gk_env *env, const struct gk_kdc_config *config,
+		       struct gk_kdc **out)
+{
+	struct gk_kdc *kdc;
+	enum gk_err err;
+
+	if (!is_config_possible(config))
+		return GK_ERR_RANGE;
+	kdc = gk_alloc(env, sizeof(*kdc));
+	if (!kdc)
+		return GK_ERR_NO_MEMORY;
+	kdc->env = *env;
+	kdc->high_num = -1;
+	kdc->verdict_ms = VERDICT_MS;
+	kdc->discovery = config->discovery;
+	init_parts(kdc, config);
 	err = seed_tables(kdc);
 	if (!err)
 		err = set_config(kdc, config);

@@ -264,31 +264,24 @@ enum gk_err gk_task_put_evidence(struct gk_buf *buf, const struct gk_membership 
 	return GK_OK;
 }
 
-static enum gk_err build_join(struct gk_task_request *r)
+static struct gk_span own_nonce(const struct gk_membership *ms)
 {
-	uint8_t scope_bytes[SCOPE_ROOM];
-	struct gk_buf *buf;
-	struct gk_buf scope = gk_buf(scope_bytes, sizeof(scope_bytes));
-	bool monitor = r->ms->roles == GK_ROLE_MONITOR;
+	return gk_span(ms->n_c, sizeof(ms->n_c));
+}
 
-	r->ms->asked_life = r->ms->life;
-	if (r->ms->asks)
-		return GK_OK;
-	enum gk_err err = gk_random(&r->m->env, r->ms->n_c, sizeof(r->ms->n_c));
+static void put_join_scope(struct gk_buf *buf, const struct gk_membership *ms)
+{
+	uint8_t bytes[SCOPE_ROOM];
+	struct gk_buf scope = gk_buf(bytes, sizeof(bytes));
 
-	if (err)
-		return err;
-	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
-	buf = gk_coap_open_payload(&r->w);
-	gk_scope_put(&scope, gk_membership_name(r->ms), r->ms->roles);
-	gk_put_map(buf, 3 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u) +
-				(r->m->observe ? 0u : 1u) + (r->m->sleepy ? 1u : 0u));
+	gk_scope_put(&scope, gk_membership_name(ms), ms->roles);
 	gk_put_int(buf, GK_PARAM_SCOPE);
 	gk_put_bytes(buf, gk_buf_span(&scope));
-	gk_put_int(buf, GK_PARAM_GET_CREDS);
-	gk_put_null(buf);
-	gk_put_int(buf, GK_PARAM_CNONCE);
-	gk_put_bytes(buf, gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
+}
+
+/* What depends on how this member is reached. */
+static void put_join_ways(struct gk_buf *buf, struct gk_task_request *r)
+{
 	if (!r->m->point_to_point) {
 		gk_put_int(buf, GK_PARAM_REKEYING_SCHEME);
 		gk_put_int(buf, GK_SCHEME_TREE);
@@ -299,11 +292,40 @@ static enum gk_err build_join(struct gk_task_request *r)
 	}
 	if (!r->m->observe)
 		put_control_uri(buf, r);
-	if (!monitor)
-		err = gk_task_put_evidence(buf, r->ms, gk_membership_key(r->ms),
-					   gk_membership_cred(r->ms),
-					   gk_span(r->ms->n_c, sizeof(r->ms->n_c)));
-	return err;
+}
+
+static enum gk_err put_join(struct gk_task_request *r)
+{
+	struct gk_membership *ms = r->ms;
+	struct gk_buf *buf = gk_coap_open_payload(&r->w);
+	bool monitor = ms->roles == GK_ROLE_MONITOR;
+
+	gk_put_map(buf, 3 + (monitor ? 0u : 2u) + (r->m->point_to_point ? 0u : 1u) +
+				(r->m->observe ? 0u : 1u) + (r->m->sleepy ? 1u : 0u));
+	put_join_scope(buf, ms);
+	gk_put_int(buf, GK_PARAM_GET_CREDS);
+	gk_put_null(buf);
+	gk_put_int(buf, GK_PARAM_CNONCE);
+	gk_put_bytes(buf, own_nonce(ms));
+	put_join_ways(buf, r);
+	if (monitor)
+		return GK_OK;
+	return gk_task_put_evidence(buf, ms, gk_membership_key(ms), gk_membership_cred(ms),
+				    own_nonce(ms));
+}
+
+static enum gk_err build_join(struct gk_task_request *r)
+{
+	enum gk_err err;
+
+	r->ms->asked_life = r->ms->life;
+	if (r->ms->asks)
+		return GK_OK;
+	err = gk_random(&r->m->env, r->ms->n_c, sizeof(r->ms->n_c));
+	if (err)
+		return err;
+	gk_coap_put_uint(&r->w, GK_OPT_CONTENT_FORMAT, GK_CF_ACE_GROUPCOMM);
+	return put_join(r);
 }
 
 /* The KDC shows that it has the key, for our nonce (R 4.3.1). */
@@ -315,7 +337,7 @@ static bool is_proven(const struct gk_membership *ms, const struct gk_cred_evide
 
 	struct gk_cred cred;
 
-	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
+	gk_pop_put_kdc(&pop, own_nonce(ms), evidence->nonce);
 	if (pop.overflow || gk_cred_read(evidence->fmt, evidence->cred, &cred) ||
 	    gk_verify(&cred.key, gk_buf_span(&pop), evidence->verify))
 		return false;
@@ -331,7 +353,7 @@ static bool is_authenticated(const struct gk_membership *ms,
 	uint8_t bytes[128];
 	struct gk_buf pop = gk_buf(bytes, sizeof(bytes));
 
-	gk_pop_put_kdc(&pop, gk_span(ms->n_c, sizeof(ms->n_c)), evidence->nonce);
+	gk_pop_put_kdc(&pop, own_nonce(ms), evidence->nonce);
 	return own && !pop.overflow && read_dh(evidence->fmt, evidence->cred, key) &&
 	       gk_pop_check_mac(own, key, gk_buf_span(&pop), evidence->verify) == GK_OK;
 }

@@ -5,6 +5,25 @@
  */
 #include "resource.h"
 
+/* @return true if the member may have another Sender ID now, which 'sid' is then, and the present
+ *         one is stale; else that is answered */
+static bool renew_sid(struct gk_call *call, struct gk_id *sid)
+{
+	if (!call->group->config.active)
+		gk_answer_error(call, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_INACTIVE);
+	else if (!call->node->has_sid)
+		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_ROLES);
+	else if (!gk_client_may_churn(call->client, call->now))
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+	else if (gk_group_choose_sid(call->group, sid))
+		gk_answer_error(call, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_NO_INDIVIDUAL);
+	else if (gk_group_add_stale(call->group, &call->node->sid))
+		gk_answer(call, GK_COAP_UNAVAILABLE);
+	else
+		return true;
+	return false;
+}
+
 /* Key Renewal (R 4.8.2, P 9.2): a new Sender ID; Gid and num stay. */
 void gk_post_node(struct gk_call *call)
 {
@@ -13,26 +32,8 @@ void gk_post_node(struct gk_call *call)
 	struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
 	struct gk_id sid;
 
-	if (!call->group->config.active) {
-		gk_answer_error(call, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_INACTIVE);
+	if (!renew_sid(call, &sid))
 		return;
-	}
-	if (!node->has_sid) {
-		gk_answer_error(call, GK_COAP_BAD_REQUEST, GK_ACE_ERROR_ROLES);
-		return;
-	}
-	if (!gk_client_may_churn(call->client, call->now)) {
-		gk_answer(call, GK_COAP_UNAVAILABLE);
-		return;
-	}
-	if (gk_group_choose_sid(call->group, &sid)) {
-		gk_answer_error(call, GK_COAP_UNAVAILABLE, GK_ACE_ERROR_NO_INDIVIDUAL);
-		return;
-	}
-	if (gk_group_add_stale(call->group, &node->sid)) {
-		gk_answer(call, GK_COAP_UNAVAILABLE);
-		return;
-	}
 	node->sid = sid;
 	gk_group_relieve(call->group, call->now);
 	gk_record_group(call->group);

@@ -467,22 +467,17 @@ static void load_credential(const struct gkm_options *options, struct gkm_creden
 		fatal("member", "%s", error);
 }
 
-static void make_member(struct gkm_node *node, const struct gkm_options *options,
-			const struct io_bundle *bundle, const struct gk_addr *kdc,
-			struct gk_span key_seed)
+// Borrows from all that it is made of.
+static struct gk_member_config member_config(const struct gkm_node *node,
+					     const struct gkm_options *options,
+					     const struct io_bundle *bundle)
 {
-	struct gk_env env = io_env();
-	char control_base[IO_ADDR_TEXT];
-	struct gkm_credential credential = { .bytes = { NULL, 0 } };
-	struct gk_member_config config = {
+	return (struct gk_member_config){
 		.token = gk_span(bundle->token, bundle->token_len),
 		.osc_id = gk_span(bundle->osc_id, bundle->osc_id_len),
 		.ms = gk_span(bundle->ms, bundle->ms_len),
 		.salt = gk_span(bundle->salt, bundle->salt_len),
-		.key_seed = key_seed,
 		.name = gk_span_str(bundle->name),
-		.kdc = *kdc,
-		.control_base = gk_span_str(make_control_base(node, control_base)),
 		.rejoin_delay_ms = REJOIN_DELAY_MS,
 		.answer_timeout_ms = ANSWER_TIMEOUT_MS,
 		.point_to_point = options->point_to_point,
@@ -492,10 +487,23 @@ static void make_member(struct gkm_node *node, const struct gkm_options *options
 		.observe = options->observe,
 		.sleepy = node->sleep.sleepy,
 	};
+}
+
+static void make_member(struct gkm_node *node, const struct gkm_options *options,
+			const struct io_bundle *bundle, const struct gk_addr *kdc,
+			struct gk_span key_seed)
+{
+	struct gk_env env = io_env();
+	char control_base[IO_ADDR_TEXT];
+	struct gkm_credential credential = { .bytes = { NULL, 0 } };
+	struct gk_member_config config = member_config(node, options, bundle);
 	enum gk_err err = gk_global_init(&env);
 
 	if (err)
 		fatal("member", "wolfSSL does not start: %s", gk_strerror(err));
+	config.kdc = *kdc;
+	config.key_seed = key_seed;
+	config.control_base = gk_span_str(make_control_base(node, control_base));
 	if (options->cred) {
 		load_credential(options, &credential);
 		config.creds = &credential.cred;
