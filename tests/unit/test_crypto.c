@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
-// What crypto.c refuses and keeps; that it computes rightly is in tests/vectors.
+// What crypto.h's calls refuse and keep; that it computes rightly is in tests/vectors.
 #include "libgroupkey/crypto.h"
 
 #include "config.h"
