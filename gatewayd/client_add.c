@@ -222,7 +222,7 @@ static int check_profile(struct gw_call *call, const struct order *order)
 				    "client add: DTLS is not offered; listen_dtls does that");
 	if (order->profile == GK_PROFILE_DTLS_RPK && !io_coap_has_raw_keys())
 		return gw_call_fail(call, GW_REFUSED,
-				    "client add: this libcoap has no raw public keys");
+				    "client add: this build has no raw public keys");
 	return GW_DONE;
 }
 

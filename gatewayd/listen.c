@@ -126,7 +126,8 @@ void gw_listen_open(struct gw_daemon *daemon)
 
 	if (daemon->conf.listen_dtls && !io_coap_has_dtls())
 		fatal("coap",
-		      "listen_dtls: %s has no DTLS; take the option away, or another libcoap",
+		      "listen_dtls: built without DTLS (%s); take the option away, or build with "
+		      "a libcoap that has it",
 		      GK_COAP_NAME);
 	if (err == -ENOTSUP)
 		fatal("coap", "this libcoap keeps OSCORE messages for itself, or has no epoll; "

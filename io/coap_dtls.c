@@ -5,6 +5,7 @@
  * here sessions get the name that who knows the keys gives them, and are kept: libcoap ends a
  * session after a while of silence, and makes room for strangers, but a session that we hold stays.
  */
+#include "config.h"
 #include "io/coap_inside.h"
 
 #include <errno.h>
@@ -361,17 +362,25 @@ static bool offer_raw_keys(struct io_coap *coap)
 	return coap_context_set_pki(coap->context, &setup) != 0;
 }
 
-/* what this libcoap can do */
+/* what this libcoap can do, and configure has not left out */
 
 bool io_coap_has_dtls(void)
 {
+#ifdef GK_WITHOUT_DTLS
+	return false;
+#else
 	return coap_dtls_is_supported() != 0;
+#endif
 }
 
-/* With others libcoap takes a raw public key for a certificate. */
+/* With other TLS libraries libcoap takes a raw public key for a certificate. */
 bool io_coap_has_raw_keys(void)
 {
+#ifdef GK_WITHOUT_RPK
+	return false;
+#else
 	return coap_get_tls_library_version()->type == COAP_TLS_LIBRARY_GNUTLS;
+#endif
 }
 
 /* the endpoint */
