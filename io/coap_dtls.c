@@ -28,6 +28,7 @@ struct slot {
 	coap_session_t *session; /* NULL: free */
 	struct gk_id name;
 	uint64_t number; /* random, as an endpoint before this one had others */
+	uint64_t order;  /* newer sessions have higher ones, in the same millisecond too */
 	int64_t since_ms;
 	int64_t heard_ms; /* 0: no request came yet */
 	unsigned silent;  /* requests of ours without an answer */
@@ -42,6 +43,7 @@ struct io_coap_dtls {
 	uint8_t psk[GK_PSK_ROOM];
 	coap_bin_const_t psk_given; /* to libcoap, which copies it */
 	uint8_t spki[91], private_key[121];
+	uint64_t order; /* of the newest slot */
 	struct slot slots[SLOTS];
 };
 
@@ -84,6 +86,7 @@ static struct slot *take_slot(struct io_coap_dtls *dtls, coap_session_t *session
 		return NULL;
 	*slot = (struct slot){ .session = coap_session_reference(session),
 			       .number = number,
+			       .order = ++dtls->order,
 			       .since_ms = io_now().mono.ms };
 	coap_session_set_app_data(session, slot);
 	return slot;
@@ -115,11 +118,6 @@ static void drop(struct slot *slot, bool close)
 	coap_session_release(session);
 }
 
-static bool is_newer(const struct slot *a, const struct slot *b)
-{
-	return a->since_ms != b->since_ms ? a->since_ms > b->since_ms : a > b;
-}
-
 /* A client that makes one session after the other and uses none takes one place, not all. */
 static bool is_superseded(const struct io_coap_dtls *dtls, const struct slot *slot)
 {
@@ -129,7 +127,7 @@ static bool is_superseded(const struct io_coap_dtls *dtls, const struct slot *sl
 		const struct slot *other = &dtls->slots[i];
 
 		if (other != slot && is_established(other) &&
-		    gk_id_equal(&other->name, &slot->name) && is_newer(other, slot))
+		    gk_id_equal(&other->name, &slot->name) && other->order > slot->order)
 			return true;
 	}
 	return false;
@@ -184,7 +182,7 @@ static void end_older(struct io_coap_dtls *dtls, const struct slot *slot)
 		struct slot *other = &dtls->slots[i];
 
 		if (other != slot && is_established(other) &&
-		    gk_id_equal(&other->name, &slot->name) && other->since_ms <= slot->since_ms)
+		    gk_id_equal(&other->name, &slot->name) && other->order < slot->order)
 			other->ending = true;
 	}
 }
@@ -222,7 +220,7 @@ coap_session_t *io_coap_find_session(const struct io_coap *coap, const struct gk
 		const struct slot *slot = &coap->dtls->slots[i];
 
 		if (is_established(slot) && gk_id_equal(&slot->name, name) &&
-		    (!newest || slot->since_ms > newest->since_ms))
+		    (!newest || slot->order > newest->order))
 			newest = slot;
 	}
 	return newest ? newest->session : NULL;
