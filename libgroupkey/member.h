@@ -6,7 +6,9 @@
  *   member.c               the object, the public calls, what arrives and what is due
  *   member_talk.c          the public calls with which members talk to each other
  *   member_task.c          exchanges with the KDC, one at a time: which is next, and how it went
- *   member_request.c       what is asked in them, and what the answers mean
+ *   member_block.c         ... whose messages are long
+ *   member_request.c       what is asked in them, and what the answers mean; member_token.c of the
+ *                          token, member_join.c of joining
  *   member_observe.c       what we observe at the KDC, and notifications
  *   member_active.c        whether a group is active, and what follows if it is not
  *   member_cred.c          credentials that change: ours, and the KDC's

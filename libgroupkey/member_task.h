@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /**
  * Between the parts of a member's exchanges with the KDC: the engine (member_task.c), blocks
- * (member_block.c) and what is asked (member_request.c).
+ * (member_block.c) and what is asked (member_request.c, with a file for each large kind).
  */
 #ifndef GK_MEMBER_TASK_H
 #define GK_MEMBER_TASK_H
@@ -40,13 +40,26 @@ extern const struct gk_task_row gk_task_rows[GK_TASK_COUNT];
 enum gk_err gk_watch_build_node(struct gk_task_request *r);
 void gk_watch_done(struct gk_task_answer *a);
 
+/* member_token.c: a row of it, and what its answer shares with refusals of a join */
+enum gk_err gk_token_build(struct gk_task_request *r);
+void gk_token_done(struct gk_task_answer *a);
+/** Take what sign_info and kdc_dh_creds tell of groups; of kind GK_CBOR_NONE: nothing. */
+void gk_token_take_groups(struct gk_member *m, const struct gk_cbor_item *sign_info,
+			  const struct gk_cbor_item *dh_creds);
+/** Take a new N_S, if there is one. */
+void gk_token_take_challenge(struct gk_member *m, const struct gk_cbor_item *item);
+/** @return true if it is a credential of the KDC for key agreement, whose key this is */
+bool gk_token_read_dh(int64_t fmt, struct gk_span bytes, struct gk_public_key *key);
+
 /** A credential of the KDC, and the evidence that it has its key, for our latest n_c. */
 struct gk_cred_evidence {
 	int64_t fmt;
 	struct gk_span cred, nonce, verify;
 };
 
-/* member_request.c */
+/* member_join.c: a row of it, and the evidence of both sides */
+enum gk_err gk_join_build(struct gk_task_request *r);
+void gk_join_done(struct gk_task_answer *a);
 /** The evidence is right, by signature or MAC as the group has it. @param key  that is proven */
 bool gk_task_is_proven(const struct gk_membership *ms, const struct gk_cred_evidence *evidence,
 		       struct gk_public_key *key);
