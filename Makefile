@@ -222,7 +222,7 @@ replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 unit_tests = $(unit_bin) $(golden) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) $(purity)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
-run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' CC='$(CC) $(sanitize)' \
+run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' EMULATOR='$(EMULATOR)' CC='$(CC) $(sanitize)' \
 	CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
 for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(preload) $(sim_bin) \
 	$(reach_bin) $(crash_bin) $(replay_bin)

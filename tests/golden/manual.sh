@@ -8,6 +8,7 @@
 # the names in its JSON, and its metrics, are looked up in its page.
 #
 # GATEWAYD  the program [$GK_BUILD/gatewayd]
+# EMULATOR  a command that runs programs of another machine, if it was built for one
 # CC        the compiler, with what it takes to link with $GK_BUILD/libgroupkey.a [cc]
 # CORE_LIBS the libraries under libgroupkey [-lcbor -lwolfssl]
 
@@ -49,6 +50,11 @@ quietly() { # COMMAND...: its output only if it fails
 	"$@" >"$tmp/output" 2>&1 </dev/null && return 0
 	sed 's/^/# /' "$tmp/output"
 	return 1
+}
+
+run() { # PROGRAM ARGUMENTS...: one that was built
+	# shellcheck disable=SC2086 # words of their own
+	${EMULATOR-} "$@"
 }
 
 compile() { # NAME: NAME.c to NAME.o
@@ -140,7 +146,7 @@ examples_link() {
 
 readme_configuration_passes() {
 	awk '/^```/ { inside = /^```conf/; next } inside' "$readme" >"$tmp/readme.conf"
-	[ -s "$tmp/readme.conf" ] && quietly "$gatewayd" -n -c "$tmp/readme.conf"
+	[ -s "$tmp/readme.conf" ] && quietly run "$gatewayd" -n -c "$tmp/readme.conf"
 }
 
 # Each command that README.md shows of ours is one that the program knows: a misspelt one exits with
@@ -153,7 +159,7 @@ readme_calls_are_known() {
 	status=0
 	while read -r _ call; do
 		# shellcheck disable=SC2086
-		"$build/gatewayctl" -s "$tmp/none" $call >"$tmp/output" 2>&1 </dev/null
+		run "$build/gatewayctl" -s "$tmp/none" $call >"$tmp/output" 2>&1 </dev/null
 		[ $? -eq 3 ] && continue
 		echo "# gatewayctl $call: $(head -n 1 "$tmp/output")"
 		status=1
@@ -163,7 +169,7 @@ readme_calls_are_known() {
 
 # 'gatewayctl --help' has each call on a line that is indented by two.
 calls_are_in_their_page() {
-	"$build/gatewayctl" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\).*/\1/p' >"$tmp/calls"
+	run "$build/gatewayctl" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\).*/\1/p' >"$tmp/calls"
 	[ "$(wc -l <"$tmp/calls")" -gt 9 ] || return 1
 	status=0
 	while read -r call; do
@@ -217,7 +223,7 @@ for check in $checks; do
 done
 # It goes on where this script's numbers end.
 if [ -x "$tmp/examples" ]; then
-	"$tmp/examples" "$count" || failures=$((failures + 1))
+	run "$tmp/examples" "$count" || failures=$((failures + 1))
 else
 	echo "not ok $((count + 1)) - examples run"
 	failures=$((failures + 1))

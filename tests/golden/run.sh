@@ -7,6 +7,7 @@
 # names the file and the line. Then the shipped example and what the manual page says.
 #
 # GATEWAYD  the program [$GK_BUILD/gatewayd]
+# EMULATOR  a command that runs it, if it was built for another machine
 
 set -u
 LC_ALL=C
@@ -46,8 +47,13 @@ same() { # GOT WANT
 	return 1
 }
 
+run() { # ARGUMENTS...
+	# shellcheck disable=SC2086 # words of their own
+	${EMULATOR-} "$gatewayd" "$@"
+}
+
 effective() { # FILE OUT: what is in effect, by the program
-	"$gatewayd" -n -v -c "$1" >"$2" 2>"$tmp/stderr" && [ ! -s "$tmp/stderr" ] && return 0
+	run -n -v -c "$1" >"$2" 2>"$tmp/stderr" && [ ! -s "$tmp/stderr" ] && return 0
 	note "$tmp/stderr"
 	return 1
 }
@@ -59,7 +65,7 @@ accepts() { # NAME
 
 # The message is the last thing said; a log may put its own words before it.
 refuses() { # NAME
-	if "$gatewayd" -n -v -c "$1.in" >"$tmp/out" 2>"$tmp/stderr"; then
+	if run -n -v -c "$1.in" >"$tmp/out" 2>"$tmp/stderr"; then
 		echo "# accepted"
 		return 1
 	fi
@@ -77,7 +83,7 @@ shipped=$top/etc/gatewayd.conf
 page=$top/docs/gatewayd.conf.5
 
 example_passes() {
-	"$gatewayd" -n -c "$shipped"
+	run -n -c "$shipped"
 }
 
 # With the '#' taken away that hides an option at its default, the same is in effect. What stands
@@ -155,7 +161,7 @@ numbers_in_page_are_true() {
 		for value in "$low" "$high" $((low - 1)) $((high + 1)); do
 			sed "s/\\([[:space:]]$key = \\)[0-9]*;/\\1$value;/" "$tmp/free" >"$tmp/one"
 			accepted=no
-			"$gatewayd" -n -c "$tmp/one" >/dev/null 2>&1 && accepted=yes
+			run -n -c "$tmp/one" >/dev/null 2>&1 && accepted=yes
 			wanted=no
 			[ "$value" -ge "$low" ] && [ "$value" -le "$high" ] && wanted=yes
 			if [ $accepted != $wanted ]; then
