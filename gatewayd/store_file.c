@@ -162,7 +162,12 @@ bool gw_store_file_in_memory(const struct gw_store_report *report)
 	struct statfs st;
 
 	put_parent(report->path, dir);
-	return statfs(dir, &st) == 0 && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
+	if (statfs(dir, &st))
+		return false;
+	// Of 32 bits, signed here and unsigned there, or wider.
+	uint32_t type = (uint32_t)st.f_type;
+
+	return type == TMPFS_MAGIC || type == RAMFS_MAGIC;
 }
 
 /*
