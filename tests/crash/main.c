@@ -5,6 +5,7 @@
  * which it does. So each point costs only what comes after it.
  */
 #include "tests/crash/crash.h"
+#include "tests/lib/args.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #define SAMPLE_FIRST     4 /* ... while the files are made, up to about here: */
 #define FIRST_START      60
 #define SAMPLE_RANDOM    300
+#define EACH             UINT64_MAX /* story, where none is named */
 
 static const char usage[] = "usage: crash [--all] [--seed N] [--jobs N] [--show N]\n"
 			    "       crash --story N --point N --variant N [--seed N]\n"
@@ -102,7 +104,7 @@ struct shared {
 	struct verdict verdict[JOBS_MAX]; /* of the jobs */
 };
 
-static struct {
+static struct run {
 	/* what to do */
 	bool all, again;
 	uint64_t seed, only_point, story;
@@ -115,7 +117,7 @@ static struct {
 	struct job job[JOBS_MAX];
 	struct shared *shared;
 	struct verdict *mine;
-} run = { .seed = 1, .show = 20 };
+} run = { .seed = 1, .show = 20, .story = EACH };
 
 void verdict_add(const char *text)
 {
@@ -427,48 +429,17 @@ static bool campaign(void)
 
 /* options */
 
-static _Noreturn void fail_usage(void)
-{
-	fputs(usage, stderr);
-	exit(2);
-}
+#define SETS(field) ARG_SETS(struct run, field)
 
-static uint64_t number(const char *text)
-{
-	char *end;
-	unsigned long long value = strtoull(text ? text : "", &end, 0);
-
-	if (!text || end == text || *end)
-		fail_usage();
-	return value;
-}
-
-static void read_options(char **arg)
-{
-	for (; *arg; arg += 2) {
-		if (strcmp(*arg, "--all") == 0) {
-			run.all = true;
-			arg--;
-		} else if (strcmp(*arg, "--seed") == 0) {
-			run.seed = number(arg[1]);
-		} else if (strcmp(*arg, "--jobs") == 0) {
-			run.jobs = (unsigned)number(arg[1]);
-		} else if (strcmp(*arg, "--show") == 0) {
-			run.show = (unsigned)number(arg[1]);
-		} else if (strcmp(*arg, "--story") == 0) {
-			run.story = number(arg[1]);
-			run.again = true;
-		} else if (strcmp(*arg, "--point") == 0) {
-			run.only_point = number(arg[1]);
-		} else if (strcmp(*arg, "--variant") == 0) {
-			run.only_variant = (unsigned)number(arg[1]);
-		} else {
-			fail_usage();
-		}
-	}
-	if (run.only_variant >= VARIANTS)
-		fail_usage();
-}
+static const struct arg args[] = {
+	{ "--all", ARG_FLAG, SETS(all) },
+	{ "--seed", ARG_WHOLE, SETS(seed) },
+	{ "--jobs", ARG_WHOLE, SETS(jobs) },
+	{ "--show", ARG_WHOLE, SETS(show) },
+	{ "--story", ARG_WHOLE, SETS(story) },
+	{ "--point", ARG_WHOLE, SETS(only_point) },
+	{ "--variant", ARG_WHOLE, SETS(only_variant), 0, VARIANTS - 1 },
+};
 
 /* make check has others to run beside. */
 static void choose_jobs(void)
@@ -486,7 +457,8 @@ int main(int argc, char **argv)
 	struct test_env memory;
 	struct gk_env env = test_env(&memory, 1);
 
-	read_options(argv + (argc > 0));
+	args_read(argv + (argc > 0), args, sizeof(args) / sizeof(args[0]), usage, &run);
+	run.again = run.story != EACH;
 	choose_jobs();
 	run.shared = mmap(NULL, sizeof(*run.shared), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);

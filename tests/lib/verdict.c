@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "tests/lib/verdict.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #define WHOLE_LINES 12 /* of the past of the whole, after somebody's */
@@ -63,10 +64,40 @@ void verdict_broken(struct verdict *verdict, int64_t at_ms, const char *who,
 	fclose(out);
 }
 
-void verdict_put(const struct verdict *verdict, const char *rule, uint64_t seed, unsigned *test)
+static void put(const struct verdict *verdict, const char *rule, uint64_t seed, unsigned *test)
 {
 	printf("%s %u - seed %llu: %s\n", verdict->count ? "not ok" : "ok", ++*test,
 	       (unsigned long long)seed, rule);
 	if (verdict->count)
 		printf("# %u times, first:\n%s", verdict->count, verdict->text);
+}
+
+unsigned verdicts_put(const struct verdict *verdicts, const char *const *rules, size_t count,
+		      uint64_t seed, unsigned *test)
+{
+	unsigned broken = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		put(&verdicts[i], rules[i], seed, test);
+		broken += verdicts[i].count != 0;
+	}
+	return broken;
+}
+
+void verdicts_free(struct verdict *verdicts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(verdicts[i].text);
+}
+
+/* what is counted */
+
+void tallies_put(const struct tallies *t, const uint64_t *numbers)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		bool last = i % t->columns == t->columns - 1 || i + 1 == t->count;
+
+		printf("%s%-*s %*llu%s", i % t->columns ? "  " : "# ", t->name_width, t->names[i],
+		       t->number_width, (unsigned long long)numbers[i], last ? "\n" : "");
+	}
 }

@@ -38,7 +38,18 @@ struct verdict {
 void verdict_broken(struct verdict *verdict, int64_t at_ms, const char *who,
 		    const struct past *past, const struct past *whole, const char *format,
 		    va_list args);
-/** Print it as TAP. @param test  counts the lines */
-void verdict_put(const struct verdict *verdict, const char *rule, uint64_t seed, unsigned *test);
+/** Print those of all rules as TAP. @param test  counts the lines
+ * @return number of broken rules */
+unsigned verdicts_put(const struct verdict *verdicts, const char *const *rules, size_t count,
+		      uint64_t seed, unsigned *test);
+void verdicts_free(struct verdict *verdicts, size_t count);
+
+/** What is counted, and how it is laid out. */
+struct tallies {
+	const char *const *names;
+	size_t count, columns;
+	int name_width, number_width;
+};
+void tallies_put(const struct tallies *tallies, const uint64_t *numbers);
 
 #endif

@@ -117,8 +117,7 @@ static void arrive(struct world *w, uint64_t index, void *ptr)
 				  sizeof(answer->bytes));
 	trace(w, node->index, "is asked", (int64_t)answer->len, NULL);
 	if (answer->len && air_carries(w, air_coap_len(gk_span(answer->bytes, answer->len)), false))
-		agenda_add(&w->agenda, w->now.mono.ms + between(w, 1, DELAY_MAX_MS), take_answer,
-			   index, answer);
+		world_hand(w, between(w, 1, DELAY_MAX_MS), take_answer, index, answer);
 	else
 		free(answer);
 }
@@ -133,8 +132,7 @@ static void transmit_to(struct world *w, const struct ask *ask, int index, bool 
 	}
 	name = must_alloc(NULL, sizeof(*name));
 	*name = name_of(w, ask);
-	agenda_add(&w->agenda, w->now.mono.ms + between(w, 1, DELAY_MAX_MS), arrive,
-		   (uint64_t)index, name);
+	world_hand(w, between(w, 1, DELAY_MAX_MS), arrive, (uint64_t)index, name);
 }
 
 static void transmit_to_all(struct world *w, const struct ask *ask)

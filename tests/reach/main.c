@@ -3,6 +3,7 @@
 #include "tests/reach/reach.h"
 
 #include "io/log.h"
+#include "tests/lib/args.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,6 @@ static const char usage[] =
 	"  the share of those that sleep. --record writes what the kernel said as a trace, "
 	"--trace\n"
 	"  plays one. Without any option but --terse: some fixed runs.\n";
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct options defaults = {
 	.seed = 1,
@@ -39,78 +38,25 @@ static const struct options defaults = {
 	.sleepy = 0.1,
 };
 
-static _Noreturn void fail_usage(void)
-{
-	fputs(usage, stderr);
-	exit(2);
-}
+static const char *const schemes[] = { [false] = "none", [true] = "tree" };
 
-static double number(const char *text, double min, double max)
-{
-	char *end;
-	double value = strtod(text ? text : "", &end);
+#define SETS(field) ARG_SETS(struct options, field)
 
-	if (!text || end == text || *end || !(value >= min && value <= max))
-		fail_usage();
-	return value;
-}
-
-static bool read_presence(const char *name, const char *value, struct gk_presence_config *p)
-{
-	if (strcmp(name, "--interval") == 0)
-		p->check_interval_s = (uint32_t)number(value, 1, 86400);
-	else if (strcmp(name, "--probes") == 0)
-		p->probes = (uint32_t)number(value, 2, 10);
-	else if (strcmp(name, "--grace") == 0)
-		p->grace_s = (uint32_t)number(value, 1, 3600);
-	else
-		return false;
-	return true;
-}
-
-static void read_option(const char *name, const char *value, struct options *opt)
-{
-	if (strcmp(name, "--seed") == 0)
-		opt->seed = (uint64_t)number(value, 0, 1e15);
-	else if (strcmp(name, "--nodes") == 0)
-		opt->nodes = (int)number(value, 10, NODES_MAX);
-	else if (strcmp(name, "--days") == 0)
-		opt->days = number(value, 0.01, 3650);
-	else if (strcmp(name, "--loss") == 0)
-		opt->loss = number(value, 0, 0.9);
-	else if (strcmp(name, "--quiet") == 0)
-		opt->quiet = number(value, 0, 1);
-	else if (strcmp(name, "--sleepy") == 0)
-		opt->sleepy = number(value, 0, 1);
-	else if (strcmp(name, "--scheme") == 0)
-		opt->tree = value && strcmp(value, "tree") == 0;
-	else if (strcmp(name, "--record") == 0)
-		opt->record = value;
-	else if (strcmp(name, "--trace") == 0)
-		opt->trace = value;
-	else if (!read_presence(name, value, &opt->presence))
-		fail_usage();
-}
-
-/* @return true if a run is described */
-static bool read_options(char **arg, struct options *opt)
-{
-	bool described = false;
-
-	while (*arg) {
-		if (strcmp(*arg, "--terse") == 0) {
-			opt->terse = true;
-			arg++;
-			continue;
-		}
-		if (!arg[1])
-			fail_usage();
-		read_option(arg[0], arg[1], opt);
-		arg += 2;
-		described = true;
-	}
-	return described;
-}
+static const struct arg args[] = {
+	{ "--seed", ARG_WHOLE, SETS(seed) },
+	{ "--nodes", ARG_WHOLE, SETS(nodes), 10, NODES_MAX },
+	{ "--days", ARG_REAL, SETS(days), 0.01, 3650 },
+	{ "--loss", ARG_REAL, SETS(loss), 0, 0.9 },
+	{ "--quiet", ARG_REAL, SETS(quiet), 0, 1 },
+	{ "--sleepy", ARG_REAL, SETS(sleepy), 0, 1 },
+	{ "--interval", ARG_WHOLE, SETS(presence.check_interval_s), 1, 86400 },
+	{ "--probes", ARG_WHOLE, SETS(presence.probes), 2, 10 },
+	{ "--grace", ARG_WHOLE, SETS(presence.grace_s), 1, 3600 },
+	{ "--scheme", ARG_WORD, SETS(tree), .words = schemes, .word_count = COUNT(schemes) },
+	{ "--record", ARG_TEXT, SETS(record) },
+	{ "--trace", ARG_TEXT, SETS(trace) },
+	{ "--terse", ARG_FLAG, SETS(terse) },
+};
 
 /* A run that put nothing to the test must not pass: but a short one need not see everything. */
 static void check_happened(struct world *w)
@@ -158,8 +104,7 @@ static void put_options(const struct options *opt)
 		printf("# reach --seed %llu --nodes %d --days %g --loss %g --quiet %g --sleepy %g "
 		       "--interval %u --probes %u --grace %u --scheme %s\n",
 		       (unsigned long long)opt->seed, opt->nodes, opt->days, opt->loss, opt->quiet,
-		       opt->sleepy, p->check_interval_s, p->probes, p->grace_s,
-		       opt->tree ? "tree" : "none");
+		       opt->sleepy, p->check_interval_s, p->probes, p->grace_s, schemes[opt->tree]);
 	fflush(stdout);
 }
 
@@ -214,18 +159,8 @@ static unsigned run_default(const struct options *base, unsigned *test)
 int main(int argc, char **argv)
 {
 	struct options opt = defaults;
-	bool described = read_options(argv + (argc > 0), &opt);
-	struct test_env memory;
-	struct gk_env env = test_env(&memory, 1);
-	unsigned test = 0, count;
+	bool described = args_read(argv + (argc > 0), args, COUNT(args), usage, &opt);
 
 	log_open("reach", LOG_LEVEL_ERROR, false);
-	if (gk_global_init(&env)) {
-		printf("not ok 1 - gk_global_init\n1..1\n");
-		return 1;
-	}
-	count = described ? run(&opt, &test) : run_default(&opt, &test);
-	gk_global_cleanup();
-	printf("1..%u\n", test);
-	return count != 0;
+	return world_main(described ? run : run_default, &opt);
 }

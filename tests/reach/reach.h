@@ -6,7 +6,7 @@
  * All chance comes from one seed, so that a run can be had again.
  *
  *   main.c     options, which runs, the verdict as TAP
- *   world.c    clock, chance; who is connected with whom
+ *   world.c    a run; who is connected with whom
  *   kernel.c   neighbours, routes and links as Linux keeps them, and its notices
  *   air.c      frames: which get lost
  *   gateway.c  the KDC's shell: the segment, requests and their answers
@@ -25,22 +25,15 @@
 #include "gatewayd/segment.h"
 #include "io/addr.h"
 #include "netlink/known.h"
-#include "tests/lib/agenda.h"
-#include "tests/lib/chance.h"
 #include "tests/lib/env.h"
 #include "tests/lib/raw.h"
 #include "tests/lib/retransmit.h"
-#include "tests/lib/verdict.h"
+#include "tests/lib/world.h"
 
-#define GATEWAY   (-1) /* as a node; those count from 0 */
 #define NODES_MAX 4000
 #define GROUP     "plant"
 #define INTERFACE "lowpan0"
 #define LINK_BPS  250000
-#define SECOND_MS 1000
-#define MINUTE_MS 60000
-#define HOUR_MS   3600000
-#define DAY_MS    86400000
 
 /** What must hold. A run is good if none of these was broken. */
 enum rule {
@@ -113,8 +106,6 @@ struct options {
 	const char *trace;  /* file to take them from; NULL: the model's */
 	bool terse;
 };
-
-struct world;
 
 /** An entry of the kernel's neighbour table. */
 enum nud {
@@ -225,7 +216,6 @@ struct world {
 	int64_t end_ms;
 	struct chance chance;
 	struct agenda agenda;
-	unsigned at_once;
 	struct kernel kernel;
 	struct node *nodes;
 	/* gateway */
@@ -270,18 +260,9 @@ struct world {
 };
 
 /* world.c */
-void world_at(struct world *w, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
-	      uint64_t arg);
-void world_in(struct world *w, int64_t ms, void (*run)(struct world *, uint64_t, void *),
-	      uint64_t arg);
 /** Run one world from beginning to end, and free all but what the report needs. */
 void world_run(struct world *w);
 void world_free(struct world *w);
-/** @return from..to, both included */
-int64_t between(struct world *w, int64_t from, int64_t to);
-bool happens(struct world *w, double probability);
-/** @return a time until the next of something that happens every 'mean_ms' on average */
-int64_t gap(struct world *w, int64_t mean_ms);
 /** @return whether our interface and its radio work */
 bool world_sees(const struct world *w);
 /** @return whether frames get from our antenna to the node, and back */
@@ -388,10 +369,6 @@ void check_second(struct world *w, uint64_t arg, void *ptr);
 
 /* tell.c */
 const char *tally_name(enum tally tally);
-/** Remember something about a node, or the gateway. Texts are static. */
-void trace(struct world *w, int node, const char *what, int64_t number, const char *detail);
-__attribute__((format(printf, 4, 5))) void broken(struct world *w, enum rule rule, int node,
-						  const char *format, ...);
 /** Print TAP: a line per rule. @return number of broken rules */
 unsigned tell(struct world *w, unsigned *test);
 

@@ -2,8 +2,6 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "tests/reach/reach.h"
 
-#include <stdarg.h>
-
 static const char *const rules[RULES] = {
 	[RULE_ALIVE] = "who is connected is not removed, but by much bad luck",
 	[RULE_GONE] = "who is cut off is removed within the bound",
@@ -63,41 +61,14 @@ const char *tally_name(enum tally tally)
 	return tallies[tally];
 }
 
-void trace(struct world *w, int node, const char *what, int64_t number, const char *detail)
-{
-	past_add(node == GATEWAY ? &w->past : &w->nodes[node].past, w->now.mono.ms, what, number,
-		 detail);
-}
-
-void broken(struct world *w, enum rule rule, int node, const char *format, ...)
-{
-	bool whole = node == GATEWAY;
-	va_list args;
-
-	va_start(args, format);
-	verdict_broken(&w->broken[rule], w->now.mono.ms, whole ? "gateway" : w->nodes[node].name,
-		       whole ? &w->past : &w->nodes[node].past, whole ? NULL : &w->past, format,
-		       args);
-	va_end(args);
-}
-
-static void put_table(const struct world *w)
-{
-	for (size_t i = 0; i < TALLIES; i++)
-		printf("%s%-14s %9llu%s", i % 5 ? "  " : "# ", tallies[i],
-		       (unsigned long long)w->tally[i], i % 5 == 4 || i + 1 == TALLIES ? "\n" : "");
-	printf("# at most %u checks in one second\n", w->in_second_max);
-}
-
 unsigned tell(struct world *w, unsigned *test)
 {
-	unsigned count = 0;
+	static const struct tallies table = { tallies, TALLIES, 5, 14, 9 };
+	unsigned count = verdicts_put(w->broken, rules, RULES, w->opt.seed, test);
 
-	for (size_t i = 0; i < RULES; i++) {
-		verdict_put(&w->broken[i], rules[i], w->opt.seed, test);
-		count += w->broken[i].count != 0;
-	}
-	if (!w->opt.terse)
-		put_table(w);
+	if (w->opt.terse)
+		return count;
+	tallies_put(&table, w->tally);
+	printf("# at most %u checks in one second\n", w->in_second_max);
 	return count;
 }

@@ -5,36 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UTC_START   1760000000
-#define AT_ONCE_MAX 1000000 /* events in one millisecond: something is always due again */
+/* what is shown to others */
 
-/* chance and events */
-
-int64_t between(struct world *w, int64_t from, int64_t to)
+struct stage world_stage(struct world *w)
 {
-	return chance_from_to(&w->chance, from, to);
+	return (struct stage){ &w->now, &w->chance, &w->agenda, w->broken, &w->past };
 }
 
-bool happens(struct world *w, double probability)
+struct person world_person(struct world *w, int node)
 {
-	return chance_hits(&w->chance, probability);
-}
-
-int64_t gap(struct world *w, int64_t mean_ms)
-{
-	return between(w, 1, 2 * mean_ms);
-}
-
-void world_at(struct world *w, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
-	      uint64_t arg)
-{
-	agenda_add(&w->agenda, at_ms, run, arg, NULL);
-}
-
-void world_in(struct world *w, int64_t ms, void (*run)(struct world *, uint64_t, void *),
-	      uint64_t arg)
-{
-	world_at(w, w->now.mono.ms + ms, run, arg);
+	return (struct person){ w->nodes[node].name, &w->nodes[node].past };
 }
 
 /* who is connected with whom */
@@ -101,11 +81,6 @@ struct node *world_node(struct world *w, const uint8_t *ip)
 
 /* a run */
 
-static void set_time(struct world *w, int64_t ms)
-{
-	w->now = (struct gk_now){ { ms }, { UTC_START + ms / 1000 } };
-}
-
 static void take_trace(struct world *w)
 {
 	struct gk_presence_config *p = &w->opt.presence;
@@ -125,11 +100,10 @@ static void take_trace(struct world *w)
 
 static void begin(struct world *w)
 {
-	w->chance.state = mix(w->opt.seed + 1);
+	world_begin(w, w->opt.seed);
 	w->end_ms = (int64_t)(w->opt.days * DAY_MS);
 	w->blind_ms = 0;
 	w->confirmed_ms = w->mass_ms = w->seeing_ms = -1;
-	set_time(w, 0);
 	if (w->opt.trace)
 		take_trace(w);
 	if (w->opt.record && !(w->record = fopen(w->opt.record, "w")))
@@ -149,19 +123,9 @@ static void begin(struct world *w)
 
 void world_run(struct world *w)
 {
-	struct agenda_event event;
-
 	begin(w);
-	while (agenda_take(&w->agenda, w->end_ms, &event)) {
-		w->at_once = event.at_ms == w->now.mono.ms ? w->at_once + 1 : 0;
-		set_time(w, event.at_ms);
-		if (w->at_once == AT_ONCE_MAX) {
-			broken(w, RULE_CALLS, GATEWAY, "time stands still");
-			w->end_ms = -1;
-		}
-		event.run(w, event.arg, event.ptr);
-		free(event.ptr);
-	}
+	if (!world_go(w, w->end_ms))
+		broken(w, RULE_CALLS, GATEWAY, "time stands still");
 	check_end(w);
 	if (w->played)
 		played_end(w);
@@ -171,8 +135,7 @@ void world_run(struct world *w)
 
 void world_free(struct world *w)
 {
-	for (size_t i = 0; i < RULES; i++)
-		free(w->broken[i].text);
+	verdicts_free(w->broken, RULES);
 	if (w->record)
 		fclose(w->record);
 	played_free(w->played);

@@ -143,7 +143,7 @@ static void retransmit(struct world *w, uint64_t token, void *ptr)
 	transmit(w, call, true);
 	call->again.pause_ms *= 2;
 	if (--call->again.count)
-		world_in(w, call->again.pause_ms, retransmit, token, NULL);
+		world_in(w, call->again.pause_ms, retransmit, token);
 }
 
 static uint16_t *message_id_of(struct world *w, int from)
@@ -173,8 +173,8 @@ void call_open(struct world *w, int from, int to, const struct gk_event *request
 	call->request->message_id = ++*message_id_of(w, from);
 	w->tally[notifies ? NOTIFICATIONS : REQUESTS]++;
 	call->again = retransmit_fit(request->timeout_ms, &w->chance);
-	world_in(w, request->timeout_ms, give_up, token, NULL);
-	world_in(w, call->again.pause_ms, retransmit, token, NULL);
+	world_in(w, request->timeout_ms, give_up, token);
+	world_in(w, call->again.pause_ms, retransmit, token);
 	transmit(w, call, false);
 }
 
@@ -193,7 +193,7 @@ void call_ask_all(struct world *w, const struct gk_event *request, bool all)
 	call->request->token = token;
 	call->request->message_id = ++*message_id_of(w, KDC);
 	w->tally[QUESTIONS]++;
-	world_in(w, request->timeout_ms, give_up, token, NULL);
+	world_in(w, request->timeout_ms, give_up, token);
 	net_question(w, call->request, all);
 }
 

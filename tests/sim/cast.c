@@ -146,13 +146,13 @@ static void forge_confirmation(struct world *w, uint64_t g, void *ptr)
 		      buf = gk_buf(message, sizeof(message));
 	struct gk_confirmation confirmation = {
 		.gid = gk_id_span(&group->gid),
-		.slot = (uint16_t)chance_between(w, 0, w->opt.nodes - 1),
+		.slot = (uint16_t)between(w, 0, w->opt.nodes - 1),
 		.mac = gk_span(mac, sizeof(mac)),
 	};
 	struct gk_coap_writer writer = gk_coap_begin(&buf, CODE_CHANGED);
 
 	(void)ptr;
-	mac[0] = (uint8_t)chance(w);
+	mac[0] = (uint8_t)chance_next(&w->chance);
 	gk_confirmation_put(&payload, &confirmation);
 	gk_coap_put_payload(&writer, gk_buf_span(&payload));
 	group->late++;
@@ -173,8 +173,7 @@ void cast_said(struct world *w, struct gk_span bytes)
 		w->tally[CASTS]++;
 		w->tally[CAST_PARTS] += m.last_part > 0;
 		check_rekeying(w, g, &m, bytes);
-		world_in(w, chance_between(w, 1, FORGERY_MAX_MS), forge_confirmation, (uint64_t)g,
-			 NULL);
+		world_in(w, between(w, 1, FORGERY_MAX_MS), forge_confirmation, (uint64_t)g);
 	} else {
 		w->tally[BEACONS]++;
 		check_beacon(w, g, &m);

@@ -700,7 +700,7 @@ static bool may_speak(const struct world *w, int i, int g)
 
 static int choose_speaker(struct world *w, int g)
 {
-	int first = (int)chance_between(w, 0, w->opt.nodes - 1);
+	int first = (int)between(w, 0, w->opt.nodes - 1);
 
 	for (int i = 0; i < w->opt.nodes; i++) {
 		int speaker = (first + i) % w->opt.nodes;
@@ -792,7 +792,7 @@ static bool may_be_told(const struct world *w, int i, int g)
 
 static int choose_asked(struct world *w, int g)
 {
-	int first = (int)chance_between(w, 0, w->opt.nodes - 1);
+	int first = (int)between(w, 0, w->opt.nodes - 1);
 
 	for (int i = 0; i < w->opt.nodes; i++) {
 		int asked = (first + i) % w->opt.nodes;
@@ -882,5 +882,5 @@ void check_minute(struct world *w, uint64_t arg, void *ptr)
 	w->tally[MINUTES]++;
 	for (int g = 0; g < SIM_GROUPS; g++)
 		check_group(w, g);
-	world_in(w, MINUTE_MS, check_minute, 0, NULL);
+	world_in(w, MINUTE_MS, check_minute, 0);
 }

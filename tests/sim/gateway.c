@@ -68,8 +68,8 @@ void gateway_stop(struct world *w)
 
 void gateway_crash_soon(struct world *w)
 {
-	w->crash_behind = (enum crash_behind)chance_between(w, BEHIND_ANY, BEHIND_NEWS);
-	w->crash_in = (unsigned)chance_between(w, 1, w->crash_behind == BEHIND_ANY ? 20 : 4);
+	w->crash_behind = (enum crash_behind)between(w, BEHIND_ANY, BEHIND_NEWS);
+	w->crash_in = (unsigned)between(w, 1, w->crash_behind == BEHIND_ANY ? 20 : 4);
 }
 
 static void crash(struct world *w)
@@ -78,7 +78,7 @@ static void crash(struct world *w)
 	trace(w, KDC, "crashes", w->crash_behind, NULL);
 	free_kdc(w);
 	disturb_all(w);
-	world_in(w, chance_between(w, 100, DOWN_MAX_MS), gateway_start, 0, NULL);
+	world_in(w, between(w, 100, DOWN_MAX_MS), gateway_start, 0);
 }
 
 static bool is_news(const struct gk_event *e)
@@ -161,7 +161,7 @@ static void schedule(struct world *w)
 	if (next_ms == GK_NEVER || next_ms == w->kdc_wake_ms)
 		return;
 	w->kdc_wake_ms = next_ms;
-	world_at(w, next_ms, wake, w->kdc_life, NULL);
+	world_at(w, next_ms, wake, w->kdc_life);
 }
 
 /* the kernel */
@@ -184,9 +184,9 @@ static void probe(struct world *w, const struct gk_addr *addr)
 	}
 	arg = (uint64_t)node->index << 1 | node_in_reach(w, node);
 	if (arg & 1)
-		world_in(w, chance_between(w, 1, KERNEL_ANSWER_MS), verdict, arg, NULL);
+		world_in(w, between(w, 1, KERNEL_ANSWER_MS), verdict, arg);
 	else
-		world_in(w, KERNEL_GIVEUP_MS, verdict, arg, NULL);
+		world_in(w, KERNEL_GIVEUP_MS, verdict, arg);
 }
 
 void gateway_reach(struct world *w, int index, enum gk_reach reach)

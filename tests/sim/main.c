@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
+#include "tests/lib/args.h"
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -27,86 +28,22 @@ static const char *const confirms[] = { [GK_CONFIRM_AUTO] = "auto",
 
 #define OBSERVERS 0.2 /* where nothing else is said */
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SETS(field)  ARG_SETS(struct options, field)
+#define WORDS(array) .words = (array), .word_count = COUNT(array)
 
-static _Noreturn void fail_usage(void)
-{
-	fputs(usage, stderr);
-	exit(2);
-}
-
-static double number(const char *text, double min, double max)
-{
-	char *end;
-	double value = strtod(text ? text : "", &end);
-
-	if (!text || end == text || *end || !(value >= min && value <= max))
-		fail_usage();
-	return value;
-}
-
-static uint64_t seed_of(const char *text)
-{
-	char *end;
-	unsigned long long value = strtoull(text ? text : "", &end, 0);
-
-	if (!text || end == text || *end)
-		fail_usage();
-	return value;
-}
-
-static size_t word_of(const char *text, const char *const *words, size_t count)
-{
-	for (size_t i = 0; text && i < count; i++) {
-		if (strcmp(text, words[i]) == 0)
-			return i;
-	}
-	fail_usage();
-}
-
-static void read_option(const char *name, const char *value, struct options *opt)
-{
-	if (strcmp(name, "--seed") == 0)
-		opt->seed = seed_of(value);
-	else if (strcmp(name, "--nodes") == 0)
-		opt->nodes = (int)number(value, 12, NODES_MAX);
-	else if (strcmp(name, "--days") == 0)
-		opt->days = number(value, 0.125, 3650);
-	else if (strcmp(name, "--loss") == 0)
-		opt->loss = number(value, 0, 0.9);
-	else if (strcmp(name, "--drop") == 0)
-		opt->drop = number(value, 0, 0.9);
-	else if (strcmp(name, "--scheme") == 0)
-		opt->scheme = (enum sim_scheme)word_of(value, schemes, COUNT(schemes));
-	else if (strcmp(name, "--confirm") == 0)
-		opt->confirm = (enum gk_confirm)word_of(value, confirms, COUNT(confirms));
-	else if (strcmp(name, "--beacon") == 0)
-		opt->beacon_s = (uint32_t)number(value, 1, 3600);
-	else if (strcmp(name, "--observers") == 0)
-		opt->observers = number(value, 0, 1);
-	else if (strcmp(name, "--cell") == 0)
-		opt->cell = (enum gk_mode)word_of(value, modes, COUNT(modes));
-	else
-		fail_usage();
-}
-
-/* @return true if a run is described */
-static bool read_options(char **arg, struct options *opt)
-{
-	bool described = false;
-
-	while (*arg) {
-		if (strcmp(*arg, "--quiet") == 0) {
-			opt->quiet = true;
-			arg++;
-			continue;
-		}
-		read_option(arg[0], arg[1], opt);
-		arg += 2;
-		described = true;
-	}
-	return described;
-}
+static const struct arg args[] = {
+	{ "--seed", ARG_WHOLE, SETS(seed) },
+	{ "--nodes", ARG_WHOLE, SETS(nodes), 12, NODES_MAX },
+	{ "--days", ARG_REAL, SETS(days), 0.125, 3650 },
+	{ "--loss", ARG_REAL, SETS(loss), 0, 0.9 },
+	{ "--drop", ARG_REAL, SETS(drop), 0, 0.9 },
+	{ "--scheme", ARG_WORD, SETS(scheme), WORDS(schemes) },
+	{ "--confirm", ARG_WORD, SETS(confirm), WORDS(confirms) },
+	{ "--beacon", ARG_WHOLE, SETS(beacon_s), 1, 3600 },
+	{ "--observers", ARG_REAL, SETS(observers), 0, 1 },
+	{ "--cell", ARG_WORD, SETS(cell), WORDS(modes) },
+	{ "--quiet", ARG_FLAG, SETS(quiet) },
+};
 
 static void need(struct world *w, const enum tally *needed, size_t count)
 {
@@ -179,7 +116,7 @@ static unsigned run(const struct options *opt, unsigned *test)
 
 /* A large world of each scheme; and smaller ones, in which more happens to each node, and whoever
  * is told tells or does not. */
-static unsigned run_default(bool quiet, unsigned *test)
+static unsigned run_default(const struct options *base, unsigned *test)
 {
 	const struct options runs[] = {
 		{ 1, 160, 1, .loss = 0.2, .scheme = SIM_TREE },
@@ -199,7 +136,7 @@ static unsigned run_default(bool quiet, unsigned *test)
 	for (size_t i = 0; i < COUNT(runs); i++) {
 		struct options opt = runs[i];
 
-		opt.quiet = quiet;
+		opt.quiet = base->quiet;
 		opt.observers = OBSERVERS;
 		count += run(&opt, test);
 	}
@@ -216,17 +153,7 @@ int main(int argc, char **argv)
 		.observers = OBSERVERS,
 		.scheme = SIM_TREE,
 	};
-	bool described = read_options(argv + (argc > 0), &opt);
-	struct test_env memory;
-	struct gk_env env = test_env(&memory, 1);
-	unsigned test = 0, count;
+	bool described = args_read(argv + (argc > 0), args, COUNT(args), usage, &opt);
 
-	if (gk_global_init(&env)) {
-		printf("not ok 1 - gk_global_init\n1..1\n");
-		return 1;
-	}
-	count = described ? run(&opt, &test) : run_default(opt.quiet, &test);
-	gk_global_cleanup();
-	printf("1..%u\n", test);
-	return count != 0;
+	return world_main(described ? run : run_default, &opt);
 }

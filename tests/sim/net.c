@@ -123,7 +123,7 @@ static bool send_frames(struct world *w, size_t frames, unsigned tries, double l
 		bool lost = true;
 
 		for (; lost && left; left--) {
-			lost = chance_of(w, loss);
+			lost = happens(w, loss);
 			++*sent;
 		}
 		if (lost)
@@ -158,7 +158,7 @@ static bool gets_through(struct world *w, const struct datagram *d)
 
 	if (!multicast)
 		count_air(w, d, &air, sent);
-	return arrives && !chance_of(w, w->opt.drop);
+	return arrives && !happens(w, w->opt.drop);
 }
 
 /* datagrams */
@@ -169,7 +169,7 @@ static struct datagram *send_copy(struct world *w, const struct datagram *d, int
 	struct datagram *c = copy(d);
 
 	c->sent_before = true;
-	world_in(w, chance_between(w, from_ms, to_ms), arrive, 0, c);
+	world_hand(w, between(w, from_ms, to_ms), arrive, 0, c);
 	return c;
 }
 
@@ -178,27 +178,27 @@ static void replay(struct world *w, const struct datagram *d)
 	struct datagram *c = send_copy(w, d, DELAY_MAX_MS, REPLAY_MAX_MS);
 
 	w->tally[REPLAYS]++;
-	if (d->kind != DG_CAST || chance_of(w, 0.5))
+	if (d->kind != DG_CAST || happens(w, 0.5))
 		return;
 	w->tally[TAMPERED]++;
-	c->bytes[chance_between(w, 0, (int64_t)c->len - 1)] ^= (uint8_t)chance_between(w, 1, 255);
+	c->bytes[between(w, 0, (int64_t)c->len - 1)] ^= (uint8_t)between(w, 1, 255);
 }
 
 void net_send(struct world *w, struct datagram *d)
 {
 	w->tally[DATAGRAMS]++;
-	if (chance_of(w, DUPLICATE)) {
+	if (happens(w, DUPLICATE)) {
 		w->tally[DUPLICATES]++;
 		send_copy(w, d, 1, DELAY_MAX_MS);
 	}
-	if (chance_of(w, REPLAY))
+	if (happens(w, REPLAY))
 		replay(w, d);
 	if (!gets_through(w, d)) {
 		w->tally[LOST]++;
 		free(d);
 		return;
 	}
-	world_in(w, chance_between(w, 1, DELAY_MAX_MS), arrive, 0, d);
+	world_hand(w, between(w, 1, DELAY_MAX_MS), arrive, 0, d);
 }
 
 static void count_multicast(struct world *w, const struct datagram *d)

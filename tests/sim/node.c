@@ -34,7 +34,7 @@ void node_init(struct world *w, int index)
 	node->addr.ip[15] = (uint8_t)low;
 	snprintf(node->base, sizeof(node->base), "coap://[fd00::%x]:5683", low);
 	for (size_t i = 0; i < sizeof(node->key_seed); i++)
-		node->key_seed[i] = (uint8_t)chance(w);
+		node->key_seed[i] = (uint8_t)chance_next(&w->chance);
 	node->wake_ms = GK_NEVER;
 	for (int g = 0; g < SIM_GROUPS; g++)
 		node->place[g] = (struct place){ .out_num = 0, .num_seen = -1, .behind_ms = -1 };
@@ -65,9 +65,9 @@ void node_start(struct world *w, struct node *node)
 		.rejoin_delay_ms = REJOIN_DELAY_MS,
 	};
 
-	node->point_to_point = w->opt.scheme == SIM_MIXED && chance_of(w, UNAWARE);
+	node->point_to_point = w->opt.scheme == SIM_MIXED && happens(w, UNAWARE);
 	config.point_to_point = node->point_to_point;
-	node->observes = w->opt.observers > 0 && chance_of(w, w->opt.observers);
+	node->observes = w->opt.observers > 0 && happens(w, w->opt.observers);
 	if (node->observes)
 		observe(node, &config);
 
@@ -160,7 +160,7 @@ static void schedule(struct world *w, struct node *node)
 	if (next_ms == GK_NEVER || next_ms == node->wake_ms)
 		return;
 	node->wake_ms = next_ms;
-	world_at(w, next_ms, wake, (uint64_t)node->index, NULL);
+	world_at(w, next_ms, wake, (uint64_t)node->index);
 }
 
 /* what it reads */
@@ -222,7 +222,7 @@ static void take_message(struct world *w, struct node *node, const struct gk_eve
 	check_reading(w, node, number);
 	if (number == w->said_count - 1 && !e->note.pairwise)
 		w->readers[node->index] = true;
-	if (node->place[group].roles & 4 && (e->note.pairwise || chance_of(w, RESPONSE_CHANCE)))
+	if (node->place[group].roles & 4 && (e->note.pairwise || happens(w, RESPONSE_CHANCE)))
 		respond(w, node, e->id);
 }
 

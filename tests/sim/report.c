@@ -2,8 +2,6 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "tests/sim/sim.h"
 
-#include <stdarg.h>
-
 static const char *const rules[RULES] = {
 	[RULE_NEWEST] = "each quiet minute every live member has the newest key",
 	[RULE_DEPARTED] = "nobody departed has a key made since",
@@ -95,35 +93,6 @@ const char *tally_name(enum tally tally)
 	return tallies[tally];
 }
 
-/* the past */
-
-void trace(struct world *w, int node, const char *what, int64_t number, const char *detail)
-{
-	past_add(node == KDC ? &w->past : &w->nodes[node].past, w->now.mono.ms, what, number,
-		 detail);
-}
-
-void broken(struct world *w, enum rule rule, int node, const char *format, ...)
-{
-	bool whole = node == KDC;
-	va_list args;
-
-	va_start(args, format);
-	verdict_broken(&w->broken[rule], w->now.mono.ms, whole ? "gateway" : w->nodes[node].name,
-		       whole ? &w->past : &w->nodes[node].past, whole ? NULL : &w->past, format,
-		       args);
-	va_end(args);
-}
-
-/* the end */
-
-static void put_table(const struct world *w)
-{
-	for (size_t i = 0; i < TALLIES; i++)
-		printf("%s%-15s %10llu%s", i % 4 ? "  " : "# ", tallies[i],
-		       (unsigned long long)w->tally[i], i % 4 == 3 || i + 1 == TALLIES ? "\n" : "");
-}
-
 static void put_lags(const struct world *w)
 {
 	static const struct {
@@ -134,7 +103,7 @@ static void put_lags(const struct world *w)
 		     { GK_VIA_OBSERVE, "notification" },
 		     { GK_VIA_PULL, "pull" } };
 
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+	for (size_t i = 0; i < COUNT(ways); i++) {
 		const struct lag *lag = &w->lags[ways[i].via];
 
 		if (lag->count)
@@ -148,15 +117,12 @@ static void put_lags(const struct world *w)
 
 unsigned report(struct world *w, unsigned *test)
 {
-	unsigned count = 0;
+	static const struct tallies table = { tallies, TALLIES, 4, 15, 10 };
+	unsigned count = verdicts_put(w->broken, rules, RULES, w->opt.seed, test);
 
-	for (size_t i = 0; i < RULES; i++) {
-		verdict_put(&w->broken[i], rules[i], w->opt.seed, test);
-		count += w->broken[i].count != 0;
-	}
-	if (!w->opt.quiet) {
-		put_table(w);
-		put_lags(w);
-	}
+	if (w->opt.quiet)
+		return count;
+	tallies_put(&table, w->tally);
+	put_lags(w);
 	return count;
 }

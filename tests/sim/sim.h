@@ -5,7 +5,7 @@
  * event to event. All chance comes from one seed, so that a run can be had again.
  *
  *   main.c     options, which runs, the verdict as TAP
- *   world.c    its clock
+ *   world.c    a run
  *   net.c      datagrams: frames, delay, loss, duplicates, replays
  *   calls.c    requests and their answers, notifications and their fate, as libcoap handles them
  *   gateway.c  the KDC's shell: store, crashes, the kernel's neighbour table
@@ -15,7 +15,7 @@
  *   check.c    what must hold, each minute
  *   wire.c     which nonces were seen on the wire
  *   cast.c     what the KDC says to a group as a whole
- *   report.c   which rules were broken, and what had gone before
+ *   report.c   which rules were broken, and what was counted
  *
  * Of libgroupkey it uses the public calls, the helpers for bytes and messages, and the model of
  * frames on the air.
@@ -24,17 +24,14 @@
 #define SIM_H
 
 #include "libgroupkey/buf.h"
-#include "tests/lib/agenda.h"
-#include "tests/lib/chance.h"
 #include "tests/lib/env.h"
-#include "tests/lib/verdict.h"
+#include "tests/lib/world.h"
 
 #include <stdio.h>
 
-#define KDC          (-1) /* as an end of the network; nodes count from 0 */
-#define SIM_GROUPS   2    /* "plant": everybody. "cell": some of them */
+#define KDC          GATEWAY /* as an end of the network */
+#define SIM_GROUPS   2       /* "plant": everybody. "cell": some of them */
 #define NODES_MAX    2000
-#define MINUTE_MS    60000
 #define NOBODY       INT64_MAX
 #define REKEYING_BPS 62500 /* a quarter of 250 kbit/s */
 
@@ -291,7 +288,6 @@ struct world {
 	int64_t end_ms;
 	struct chance chance;
 	struct agenda agenda;
-	unsigned at_once; /* events since the clock moved */
 	/* network */
 	struct call *calls;
 	size_t call_count, call_cap, first_free;
@@ -335,19 +331,9 @@ struct world {
 };
 
 /* world.c */
-void world_at(struct world *w, int64_t at_ms, void (*run)(struct world *, uint64_t, void *),
-	      uint64_t arg, void *ptr);
-void world_in(struct world *w, int64_t ms, void (*run)(struct world *, uint64_t, void *),
-	      uint64_t arg, void *ptr);
 /** Run one world from beginning to end, and free all but what the report needs. */
 void world_run(struct world *w);
 void world_free(struct world *w);
-uint64_t chance(struct world *w);
-/** @return from..to, both included */
-int64_t chance_between(struct world *w, int64_t from, int64_t to);
-bool chance_of(struct world *w, double probability);
-/** @return a time until the next of something that happens every 'mean_ms' on average */
-int64_t chance_gap(struct world *w, int64_t mean_ms);
 
 /* net.c */
 enum datagram_kind {
@@ -498,11 +484,6 @@ void cast_confirmation(struct world *w, const struct datagram *d);
 
 /* report.c */
 const char *tally_name(enum tally tally);
-/** Remember something about a node (or KDC). Texts are static. */
-void trace(struct world *w, int node, const char *what, int64_t number, const char *detail);
-/** A rule is broken. 'node' is the one concerned, or KDC. */
-__attribute__((format(printf, 4, 5))) void broken(struct world *w, enum rule rule, int node,
-						  const char *format, ...);
 /** Print TAP: a line per rule. @return number of broken rules */
 unsigned report(struct world *w, unsigned *test);
 

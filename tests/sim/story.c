@@ -27,7 +27,7 @@
 static struct node *pick_node(struct world *w)
 {
 	for (int i = 0; i < TRIES; i++) {
-		struct node *node = &w->nodes[chance_between(w, 0, w->opt.nodes - 1)];
+		struct node *node = &w->nodes[between(w, 0, w->opt.nodes - 1)];
 
 		if (!node->engaged && node_in_reach(w, node) &&
 		    node->bundle.exp.s > w->now.utc.s + 86400 / 4)
@@ -39,7 +39,7 @@ static struct node *pick_node(struct world *w)
 /* @return a group that the node is in, or -1 */
 static int pick_group(struct world *w, const struct node *node)
 {
-	int first = (int)chance_between(w, 0, SIM_GROUPS - 1);
+	int first = (int)between(w, 0, SIM_GROUPS - 1);
 
 	for (int i = 0; i < SIM_GROUPS; i++) {
 		int g = (first + i) % SIM_GROUPS;
@@ -70,11 +70,11 @@ static void after_leave(struct world *w, uint64_t arg, void *ptr)
 
 	(void)ptr;
 	if (place->member || node_info(node, &w->groups[arg % SIM_GROUPS]).joined)
-		world_in(w, MINUTE, after_leave, arg, NULL);
-	else if (chance_of(w, 0.8))
-		world_in(w, chance_between(w, SECOND, HOUR), join_again, arg, NULL);
+		world_in(w, MINUTE, after_leave, arg);
+	else if (happens(w, 0.8))
+		world_in(w, between(w, SECOND, HOUR), join_again, arg);
 	else
-		world_in(w, chance_between(w, 4 * HOUR, 24 * HOUR), join_again, arg, NULL);
+		world_in(w, between(w, 4 * HOUR, 24 * HOUR), join_again, arg);
 }
 
 static void leave(struct world *w)
@@ -86,9 +86,9 @@ static void leave(struct world *w)
 		return;
 	node->engaged = true;
 	node_leave(w, node, g);
-	if (chance_of(w, 0.1))
+	if (happens(w, 0.1))
 		gateway_evict(w, node->index, g);
-	world_in(w, MINUTE, after_leave, (uint64_t)(node->index * SIM_GROUPS + g), NULL);
+	world_in(w, MINUTE, after_leave, (uint64_t)(node->index * SIM_GROUPS + g));
 }
 
 /* out of reach, and back */
@@ -130,25 +130,24 @@ static void kernel_notices(struct world *w, uint64_t index, void *ptr)
 static void lose(struct world *w)
 {
 	struct node *node = pick_node(w);
-	bool briefly = chance_of(w, 0.4);
+	bool briefly = happens(w, 0.4);
 
 	if (!node)
 		return;
 	w->tally[LOSSES]++;
-	vanish(w, node, chance_of(w, 0.5));
-	if (chance_of(w, 0.3))
+	vanish(w, node, happens(w, 0.5));
+	if (happens(w, 0.3))
 		node_stop(w, node);
-	if (chance_of(w, 0.3))
-		world_in(w, 5 * SECOND, kernel_notices, (uint64_t)node->index, NULL);
+	if (happens(w, 0.3))
+		world_in(w, 5 * SECOND, kernel_notices, (uint64_t)node->index);
 	world_in(w,
-		 briefly ? chance_between(w, 10 * SECOND, 2 * MINUTE)
-			 : chance_between(w, 10 * MINUTE, 8 * HOUR),
-		 come_back, (uint64_t)node->index, NULL);
+		 briefly ? between(w, 10 * SECOND, 2 * MINUTE) : between(w, 10 * MINUTE, 8 * HOUR),
+		 come_back, (uint64_t)node->index);
 }
 
 static void lose_many(struct world *w)
 {
-	for (int64_t n = chance_between(w, 3, 8); n > 0; n--)
+	for (int64_t n = between(w, 3, 8); n > 0; n--)
 		lose(w);
 }
 
@@ -161,7 +160,7 @@ static void reboot(struct world *w)
 	w->tally[REBOOTS]++;
 	node->engaged = true;
 	node_stop(w, node);
-	world_in(w, chance_between(w, SECOND, MINUTE), come_back, (uint64_t)node->index, NULL);
+	world_in(w, between(w, SECOND, MINUTE), come_back, (uint64_t)node->index);
 }
 
 /* the operator */
@@ -207,13 +206,13 @@ static void steal(struct world *w)
 		return;
 	w->tally[THEFTS]++;
 	vanish(w, node, true);
-	world_in(w, chance_between(w, SECOND, MINUTE), evict_stolen, (uint64_t)node->index, NULL);
-	world_in(w, chance_between(w, HOUR, 12 * HOUR), come_back, (uint64_t)node->index, NULL);
+	world_in(w, between(w, SECOND, MINUTE), evict_stolen, (uint64_t)node->index);
+	world_in(w, between(w, HOUR, 12 * HOUR), come_back, (uint64_t)node->index);
 }
 
 static void rekey(struct world *w)
 {
-	gateway_rekey(w, (int)chance_between(w, 0, SIM_GROUPS - 1));
+	gateway_rekey(w, (int)between(w, 0, SIM_GROUPS - 1));
 }
 
 static void provision(struct world *w, uint64_t index, void *ptr)
@@ -222,7 +221,7 @@ static void provision(struct world *w, uint64_t index, void *ptr)
 
 	(void)ptr;
 	if (!w->kdc || node->engaged) {
-		world_in(w, 10 * MINUTE, provision, index, NULL);
+		world_in(w, 10 * MINUTE, provision, index);
 		return;
 	}
 	trace(w, node->index, "gets a new token", 0, NULL);
@@ -242,7 +241,7 @@ static void renew(struct world *w)
 		return;
 	w->tally[RENEWALS]++;
 	node_renew(w, node, g);
-	if (chance_of(w, 0.3))
+	if (happens(w, 0.3))
 		rekey(w);
 }
 
@@ -252,7 +251,7 @@ static void change_scheme(struct world *w)
 	struct group *cell = &w->groups[1];
 	enum gk_scheme *scheme = &cell->config.rekey.scheme;
 
-	if (w->opt.scheme != SIM_MIXED || !chance_of(w, 0.5))
+	if (w->opt.scheme != SIM_MIXED || !happens(w, 0.5))
 		return;
 	w->tally[SCHEMES]++;
 	*scheme = *scheme == GK_TREE ? GK_POINT_TO_POINT : GK_TREE;
@@ -264,7 +263,7 @@ static void restart(struct world *w)
 	w->tally[RESTARTS]++;
 	gateway_stop(w);
 	change_scheme(w);
-	world_in(w, chance_between(w, 100, 30 * SECOND), gateway_start, 0, NULL);
+	world_in(w, between(w, 100, 30 * SECOND), gateway_start, 0);
 }
 
 static void unplug_end(struct world *w, uint64_t arg, void *ptr)
@@ -282,7 +281,7 @@ static void unplug(struct world *w)
 		return;
 	w->tally[BLIND]++;
 	gateway_link(w, false);
-	world_in(w, chance_between(w, 10 * SECOND, 20 * MINUTE), unplug_end, 0, NULL);
+	world_in(w, between(w, 10 * SECOND, 20 * MINUTE), unplug_end, 0);
 }
 
 static void forge(struct world *w)
@@ -310,7 +309,7 @@ static const struct {
 /* Each once, then at random. */
 static size_t choose_act(struct world *w, uint64_t count)
 {
-	int64_t dice = chance_between(w, 0, 99);
+	int64_t dice = between(w, 0, 99);
 	size_t i = 0;
 
 	while (dice >= acts[i].weight)
@@ -324,7 +323,7 @@ static void act(struct world *w, uint64_t count, void *ptr)
 
 	(void)ptr;
 	acts[choose_act(w, count)].act(w);
-	world_in(w, chance_gap(w, pause_ms), act, count + 1, NULL);
+	world_in(w, gap(w, pause_ms), act, count + 1);
 }
 
 /* Whoever believes to be in speaks, rightly or not. */
@@ -332,14 +331,14 @@ static void chatter(struct world *w, uint64_t g, void *ptr)
 {
 	(void)ptr;
 	for (int i = 0; w->groups[g].config.mode != GK_MODE_PAIRWISE && i < TRIES; i++) {
-		struct node *node = &w->nodes[chance_between(w, 0, w->opt.nodes - 1)];
+		struct node *node = &w->nodes[between(w, 0, w->opt.nodes - 1)];
 
 		if (!(node->place[g].roles & 2) || !node_info(node, &w->groups[g]).joined)
 			continue;
 		node_say(w, node, (int)g);
 		break;
 	}
-	world_in(w, chance_gap(w, CHATTER_EVERY), chatter, g, NULL);
+	world_in(w, gap(w, CHATTER_EVERY), chatter, g);
 }
 
 /* the beginning */
@@ -409,8 +408,7 @@ static void cast_node(struct world *w, int index)
 	struct node *node = &w->nodes[index];
 	bool short_lived = index % 8 == 7;
 	int64_t run_s = w->end_ms / 1000;
-	int64_t lifetime_s =
-		short_lived ? chance_between(w, run_s / 4, run_s * 3 / 4) : LONG_LIFE_S;
+	int64_t lifetime_s = short_lived ? between(w, run_s / 4, run_s * 3 / 4) : LONG_LIFE_S;
 
 	node_init(w, index);
 	node->place[0].exists = node->place[0].wanted = true;
@@ -419,10 +417,10 @@ static void cast_node(struct world *w, int index)
 	node->place[1].roles = index % 12 == 0 && index < SOME ? 6 : 2;
 	gateway_provision(w, node, lifetime_s);
 	if (short_lived)
-		world_in(w, 1000 * lifetime_s + chance_between(w, HOUR, 3 * HOUR), provision,
-			 (uint64_t)index, NULL);
+		world_in(w, 1000 * lifetime_s + between(w, HOUR, 3 * HOUR), provision,
+			 (uint64_t)index);
 	node->engaged = true;
-	world_in(w, chance_between(w, 1, FIRST_JOINS), come_back, (uint64_t)index, NULL);
+	world_in(w, between(w, 1, FIRST_JOINS), come_back, (uint64_t)index);
 }
 
 void story_begin(struct world *w)
@@ -432,7 +430,7 @@ void story_begin(struct world *w)
 	gateway_start(w, 0, NULL);
 	for (int i = 0; i < w->opt.nodes; i++)
 		cast_node(w, i);
-	world_in(w, STORY_START, act, 0, NULL);
+	world_in(w, STORY_START, act, 0);
 	for (uint64_t g = 0; g < SIM_GROUPS; g++)
-		world_in(w, STORY_START, chatter, g, NULL);
+		world_in(w, STORY_START, chatter, g);
 }
