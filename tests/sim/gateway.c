@@ -3,10 +3,8 @@
 /*
  * The KDC's shell. What a call leaves behind is carried out event by event, all that is to be
  * stored first, as one transaction; a crash comes between any two events, and takes with it what
- * was not carried out, and a transaction that is not complete. In worlds without the tree, where
- * records do not hang together, each is on stable storage by itself and in its turn: of two that
- * follow each other, a crash may keep the first only. The kernel's neighbour table is as good as
- * its news: right when asked, and open to forgeries.
+ * was not carried out, and a transaction that is not complete. The kernel's neighbour table is as
+ * good as its news: right when asked, and open to forgeries.
  */
 #include "tests/sim/sim.h"
 
@@ -345,7 +343,7 @@ static void carry_out(struct world *w, const struct gk_event *e)
 struct turn {
 	struct gk_event **event; /* each with its bytes behind it */
 	size_t count, cap;
-	size_t stores; /* the first ones, as one transaction; 0: each by itself */
+	size_t stores; /* the first ones, as one transaction */
 };
 
 static struct gk_event *copy_event(const struct gk_event *e)
@@ -389,7 +387,7 @@ static struct turn take_turn(struct world *w)
 	struct gk_event e;
 
 	while (gk_kdc_event(w->kdc, &e)) {
-		bool first = e.kind == GK_EVENT_STORE && w->opt.scheme != SIM_POINT_TO_POINT;
+		bool first = e.kind == GK_EVENT_STORE;
 
 		insert(&turn, first ? turn.stores : turn.count, &e);
 		turn.stores += first;
