@@ -21,13 +21,15 @@ void gk_membership_refuse(struct gk_membership *ms, const char *reason)
 
 /* Traffic under an unknown Gid may mean that we missed a rekeying, an unknown kid that we missed
  * a newcomer. Anyone can forge both: ask ever more rarely while it brings nothing, and with
- * jitter. */
+ * jitter. What is heard during a pause is asked for at its end, since nobody may say it again. */
 void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now)
 {
-	if (!ms->in || now.mono.ms < ms->next_pull_ms || ms->due_ms[what] != GK_NEVER)
+	int64_t from_ms = now.mono.ms > ms->next_pull_ms ? now.mono.ms : ms->next_pull_ms;
+
+	if (!ms->in || ms->due_ms[what] != GK_NEVER)
 		return;
-	ms->due_ms[what] = now.mono.ms + gk_member_jitter(ms->member, GK_PULL_JITTER_MS);
-	ms->next_pull_ms = now.mono.ms + ms->pull_pause_ms;
+	ms->due_ms[what] = from_ms + gk_member_jitter(ms->member, GK_PULL_JITTER_MS);
+	ms->next_pull_ms = from_ms + ms->pull_pause_ms;
 	if (ms->pull_pause_ms < PULL_PAUSE_MAX_MS)
 		ms->pull_pause_ms *= 2;
 }

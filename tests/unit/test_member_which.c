@@ -157,6 +157,26 @@ static void a_kdc_that_cannot_tell_is_asked_for_each_version(void **state)
 	assert_int_equal(count_asked(p), asked + 2);
 }
 
+/* Nobody may ever say it again. */
+static void what_is_heard_while_it_may_not_ask_is_asked_for_afterwards(void **state)
+{
+	struct pair *p = *state;
+	int64_t lights = num_of(p, PAIR_LIGHTS), blinds = num_of(p, BLINDS);
+
+	says_something(p);
+	hear_strange(p, 1);
+	pair_advance(p, 3000); // asked, for nothing
+	rekey(p, PAIR_LIGHTS);
+	rekey(p, BLINDS);
+	assert_int_equal(pair_say(p, 1, PAIR_LIGHTS, "once"), GK_OK);
+	assert_int_equal(pair_say(p, 1, BLINDS, "once"), GK_OK);
+	pair_run(p);
+	assert_int_equal(num_of(p, PAIR_LIGHTS), lights);
+	pair_advance(p, 10000);
+	assert_int_equal(num_of(p, PAIR_LIGHTS), lights + 1);
+	assert_int_equal(num_of(p, BLINDS), blinds + 1);
+}
+
 int main(void)
 {
 #define PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
@@ -165,6 +185,7 @@ int main(void)
 		PAIR(mem_025_a_gid_of_nobody_costs_one_question),
 		PAIR(of_too_many_gids_each_group_is_asked_for_its_version),
 		PAIR(a_kdc_that_cannot_tell_is_asked_for_each_version),
+		PAIR(what_is_heard_while_it_may_not_ask_is_asked_for_afterwards),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
