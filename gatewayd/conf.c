@@ -2,16 +2,12 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/conf.h"
 #include "gatewayd/conf_check.h"
-#include "gatewayd/conf_text.h"
 #include "gatewayd/conf_values.h"
 #include "gatewayd/issuers.h"
 #include "libgroupkey/buf.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-// Also keeps line numbers below 65536, where libconfig loses count.
-#define FILE_MAX 65535
 
 static void free_group(struct gw_group_conf *group)
 {
@@ -29,47 +25,124 @@ void gw_conf_free(struct gw_conf *conf)
 	*conf = (struct gw_conf){ 0 };
 }
 
-static bool check_text(const struct gw_report *report, const char *text, size_t len)
-{
-	unsigned line;
-	const char *why = gw_conf_check_text(text, len, &line);
+/*
+ * Reading
+ */
 
-	return why ? gw_refuse_line(report, line, why) : true;
-}
+struct source {
+	const char *file;
+	struct gk_span text;
+};
 
-static bool read_config(const struct gw_report *report, config_t *file, const char *text,
+/* Each has what no other has. */
+static bool read_values(const struct gw_report *report, const struct gw_files *files,
 			struct gw_conf *conf)
 {
-	if (!config_read_string(file, text))
-		return gw_refuse_line(report, (unsigned)config_error_line(file),
-				      config_error_text(file));
+	for (size_t i = 0; i < files->count; i++) {
+		if (!gw_values_members(report, gw_conf_options,
+				       config_root_setting(&files->parsed[i]), conf))
+			return false;
+	}
+	for (const struct gw_option *option = gw_conf_options; option->name; option++) {
+		if (option->required && !gw_files_find(files, option->name))
+			return gw_refuse_absence(report, gw_files_start(files), option);
+	}
+	return true;
+}
+
+static bool read_all(const struct gw_report *report, struct gw_files *files,
+		     const struct source *sources, size_t count, struct gw_conf *conf)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct gw_report of_file = { sources[i].file, report->error, report->size };
+		if (!gw_files_add(files, &of_file, sources[i].text))
+			return false;
+	}
 	if (!gw_values_default(gw_conf_options, conf))
 		return gw_refuse_file(report, "out of memory");
-	return gw_values_read(report, gw_conf_options, config_root_setting(file), conf) &&
-	       gw_conf_complete(report, file, conf);
+	return read_values(report, files, conf) && gw_conf_complete(report, files, conf);
+}
+
+static bool parse(const struct source *sources, size_t count, struct gw_conf *conf, char *error,
+		  size_t size)
+{
+	const struct gw_report report = { sources[0].file, error, size };
+	struct gw_conf found = { 0 };
+	struct gw_files files;
+	bool ok;
+
+	if (!gw_files_init(&files, count))
+		return gw_refuse_file(&report, "out of memory");
+	ok = read_all(&report, &files, sources, count, &found);
+	gw_files_free(&files);
+	if (ok)
+		*conf = found;
+	else
+		gw_conf_free(&found);
+	return ok;
 }
 
 bool gw_conf_parse(struct gk_span text, const char *file, struct gw_conf *conf, char *error,
 		   size_t size)
 {
-	struct gw_report report = { file, error, size };
+	const struct source source = { file, text };
+
+	return parse(&source, 1, conf, error, size);
+}
+
+/* One byte more than allowed tells that there is too much. */
+static const char *take(FILE *file, struct source *source)
+{
+	uint8_t *text = malloc(GW_FILE_MAX + 1);
+
+	if (!text)
+		return "out of memory";
+	source->text = gk_span(text, fread(text, 1, GW_FILE_MAX + 1, file));
+	return ferror(file) ? strerror(errno) : NULL;
+}
+
+static bool load(const char *path, struct source *source, char *error, size_t size)
+{
+	const struct gw_report report = { path, error, size };
+	FILE *file = fopen(path, "rbe");
+	const char *why = file ? take(file, source) : strerror(errno);
+
+	source->file = path;
+	if (why)
+		gw_refuse_file(&report, why);
+	if (file)
+		fclose(file);
+	return !why;
+}
+
+static bool read_sources(const char *const *paths, size_t count, struct source *sources,
+			 struct gw_conf *conf, char *error, size_t size)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!load(paths[i], &sources[i], error, size))
+			return false;
+	}
+	return parse(sources, count, conf, error, size);
+}
+
+bool gw_conf_read(const char *const *paths, struct gw_conf *conf, char *error, size_t size)
+{
+	const struct gw_report report = { paths[0], error, size };
 	struct gw_conf found = { 0 };
-	config_t config;
+	struct source *sources;
+	size_t count = 0;
+	bool ok;
 
-	if (text.len > FILE_MAX)
-		return gw_refuse_file(&report, "larger than 65535 bytes");
-	char *copy = calloc(1, text.len + 1);
-	if (!copy)
+	while (paths[count])
+		count++;
+	sources = calloc(count, sizeof(sources[0]));
+	if (!sources)
 		return gw_refuse_file(&report, "out of memory");
-	if (text.len > 0)
-		memcpy(copy, text.data, text.len);
-
-	config_init(&config);
-	bool ok =
-		check_text(&report, copy, text.len) && read_config(&report, &config, copy, &found);
-	config_destroy(&config);
-	free(copy);
-
+	ok = read_sources(paths, count, sources, &found, error, size) &&
+	     gw_issuers_load(paths, &found, error, size);
+	for (size_t i = 0; i < count; i++)
+		free((void *)sources[i].text.data);
+	free(sources);
 	if (ok)
 		*conf = found;
 	else
@@ -77,32 +150,10 @@ bool gw_conf_parse(struct gk_span text, const char *file, struct gw_conf *conf, 
 	return ok;
 }
 
-bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t size)
+void gw_conf_name(const char *const *paths, char *text, size_t size)
 {
-	struct gw_report report = { path, error, size };
-	FILE *file = fopen(path, "rbe");
-	uint8_t *text = malloc(FILE_MAX + 1);
-	struct gw_conf found = { 0 };
-	bool ok = false;
+	size_t len = 0;
 
-	if (!file)
-		gw_refuse_file(&report, strerror(errno));
-	else if (!text)
-		gw_refuse_file(&report, "out of memory");
-	else {
-		size_t len = fread(text, 1, FILE_MAX + 1, file);
-		if (ferror(file))
-			gw_refuse_file(&report, strerror(errno));
-		else
-			ok = gw_conf_parse(gk_span(text, len), path, &found, error, size) &&
-			     gw_issuers_load(path, &found, error, size);
-	}
-	free(text);
-	if (file)
-		fclose(file);
-	if (ok)
-		*conf = found;
-	else
-		gw_conf_free(&found);
-	return ok;
+	for (size_t i = 0; paths[i] && len < size; i++)
+		len += (size_t)snprintf(text + len, size - len, "%s%s", i ? ", " : "", paths[i]);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * The configuration: one libconfig file, checked against a table in conf_table.c that gives each
- * option's type, range, unit, default and destination. gatewayd.conf(5) says what they mean.
- * Nothing here is secret; keys are in files of their own, which this only names.
+ * The configuration: a libconfig file or several, checked against a table in conf_table.c that
+ * gives each option's type, range, unit, default and destination. gatewayd.conf(5) says what they
+ * mean. Nothing here is secret; keys are in files of their own, which this only names.
  */
 #ifndef GW_CONF_H
 #define GW_CONF_H
@@ -59,22 +59,27 @@ struct gw_conf {
 #define GW_CONF_ERROR 512
 
 /**
- * Read and check a file.
+ * Read and check the files of a configuration: at the top level, an option of a later one replaces
+ * that of an earlier one.
  *
+ * @param paths  at least one; ends with NULL
  * @param conf   written only on success; then to be freed with gw_conf_free()
  * @param error  on failure gets one line, "file:line: key: what is allowed"
- * @return true if the file can be used
+ * @return true if it can be used
  */
-GK_MUST_CHECK bool gw_conf_read(const char *path, struct gw_conf *conf, char *error, size_t size);
-/** As gw_conf_read(), from memory. @param file stands in messages */
+GK_MUST_CHECK bool gw_conf_read(const char *const *paths, struct gw_conf *conf, char *error,
+				size_t size);
+/** As gw_conf_read(), one file from memory. @param file stands in messages */
 GK_MUST_CHECK bool gw_conf_parse(struct gk_span text, const char *file, struct gw_conf *conf,
 				 char *error, size_t size);
 /**
- * Refuse an option of a file that is valid in itself, in the same form.
+ * Refuse an option of a configuration that is valid in itself, in the same form.
  * @param option  as "groups[1].mode"; the line is its own, or that of what is around it
  */
-void gw_conf_refuse(const char *path, const char *option, const char *why, char *error,
+void gw_conf_refuse(const char *const *paths, const char *option, const char *why, char *error,
 		    size_t size);
+/** Name the files: "a.conf, b.conf"; what does not fit is cut off. */
+void gw_conf_name(const char *const *paths, char *text, size_t size);
 
 /**
  * What differs between two configurations and cannot change while we run.

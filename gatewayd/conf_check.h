@@ -8,17 +8,17 @@
 #ifndef GW_CONF_CHECK_H
 #define GW_CONF_CHECK_H
 
-#include "gatewayd/conf_refuse.h"
+#include "gatewayd/conf_files.h"
 
 /** Check and complete a configuration whose values are read. */
-GK_MUST_CHECK bool gw_conf_complete(const struct gw_report *report, const config_t *file,
+GK_MUST_CHECK bool gw_conf_complete(const struct gw_report *report, const struct gw_files *files,
 				    struct gw_conf *conf);
 /** The same of its group 'i', whose setting is given. Those before it are complete. */
 GK_MUST_CHECK bool gw_conf_complete_group(const struct gw_report *report,
 					  const config_setting_t *setting, struct gw_conf *conf,
 					  size_t i);
 /** The same of the store's mark, by default a file named for 'state_dir'. */
-GK_MUST_CHECK bool gw_conf_check_mark(const struct gw_report *report, const config_t *file,
+GK_MUST_CHECK bool gw_conf_check_mark(const struct gw_report *report, const struct gw_files *files,
 				      struct gw_conf *conf);
 
 /** @return the port of an endpoint that the table took; 0: NULL */

@@ -69,31 +69,32 @@ static bool is_in_directory(const char *path, const char *directory)
 	return strncmp(path, directory, len) == 0 && path[len] == '/';
 }
 
-static bool complete_mark(const struct gw_report *report, const config_t *file,
+static bool complete_mark(const struct gw_report *report, const struct gw_files *files,
 			  struct gw_conf *conf)
 {
-	const config_setting_t *root = config_root_setting(file);
+	const config_setting_t *start = gw_files_start(files);
 
 	conf->mark = default_mark(conf->state_dir);
 	if (!conf->mark)
 		return gw_refuse_file(report, "out of memory");
 	if (!is_name_possible(conf->mark))
-		return gw_refuse(report, root, "mark",
+		return gw_refuse(report, start, "mark",
 				 "is missing; must be an absolute path: the name of 'state_dir' is "
 				 "too long to make one of");
 	if (is_in_directory(conf->mark, conf->state_dir))
-		return gw_refuse(report, root, "mark",
+		return gw_refuse(report, start, "mark",
 				 "is missing; must be an absolute path outside 'state_dir'");
 	return true;
 }
 
 // Who puts back a backup of the one must not put back the other with it.
-bool gw_conf_check_mark(const struct gw_report *report, const config_t *file, struct gw_conf *conf)
+bool gw_conf_check_mark(const struct gw_report *report, const struct gw_files *files,
+			struct gw_conf *conf)
 {
 	if (!conf->mark)
-		return complete_mark(report, file, conf);
+		return complete_mark(report, files, conf);
 	if (is_in_directory(conf->mark, conf->state_dir))
-		return gw_refuse(report, config_lookup(file, "mark"), NULL,
+		return gw_refuse(report, gw_files_find(files, "mark"), NULL,
 				 "must be outside 'state_dir': a backup would have both");
 	return true;
 }

@@ -35,13 +35,21 @@ static unsigned line_of(const config_setting_t *setting)
 	return config_setting_is_root(setting) ? 1 : config_setting_source_line(setting);
 }
 
+/* conf_files.c has left it at the root. */
+static const char *file_of(const config_setting_t *setting)
+{
+	while (!config_setting_is_root(setting))
+		setting = config_setting_parent(setting);
+	return config_setting_get_hook(setting);
+}
+
 bool gw_refuse(const struct gw_report *report, const config_setting_t *setting, const char *name,
 	       const char *format, ...)
 {
 	char text[GW_CONF_ERROR] = "";
 	va_list args;
 
-	append(text, "%s:%u: ", report->file, line_of(setting));
+	append(text, "%s:%u: ", file_of(setting), line_of(setting));
 	append_key(text, setting);
 	if (name)
 		append(text, "%s%s", config_setting_is_root(setting) ? "" : ".", name);
@@ -187,7 +195,7 @@ static unsigned find_line(const config_t *file, const char *option)
 	}
 }
 
-void gw_conf_refuse(const char *path, const char *option, const char *why, char *error, size_t size)
+static unsigned find_line_in(const char *path, const char *option)
 {
 	unsigned line = 0;
 	config_t file;
@@ -196,6 +204,23 @@ void gw_conf_refuse(const char *path, const char *option, const char *why, char 
 	if (config_read_file(&file, path))
 		line = find_line(&file, option);
 	config_destroy(&file);
+	return line;
+}
+
+void gw_conf_refuse(const char *const *paths, const char *option, const char *why, char *error,
+		    size_t size)
+{
+	const char *path = paths[0];
+	unsigned line = 0;
+
+	// The last one that has it counts.
+	for (size_t i = 0; paths[i]; i++) {
+		unsigned found = find_line_in(paths[i], option);
+		if (!found)
+			continue;
+		path = paths[i];
+		line = found;
+	}
 	if (line)
 		snprintf(error, size, "%s:%u: %s: %s", path, line, option, why);
 	else

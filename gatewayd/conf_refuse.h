@@ -18,7 +18,7 @@ struct gw_report {
 };
 
 /**
- * Refuse a setting.
+ * Refuse a setting; the message has the file that it is of.
  * @param name    an option that it lacks; NULL: it is wrong itself
  * @param format  what is allowed
  */

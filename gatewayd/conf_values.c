@@ -214,8 +214,8 @@ static const struct gw_option *find_option(const struct gw_option *table, const 
 	return NULL;
 }
 
-bool gw_values_read(const struct gw_report *report, const struct gw_option *table,
-		    config_setting_t *setting, void *base)
+bool gw_values_members(const struct gw_report *report, const struct gw_option *table,
+		       config_setting_t *setting, void *base)
 {
 	for (int i = 0; i < config_setting_length(setting); i++) {
 		config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
@@ -225,7 +225,14 @@ bool gw_values_read(const struct gw_report *report, const struct gw_option *tabl
 		if (!read_value(report, option, member, base))
 			return false;
 	}
+	return true;
+}
 
+bool gw_values_read(const struct gw_report *report, const struct gw_option *table,
+		    config_setting_t *setting, void *base)
+{
+	if (!gw_values_members(report, table, setting, base))
+		return false;
 	for (const struct gw_option *option = table; option->name; option++) {
 		if (option->required && !config_setting_get_member(setting, option->name))
 			return gw_refuse_absence(report, setting, option);

@@ -14,7 +14,10 @@
  * @return false  out of memory
  */
 GK_MUST_CHECK bool gw_values_default(const struct gw_option *table, void *base);
-/** Read a setting's options over their defaults. @return false: refused in 'report' */
+/** Read the options that a setting has over their defaults. @return false: refused in 'report' */
+GK_MUST_CHECK bool gw_values_members(const struct gw_report *report, const struct gw_option *table,
+				     config_setting_t *setting, void *base);
+/** The same of a setting that must have all that is required. */
 GK_MUST_CHECK bool gw_values_read(const struct gw_report *report, const struct gw_option *table,
 				  config_setting_t *setting, void *base);
 /** Free texts and lists of texts, not the groups in a list. */

@@ -36,14 +36,16 @@ void gw_daemon_add_groups(struct gw_daemon *daemon)
 /* Who took a group out of the file did not tell us to end it. */
 static void tell_unserved(const struct gw_daemon *daemon)
 {
+	char files[GW_CONF_ERROR];
 	struct gk_span name;
 	size_t at = 0;
 
+	gw_conf_name(daemon->conf_paths, files, sizeof(files));
 	while (gk_kdc_unserved_next(daemon->kdc, &at, &name))
 		log_warnx("conf",
 			  "group %.*s: in the store and not in %s; it is kept and not served until "
-			  "the file is read again",
-			  (int)name.len, (const char *)name.data, daemon->conf_path);
+			  "the configuration is read again",
+			  (int)name.len, (const char *)name.data, files);
 }
 
 /*
@@ -118,7 +120,7 @@ void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struc
 {
 	*daemon = (struct gw_daemon){
 		.conf = *conf,
-		.conf_path = start->conf_path,
+		.conf_paths = start->conf_paths,
 		.debug = start->debug,
 		.listen_ms = GK_NEVER,
 	};

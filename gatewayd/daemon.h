@@ -32,9 +32,9 @@ struct gw_control;
 
 /** All of it. Only the files named above look inside. */
 struct gw_daemon {
-	struct gw_conf conf; /* in effect */
-	const char *conf_path;
-	bool debug; /* -d: the log's level and place are not those of 'conf' */
+	struct gw_conf conf;           /* in effect */
+	const char *const *conf_paths; /* ends with NULL */
+	bool debug;                    /* -d: the log's level and place are not those of 'conf' */
 	struct io_loop *loop;
 	struct gw_clock clock;
 	struct gw_store *store;
@@ -63,7 +63,7 @@ struct gw_daemon {
 
 /** How the daemon was started. */
 struct gw_start {
-	const char *conf_path; /* borrowed until gw_daemon_stop() */
+	const char *const *conf_paths; /* ends with NULL; borrowed until gw_daemon_stop() */
 	bool debug;
 	enum gw_store_wish wish;
 };

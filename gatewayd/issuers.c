@@ -24,7 +24,7 @@ static const char *load(struct gw_group_conf *group)
 		       : NULL;
 }
 
-bool gw_issuers_load(const char *path, struct gw_conf *conf, char *error, size_t size)
+bool gw_issuers_load(const char *const *paths, struct gw_conf *conf, char *error, size_t size)
 {
 	for (size_t i = 0; i < conf->group_count; i++) {
 		const char *why = conf->groups[i].cred_issuers_file ? load(&conf->groups[i]) : NULL;
@@ -33,7 +33,7 @@ bool gw_issuers_load(const char *path, struct gw_conf *conf, char *error, size_t
 		if (!why)
 			continue;
 		snprintf(option, sizeof(option), "groups[%zu].cred_issuers_file", i);
-		gw_conf_refuse(path, option, why, error, size);
+		gw_conf_refuse(paths, option, why, error, size);
 		return false;
 	}
 	return true;

@@ -10,11 +10,11 @@
 
 /**
  * Read those that a configuration names, and check them.
- * @param path   of the configuration, for messages
+ * @param paths  of the configuration, for messages
  * @param conf   its groups get 'issuers', and 'core.cred_issuers' borrows from that
  * @param error  on failure gets one line
  */
-GK_MUST_CHECK bool gw_issuers_load(const char *path, struct gw_conf *conf, char *error,
+GK_MUST_CHECK bool gw_issuers_load(const char *const *paths, struct gw_conf *conf, char *error,
 				   size_t size);
 
 #endif

@@ -18,8 +18,11 @@
 
 #define EXIT_USAGE 2
 
+#define FILES_MAX 8
+
 struct options {
-	const char *conf_path;
+	const char *conf_paths[FILES_MAX + 1]; /* ends with NULL */
+	size_t conf_count;
 	bool check, print, debug, version, adopt, fresh;
 };
 
@@ -40,6 +43,14 @@ static bool are_together(const struct options *options)
 	return options->check || !options->print;
 }
 
+static bool add_file(struct options *options, const char *path)
+{
+	if (options->conf_count == FILES_MAX)
+		return false;
+	options->conf_paths[options->conf_count++] = path;
+	return true;
+}
+
 static bool read_options(int argc, char **argv, struct options *options)
 {
 	const struct {
@@ -51,12 +62,10 @@ static bool read_options(int argc, char **argv, struct options *options)
 	};
 	int letter;
 
-	*options = (struct options){ .conf_path = GK_SYSCONFDIR "/gatewayd/gatewayd.conf" };
+	*options = (struct options){ .conf_paths = { GK_SYSCONFDIR "/gatewayd/gatewayd.conf" } };
 	while ((letter = getopt_long(argc, argv, "c:nvd", long_options, NULL)) != -1) {
-		if (letter == '?')
+		if (letter == '?' || (letter == 'c' && !add_file(options, optarg)))
 			return false;
-		if (letter == 'c')
-			options->conf_path = optarg;
 		for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 			*flags[i].flag |= flags[i].letter == letter;
 	}
@@ -102,7 +111,7 @@ static void tell(const char *state)
 static void serve(const struct options *options, struct gw_conf *conf)
 {
 	const struct gw_start start = {
-		.conf_path = options->conf_path,
+		.conf_paths = options->conf_paths,
 		.debug = options->debug,
 		.wish = options->adopt   ? GW_STORE_ADOPT
 			: options->fresh ? GW_STORE_FRESH
@@ -128,8 +137,8 @@ int main(int argc, char **argv)
 	if (!io_std_open())
 		return EXIT_FAILURE;
 	if (!read_options(argc, argv, &options)) {
-		fputs("usage: gatewayd [-d] [--adopt | --fresh] [-c FILE]\n"
-		      "       gatewayd -n [-v] [-c FILE]\n"
+		fputs("usage: gatewayd [-d] [--adopt | --fresh] [-c FILE]...\n"
+		      "       gatewayd -n [-v] [-c FILE]...\n"
 		      "       gatewayd --version\n",
 		      stderr);
 		return EXIT_USAGE;
@@ -138,7 +147,7 @@ int main(int argc, char **argv)
 		puts("gatewayd " GK_VERSION " (" GK_COAP_NAME ")");
 		return 0;
 	}
-	if (!gw_conf_read(options.conf_path, &conf, error, sizeof(error))) {
+	if (!gw_conf_read(options.conf_paths, &conf, error, sizeof(error))) {
 		fprintf(stderr, "gatewayd: %s\n", error);
 		return EXIT_FAILURE;
 	}

@@ -37,6 +37,14 @@ __attribute__((format(printf, 2, 3))) static void say(struct reload *reload, con
 	va_end(args);
 }
 
+static void say_files(struct reload *reload)
+{
+	char names[GW_CONF_ERROR];
+
+	gw_conf_name(reload->daemon->conf_paths, names, sizeof(names));
+	say(reload, "%s", names);
+}
+
 static bool refuse(struct reload *reload, const char *why)
 {
 	say(reload, "%s; the old configuration stays in effect", why);
@@ -47,13 +55,14 @@ static bool refuse_option(struct reload *reload, const char *option, const char 
 {
 	char error[GW_CONF_ERROR];
 
-	gw_conf_refuse(reload->daemon->conf_path, option, why, error, sizeof(error));
+	gw_conf_refuse(reload->daemon->conf_paths, option, why, error, sizeof(error));
 	return refuse(reload, error);
 }
 
 static bool refuse_all(struct reload *reload, const char *why)
 {
-	say(reload, "%s: ", reload->daemon->conf_path);
+	say_files(reload);
+	say(reload, ": ");
 	return refuse(reload, why);
 }
 
@@ -138,7 +147,7 @@ static bool read_file(struct reload *reload)
 {
 	char error[GW_CONF_ERROR];
 
-	if (!gw_conf_read(reload->daemon->conf_path, &reload->wanted, error, sizeof(error)))
+	if (!gw_conf_read(reload->daemon->conf_paths, &reload->wanted, error, sizeof(error)))
 		return refuse(reload, error);
 	return true;
 }
@@ -389,7 +398,8 @@ static bool say_what_is_new(struct reload *reload)
 	const char *separator = has_new_groups(reload) ? ";" : "";
 	bool any = has_new_groups(reload);
 
-	say(reload, "%s: in effect:", reload->daemon->conf_path);
+	say_files(reload);
+	say(reload, ": in effect:");
 	say_groups(reload);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!rows[i].is_new)
@@ -444,7 +454,8 @@ static bool put_into_effect(struct reload *reload)
 		return true;
 	}
 	reload->text[0] = '\0';
-	say(reload, "%s: nothing has changed", reload->daemon->conf_path);
+	say_files(reload);
+	say(reload, ": nothing has changed");
 	return true;
 }
 

@@ -12,8 +12,8 @@
 #define GW_RELOAD_TEXT (2 * GW_CONF_ERROR)
 
 /**
- * Read the file of 'daemon->conf_path', and put it into effect; what can be stored or not decides
- * what of it can be. The log tells of it too, whoever asked.
+ * Read the files of 'daemon->conf_paths', and put them into effect; what can be stored or not
+ * decides what of it can be. The log tells of it too, whoever asked.
  * @param text  gets one line that says what was done, or what is wrong, with file, line and option
  * @return true: it is in effect
  */

@@ -402,9 +402,9 @@ WRAP(void, gw_notes_take, struct gw_notes *notes, const struct gk_note *note, st
 	observer_note(note);
 }
 
-WRAP(bool, gw_conf_read, const char *path, struct gw_conf *conf, char *error, size_t size)
+WRAP(bool, gw_conf_read, const char *const *paths, struct gw_conf *conf, char *error, size_t size)
 {
-	return gw_conf_parse(gk_span_str(world.conf), path, conf, error, size);
+	return gw_conf_parse(gk_span_str(world.conf), paths[0], conf, error, size);
 }
 
 /* The store: after a power cut it is the one that we left, or what an accident has left of it. */
@@ -452,7 +452,8 @@ void daemon_turn(void)
 
 static void start_with(enum gw_store_wish wish)
 {
-	struct gw_start start = { .conf_path = "gatewayd.conf", .wish = wish };
+	static const char *const paths[] = { "gatewayd.conf", NULL };
+	struct gw_start start = { .conf_paths = paths, .wish = wish };
 	struct gw_conf conf;
 	char error[GW_CONF_ERROR];
 

@@ -38,6 +38,7 @@
 #define METERS "{ name = \"meters\"; }"
 
 static char dir[64], conf_path[96];
+static const char *const conf_paths[] = { conf_path, NULL };
 static unsigned port;
 static struct gw_daemon gw;
 
@@ -73,11 +74,11 @@ static void write_conf(const char *groups)
 
 static void start_daemon(void)
 {
-	const struct gw_start start = { .conf_path = conf_path };
+	const struct gw_start start = { .conf_paths = conf_paths };
 	char error[GW_CONF_ERROR];
 	struct gw_conf conf;
 
-	if (!gw_conf_read(conf_path, &conf, error, sizeof(error)))
+	if (!gw_conf_read(conf_paths, &conf, error, sizeof(error)))
 		fail_msg("%s", error);
 	gw_daemon_start(&gw, &conf, &start);
 }

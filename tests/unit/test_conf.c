@@ -851,10 +851,10 @@ static void files_that_cannot_be_read_are_named(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/conf", dir);
-	assert_false(gw_conf_read(path, &conf, error, sizeof(error)));
+	assert_false(gw_conf_read((const char *[]){ path, NULL }, &conf, error, sizeof(error)));
 	snprintf(want, sizeof(want), "%s: No such file or directory", path);
 	assert_string_equal(error, want);
-	assert_false(gw_conf_read(dir, &conf, error, sizeof(error)));
+	assert_false(gw_conf_read((const char *[]){ dir, NULL }, &conf, error, sizeof(error)));
 	snprintf(want, sizeof(want), "%s: Is a directory", dir);
 	assert_string_equal(error, want);
 
@@ -862,10 +862,150 @@ static void files_that_cannot_be_read_are_named(void **state)
 	assert_non_null(file);
 	fputs(SMALLEST, file);
 	fclose(file);
-	assert_true(gw_conf_read(path, &conf, error, sizeof(error)));
+	assert_true(gw_conf_read((const char *[]){ path, NULL }, &conf, error, sizeof(error)));
 	gw_conf_free(&conf);
 	unlink(path);
 	rmdir(dir);
+}
+
+/*
+ * Several files
+ */
+
+static char first_path[64], second_path[64];
+static const char *const both_paths[] = { first_path, second_path, NULL };
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "w");
+
+	assert_non_null(out);
+	fputs(text, out);
+	fclose(out);
+}
+
+static int make_files(void **state)
+{
+	static char dir[] = "/tmp/test_conf.XXXXXX";
+
+	*state = dir;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(first_path, sizeof(first_path), "%s/first", dir);
+	snprintf(second_path, sizeof(second_path), "%s/second", dir);
+	return 0;
+}
+
+static int remove_files(void **state)
+{
+	char *dir = *state;
+
+	unlink(first_path);
+	unlink(second_path);
+	rmdir(dir);
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+	return 0;
+}
+
+static bool read_both(const char *first, const char *second, struct gw_conf *conf)
+{
+	write_text(first_path, first);
+	write_text(second_path, second);
+	return gw_conf_read(both_paths, conf, error, sizeof(error));
+}
+
+static void an_option_of_a_later_file_replaces_that_of_an_earlier_one(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	if (!read_both("interface = \"a\"; audience = \"b\"; watch = [ \"x\", \"y\" ];\n"
+		       "link = { rate_kbps = 20; share_percent = 7; };\n"
+		       "groups = ( { name = \"one\"; }, { name = \"two\"; } );",
+		       "interface = \"c\"; watch = [ \"z\" ]; log_level = \"warn\";\n"
+		       "link = { rate_kbps = 40; }; groups = ( { name = \"three\"; } );",
+		       &conf))
+		fail_msg("%s", error);
+	assert_string_equal(conf.interface, "c");
+	assert_string_equal(conf.audience, "b");
+	assert_int_equal(conf.log_level, LOG_LEVEL_WARN);
+	assert_int_equal(conf.watch.count, 1);
+	assert_string_equal(conf.watch.text[0], "z");
+	// Braces and lists are replaced as a whole.
+	assert_int_equal(conf.rate_kbps, 40);
+	assert_int_equal(conf.share_percent, 25);
+	assert_int_equal(conf.group_count, 1);
+	assert_string_equal(conf.groups[0].name, "three");
+	gw_conf_free(&conf);
+}
+
+static void what_is_required_may_be_in_any_file(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	assert_true(read_both("groups = ( { name = \"g\"; } );", "interface = \"i\";", &conf));
+	gw_conf_free(&conf);
+	assert_true(read_both("", SMALLEST, &conf));
+	gw_conf_free(&conf);
+	assert_false(read_both("groups = ( { name = \"g\"; } );", "audience = \"a\";", &conf));
+	assert_non_null(strstr(error, "/first:1: interface: is missing"));
+}
+
+static void a_message_names_the_file_that_counts(void **state)
+{
+	static const struct {
+		const char *first, *second, *want;
+	} rows[] = {
+		{ "\nport = 1;", SMALLEST, "/first:2: port: unknown option" },
+		{ SMALLEST, "\n\nport = 1;", "/second:3: port: unknown option" },
+		{ SMALLEST, "\nlog_level = 1;", "/second:2: log_level: must be" },
+		{ "\nlog_level = 1;", SMALLEST, "/first:2: log_level: must be" },
+		{ "interface = \"i\"\ngroups = 1", "audience", "/second:" }, // no syntax
+		// Checks between options of different files, in the one that they are about.
+		{ "groups = ( { name = \"g\"; } );\nwatch = [ \"i\" ];", "interface = \"i\";",
+		  "/first:2: watch[0]: must be another" },
+		{ SMALLEST, "\nmark = \"/etc/gatewayd/state/m\";", "/second:2: mark: must be" },
+		{ SMALLEST, "groups = ( { name = \"a\"; },\n{ name = \"a\"; } );",
+		  "/second:2: groups[1].name: must be unique" },
+	};
+	struct gw_conf conf;
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_false(read_both(rows[i].first, rows[i].second, &conf));
+		if (!strstr(error, rows[i].want))
+			fail_msg("row %zu: got %s\nwant %s", i, error, rows[i].want);
+	}
+	unlink(second_path);
+	assert_false(gw_conf_read(both_paths, &conf, error, sizeof(error)));
+	assert_non_null(strstr(error, "/second: No such file"));
+}
+
+static void what_is_replaced_need_not_be_valid(void **state)
+{
+	struct gw_conf conf;
+	(void)state;
+	assert_true(read_both("interface = 7;", SMALLEST, &conf));
+	assert_string_equal(conf.interface, "lowpan0");
+	gw_conf_free(&conf);
+}
+
+static void what_is_refused_later_is_found_in_the_file_that_counts(void **state)
+{
+	char names[256], want[256];
+	(void)state;
+	write_text(first_path, "audience = \"a\";\nlisten = \"b\";");
+	write_text(second_path, "\n\naudience = \"c\";");
+	gw_conf_refuse(both_paths, "audience", "no", error, sizeof(error));
+	assert_non_null(strstr(error, "/second:3: audience: no"));
+	gw_conf_refuse(both_paths, "listen", "no", error, sizeof(error));
+	assert_non_null(strstr(error, "/first:2: listen: no"));
+	gw_conf_refuse(both_paths, "mark", "no", error, sizeof(error));
+	assert_non_null(strstr(error, "/first: mark: no"));
+
+	gw_conf_name(both_paths, names, sizeof(names));
+	snprintf(want, sizeof(want), "%s, %s", first_path, second_path);
+	assert_string_equal(names, want);
+	gw_conf_name(both_paths, names, 8); // with the end of the text in bounds
+	assert_int_equal(strlen(names), 7);
 }
 
 /*
@@ -1020,11 +1160,12 @@ static void what_is_refused_later_has_its_line_too(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		char want[256];
 		snprintf(want, sizeof(want), "%s%s", path, rows[i].where);
-		gw_conf_refuse(path, rows[i].option, "no", error, sizeof(error));
+		gw_conf_refuse((const char *[]){ path, NULL }, rows[i].option, "no", error,
+			       sizeof(error));
 		assert_string_equal(error, want);
 	}
 	unlink(path);
-	gw_conf_refuse(path, "audience", "no", error, sizeof(error));
+	gw_conf_refuse((const char *[]){ path, NULL }, "audience", "no", error, sizeof(error));
 	assert_non_null(strstr(error, ": audience: no"));
 }
 
@@ -1071,6 +1212,18 @@ int main(void)
 		cmocka_unit_test(lines_are_counted_to_the_end),
 		cmocka_unit_test(messages_are_cut_to_the_room_there_is),
 		cmocka_unit_test(files_that_cannot_be_read_are_named),
+		cmocka_unit_test_setup_teardown(
+			an_option_of_a_later_file_replaces_that_of_an_earlier_one, make_files,
+			remove_files),
+		cmocka_unit_test_setup_teardown(what_is_required_may_be_in_any_file, make_files,
+						remove_files),
+		cmocka_unit_test_setup_teardown(a_message_names_the_file_that_counts, make_files,
+						remove_files),
+		cmocka_unit_test_setup_teardown(what_is_replaced_need_not_be_valid, make_files,
+						remove_files),
+		cmocka_unit_test_setup_teardown(
+			what_is_refused_later_is_found_in_the_file_that_counts, make_files,
+			remove_files),
 		cmocka_unit_test(what_needs_a_restart_is_named),
 		cmocka_unit_test(groups_differ_in_any_option),
 		cmocka_unit_test(groups_are_found_by_their_whole_name),

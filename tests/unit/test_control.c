@@ -38,7 +38,8 @@ static struct gw_daemon gw;
 
 static void begin(void)
 {
-	static const struct gw_start as_is = { .conf_path = "" };
+	static const char *const paths[] = { "", NULL };
+	static const struct gw_start as_is = { .conf_paths = paths };
 	char text[512], error[GW_CONF_ERROR];
 	struct gw_conf conf;
 

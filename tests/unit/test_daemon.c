@@ -42,7 +42,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static int set_up(void **state)
 {
-	static const struct gw_start start = { .conf_path = "" };
+	static const char *const paths[] = { "", NULL };
+	static const struct gw_start start = { .conf_paths = paths };
 	char text[512], error[GW_CONF_ERROR];
 	struct gw_conf conf;
 

@@ -38,6 +38,7 @@
 
 static char top[] = "/tmp/test_reload.XXXXXX";
 static char dir[64], conf_path[80];
+static const char *const conf_paths[] = { conf_path, NULL };
 static bool may_run;
 static struct gw_daemon gw;
 static char text[2 * GW_CONF_ERROR];
@@ -106,11 +107,11 @@ static void write_text(const char *bytes)
 
 static void start(bool debug)
 {
-	const struct gw_start how = { .conf_path = conf_path, .debug = debug };
+	const struct gw_start how = { .conf_paths = conf_paths, .debug = debug };
 	char error[GW_CONF_ERROR];
 	struct gw_conf conf;
 
-	if (!gw_conf_read(conf_path, &conf, error, sizeof(error)))
+	if (!gw_conf_read(conf_paths, &conf, error, sizeof(error)))
 		fail_msg("%s", error);
 	gw_daemon_start(&gw, &conf, &how);
 }
@@ -637,6 +638,34 @@ static void a_file_as_before_changes_nothing(void **state)
 	takes(&(struct settings){ .more = "link = { rate_kbps = 125; share_percent = 50; };" },
 	      ": nothing has changed");
 	assert_all_is_as_at_the_start();
+}
+
+static void every_file_is_read_again(void **state)
+{
+	static char over_path[80];
+	static const char *const both[] = { conf_path, over_path, NULL };
+	FILE *out;
+
+	(void)state;
+	need_network();
+	snprintf(over_path, sizeof(over_path), "%s/over", dir);
+	gw.conf_paths = both;
+	out = fopen(over_path, "w");
+	assert_non_null(out);
+	fputs("\nlisten = \"[::1]:7002\";\n", out);
+	fclose(out);
+	assert_true(gw_reload(&gw, text, sizeof(text)));
+	assert_non_null(strstr(text, "/conf, "));
+	assert_non_null(strstr(text, "/over: in effect: listen [::1]:7002"));
+	assert_true(answers(OTHER_PORT));
+
+	out = fopen(over_path, "w");
+	assert_non_null(out);
+	fputs("\naudience = \"x\";\n", out);
+	fclose(out);
+	assert_false(gw_reload(&gw, text, sizeof(text)));
+	assert_non_null(strstr(text, "/over:2: audience: cannot change without a restart" STAYS));
+	gw.conf_paths = conf_paths;
 }
 
 static void groups_are_added_with_their_sockets(void **state)
@@ -1169,6 +1198,7 @@ int main(void)
 		TEST(a_socket_that_cannot_be_made_is_refused),
 		TEST(a_path_where_another_listens_is_refused),
 		TEST(a_file_as_before_changes_nothing),
+		TEST(every_file_is_read_again),
 		TEST(groups_are_added_with_their_sockets),
 		TEST(a_group_that_was_added_is_there_after_a_restart),
 		TEST(groups_change_and_become_inactive),

@@ -129,7 +129,8 @@ struct how {
 
 static void start_as(const struct how *how)
 {
-	const struct gw_start start = { .conf_path = "conf", .wish = how->wish };
+	static const char *const paths[] = { "conf", NULL };
+	const struct gw_start start = { .conf_paths = paths, .wish = how->wish };
 	char text[1024], error[GW_CONF_ERROR];
 	struct gw_conf conf;
 
