@@ -180,9 +180,27 @@ static struct node *named(struct world *w, struct gk_span name)
 	return name.len > 1 && index < w->opt.nodes ? &w->nodes[index] : NULL;
 }
 
+/* What we find out by ourselves; all else the kernel has said. */
+static bool is_of_kernel(const char *reason)
+{
+	return strcmp(reason, "silent, and a question unanswered") != 0 &&
+	       strcmp(reason, "no answer to rekeying messages") != 0;
+}
+
+/* Who forges what makes the kernel accuse somebody is believed once, and then not for a while. */
+static void check_trust(struct world *w, struct node *node, const char *reason)
+{
+	int64_t until_ms = node->cleared_ms + SECOND_MS * (int64_t)policy(w)->check_interval_s;
+
+	node->accused = is_of_kernel(reason);
+	if (node->accused && node->cleared_ms >= 0 && w->now.mono.ms < until_ms)
+		broken(w, RULE_TRUST, node->index, "%s, and was wrong %lld s ago", reason,
+		       (long long)(w->now.mono.ms - node->cleared_ms) / SECOND_MS);
+}
+
 static void take_suspect(struct world *w, struct node *node, const struct gk_note *note)
 {
-	(void)note;
+	check_trust(w, node, note->reason);
 	w->tally[SUSPICIONS]++;
 	node->presence = GK_SUSPECT;
 	node->unlucky = 0;
@@ -203,6 +221,9 @@ static void take_present(struct world *w, struct node *node, const struct gk_not
 	w->tally[RETURNS]++;
 	node->presence = GK_PRESENT;
 	node->doubted = false;
+	if (node->accused)
+		node->cleared_ms = w->now.mono.ms;
+	node->accused = false;
 }
 
 static void take_evicted(struct world *w, struct node *node, const struct gk_note *note)
@@ -221,7 +242,8 @@ static void take_joined(struct world *w, struct node *node, const struct gk_note
 	w->joined_after++;
 	node->member = true;
 	node->presence = GK_PRESENT;
-	node->checked_ms = -1;
+	node->checked_ms = node->cleared_ms = -1;
+	node->accused = false;
 }
 
 /* What is told of those that are confirmed to be gone follows at once, and once. */
@@ -362,11 +384,21 @@ void check_probe(struct world *w, struct node *node)
 	node->checked_ms = w->now.mono.ms;
 }
 
+/* In a trace that is played the way is the kernel's secret. */
+void check_hop(struct world *w, const struct node *node, const uint8_t *ip)
+{
+	uint8_t hop[REACH_IP_LEN];
+
+	if (!w->played && kernel_hop(w, node, hop) && memcmp(hop, ip, sizeof(hop)) != 0)
+		broken(w, RULE_HOP, node->index, "its neighbour is asked for by ...%02x%02x",
+		       ip[14], ip[15]);
+}
+
 /* The KDC also leaves room for answers, so its own account is never fuller; and no debt is larger
  * than one that it knows. */
 static bool take_share(struct world *w, size_t bytes)
 {
-	double rate = LINK_BPS / 4 / 8.0;
+	double rate = w->opt.link_bps / 4 / 8.0;
 	bool ready;
 
 	w->share += rate * (double)(w->now.mono.ms - w->share_ms) / SECOND_MS;

@@ -246,13 +246,16 @@ static void probe(struct world *w, const struct gk_event *e)
 	int ifindex;
 
 	w->tally[PROBES_KERNEL]++;
-	if (!node)
+	if (!node) {
 		broken(w, RULE_CALLS, GATEWAY, "a probe for nobody");
-	else
-		check_probe(w, node);
+		return;
+	}
+	check_probe(w, node);
 	gw_segment_probe(&w->segment, &e->peer, w->now.mono);
-	while (reach_fake_probed(w->monitor, &ifindex, ip))
+	while (reach_fake_probed(w->monitor, &ifindex, ip)) {
+		check_hop(w, node, ip);
 		kernel_probe(w, ip);
+	}
 }
 
 static void reply(struct world *w, const struct gk_event *e)
@@ -426,7 +429,7 @@ static void make_kdc(struct world *w)
 	struct gk_env env = test_env(&w->env, mix(w->opt.seed) + 1);
 	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
 					.as_key = gk_span(as_key, sizeof(as_key)),
-					.rekeying_bps = LINK_BPS / SHARE };
+					.rekeying_bps = w->opt.link_bps / SHARE };
 
 	must(w, gk_kdc_new(&env, &config, &w->kdc), "gk_kdc_new");
 }

@@ -329,6 +329,17 @@ void kernel_probe(struct world *w, const uint8_t *ip)
 	}
 }
 
+bool kernel_hop(const struct world *w, const struct node *node, uint8_t ip[REACH_IP_LEN])
+{
+	int router = w->kernel.routes[node->index];
+
+	if (router == GATEWAY)
+		put_ip(node, GLOBAL, ip);
+	else
+		put_ip(&w->nodes[router], LINK_LOCAL, ip);
+	return !w->kernel.reading && !w->kernel.overrun;
+}
+
 bool kernel_send(struct world *w, const struct node *node)
 {
 	int router = w->kernel.routes[node->index];

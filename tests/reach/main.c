@@ -12,18 +12,21 @@
 static const char usage[] =
 	"usage: reach [--seed N] [--nodes N] [--days N] [--loss P] [--quiet P] [--sleepy P]\n"
 	"             [--interval SECONDS] [--probes N] [--grace SECONDS] [--scheme tree|none]\n"
-	"             [--record FILE] [--trace FILE] [--terse]\n"
+	"             [--link BITS_PER_S] [--record FILE] [--trace FILE] [--terse]\n"
 	"  --loss is of frames, --quiet the share of nodes that say nothing by themselves, "
 	"--sleepy\n"
 	"  the share of those that sleep. --record writes what the kernel said as a trace, "
 	"--trace\n"
 	"  plays one. Without any option but --terse: some fixed runs.\n";
 
+#define NARROW_BPS 50000
+
 static const struct options defaults = {
 	.seed = 1,
 	.nodes = 100,
 	.days = 2,
 	.loss = 0.1,
+	.link_bps = LINK_BPS,
 	.presence = { .check_interval_s = 300,
 		      .probes = 3,
 		      .probe_wait_s = 5,
@@ -47,6 +50,7 @@ static const struct arg args[] = {
 	{ "--nodes", ARG_WHOLE, SETS(nodes), 10, NODES_MAX },
 	{ "--days", ARG_REAL, SETS(days), 0.01, 3650 },
 	{ "--loss", ARG_REAL, SETS(loss), 0, 0.9 },
+	{ "--link", ARG_WHOLE, SETS(link_bps), 1000, 1e9 },
 	{ "--quiet", ARG_REAL, SETS(quiet), 0, 1 },
 	{ "--sleepy", ARG_REAL, SETS(sleepy), 0, 1 },
 	{ "--interval", ARG_WHOLE, SETS(presence.check_interval_s), 1, 86400 },
@@ -97,14 +101,17 @@ static void put_options(const struct options *opt)
 {
 	const struct gk_presence_config *p = &opt->presence;
 
+	printf("# reach --seed %llu ", (unsigned long long)opt->seed);
 	if (opt->trace)
-		printf("# reach --seed %llu --trace %s\n", (unsigned long long)opt->seed,
-		       opt->trace);
+		printf("--trace %s", opt->trace);
 	else
-		printf("# reach --seed %llu --nodes %d --days %g --loss %g --quiet %g --sleepy %g "
-		       "--interval %u --probes %u --grace %u --scheme %s\n",
-		       (unsigned long long)opt->seed, opt->nodes, opt->days, opt->loss, opt->quiet,
-		       opt->sleepy, p->check_interval_s, p->probes, p->grace_s, schemes[opt->tree]);
+		printf("--nodes %d --days %g --loss %g --quiet %g --sleepy %g --interval %u "
+		       "--probes %u --grace %u --scheme %s",
+		       opt->nodes, opt->days, opt->loss, opt->quiet, opt->sleepy,
+		       p->check_interval_s, p->probes, p->grace_s, schemes[opt->tree]);
+	if (opt->link_bps != LINK_BPS)
+		printf(" --link %u", opt->link_bps);
+	printf("\n");
 	fflush(stdout);
 }
 
@@ -126,6 +133,7 @@ static unsigned run(const struct options *opt, unsigned *test)
 	return count;
 }
 
+/* The last on a link so narrow that checks have to wait for their share of it. */
 static unsigned run_default(const struct options *base, unsigned *test)
 {
 	static const struct {
@@ -134,11 +142,11 @@ static unsigned run_default(const struct options *base, unsigned *test)
 		double days, loss;
 		uint32_t interval_s;
 		bool tree;
+		uint32_t link_bps;
 	} runs[] = {
-		{ 1, 100, 5, 0.1, 300, true },
-		{ 2, 60, 5, 0.2, 60, true },
-		{ 3, 60, 4, 0.3, 300, false },
-		{ 4, 60, 4, 0.3, 300, true },
+		{ 1, 100, 5, 0.1, 300, true, LINK_BPS },  { 2, 60, 5, 0.2, 60, true, LINK_BPS },
+		{ 3, 60, 4, 0.3, 300, false, LINK_BPS },  { 4, 60, 4, 0.3, 300, true, LINK_BPS },
+		{ 5, 60, 2, 0.2, 300, true, NARROW_BPS },
 	};
 	unsigned count = 0;
 
@@ -151,6 +159,7 @@ static unsigned run_default(const struct options *base, unsigned *test)
 		opt.loss = runs[i].loss;
 		opt.presence.check_interval_s = runs[i].interval_s;
 		opt.tree = runs[i].tree;
+		opt.link_bps = runs[i].link_bps;
 		count += run(&opt, test);
 	}
 	return count;

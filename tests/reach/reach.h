@@ -33,7 +33,7 @@
 #define NODES_MAX 4000
 #define GROUP     "plant"
 #define INTERFACE "lowpan0"
-#define LINK_BPS  250000
+#define LINK_BPS  250000 /* where nothing else is said */
 
 /** What must hold. A run is good if none of these was broken. */
 enum rule {
@@ -46,6 +46,8 @@ enum rule {
 	RULE_CHECKS,   /* a quiet member is checked once in check_interval */
 	RULE_SPREAD,   /* checks come one by one */
 	RULE_AIR,      /* ... and within the share of the link */
+	RULE_HOP,      /* the kernel is asked for the neighbour that packets to a node go to */
+	RULE_TRUST,    /* nobody is suspected by a kernel that was wrong about it just now */
 	RULE_INCIDENT, /* what happens to a node costs a bounded number of notes */
 	RULE_STATE,    /* what we know after lost notices is what is so */
 	RULE_EXPECTED, /* what a trace says came of it */
@@ -97,7 +99,8 @@ struct options {
 	uint64_t seed;
 	int nodes;
 	double days;
-	double loss; /* of frames */
+	double loss;       /* of frames */
+	uint32_t link_bps; /* what the link carries */
 	struct gk_presence_config presence;
 	bool tree;          /* rekeying by one message to all; else one to each */
 	double quiet;       /* share of nodes that say nothing by themselves */
@@ -164,6 +167,8 @@ struct node {
 	int64_t heard_ms; /* the KDC had a proof of life */
 	int64_t checked_ms;
 	int64_t removed_ms; /* -1: it was not */
+	bool accused;       /* it is doubted because of what the kernel said */
+	int64_t cleared_ms; /* ... was, and was heard of; -1: never */
 	unsigned unlucky;   /* questions by multicast that chance lost, since it is doubted */
 	enum gk_presence presence;
 	uint64_t turns, notes; /* of its connection; about it */
@@ -290,6 +295,8 @@ void kernel_set(struct world *w, const struct node *node, enum which which, enum
 void kernel_overrun(struct world *w);
 /** The monitor asks for a probe. */
 void kernel_probe(struct world *w, const uint8_t *ip);
+/** The neighbour that what we send to a node goes to. @return false: that has just changed */
+bool kernel_hop(const struct world *w, const struct node *node, uint8_t ip[REACH_IP_LEN]);
 /** We send to a node. @return whether that leads to where it is */
 bool kernel_send(struct world *w, const struct node *node);
 /** A node has sent to us. */
@@ -355,6 +362,8 @@ void played_end(struct world *w);
 /* check.c */
 void check_note(struct world *w, const struct gk_note *note);
 void check_probe(struct world *w, struct node *node);
+/** ... and that is what the kernel is asked for. */
+void check_hop(struct world *w, const struct node *node, const uint8_t *ip);
 /** A request to a node, or by multicast. */
 void check_request(struct world *w, int index, size_t len);
 void check_unanswered(struct world *w, const struct ask *ask);
