@@ -60,12 +60,14 @@ system = -D_GNU_SOURCE -DGK_SYSCONFDIR='"$(SYSCONFDIR)"'
 flags_libgroupkey = -fPIC -fvisibility=hidden $(CBOR_CFLAGS) $(WOLFSSL_CFLAGS)
 flags_netlink = $(system) $(NL_CFLAGS)
 flags_io = $(system) $(COAP_CFLAGS)
-flags_gatewayd = $(system) $(COAP_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(NL_CFLAGS)
+flags_gatewayd = $(system) $(COAP_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(NL_CFLAGS) \
+	$(SECCOMP_CFLAGS)
 flags_member = $(system) $(COAP_CFLAGS)
 flags_tests = $(system) -DGK_TOP='"$(TOP)"' $(CBOR_CFLAGS) $(WOLFSSL_CFLAGS) $(NL_CFLAGS) \
-	$(COAP_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(CMOCKA_CFLAGS)
+	$(COAP_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(SECCOMP_CFLAGS) $(CMOCKA_CFLAGS)
 
-LIBS = $(COAP_LIBS) $(CONFIG_LIBS) $(SQLITE_LIBS) $(NL_LIBS) $(CBOR_LIBS) $(WOLFSSL_LIBS)
+LIBS = $(COAP_LIBS) $(CONFIG_LIBS) $(SQLITE_LIBS) $(NL_LIBS) $(SECCOMP_LIBS) $(CBOR_LIBS) \
+	$(WOLFSSL_LIBS)
 
 #
 # Sources and what becomes of them
