@@ -42,7 +42,10 @@ struct gw_conf {
 	char *state_dir;
 	char *mark; /* path of the file; by default one of its own for each state_dir */
 	char *control;
-	int log_level; /* enum log_level of io/log.h */
+	char *user;     /* as whom we serve if we are started as root */
+	bool net_admin; /* CAP_NET_ADMIN is kept */
+	int seccomp;    /* enum gw_seccomp */
+	int log_level;  /* enum log_level of io/log.h */
 	int log_to_syslog;
 	char *audience;
 	char *as_key_file;

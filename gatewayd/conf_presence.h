@@ -32,6 +32,9 @@ void gw_presence_print(const struct gw_conf *conf, uint32_t verdict_ms, const ch
 
 /** By Linux's defaults: three solicitations, a second apart. */
 #define GW_PRESENCE_VERDICT_MS 3000
+/** What it waits before the first of them, where it is sent something to deliver, and not told to
+ * look. */
+#define GW_PRESENCE_DELAY_MS 5000
 /** What our own timers and deliveries add, at most. */
 #define GW_PRESENCE_OURS_MS 1000
 

@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/conf_table.h"
 #include "config.h"
+#include "gatewayd/seccomp.h"
 #include "gatewayd/segment.h"
 #include "io/addr.h"
 #include "io/log.h"
@@ -37,6 +38,12 @@ static bool fits_segment(const char *text)
 			return false;
 	}
 	return !is_dots(text);
+}
+
+// It stands in an error message as a command, and in no shell.
+static bool fits_user(const char *text)
+{
+	return text[0] != '-' && !strpbrk(text, "/: ");
 }
 
 static bool fits_path(const char *text)
@@ -115,6 +122,14 @@ static const struct gw_word log_levels[] = {
 static const struct gw_word log_sinks[] = {
 	{ "stderr", false, NULL },
 	{ "syslog", true, NULL },
+	{ 0 },
+};
+
+static const struct gw_word filters[] = {
+	{ "deny", GW_SECCOMP_DENY, NULL },
+	{ "kill", GW_SECCOMP_KILL, NULL },
+	{ "log", GW_SECCOMP_LOG, NULL },
+	{ "off", GW_SECCOMP_OFF, NULL },
 	{ 0 },
 };
 
@@ -291,7 +306,13 @@ const struct gw_option gw_conf_options[] = {
 	  .fixed = "mark" },
 	// unix(7): sun_path has 108 bytes.
 	{ "control", GW_TEXT, AT(control), 1, 107, "an absolute path of at most 107 bytes",
-	  .fits = fits_path, .text = "/run/gatewayd.sock" },
+	  .fits = fits_path, .text = "/run/gatewayd/gatewayd.sock" },
+	// getpwnam(3); Linux itself takes up to 32.
+	{ "user", GW_TEXT, AT(user), 1, 32, "the name of a user, 1 to 32 bytes", .fits = fits_user,
+	  .text = "gatewayd", .fixed = "user" },
+	{ "net_admin", GW_BOOL, AT(net_admin), .number = false, .fixed = "net_admin" },
+	{ "seccomp", GW_WORD, AT(seccomp), .words = filters, .number = GW_SECCOMP_DENY,
+	  .fixed = "seccomp" },
 	{ "log_level", GW_WORD, AT(log_level), .words = log_levels, .number = LOG_LEVEL_INFO },
 	{ "log", GW_WORD, AT(log_to_syslog), .words = log_sinks, .number = false },
 	{ "audience", GW_TEXT, AT(audience), 1, 64,

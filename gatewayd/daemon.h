@@ -20,6 +20,7 @@
 #include "gatewayd/multicast.h"
 #include "gatewayd/notes.h"
 #include "gatewayd/outbox.h"
+#include "gatewayd/privilege.h"
 #include "gatewayd/questions.h"
 #include "gatewayd/reserve.h"
 #include "gatewayd/segment.h"
@@ -35,6 +36,7 @@ struct gw_daemon {
 	struct gw_conf conf;           /* in effect */
 	const char *const *conf_paths; /* ends with NULL */
 	bool debug;                    /* -d: the log's level and place are not those of 'conf' */
+	struct gw_rights rights;
 	struct io_loop *loop;
 	struct gw_clock clock;
 	struct gw_store *store;

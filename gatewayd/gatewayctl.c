@@ -68,7 +68,7 @@ static int take_option(struct options *options, const char *word, const char *va
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
-	*options = (struct options){ .socket = "/run/gatewayd.sock" };
+	*options = (struct options){ .socket = "/run/gatewayd/gatewayd.sock" };
 	for (int i = 1; i < argc;) {
 		bool pair = gw_usage_takes_value(argv[i]) && i + 1 < argc;
 		int taken = pair ? 0 : take_option(options, argv[i], argv[i + 1]);

@@ -111,6 +111,13 @@ static void take_up(struct gw_daemon *daemon, const struct gw_listener *next)
 	daemon->listen_ms = next->coap ? GK_NEVER : gw_now(daemon).mono.ms + RETRY_MS;
 }
 
+const char *gw_listen_why(int err)
+{
+	return err == -EACCES ? "Permission denied; a port below 1024 can be opened as root, and "
+				"by that at the start alone"
+			      : strerror(-err);
+}
+
 static void tell_waiting(const char *listen)
 {
 	log_warnx("coap", "%s is not there yet; no node can reach us until it is", listen);
@@ -133,7 +140,7 @@ void gw_listen_open(struct gw_daemon *daemon)
 		fatal("coap", "this libcoap keeps OSCORE messages for itself, or has no epoll; "
 			      "configure --install-deps builds one that fits");
 	if (err && !is_to_come(err))
-		fatal("coap", "%s: %s", listen, strerror(-err));
+		fatal("coap", "%s: %s", listen, gw_listen_why(err));
 	if (err && !waiting)
 		tell_waiting(listen);
 	if (!err && waiting)

@@ -27,6 +27,8 @@ void gw_listen_check(struct gw_daemon *daemon);
  */
 GK_MUST_CHECK int gw_listen_prepare(struct gw_daemon *daemon, const char *listen,
 				    struct gw_listener *next);
+/** @return why an endpoint cannot be had, from what gw_listen_prepare() has returned */
+const char *gw_listen_why(int err);
 /** Forget one that was prepared. */
 void gw_listen_cancel(struct gw_daemon *daemon, struct gw_listener *next);
 /**

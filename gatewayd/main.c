@@ -8,13 +8,17 @@
 #include "gatewayd/conf_presence.h"
 #include "gatewayd/daemon.h"
 #include "gatewayd/notify.h"
+#include "gatewayd/privilege.h"
+#include "gatewayd/seccomp.h"
 #include "io/log.h"
 #include "io/secret.h"
 #include "io/std.h"
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_USAGE 2
 
@@ -85,14 +89,17 @@ static void open_log(const struct options *options, const struct gw_conf *conf)
 /* How long the kernel takes is that of today; the file does not say it. */
 static void print(const struct gw_conf *conf)
 {
-	char source[REACH_NAME_LEN + 64];
+	const char *how = conf->net_admin ? "" : " without net_admin";
+	char source[REACH_NAME_LEN + 96];
 	uint32_t verdict_ms;
 
-	if (gw_segment_verdict(conf->interface, &verdict_ms) == 0) {
-		snprintf(source, sizeof(source), "that of %s now", conf->interface);
+	if (gw_segment_verdict(conf->interface, conf->net_admin, &verdict_ms) == 0) {
+		snprintf(source, sizeof(source), "that of %s now%s", conf->interface, how);
 	} else {
 		verdict_ms = GW_PRESENCE_VERDICT_MS;
-		snprintf(source, sizeof(source), "Linux's default, since there is no %s now",
+		if (!conf->net_admin)
+			verdict_ms += GW_PRESENCE_DELAY_MS;
+		snprintf(source, sizeof(source), "Linux's default%s, since there is no %s now", how,
 			 conf->interface);
 	}
 	gw_conf_print(conf, stdout);
@@ -108,6 +115,50 @@ static void tell(const char *state)
 		log_warnx("daemon", "NOTIFY_SOCKET: not told %s: %s", state, strerror(-err));
 }
 
+/* What was read as root is read again as who we are by then. */
+static void check_readable(const char *path)
+{
+	if (access(path, R_OK) != 0)
+		log_warn("conf",
+			 "%s: no reload can read it as the user that we have become, who has to be "
+			 "let through to it, and to read it",
+			 path);
+}
+
+static void take_user(const struct options *options, const struct gw_conf *conf)
+{
+	char error[GW_PRIVILEGE_ERROR];
+
+	if (!gw_privilege_take_user(conf, error, sizeof(error)))
+		fatal("daemon", "%s", error);
+	for (size_t i = 0; options->conf_paths[i]; i++)
+		check_readable(options->conf_paths[i]);
+	for (size_t i = 0; i < conf->group_count; i++) {
+		if (conf->groups[i].cred_issuers_file)
+			check_readable(conf->groups[i].cred_issuers_file);
+	}
+}
+
+/* The filter is the last: it has none of what led here. */
+static void seal(struct gw_daemon *daemon)
+{
+	struct gw_rights *rights = &daemon->rights;
+	char error[GW_PRIVILEGE_ERROR];
+	const char *why;
+
+	if (!gw_privilege_seal(daemon->conf.net_admin, rights, error, sizeof(error)))
+		fatal("daemon", "%s", error);
+	if (daemon->conf.net_admin && !rights->net_admin)
+		log_warnx("daemon", "net_admin: there is no CAP_NET_ADMIN that could be kept");
+	why = gw_seccomp_install((enum gw_seccomp)daemon->conf.seccomp);
+	if (why && daemon->conf.seccomp != GW_SECCOMP_OFF)
+		log_warnx("daemon", "seccomp: no filter of system calls: %s", why);
+	rights->filter = why ? GW_SECCOMP_OFF : daemon->conf.seccomp;
+	log_info("daemon", "runs as %s, with %s, seccomp %s", rights->user,
+		 rights->net_admin ? "CAP_NET_ADMIN" : "no capability",
+		 gw_seccomp_name((enum gw_seccomp)rights->filter));
+}
+
 static void serve(const struct options *options, struct gw_conf *conf)
 {
 	const struct gw_start start = {
@@ -120,8 +171,12 @@ static void serve(const struct options *options, struct gw_conf *conf)
 	struct gw_daemon daemon;
 
 	open_log(options, conf);
-	io_secret_guard(); // before the first secret is read
+	// As the first process of a namespace we inherit what others leave behind there.
+	signal(SIGCHLD, SIG_IGN);
+	take_user(options, conf);
+	io_secret_guard(); // after that, which would undo it, and before the first secret is read
 	gw_daemon_start(&daemon, conf, &start);
+	seal(&daemon);
 	tell("READY=1");
 	gw_daemon_run(&daemon);
 	tell("STOPPING=1");

@@ -250,7 +250,7 @@ static bool prepare_ports(struct reload *reload)
 static bool prepare_listener(struct reload *reload)
 {
 	const char *listen = reload->wanted.listen;
-	char why[IO_ADDR_TEXT + 64];
+	char why[IO_ADDR_TEXT + 128];
 	int err;
 
 	if (!is_new_listen(reload))
@@ -258,7 +258,7 @@ static bool prepare_listener(struct reload *reload)
 	err = gw_listen_prepare(reload->daemon, listen, &reload->listener);
 	if (!err)
 		return true;
-	snprintf(why, sizeof(why), "%s: %s", listen, strerror(-err));
+	snprintf(why, sizeof(why), "%s: %s", listen, gw_listen_why(err));
 	return refuse_option(reload, "listen", why);
 }
 

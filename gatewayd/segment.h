@@ -120,9 +120,10 @@ bool gw_segment_address(const struct gw_segment *segment, struct gk_addr *addr);
 
 /**
  * Ask the kernel how long it takes until it finds that a neighbour is missing, without a segment.
+ * @param net_admin  it can be told to look; else it is sent something to deliver
  * @return 0, or -errno: the interface is not there, or there is no netlink
  */
-GK_MUST_CHECK int gw_segment_verdict(const char *interface, uint32_t *verdict_ms);
+GK_MUST_CHECK int gw_segment_verdict(const char *interface, bool net_admin, uint32_t *verdict_ms);
 
 /* segment_probe.c, for segment.c */
 

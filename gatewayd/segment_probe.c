@@ -53,16 +53,17 @@ void gw_segment_ask_timing(struct gw_segment *segment, struct gk_mono now)
 	segment->sink->timing(segment->ctx, segment->verdict_ms);
 }
 
-int gw_segment_verdict(const char *interface, uint32_t *verdict_ms)
+int gw_segment_verdict(const char *interface, bool net_admin, uint32_t *verdict_ms)
 {
 	int ifindex = (int)if_nametoindex(interface);
+	const struct reach_options options = { .datagrams = !net_admin };
 	struct reach_monitor *monitor;
 	struct reach_timing timing;
 	int err;
 
 	if (!ifindex)
 		return -ENODEV;
-	err = reach_monitor_open(&monitor, NULL);
+	err = reach_monitor_open(&monitor, &options);
 	if (err)
 		return err;
 	err = reach_monitor_timing(monitor, ifindex, &timing);

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "gatewayd/alarm.h"
 #include "gatewayd/calls.h"
+#include "gatewayd/seccomp.h"
 #include "gatewayd/show.h"
 #include "gatewayd/words.h"
 #include <inttypes.h>
@@ -67,6 +68,9 @@ static void print_status_json(struct gw_call *call, const struct status *status)
 	io_json_object(&json, NULL);
 	io_json_text(&json, "version", GK_VERSION);
 	io_json_int(&json, "pid", getpid());
+	io_json_text(&json, "user", daemon->rights.user);
+	io_json_bool(&json, "net_admin", daemon->rights.net_admin);
+	io_json_text(&json, "seccomp", gw_seccomp_name((enum gw_seccomp)daemon->rights.filter));
 	io_json_int(&json, "uptime_s", status->uptime_s);
 	io_json_text(&json, "interface", daemon->conf.interface);
 	io_json_text(&json, "listen", daemon->conf.listen);
@@ -112,6 +116,15 @@ static void print_clock(struct gw_call *call, const struct status *status)
 	fprintf(call->out, "\ntime       %s\nhighest    %s\n", status->time, status->highest_time);
 }
 
+static void print_rights(struct gw_call *call)
+{
+	const struct gw_rights *rights = &call->daemon->rights;
+
+	fprintf(call->out, "user       %s (%s, seccomp %s)\n", rights->user,
+		rights->net_admin ? "CAP_NET_ADMIN" : "no capability",
+		gw_seccomp_name((enum gw_seccomp)rights->filter));
+}
+
 static void print_status(struct gw_call *call, const struct status *status)
 {
 	const struct gw_daemon *daemon = call->daemon;
@@ -127,6 +140,7 @@ static void print_status(struct gw_call *call, const struct status *status)
 		daemon->coap ? "" : " (not there yet)", status->groups, status->members,
 		status->store_error ? "refuses" : status->storage, *why ? ": " : "", why,
 		status->written);
+	print_rights(call);
 	print_clock(call, status);
 	print_alarms(call);
 }

@@ -352,6 +352,7 @@ static int open_all(struct reach_kernel *kernel, const struct reach_options *opt
 	int buffer = options->receive_buffer > 0 ? options->receive_buffer : RECEIVE_BUFFER;
 	int rc = copy_names(kernel, options);
 
+	kernel->may_not_probe = options->datagrams;
 	if (rc == 0)
 		rc = open_socket(&kernel->notices);
 	if (rc == 0)

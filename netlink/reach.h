@@ -79,6 +79,8 @@ struct reach_options {
 	size_t interface_count;        /* 0: every link */
 	int receive_buffer;            /* bytes for notices not yet read; 0: 1 MiB. The kernel
 					  lowers it to net.core.rmem_max in silence */
+	bool datagrams;                /* do not try to write the kernel's table: there is no
+					  CAP_NET_ADMIN for it, and datagrams make it look */
 };
 
 /**

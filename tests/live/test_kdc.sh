@@ -14,7 +14,7 @@ need_aiocoap
 segment_open 1
 gateway_start
 node_add 1 lights requester,responder
-peer_begin 1 kdc.py "$work/node1.bundle" lights "$gatewayctl" "$work/control" "$(node_ip 1)"
+peer_begin 1 kdc.py "$work/node1.bundle" lights "$gatewayctl" "$control" "$(node_ip 1)"
 # shellcheck disable=SC2154 # by eval
 client=$node_pid_1
 

@@ -90,6 +90,8 @@ trap 'cleanup; exit 130' INT
 trap 'cleanup; exit 143' TERM
 
 work=$(mktemp -d) || exit 1
+# gatewayd is another user, who has to get through.
+chmod 711 "$work"
 
 #
 # What tests/secrets.sh looks through, if it is going to
@@ -328,6 +330,12 @@ presence='check_interval_s = 2; probes = 2; probe_wait_s = 1; grace_s = 1; evict
 rekey='coalesce_ms = 200;'
 groups='lights'
 log_level=debug
+# As whom it serves, what it keeps of root's rights, and what becomes of a system call that it should
+# not need: all tests together know them all.
+user=nobody
+net_admin=false
+seccomp=${SECCOMP:-kill}
+control=$work/run/gatewayd.sock
 # What else there is to configure; how gatewayd is called; and what of tests/preload comes before it.
 options=
 arguments=
@@ -347,7 +355,8 @@ gateway_configure() {
 		echo 'interface = "lowpan0";'
 		echo "state_dir = \"$work/state\";"
 		echo "mark = \"$work/mark/gatewayd.mark\";"
-		echo "control = \"$work/control\";"
+		echo "control = \"$control\";"
+		echo "user = \"$user\"; net_admin = $net_admin; seccomp = \"$seccomp\";"
 		echo "log_level = \"$log_level\";"
 		echo "$options"
 		echo 'groups = ('
@@ -421,7 +430,7 @@ forget_pid() { # PID
 
 # Noted for tests/secrets.sh.
 ctl() {
-	ctl_said=$("$gatewayctl" -s "$work/control" "$@")
+	ctl_said=$("$gatewayctl" -s "$control" "$@")
 	ctl_status=$?
 	[ -z "$ctl_said" ] || printf '%s\n' "$ctl_said"
 	[ -z "$keys" ] || printf '%s\n' "$ctl_said" >>"$work/ctl.said"

@@ -39,6 +39,8 @@ are_members() { # NODE...
 }
 
 need_root
+# shellcheck disable=SC2034 # for gateway_configure: the router is asked at once
+net_admin=true
 segment_open 3
 behind_route 2
 gateway_start

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026 the gatewayd authors
 #
-# Where the kernel lets nobody write neighbour states (no CAP_NET_ADMIN), members are looked for all the
-# same, by a datagram and by protected exchanges; it takes some seconds longer, and is said.
+# Without CAP_NET_ADMIN, which is the default, nobody may write neighbour states: members are looked for
+# all the same, by a datagram and by protected exchanges; it takes some seconds longer, and is said.
 #
 # Conditions are called by name, which shellcheck takes for dead code.
 # shellcheck disable=SC2317
@@ -12,16 +12,6 @@
 
 # What the kernel waits for a sign that an old entry is good, before it asks.
 delay_ms=5000
-
-# In place of gatewayd.
-without_net_admin() {
-	cat >"$work/unprivileged" <<-END
-		#!/bin/sh
-		exec setpriv --bounding-set=-net_admin -- "$gatewayd" "\$@"
-	END
-	chmod +x "$work/unprivileged"
-	gatewayd=$work/unprivileged
-}
 
 # Bit 12 of what it may.
 has_no_net_admin() {
@@ -32,7 +22,7 @@ need_root
 segment_open 3
 verdict_ms=$((verdict_ms + delay_ms))
 policy 2 2 1 1
-without_net_admin
+net_admin=false
 gateway_start
 check 'the gateway may not write neighbour states' has_no_net_admin
 nodes_join 1 2 3

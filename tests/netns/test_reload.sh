@@ -24,7 +24,7 @@ group_options() { # GROUP
 state() {
 	ctl groups --json | sed 's/"rekeying":{[^}]*}//g'
 	for name in lights meters; do
-		members "$name" | sed 's/,"last_seen_s":[0-9]*//'
+		members "$name" | sed 's/,"last_seen_s":[0-9]*//; s/,"since_s":[0-9]*//'
 	done
 }
 

@@ -86,6 +86,8 @@ is_promtool_content() {
 }
 
 need_root
+# shellcheck disable=SC2034 # for gateway_configure: the kernel is asked, and answers, in its own time
+net_admin=true
 segment_open 3
 gateway_start
 nodes_join 1 2 3

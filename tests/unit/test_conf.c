@@ -291,7 +291,7 @@ static void defaults_of_the_daemon_are_as_documented(void **state)
 	assert_string_equal(conf.listen, "[::]:5683");
 	assert_string_equal(conf.state_dir, "/etc/gatewayd/state");
 	assert_string_equal(conf.mark, "/var/lib/gatewayd/etc-gatewayd-state.mark");
-	assert_string_equal(conf.control, "/run/gatewayd.sock");
+	assert_string_equal(conf.control, "/run/gatewayd/gatewayd.sock");
 	assert_int_equal(conf.log_level, LOG_LEVEL_INFO);
 	assert_false(conf.log_to_syslog);
 	assert_string_equal(conf.audience, "gatewayd");
@@ -563,7 +563,7 @@ static size_t refuse_other_types(const struct gw_option *table, const struct nes
 static void every_option_refuses_values_of_other_types(void **state)
 {
 	(void)state;
-	assert_int_equal(refuse_other_types(gw_conf_options, &top), 55);
+	assert_int_equal(refuse_other_types(gw_conf_options, &top), 58);
 }
 
 // Every number of a table at its smallest or at its largest, and all that is or is not.

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the gatewayd authors
+#include "gatewayd/handover.h"
+#include "io/log.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One directory. */
+struct handover {
+	const struct gw_conf *conf;
+	const struct gw_owner *owner;
+	const char *option;
+	char dir[PATH_MAX];
+	char foreign[NAME_MAX + 1]; /* something in it that is not ours; "": nothing is */
+	size_t ours;
+	char *error;
+	size_t size;
+};
+
+__attribute__((format(printf, 2, 3))) static bool refuse(const struct handover *handover,
+							 const char *format, ...)
+{
+	char text[PATH_MAX + 512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	snprintf(handover->error, handover->size, "%s: %s", handover->option, text);
+	return false;
+}
+
+static bool refuse_errno(const struct handover *handover, const char *what)
+{
+	return refuse(handover, "%s: %s: %s", handover->dir, what, strerror(errno));
+}
+
+/*
+ * The way to it
+ */
+
+enum way {
+	OF_ROOT,  /* to the end */
+	OF_USER,  /* of root, and the end is the user's */
+	MISSING,  /* of root, and the end is not there */
+	UNCERTAIN /* somebody else can decide what is found there */
+};
+
+/* Of a directory that others may write to, the names are theirs, unless it is sticky as /tmp is. */
+static bool is_of_root(const struct stat *st)
+{
+	return st->st_uid == 0 &&
+	       (!S_ISDIR(st->st_mode) || !(st->st_mode & 022) || (st->st_mode & S_ISVTX));
+}
+
+static enum way look_at(const char *path, bool last, uid_t user)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return last && errno == ENOENT ? MISSING : UNCERTAIN;
+	if (is_of_root(&st))
+		return OF_ROOT;
+	return last && st.st_uid == user && S_ISDIR(st.st_mode) ? OF_USER : UNCERTAIN;
+}
+
+/*
+ * A name in a directory of root's was put there by root, a symbolic link too, and nobody else puts
+ * another in its place while we look.
+ */
+static enum way walk(const struct handover *handover)
+{
+	char path[PATH_MAX];
+	enum way way = look_at("/", false, handover->owner->uid);
+
+	for (size_t at = 1; way == OF_ROOT && handover->dir[at]; at++) {
+		at += strcspn(handover->dir + at, "/");
+		memcpy(path, handover->dir, at);
+		path[at] = '\0';
+		bool last = handover->dir[at + strspn(handover->dir + at, "/")] == '\0';
+		way = look_at(path, last, handover->owner->uid);
+		if (last)
+			break;
+	}
+	return way;
+}
+
+/*
+ * What is in it
+ */
+
+static const char *base_of(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : NULL;
+}
+
+/* What is made beside a file is named for it: a journal, one that is new, one that was moved away.
+ */
+static bool is_ours(const struct gw_conf *conf, const char *name)
+{
+	const char *const ours[] = {
+		"gatewayd.db",
+		"as.key",
+		"reserve",
+		base_of(conf->mark),
+		base_of(conf->control),
+		base_of(conf->as_key_file),
+		base_of(conf->as_public_key_file),
+	};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		if (ours[i] && strncmp(name, ours[i], strlen(ours[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where the directory is a file system of its own. */
+static bool is_nobodys(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
+}
+
+static void count_name(struct handover *handover, int dir, const char *name)
+{
+	(void)dir;
+	if (is_ours(handover->conf, name))
+		handover->ours++;
+	else
+		snprintf(handover->foreign, sizeof(handover->foreign), "%s", name);
+}
+
+/* By a descriptor that stands for the file and opens nothing; a second link may be in /etc. */
+static void give_file(struct handover *handover, int dir, const char *name)
+{
+	const struct gw_owner *owner = handover->owner;
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || !is_ours(handover->conf, name) || fstat(fd, &st) != 0 ||
+	    st.st_uid == owner->uid || S_ISSOCK(st.st_mode))
+		goto out;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != 0)
+		log_warnx("daemon", "%s/%s: not a file of root's alone; it stays as it is",
+			  handover->dir, name);
+	else if (fchownat(fd, "", owner->uid, owner->gid, AT_EMPTY_PATH) != 0)
+		log_warn("daemon", "%s/%s: cannot be given to %s", handover->dir, name,
+			 owner->name);
+out:
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool for_each(struct handover *handover, int dir,
+		     void (*act)(struct handover *handover, int dir, const char *name))
+{
+	// Its own place in the directory, and its own descriptor to close.
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *names = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!names) {
+		if (fd >= 0)
+			close(fd);
+		return refuse_errno(handover, "cannot be read");
+	}
+	while ((entry = readdir(names))) {
+		if (!is_nobodys(entry->d_name))
+			act(handover, dir, entry->d_name);
+	}
+	closedir(names);
+	return true;
+}
+
+/*
+ * The directory
+ */
+
+/* Nobody else's directory shall become the user's for a slip of the pen, as /root, /run or /etc. */
+static bool may_be_given(struct handover *handover, int dir, const struct stat *st)
+{
+	const char *dir_name = handover->dir, *user = handover->owner->name;
+
+	if (!for_each(handover, dir, count_name))
+		return false;
+	if (handover->foreign[0])
+		return refuse(handover,
+			      "%s is root's, and has more in it than what is gatewayd's (%s): "
+			      "name a directory that has not, or 'chown %s %s'",
+			      dir_name, handover->foreign, user, dir_name);
+	if (handover->ours == 0 && (st->st_mode & 077))
+		return refuse(handover,
+			      "%s is root's, and open to others: name a directory that is for "
+			      "gatewayd alone, or 'chown %s %s'",
+			      dir_name, user, dir_name);
+	return true;
+}
+
+/* The directory is the last to go: what is interrupted is done again by the next start. */
+static bool give(struct handover *handover, int dir)
+{
+	const struct gw_owner *owner = handover->owner;
+	struct stat st;
+
+	if (fstat(dir, &st) != 0)
+		return refuse_errno(handover, "cannot be looked at");
+	if (st.st_uid != 0 && st.st_uid != owner->uid)
+		return true; // it is refused by whoever needs it
+	if (st.st_uid == 0 && !may_be_given(handover, dir, &st))
+		return false;
+	if (!for_each(handover, dir, give_file))
+		return false;
+	if (st.st_uid == 0 && fchown(dir, owner->uid, owner->gid) != 0)
+		return refuse_errno(handover, "cannot be given to the user");
+	return true;
+}
+
+static bool sync_parent(const struct handover *handover)
+{
+	char parent[PATH_MAX + sizeof("/..")];
+	int fd, rc;
+
+	snprintf(parent, sizeof(parent), "%s/..", handover->dir);
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	rc = fsync(fd);
+	close(fd);
+	return rc == 0;
+}
+
+static bool prepare(struct handover *handover)
+{
+	enum way way = walk(handover);
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	int dir;
+	bool ok;
+
+	if (way == UNCERTAIN)
+		return true;
+	if (way == MISSING && (mkdir(handover->dir, 0700) != 0 || !sync_parent(handover)))
+		return refuse_errno(handover, "cannot be made");
+	if (handover->owner->uid == 0)
+		return true;
+	dir = open(handover->dir, way == OF_ROOT ? flags : flags | O_NOFOLLOW);
+	if (dir < 0)
+		return refuse_errno(handover, "cannot be opened");
+	ok = give(handover, dir);
+	close(dir);
+	return ok;
+}
+
+/*
+ * All of them
+ */
+
+static bool put_parent(struct handover *handover, const char *path)
+{
+	size_t len = (size_t)(strrchr(path, '/') - path);
+
+	if (len >= sizeof(handover->dir))
+		return refuse(handover, "longer than a path can be");
+	memcpy(handover->dir, path, len);
+	strcpy(handover->dir + len, len == 0 ? "/" : "");
+	return true;
+}
+
+/* @param act  what is done with each of the three */
+static bool with_each(struct handover *handover, bool (*act)(struct handover *handover))
+{
+	const struct gw_conf *conf = handover->conf;
+	const struct {
+		const char *option, *file;
+	} rows[] = { { "mark", conf->mark }, { "control", conf->control } };
+
+	handover->option = "state_dir";
+	snprintf(handover->dir, sizeof(handover->dir), "%s", conf->state_dir);
+	if (!act(handover))
+		return false;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		handover->option = rows[i].option;
+		handover->foreign[0] = '\0';
+		handover->ours = 0;
+		if (!put_parent(handover, rows[i].file) || !act(handover))
+			return false;
+	}
+	return true;
+}
+
+bool gw_handover(const struct gw_conf *conf, const struct gw_owner *owner, char *error, size_t size)
+{
+	struct handover handover = { .conf = conf, .owner = owner, .error = error, .size = size };
+
+	return with_each(&handover, prepare);
+}
+
+/* The user makes what is missing by itself, if it can. */
+static bool check(struct handover *handover)
+{
+	if (access(handover->dir, R_OK | W_OK | X_OK) == 0 || errno == ENOENT)
+		return true;
+	return refuse(handover,
+		      "%s: %s cannot write there: %s; it must be %s's, and each directory above "
+		      "let it through",
+		      handover->dir, handover->owner->name, strerror(errno), handover->owner->name);
+}
+
+bool gw_handover_check(const struct gw_conf *conf, const char *user, char *error, size_t size)
+{
+	const struct gw_owner owner = { .name = user };
+	struct handover handover = { .conf = conf, .owner = &owner, .error = error, .size = size };
+
+	return with_each(&handover, check);
+}
