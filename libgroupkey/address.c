@@ -6,7 +6,7 @@
  * its link-local address too, which it makes of the same identifier (RFC 4291 section 2.5.1) and by
  * which its neighbours know it.
  */
-#include "kdc.h"
+#include "presence.h"
 
 #include <string.h>
 

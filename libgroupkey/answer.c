@@ -3,7 +3,7 @@
 /*
  * Answers: a code, a Content-Format and a payload into the reply of a call.
  */
-#include "kdc.h"
+#include "serve.h"
 
 #define OPTIONS_ROOM 256
 #define CF_NONE      0xffff

@@ -6,7 +6,8 @@
  * candidate that the post has made, so that all blocks are of one state and a Join Request is
  * carried out once.
  */
-#include "kdc.h"
+#include "client.h"
+#include "serve.h"
 
 #include <string.h>
 

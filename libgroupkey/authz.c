@@ -5,8 +5,12 @@
  * posted inside an association updates its rights. Under the DTLS profile (RFC 9202) a token for a
  * key that is known updates its rights, wherever it comes from; any other one makes a candidate.
  */
+#include "client.h"
 #include "cwt.h"
-#include "kdc.h"
+#include "group.h"
+#include "ledger.h"
+#include "presence.h"
+#include "serve.h"
 
 #include <string.h>
 

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
-#include "kdc.h"
+#include "client.h"
+
+#include "delivery.h"
+#include "group.h"
+#include "ledger.h"
+
+#include "presence.h"
 
 #include <string.h>
 

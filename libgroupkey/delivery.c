@@ -13,7 +13,11 @@
  * a message of its own it is sent once, if it was heard of within check_interval_s, when none of
  * the others waits for its turn. Then it is parked, until it wakes and is heard of.
  */
-#include "kdc.h"
+#include "delivery.h"
+
+#include "client.h"
+#include "group.h"
+#include "presence.h"
 
 #define ATTEMPTS_MAX 4
 #define ANSWER_MS    4000 /* for the first try; doubled with each */

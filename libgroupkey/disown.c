@@ -5,7 +5,9 @@
  * know its keys, so nothing of them is used again, or stays. And the mark by which nums are known
  * to have been used whatever becomes of the store.
  */
-#include "kdc.h"
+#include "client.h"
+#include "delivery.h"
+#include "group.h"
 
 #include <string.h>
 

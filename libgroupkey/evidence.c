@@ -4,7 +4,8 @@
  * What is known of members, and by what: the newest facts of each, and of the latest memberships
  * that have ended. In memory only; nothing is decided by it.
  */
-#include "kdc.h"
+#include "group.h"
+#include "presence.h"
 
 #include <string.h>
 

@@ -5,6 +5,12 @@
  */
 #include "exchange.h"
 
+#include "client.h"
+#include "delivery.h"
+#include "group.h"
+#include "presence.h"
+#include "serve.h"
+
 #include <string.h>
 
 #define CHALLENGE_COST_MS  1000 /* what an Echo challenge costs ... */

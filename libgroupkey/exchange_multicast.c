@@ -5,6 +5,7 @@
  * and it leaves without any entry of a neighbour table, which whoever is on the link may have
  * forged.
  */
+#include "client.h"
 #include "exchange.h"
 
 /* Of CoAP, with a token of 4 bytes, less the code, which is in the message. */

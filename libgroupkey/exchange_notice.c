@@ -3,6 +3,7 @@
 /*
  * Eviction notices: protected while the association is there, and sent when there is room.
  */
+#include "client.h"
 #include "exchange.h"
 
 #define NOTICE_MS       15000 /* for the answer to one */

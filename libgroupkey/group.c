@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
-#include "kdc.h"
+#include "group.h"
+
+#include "client.h"
+#include "delivery.h"
+#include "presence.h"
 #include "uri.h"
 
 #include <string.h>
 
-#define SID_POOL      65536 /* one- and two-byte Sender IDs, the short ones first */
-#define RETRY_MS      1000  /* after a rekeying that found no entropy */
-#define STALE_MANY    64
+#define RETRY_MS      1000 /* after a rekeying that found no entropy */
 #define GID_EPOCH_LEN 4
 #define GROUP_TIMERS  6
 
@@ -58,12 +60,6 @@ enum gk_err gk_group_new(struct gk_kdc *kdc, struct gk_span name, struct gk_grou
 	return GK_OK;
 }
 
-static void free_stale_set(struct gk_group *group, struct gk_stale_set *set)
-{
-	gk_free(&group->kdc->env, set->ids, set->cap * sizeof(*set->ids));
-	*set = (struct gk_stale_set){ 0 };
-}
-
 static void clear_timers(struct gk_group *group)
 {
 	struct gk_timers *timers = &group->kdc->timers;
@@ -88,8 +84,7 @@ void gk_group_free(struct gk_group *group)
 	for (size_t i = 0; i < group->count; i++)
 		gk_node_free(group->nodes[i]);
 	gk_free(&kdc->env, group->nodes, group->cap * sizeof(struct gk_node *));
-	for (size_t i = 0; i < group->stale_count; i++)
-		free_stale_set(group, &group->stale[i]);
+	gk_group_trim_stale(group, 0);
 	gk_cast_drop(group);
 	gk_blob_wipe(&kdc->env, &group->sealed);
 	gk_blob_wipe(&kdc->env, &group->issuers);
@@ -164,97 +159,6 @@ uint32_t gk_group_exi(const struct gk_group *group, struct gk_now now)
 struct gk_utc gk_group_exp(const struct gk_group *group, struct gk_now now)
 {
 	return (struct gk_utc){ now.utc.s + gk_group_exi(group, now) };
-}
-
-/* Sender IDs and stale sets (P 6.3, 7.1) */
-
-struct gk_stale_set *gk_group_stale_now(struct gk_group *group)
-{
-	return &group->stale[group->stale_count - 1];
-}
-
-enum gk_err gk_group_add_stale(struct gk_group *group, const struct gk_id *sid)
-{
-	struct gk_stale_set *set = gk_group_stale_now(group);
-
-	if (set->count == set->cap) {
-		const struct gk_env *env = &group->kdc->env;
-		size_t cap = set->cap ? 2 * set->cap : 4;
-		struct gk_id *ids = env->alloc(env->ctx, set->ids, cap * sizeof(*ids));
-
-		if (!ids)
-			return GK_ERR_NO_MEMORY;
-		set->ids = ids;
-		set->cap = cap;
-	}
-	set->ids[set->count++] = *sid;
-	return GK_OK;
-}
-
-/* A member that joins again and again fills the set; a rekeying frees the Sender IDs, and keeps
- * the rekeying message within one datagram. */
-void gk_group_relieve(struct gk_group *group, struct gk_now now)
-{
-	if (gk_group_stale_now(group)->count >= STALE_MANY)
-		gk_group_schedule_rekey(group, now);
-}
-
-void gk_group_trim_stale(struct gk_group *group, size_t max)
-{
-	while (group->stale_count > max) {
-		free_stale_set(group, &group->stale[0]);
-		group->stale_count--;
-		memmove(&group->stale[0], &group->stale[1],
-			group->stale_count * sizeof(group->stale[0]));
-	}
-}
-
-static void begin_stale_set(struct gk_group *group)
-{
-	gk_group_trim_stale(group, group->config.stale_sets - 1);
-	group->stale[group->stale_count++] = (struct gk_stale_set){ .num = group->num };
-}
-
-static void mark_sid(uint8_t *used, const struct gk_id *sid)
-{
-	size_t i = sid->len == 1 ? sid->data[0] : (size_t)gk_span_uint(gk_id_span(sid));
-
-	if (sid->len >= 1 && sid->len <= 2)
-		used[i / 8] |= (uint8_t)(1u << (i % 8));
-}
-
-static bool first_free(const uint8_t *used, uint8_t last, struct gk_id *sid)
-{
-	for (size_t n = 0; n < SID_POOL; n++) {
-		size_t i = n < 256 ? (n + last + 1) % 256 : n;
-
-		if (used[i / 8] & 1u << (i % 8))
-			continue;
-		*sid = i < 256 ? (struct gk_id){ 1, { (uint8_t)i } }
-			       : (struct gk_id){ 2, { (uint8_t)(i >> 8), (uint8_t)i } };
-		return true;
-	}
-	return false;
-}
-
-/* In use, or given back under the present Gid: not to be given out (RFC 10021 12.2.1.2). What
- * was given back is exactly the stale set of the present version. */
-enum gk_err gk_group_choose_sid(struct gk_group *group, struct gk_id *sid)
-{
-	uint8_t used[SID_POOL / 8] = { 0 };
-	const struct gk_stale_set *set = gk_group_stale_now(group);
-
-	for (size_t i = 0; i < group->count; i++) {
-		if (group->nodes[i]->has_sid)
-			mark_sid(used, &group->nodes[i]->sid);
-	}
-	for (size_t i = 0; i < set->count; i++)
-		mark_sid(used, &set->ids[i]);
-	if (!first_free(used, group->last_sid, sid))
-		return GK_ERR_NO_SPACE;
-	if (sid->len == 1)
-		group->last_sid = sid->data[0];
-	return GK_OK;
 }
 
 /* material */
@@ -354,7 +258,7 @@ enum gk_err gk_group_renew(struct gk_group *group, struct gk_now now)
 	 * see a gap, and ask (P 11.3). */
 	do {
 		group->num++;
-		begin_stale_set(group);
+		gk_group_begin_stale(group);
 	} while (group->stale[group->stale_count - 2].count > GK_STALE_TOLD_MAX);
 	set_made(group, now);
 	group->used = group->count > 0;

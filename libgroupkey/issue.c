@@ -3,8 +3,10 @@
 /*
  * The gateway as its own AS: tokens issued, with what a client is provisioned with beside them.
  */
+#include "client.h"
 #include "cwt.h"
-#include "kdc.h"
+#include "group.h"
+#include "ledger.h"
 
 #include <string.h>
 

@@ -5,7 +5,12 @@
  * satisfies every "MUST reply" and reveals least; then what can fail is made; only then state
  * changes.
  */
+#include "client.h"
+#include "delivery.h"
 #include "filter.h"
+#include "group.h"
+#include "presence.h"
+#include "serve.h"
 #include "uri.h"
 
 #include <string.h>

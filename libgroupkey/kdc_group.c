@@ -3,7 +3,9 @@
 /*
  * Groups come, change and go by configuration.
  */
-#include "kdc.h"
+#include "delivery.h"
+#include "group.h"
+#include "presence.h"
 
 #include <string.h>
 

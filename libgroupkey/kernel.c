@@ -4,7 +4,7 @@
  * The kernel's word on who is there: asked for, it is a first question that costs the link little;
  * unasked, it is a hint. Neither is authenticated, so that all it can do is to have a member asked.
  */
-#include "kdc.h"
+#include "presence.h"
 
 #define KERNEL_LEN 40 /* of a solicitation, and of its answer */
 

@@ -13,6 +13,8 @@
  */
 #include "ledger.h"
 
+#include "group.h"
+
 #include <string.h>
 
 static int order_of(struct gk_span a, struct gk_span b)

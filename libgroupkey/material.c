@@ -4,7 +4,7 @@
  * What several of the KDC's messages have in common: the group's material, its algorithms, the
  * credentials of its members, and the KDC's own with the evidence that it has the key.
  */
-#include "kdc.h"
+#include "group.h"
 
 #define POP_ROOM             128
 #define CREDS_ROOM           448  /* a joiner's credential goes along if the message stays small */

@@ -4,6 +4,7 @@
  * The member from inside.
  *
  *   member.c               the object, the public calls, what arrives and what is due
+ *   member_control.c       requests of the KDC
  *   member_talk.c          the public calls with which members talk to each other
  *   member_task.c          exchanges with the KDC, one at a time: which is next, and how it went
  *   member_block.c         ... whose messages are long
@@ -344,6 +345,13 @@ const struct gk_own_cred *gk_membership_own(const struct gk_membership *ms);
 /** A random time between 0 and 'max_ms', so that members do not all speak at once. */
 uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
 
+/* member_control.c */
+/** A request of the KDC, or what seems to be one. */
+void gk_control_receive(struct gk_member *m, const struct gk_exchange *exchange,
+			struct gk_span message, struct gk_now now);
+/** The same, by a notice of the KDC: join again after a pause, if that is wanted. */
+void gk_membership_put_out(struct gk_membership *ms, const char *reason, struct gk_now now);
+
 /* member_talk.c */
 /** The answer to what was told arrived, or an empty span. @return false: 'id' is nothing told */
 bool gk_member_told(struct gk_member *m, uint64_t id, struct gk_span message, struct gk_now now);
@@ -415,8 +423,6 @@ void gk_membership_drop(struct gk_membership *ms);
 void gk_membership_left(struct gk_membership *ms);
 /** The KDC does not have us any more. */
 void gk_membership_lost(struct gk_membership *ms, const char *reason);
-/** The same, by a notice of the KDC: join again after a pause, if that is wanted. */
-void gk_membership_put_out(struct gk_membership *ms, const char *reason, struct gk_now now);
 
 /** Material as it comes in a Join Response, a GET answer or a rekeying message. */
 struct gk_material {

@@ -4,7 +4,8 @@
  * A group's tree of administrative keys (docs/rekeying.md): which members take part in it, and
  * what they are told by unicast (section 10).
  */
-#include "kdc.h"
+#include "delivery.h"
+#include "group.h"
 #include "uri.h"
 
 #include <string.h>

@@ -9,6 +9,8 @@
  * send takes its share when it arrives.
  */
 #include "multicast.h"
+#include "delivery.h"
+#include "group.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * What multicast.c, multicast_make.c, multicast_confirm.c and multicast_beacon.c share; kdc.h has
- * what others call.
+ * What multicast.c, multicast_make.c, multicast_confirm.c and multicast_beacon.c share; delivery.h
+ * has what others call.
  */
 #ifndef GK_MULTICAST_H
 #define GK_MULTICAST_H

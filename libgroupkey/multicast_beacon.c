@@ -4,6 +4,8 @@
  * The beacon (docs/rekeying.md section 11): Trickle (RFC 6206) that is never suppressed, since
  * nobody else sends it.
  */
+#include "delivery.h"
+#include "group.h"
 #include "multicast.h"
 
 #define ROUTE_ROOM (GK_ROOT_MAX + GK_GROUP_NAME_MAX + 32) /* a message beside its payload */

@@ -4,6 +4,9 @@
  * Confirmations of rekeying messages to the group (docs/rekeying.md section 9): whether and for how
  * long they are waited for, and what arrives.
  */
+#include "client.h"
+#include "delivery.h"
+#include "group.h"
 #include "multicast.h"
 
 #include <string.h>

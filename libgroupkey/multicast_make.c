@@ -3,6 +3,8 @@
 /*
  * A rekeying message to the group is made and signed once (docs/rekeying.md sections 4, 7).
  */
+#include "delivery.h"
+#include "group.h"
 #include "multicast.h"
 
 #define MATERIAL_ROOM 1152

@@ -30,7 +30,11 @@
  * 4.5). Registrations that material depends on stay meanwhile, like a control_uri that does not
  * answer: presence.c finds out whether anybody is there.
  */
-#include "kdc.h"
+#include "client.h"
+#include "delivery.h"
+#include "group.h"
+#include "presence.h"
+#include "serve.h"
 
 #include <string.h>
 

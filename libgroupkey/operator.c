@@ -3,6 +3,8 @@
 /*
  * What the operator says of clients: ban, unban, revoke.
  */
+#include "client.h"
+#include "group.h"
 #include "ledger.h"
 
 #include <string.h>

@@ -3,7 +3,8 @@
 /*
  * What comes next for a member, read off the clocks of presence.c. Nothing is decided here.
  */
-#include "kdc.h"
+#include "group.h"
+#include "presence.h"
 
 static const struct gk_presence_config *policy(const struct gk_node *node)
 {

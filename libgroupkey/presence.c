@@ -27,7 +27,9 @@
  * nothing is forgotten; then who was doubted gets a new round, and the checks of all others are
  * spread evenly.
  */
-#include "kdc.h"
+#include "presence.h"
+
+#include "client.h"
 
 #define UNSENT_SHIFT_MAX 6    /* 64 s between tries to send, at most */
 #define BUSY_MS          1000 /* too many requests of ours under way: a little later */

@@ -8,7 +8,9 @@
  * doubted is asked at once, and the air for that is booked. Checks of others are put off while the
  * link has had its share, one behind the other, and leave room for what is urgent.
  */
-#include "kdc.h"
+#include "client.h"
+#include "delivery.h"
+#include "presence.h"
 
 #define HEADER_LEN   8  /* of CoAP, with a token of 4 bytes */
 #define OVERHEAD     24 /* of OSCORE: option, tag, code, and the payload's marker */

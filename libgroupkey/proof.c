@@ -4,7 +4,7 @@
  * That a client has the private key of a credential, shown in a Join Request and when a credential
  * is replaced (R 4.3.1, 4.9.1): evidence over its scope, our N_S, and its N_C.
  */
-#include "kdc.h"
+#include "serve.h"
 
 #define POP_ROOM (GK_SCOPE_MAX + GK_NONCE_LEN + GK_CNONCE_MAX + 16)
 

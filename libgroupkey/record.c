@@ -5,6 +5,7 @@
  * read by whom.
  */
 #include "record.h"
+#include "client.h"
 
 #include <string.h>
 

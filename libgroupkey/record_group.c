@@ -4,6 +4,9 @@
  * Records of the store: groups, their members, the keys of their trees, and rekeying messages to
  * them.
  */
+#include "client.h"
+#include "delivery.h"
+#include "group.h"
 #include "record.h"
 
 #define NODE_ROOM     (GK_CRED_WIRE_MAX + 512)

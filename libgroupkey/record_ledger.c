@@ -3,6 +3,7 @@
 /*
  * Records of the store: the mark, and what is in the ledger.
  */
+#include "ledger.h"
 #include "record.h"
 
 /* how far things have come, under "mark": [form, the highest num, the highest cti, the num that new

@@ -6,7 +6,7 @@
  * so that nothing is kept for who may not ask. A transfer ends when its last block is there: that
  * block once more finds nothing, and the client begins anew.
  */
-#include "kdc.h"
+#include "serve.h"
 
 #include <string.h>
 

@@ -5,6 +5,9 @@
  * checks before a handler runs are those of R 4.1.2, in an order that tells an outsider nothing.
  */
 #include "resource.h"
+#include "delivery.h"
+#include "group.h"
+#include "ledger.h"
 
 #define ANY_FORMAT 0xffff
 

@@ -7,7 +7,7 @@
 #ifndef GK_RESOURCE_H
 #define GK_RESOURCE_H
 
-#include "kdc.h"
+#include "serve.h"
 
 /* resource_core.c */
 void gk_get_core(struct gk_call *call);

@@ -6,6 +6,7 @@
  * whoever forges an address could have them sent there.
  */
 #include "block.h"
+#include "group.h"
 #include "resource.h"
 
 #define OPEN_SZX  4 /* blocks of 256 bytes at most for whom we do not know */

@@ -4,6 +4,7 @@
  * The credentials of a group: those of its members, and that of the KDC.
  */
 #include "filter.h"
+#include "group.h"
 #include "resource.h"
 
 #define PAYLOAD_ROOM (GK_CRED_MAX + 256)

@@ -4,6 +4,8 @@
  * From Gids to groups (R 4.2.1, P 9.10). A client learns of the groups that its token names, and of
  * no others: who has just a Gid, of a message that it overheard, can ask for one to join.
  */
+#include "group.h"
+#include "ledger.h"
 #include "resource.h"
 #include "uri.h"
 

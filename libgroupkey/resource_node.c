@@ -3,6 +3,8 @@
 /*
  * What a member changes about itself: its Sender ID, its credential, and that it leaves.
  */
+#include "client.h"
+#include "group.h"
 #include "resource.h"
 
 /* @return true if the member may have another Sender ID now, which 'sid' is then, and the present

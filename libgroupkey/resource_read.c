@@ -3,6 +3,8 @@
 /*
  * What members read of their group: its material, the version of that, whether it is active.
  */
+#include "delivery.h"
+#include "group.h"
 #include "resource.h"
 
 #define PAYLOAD_ROOM 1024

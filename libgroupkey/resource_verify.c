@@ -4,6 +4,7 @@
  * What a verifier needs that is not in the group: the KDC's credential, and what countersignatures
  * are unwrapped and checked with (P 8.1, 8.3, 9.5.2, 9.6). Nothing here opens a message.
  */
+#include "group.h"
 #include "group_oscore.h"
 #include "resource.h"
 

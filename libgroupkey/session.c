@@ -5,8 +5,12 @@
  * decided which key belongs to which token. A session is called by its key, so that a session
  * proves a token with that very key; a client by the name of its key alone, or by its public key.
  */
+#include "client.h"
 #include "cwt.h"
-#include "kdc.h"
+#include "delivery.h"
+#include "ledger.h"
+#include "presence.h"
+#include "serve.h"
 
 #include <string.h>
 

@@ -5,7 +5,8 @@
  * group's configuration names, or all of the group by it. Any of these suffices. Of a sleepy member
  * silence says nothing until sleep_max_s, and no rekeying waits for it.
  */
-#include "kdc.h"
+#include "delivery.h"
+#include "presence.h"
 
 #include <string.h>
 

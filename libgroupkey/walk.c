@@ -3,7 +3,11 @@
 /*
  * What the operator sees of groups, their members, and clients.
  */
-#include "kdc.h"
+#include "client.h"
+#include "delivery.h"
+#include "group.h"
+#include "ledger.h"
+#include "presence.h"
 
 static enum gk_delivery delivery_of(const struct gk_node *node)
 {

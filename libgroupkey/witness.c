@@ -18,7 +18,8 @@
  * All of a group is judged at once: whose time is over at the same time goes in the same rekeying,
  * as many as evict_rate allows.
  */
-#include "kdc.h"
+#include "group.h"
+#include "presence.h"
 
 #define GATHER_MS 300  /* whose time is over within, goes together */
 #define LOOK_MS   50   /* after a loss; likewise, between looks that others cause */

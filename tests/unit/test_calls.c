@@ -11,7 +11,7 @@
 #include "io/bundle.h"
 #include "io/log.h"
 #include "libgroupkey/buf.h"
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/group.h"
 #include "tests/lib/prometheus.h"
 
 #include <errno.h>

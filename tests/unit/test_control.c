@@ -9,7 +9,7 @@
 #include "gatewayd/daemon.h"
 #include "io/bundle.h"
 #include "io/log.h"
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/group.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
+#include "libgroupkey/client.h"
 #include "libgroupkey/cwt.h"
-#include "libgroupkey/kdc.h"
 #include "libgroupkey/uri.h"
 
 #include "tests/lib/hex.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
+#include "libgroupkey/client.h"
 #include "libgroupkey/cred.h"
+#include "libgroupkey/group.h"
 #include "libgroupkey/group_oscore.h"
-#include "libgroupkey/kdc.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

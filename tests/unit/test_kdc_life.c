@@ -3,7 +3,9 @@
 //
 // Groups that become inactive, change, end and come back; what bans and revocations keep out; and
 // clocks that are corrected (docs/state.md sections 6 and 8).
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/client.h"
+#include "libgroupkey/group.h"
+#include "libgroupkey/ledger.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the gatewayd authors
 /* A question to a member by multicast, which no forged neighbour entry diverts: who answers, who is
  * silent, and what the KDC takes. */
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/client.h"
+#include "libgroupkey/group.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

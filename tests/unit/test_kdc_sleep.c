@@ -5,7 +5,7 @@
 // they have what it brought once they are awake.
 
 #include "libgroupkey/cwt.h"
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/delivery.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

@@ -3,7 +3,8 @@
 //
 // What the KDC stores, in how many transactions, and what it does while it cannot
 // (docs/state.md sections 3 and 7).
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/client.h"
+#include "libgroupkey/group.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

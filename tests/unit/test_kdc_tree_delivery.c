@@ -4,7 +4,7 @@
 // How a rekeying message to the group reaches the members of the tree, or does not: confirmations,
 // unicast to those who do not confirm, the link's budget, and the beacon.
 
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/delivery.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/group.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"

@@ -4,8 +4,10 @@
 // Messages of RFC 9594 and its profile: read by the readers that the KDC and the member
 // use, and compared byte for byte with what they write where a message has no choice.
 
-#include "libgroupkey/kdc.h"
+#include "libgroupkey/client.h"
+#include "libgroupkey/group.h"
 #include "libgroupkey/member.h"
+#include "libgroupkey/serve.h"
 
 #include "tests/lib/hex.h"
 #include "tests/lib/pair.h"
