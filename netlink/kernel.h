@@ -16,7 +16,6 @@
 #include "seam.h"
 
 struct nl_msg;
-struct nl_sock;
 
 enum {
 	// The kernel fills a datagram of a dump up to this where the reader takes it
@@ -26,15 +25,15 @@ enum {
 
 struct reach_kernel {
 	struct reach_monitor base;
-	struct nl_sock *notices;  // joined to the groups, never asked anything
-	struct nl_sock *requests; // asked, never joined to a group
-	int udp;                  // -1 until a probe needs it
-	uint32_t seq;             // of the newest request
-	bool lost;                // what is known may be wrong: compare after the next drain
-	bool changed;             // an entry came or went since this was last set to false
-	bool look;                // compare the proxied entries after the next drain
-	bool overflow_told;       // -EOVERFLOW was returned since the last comparison
-	bool may_not_probe;       // the kernel answered EPERM
+	int notices;        // joined to the groups, never asked anything
+	int requests;       // asked, never joined to a group
+	int udp;            // -1 until a probe needs it
+	uint32_t seq;       // of the newest request
+	bool lost;          // what is known may be wrong: compare after the next drain
+	bool changed;       // an entry came or went since this was last set to false
+	bool look;          // compare the proxied entries after the next drain
+	bool overflow_told; // -EOVERFLOW was returned since the last comparison
+	bool may_not_probe; // the kernel answered EPERM
 	char (*names)[REACH_NAME_LEN];
 	size_t name_count; // 0: every link
 	struct reach_known known;
@@ -61,7 +60,7 @@ bool reach_kernel_watches(const struct reach_kernel *kernel, const char *name);
  * @return its length, 0 if it is not the kernel's; -EAGAIN there is none; -ENOBUFS, -EMSGSIZE
  *         notices were lost; other errors of recvmsg(2)
  */
-REACH_MUST_CHECK ssize_t reach_kernel_receive(struct reach_kernel *kernel, struct nl_sock *from);
+REACH_MUST_CHECK ssize_t reach_kernel_receive(struct reach_kernel *kernel, int from);
 
 /**
  * Send a request and take its answer. The kernel answers while it is being sent to and read from,

@@ -4,10 +4,9 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <netlink/netlink.h>
-#include <netlink/socket.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -258,7 +257,7 @@ static int kernel_read(struct reach_monitor *monitor, reach_callback *callback, 
 
 static int kernel_fd(const struct reach_monitor *monitor)
 {
-	return nl_socket_get_fd(((const struct reach_kernel *)monitor)->notices);
+	return ((const struct reach_kernel *)monitor)->notices;
 }
 
 static void kernel_look(struct reach_monitor *monitor)
@@ -274,11 +273,12 @@ static struct reach_counts kernel_counts(const struct reach_monitor *monitor)
 static void kernel_close(struct reach_monitor *monitor)
 {
 	struct reach_kernel *kernel = (struct reach_kernel *)monitor;
+	const int sockets[] = { kernel->notices, kernel->requests, kernel->udp };
 
-	if (kernel->udp >= 0)
-		close(kernel->udp);
-	nl_socket_free(kernel->notices);
-	nl_socket_free(kernel->requests);
+	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
+		if (sockets[i] >= 0)
+			close(sockets[i]);
+	}
 	reach_batch_wipe(&kernel->batch);
 	reach_known_wipe(&kernel->known);
 	reach_links_wipe(&kernel->links);
@@ -315,36 +315,32 @@ static int copy_names(struct reach_kernel *kernel, const struct reach_options *o
 	return 0;
 }
 
-// libnl's own error numbers merge several of errno, which is what a reader of a log wants.
-static int last_error(void)
+// Bound to no port, so that the kernel finds a free one. libnl-tiny makes one from the process id,
+// which is 1 for every jailed service of a router, and fails where it is taken.
+static int open_socket(int *sock)
 {
-	return errno > 0 ? -errno : -EIO;
-}
+	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 
-static int open_socket(struct nl_sock **sock)
-{
-	*sock = nl_socket_alloc();
-	if (!*sock)
-		return -ENOMEM;
-	errno = 0;
-	if (nl_connect(*sock, NETLINK_ROUTE) < 0 || nl_socket_set_nonblocking(*sock) < 0)
-		return last_error();
+	*sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (*sock < 0 || bind(*sock, (const struct sockaddr *)&any, sizeof(any)) < 0)
+		return -errno;
 	return 0;
 }
 
-static int join_groups(struct reach_kernel *kernel, int receive_buffer)
+static int set_option(int sock, int level, int option, int value)
+{
+	return setsockopt(sock, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int join_groups(const struct reach_kernel *kernel, int receive_buffer)
 {
 	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE,
 				      RTNLGRP_NEIGH };
+	int rc = set_option(kernel->notices, SOL_SOCKET, SO_RCVBUF, receive_buffer);
 
-	errno = 0;
-	if (nl_socket_set_buffer_size(kernel->notices, receive_buffer, 0) < 0)
-		return last_error();
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		if (nl_socket_add_membership(kernel->notices, groups[i]) < 0)
-			return last_error();
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < sizeof(groups) / sizeof(groups[0]); i++)
+		rc = set_option(kernel->notices, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, groups[i]);
+	return rc;
 }
 
 static int open_all(struct reach_kernel *kernel, const struct reach_options *options)
@@ -371,7 +367,7 @@ int reach_monitor_open(struct reach_monitor **monitor, const struct reach_option
 	if (!kernel)
 		return -ENOMEM;
 	kernel->base.operations = &kernel_operations;
-	kernel->udp = -1;
+	kernel->notices = kernel->requests = kernel->udp = -1;
 	kernel->lost = true; // nothing is known yet
 	rc = open_all(kernel, options ? options : &defaults);
 	if (rc < 0) {

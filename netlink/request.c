@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netlink/msg.h>
-#include <netlink/socket.h>
 #include <sys/socket.h>
 
 enum {
@@ -13,7 +12,7 @@ enum {
 	DISCARD_MAX = 65536
 };
 
-ssize_t reach_kernel_receive(struct reach_kernel *kernel, struct nl_sock *from)
+ssize_t reach_kernel_receive(struct reach_kernel *kernel, int from)
 {
 	struct sockaddr_nl sender = { 0 };
 	struct iovec space = { kernel->datagram, sizeof(kernel->datagram) };
@@ -26,7 +25,7 @@ ssize_t reach_kernel_receive(struct reach_kernel *kernel, struct nl_sock *from)
 	ssize_t len;
 
 	do {
-		len = recvmsg(nl_socket_get_fd(from), &msg, 0);
+		len = recvmsg(from, &msg, 0);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return -errno;
@@ -97,7 +96,7 @@ int reach_kernel_ask_take(struct reach_kernel *kernel, struct nl_msg *msg,
 		return -ENOMEM;
 	head = nlmsg_hdr(msg);
 	head->nlmsg_seq = ++kernel->seq;
-	sent = send(nl_socket_get_fd(kernel->requests), head, head->nlmsg_len, 0);
+	sent = send(kernel->requests, head, head->nlmsg_len, 0);
 	rc = sent < 0 ? -errno : take_answer(kernel, &answer);
 	nlmsg_free(msg);
 	if (rc < 0)

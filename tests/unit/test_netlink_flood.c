@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netlink/socket.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,7 +306,7 @@ static void while_no_dump_succeeds_every_read_says_so(void **state)
 	command("ip route add fd01::5/128 dev v0");
 	command("echo 1 >/proc/sys/net/ipv6/route/skip_notify_on_dev_down");
 	ear = open_ear_for("v0");
-	requests = nl_socket_get_fd(((struct reach_kernel *)ear.monitor)->requests);
+	requests = ((struct reach_kernel *)ear.monitor)->requests;
 	kept = dup(requests);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
 	assert_true(kept >= 0 && dup2(pair[0], requests) == requests);
@@ -370,7 +369,7 @@ static void dump_with_entries_that_go_meanwhile_is_repeated(void **state)
 	command("ip neigh add fd00::5 dev v0 lladdr 02:00:00:00:00:05 nud stale");
 	command("ip neigh add fd00::6 dev v0 lladdr 02:00:00:00:00:06 nud stale");
 	ear = open_ear(NULL);
-	hiding.fd = nl_socket_get_fd(((struct reach_kernel *)ear.monitor)->requests);
+	hiding.fd = ((struct reach_kernel *)ear.monitor)->requests;
 	hiding.once = true;
 	command("ip link set w0 down"); // for which there is a dump
 	read_all(&ear);

@@ -583,6 +583,26 @@ static void open_refuses_names_that_no_link_can_have(void **state)
 	reach_monitor_close(NULL);
 }
 
+// Those that libnl-tiny would take for a process of our number, in whatever namespace of processes.
+static void a_port_that_another_has_taken_is_no_obstacle(void **state)
+{
+	struct sockaddr_nl taken = { .nl_family = AF_NETLINK };
+	struct ear ear;
+	int fds[4];
+
+	need_namespace(state);
+	for (uint32_t i = 0; i < 4; i++) {
+		fds[i] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+		taken.nl_pid = (uint32_t)getpid() + (i << 22);
+		assert_int_equal(bind(fds[i], (void *)&taken, sizeof(taken)), 0);
+	}
+	ear = open_ear(NULL);
+	assert_true(has_heard(&ear, "v0"));
+	close_ear(&ear);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 static int run_all(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +632,7 @@ static int run_all(void)
 		TEST(probe_without_privilege_says_so_once_and_works),
 		TEST(probe_refuses_what_is_no_neighbour),
 		TEST(only_the_kernel_is_believed),
+		TEST(a_port_that_another_has_taken_is_no_obstacle),
 		TEST(open_refuses_names_that_no_link_can_have),
 	};
 
