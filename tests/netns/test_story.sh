@@ -15,6 +15,13 @@ paragraph() {
 	:
 }
 
+# Where there is a filter: what it does not have kills, and so would have ended the story.
+is_filtered() {
+	[ "$(value "$(ctl status --json)" seccomp)" = kill ] || is_logged 'seccomp: no filter'
+}
+
 need_root
 story
+check 'all that without rights' [ "$(value "$(ctl status --json)" user)" = nobody ]
+check 'under the filter of system calls that kills' is_filtered
 conclude
