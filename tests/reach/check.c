@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OURS_MS       1000 /* of the bound, for the rest of us */
-#define UNLUCKY_MIN   4    /* questions by multicast, all of them lost */
-#define SETTLED_MS    10000
-#define LOOK_MS       (10 * SECOND_MS)
-#define NOTES_FREE    12 /* of a node to which nothing happens */
-#define NOTES_PER     3  /* ... and for each thing that does */
-#define SHARE_BURST_S 2
+#define OURS_MS          1000 /* of the bound, for the rest of us */
+#define UNLUCKY_MIN      4    /* questions by multicast, all of them lost */
+#define SETTLED_MS       10000
+#define LOOK_MS          (10 * SECOND_MS)
+#define NOTES_FREE       12 /* of a node to which nothing happens */
+#define NOTES_PER        3  /* ... and for each thing that does */
+#define SHARE_BURST_S    2
+#define RETURN_INTERVALS 4 /* in which somebody who is back is asked, and answers */
 
 static const struct gk_presence_config *policy(const struct world *w)
 {
@@ -33,10 +34,14 @@ static int64_t sleep_max_ms(const struct world *w)
 	return SECOND_MS * (int64_t)policy(w)->sleep_max_s;
 }
 
+static int64_t grace_ms(const struct world *w)
+{
+	return policy(w)->evict ? SECOND_MS * (int64_t)policy(w)->grace_s : 0;
+}
+
 static int64_t round_ms(const struct world *w)
 {
-	return SECOND_MS *
-		       ((int64_t)policy(w)->probes * policy(w)->probe_wait_s + policy(w)->grace_s) +
+	return SECOND_MS * (int64_t)policy(w)->probes * policy(w)->probe_wait_s + grace_ms(w) +
 	       w->config.coalesce_ms + OURS_MS;
 }
 
@@ -63,19 +68,25 @@ static int64_t due_ms(const struct world *w, const struct node *node)
 	return found + w->verdict_ms + round_ms(w) + queue_ms(w);
 }
 
+static bool is_found_out(const struct world *w, const struct node *node)
+{
+	return !node->member || (!policy(w)->evict && node->presence == GK_ABSENT);
+}
+
 static void check_due(struct world *w, uint64_t arg, void *ptr)
 {
 	const struct node *node = &w->nodes[arg >> 32];
 	int64_t due;
 
 	(void)ptr;
-	if ((uint32_t)arg != (uint32_t)node->turns || node->joined_ms != GK_NEVER || !node->member)
+	if ((uint32_t)arg != (uint32_t)node->turns || node->joined_ms != GK_NEVER ||
+	    is_found_out(w, node))
 		return;
 	due = due_ms(w, node);
 	if (due > w->now.mono.ms)
 		world_at(w, due, check_due, arg);
 	else
-		broken(w, RULE_GONE, node->index, "cut off for %lld s, and a member still",
+		broken(w, RULE_GONE, node->index, "cut off for %lld s, and not found out",
 		       (long long)(w->now.mono.ms - node->apart_ms) / SECOND_MS);
 }
 
@@ -161,6 +172,8 @@ static void check_removal(struct world *w, struct node *node)
 		broken(w, RULE_BLIND, node->index, "removed while we are blind");
 	if (!confirmed)
 		check_mass(w, node);
+	if (!confirmed && !policy(w)->evict)
+		broken(w, RULE_KEPT, node->index, "removed, where nobody is to be");
 	if (node->sleepy && w->now.mono.ms < node->heard_ms + sleep_max_ms(w))
 		broken(w, RULE_ASLEEP, node->index, "removed %lld s after it was awake",
 		       (long long)(w->now.mono.ms - node->heard_ms) / SECOND_MS);
@@ -213,6 +226,14 @@ static void take_absent(struct world *w, struct node *node, const struct gk_note
 	(void)note;
 	w->tally[ABSENCES]++;
 	node->presence = GK_ABSENT;
+	node->absent_ms = w->now.mono.ms;
+}
+
+static void take_alarm(struct world *w, struct node *node, const struct gk_note *note)
+{
+	(void)note;
+	w->tally[ALARMS]++;
+	node->alarmed = true;
 }
 
 static void take_present(struct world *w, struct node *node, const struct gk_note *note)
@@ -220,7 +241,7 @@ static void take_present(struct world *w, struct node *node, const struct gk_not
 	(void)note;
 	w->tally[RETURNS]++;
 	node->presence = GK_PRESENT;
-	node->doubted = false;
+	node->doubted = node->alarmed = false;
 	if (node->accused)
 		node->cleared_ms = w->now.mono.ms;
 	node->accused = false;
@@ -243,7 +264,7 @@ static void take_joined(struct world *w, struct node *node, const struct gk_note
 	node->member = true;
 	node->presence = GK_PRESENT;
 	node->checked_ms = node->cleared_ms = -1;
-	node->accused = false;
+	node->accused = node->alarmed = false;
 }
 
 /* What is told of those that are confirmed to be gone follows at once, and once. */
@@ -320,6 +341,7 @@ void check_note(struct world *w, const struct gk_note *note)
 		{ GK_NOTE_REJOINED, "has joined again", true, take_joined },
 		{ GK_NOTE_SUSPECT, "SUSPECT", true, take_suspect },
 		{ GK_NOTE_ABSENT, "ABSENT", true, take_absent },
+		{ GK_NOTE_ALARM, "ALARM", true, take_alarm },
 		{ GK_NOTE_PRESENT, "PRESENT", true, take_present },
 		{ GK_NOTE_EVICTED, "REMOVED", true, take_evicted },
 		{ GK_NOTE_REKEYED, NULL, false, take_rekeyed },
@@ -461,6 +483,28 @@ static void check_counts(struct world *w)
 		broken(w, RULE_BLIND, GATEWAY, "members are asked while we are blind");
 }
 
+/* Who is absent and stays a member is asked once in check_interval; who sleeps, when it wakes. */
+static int64_t return_ms(const struct world *w, const struct node *node)
+{
+	int64_t intervals = RETURN_INTERVALS * SECOND_MS * (int64_t)policy(w)->check_interval_s;
+
+	return node->sleepy ? sleep_max_ms(w) : intervals;
+}
+
+static void check_kept(struct world *w, const struct node *node)
+{
+	int64_t since = later(later(node->joined_ms, node->absent_ms), w->seeing_ms);
+	bool is_there = node->joined_ms != GK_NEVER && !w->blind && !node->engaged;
+
+	if (policy(w)->evict || node->presence != GK_ABSENT)
+		return;
+	if (!node->alarmed)
+		broken(w, RULE_KEPT, node->index, "absent, and not alarmed");
+	if (is_there && w->now.mono.ms - since > return_ms(w, node))
+		broken(w, RULE_KEPT, node->index, "absent, and connected for %lld s",
+		       (long long)(w->now.mono.ms - since) / SECOND_MS);
+}
+
 static void check_members(struct world *w)
 {
 	struct gk_member_info info;
@@ -472,6 +516,8 @@ static void check_members(struct world *w)
 		if (node && info.presence != node->presence && info.presence != GK_ASLEEP)
 			broken(w, RULE_STATE, node->index, "its state is %d, its notes say %d",
 			       info.presence, node->presence);
+		if (node)
+			check_kept(w, node);
 	}
 }
 

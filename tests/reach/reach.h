@@ -42,6 +42,7 @@ enum rule {
 	RULE_BLIND,    /* nobody is judged while we are blind */
 	RULE_MASS,     /* many at once are not removed before they are confirmed */
 	RULE_ONCE,     /* ... and then by one rekeying */
+	RULE_KEPT,     /* where nobody is to be removed, nobody is; absence is told, and ends */
 	RULE_ASLEEP,   /* sleepers are not removed before sleep_max */
 	RULE_CHECKS,   /* a quiet member is checked once in check_interval */
 	RULE_SPREAD,   /* checks come one by one */
@@ -71,6 +72,7 @@ enum tally {
 	SUSPICIONS,
 	ABSENCES,
 	RETURNS,
+	ALARMS,
 	REMOVALS,
 	UNLUCKY,
 	DOUBTED, /* removed in a mass loss, and doubted already before it */
@@ -167,6 +169,8 @@ struct node {
 	int64_t heard_ms; /* the KDC had a proof of life */
 	int64_t checked_ms;
 	int64_t removed_ms; /* -1: it was not */
+	int64_t absent_ms;  /* since then, if it is absent */
+	bool alarmed;       /* ... and that is said */
 	bool accused;       /* it is doubted because of what the kernel said */
 	int64_t cleared_ms; /* ... was, and was heard of; -1: never */
 	unsigned unlucky;   /* questions by multicast that chance lost, since it is doubted */
