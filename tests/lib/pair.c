@@ -1553,6 +1553,20 @@ enum gk_err pair_serve(struct pair *p, const struct gk_group_config *config)
 	return err;
 }
 
+int pair_begin(void **state, uint64_t seed, const struct gk_group_config *config)
+{
+	static struct pair p;
+
+	pair_open(&p, seed);
+	*state = &p;
+	return pair_serve(&p, config) == GK_OK ? 0 : 1;
+}
+
+int pair_end(void **state)
+{
+	return pair_close(*state) ? 0 : 1;
+}
+
 bool pair_close(struct pair *p)
 {
 	bool fine;
@@ -1694,6 +1708,28 @@ bool pair_shown(const struct pair *p, const char *group, const char *name,
 			return true;
 	}
 	return false;
+}
+
+int pair_presence(const struct pair *p, const char *name)
+{
+	struct gk_member_info info;
+
+	return pair_shown(p, PAIR_LIGHTS, name, &info) ? (int)info.presence : -1;
+}
+
+struct gk_presence_counts pair_presence_counts(const struct pair *p)
+{
+	struct gk_presence_counts counts;
+
+	gk_kdc_presence_counts(p->kdc, &counts);
+	return counts;
+}
+
+void pair_reach(struct pair *p, const struct gk_addr *addr, enum gk_reach reach)
+{
+	struct gk_reach_report report = { *addr, reach };
+
+	pair_drain_kdc(p, gk_kdc_reach(p->kdc, &report, 1, p->now));
 }
 
 /* a client by hand */

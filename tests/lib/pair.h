@@ -174,6 +174,9 @@ void pair_open(struct pair *p, uint64_t seed);
 bool pair_close(struct pair *p);
 /** Serve a group, now and after each restart. NULL: PAIR_LIGHTS with the defaults. */
 enum gk_err pair_serve(struct pair *p, const struct gk_group_config *config);
+/** For cmocka's set-up, and as its tear-down: a pair that serves this group, NULL as above. */
+int pair_begin(void **state, uint64_t seed, const struct gk_group_config *config);
+int pair_end(void **state);
 /** A configuration with the defaults, but point-to-point. @param name  lasts as long as the pair */
 struct gk_group_config pair_config(const char *name);
 /** ... with the tree, in which all confirm. */
@@ -244,6 +247,11 @@ bool pair_read_cast(const struct pair_message *m, struct gk_rekeying *message);
 /** What the KDC shows of a member, by its name. @return false: it is no member */
 bool pair_shown(const struct pair *p, const char *group, const char *name,
 		struct gk_member_info *info);
+/** How present it is shown in PAIR_LIGHTS. @return an enum gk_presence; -1: no member */
+int pair_presence(const struct pair *p, const char *name);
+struct gk_presence_counts pair_presence_counts(const struct pair *p);
+/** The kernel says this of an address. */
+void pair_reach(struct pair *p, const struct gk_addr *addr, enum gk_reach reach);
 /** All records as one digest, to see that nothing changed. */
 void pair_digest(const struct pair *p, uint8_t out[GK_HASH_LEN]);
 

@@ -15,16 +15,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 12);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 12, NULL);
 }
 
 static void join(struct pair_raw *raw, struct pair *p)
@@ -99,7 +90,7 @@ static void its_addresses_are_shown_the_newest_first(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		TEST(who_moves_is_asked_where_it_was_heard_of_last),
 		TEST(another_port_alone_is_no_move),

@@ -21,16 +21,7 @@ static const uint32_t both = ROLES_BOTH;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 1);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 1, NULL);
 }
 
 static size_t count_clients(const struct pair *p)
@@ -1032,7 +1023,7 @@ static void a_client_that_does_not_fit_is_not_issued(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_token_is_answered_with_all_that_a_join_needs),
 		RULE(a_client_exists_once_it_has_used_its_key),

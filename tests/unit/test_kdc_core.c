@@ -34,11 +34,6 @@ static int open_pair(void **state)
 	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void open_raw(struct pair_raw *raw, struct pair *p)
 {
 	pair_raw_open(raw, p, 1, "raw", NULL, &all, 1);
@@ -377,7 +372,7 @@ static void nothing_but_discovery_is_carried_out_for_many(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(anybody_finds_what_may_be_found),
 		RULE(links_are_filtered_by_query),

@@ -20,26 +20,14 @@ static const uint32_t both = 6;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 8);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+	return pair_begin(state, 8, NULL);
 }
 
 static int open_tree(void **state)
 {
-	static struct pair p;
 	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 
-	pair_open(&p, 8);
-	*state = &p;
-	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 8, &config);
 }
 
 static void rekey(struct pair *p)
@@ -533,8 +521,8 @@ static void the_mark_learns_what_an_earlier_version_left(void **state)
 
 int main(void)
 {
-#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
-#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, close_pair)
+#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
+#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(nothing_of_the_old_state_is_left),
 		IN_TREE(nothing_of_the_old_state_is_left),

@@ -42,11 +42,6 @@ static int open_pair(void **state)
 	return 0;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void restart(struct pair *p)
 {
 	pair_restart(p);
@@ -1107,7 +1102,7 @@ static void nothing_is_issued_for_dtls_where_it_is_not_offered(void **state)
 	assert_int_equal(gk_kdc_issue(p->kdc, &spec, p->now, &bundle), GK_ERR_UNSUPPORTED);
 }
 
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 
 int main(void)
 {

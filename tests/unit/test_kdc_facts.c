@@ -20,16 +20,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 51);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 51, NULL);
 }
 
 static void join_as(struct pair_raw *raw, struct pair *p, unsigned number)
@@ -344,7 +335,7 @@ static void who_is_behind_a_router_goes_in_one_rekeying(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_removal_can_be_told_step_by_step),
 		RULE(notes_of_who_is_there_have_the_last_sign_of_life),

@@ -23,16 +23,7 @@ static const uint32_t verifier = GK_ROLE_VERIFIER;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 4);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 4, NULL);
 }
 
 static void join(struct pair_raw *raw, struct pair *p, unsigned number, uint32_t roles)
@@ -961,7 +952,7 @@ static void who_has_no_fitting_token_is_told_where_to_get_one(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_gid_leads_to_a_group_of_the_token_and_to_no_other),
 		RULE(only_the_present_gid_is_that_of_a_group),

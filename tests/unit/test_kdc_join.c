@@ -27,16 +27,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 2);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 2, NULL);
 }
 
 /** A Join Request; what is NULL is as it should be, "" is left out. Texts are hex. */
@@ -728,7 +719,7 @@ static void a_large_answer_comes_in_blocks_and_the_join_happens_once(void **stat
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_join_is_answered_with_everything_a_member_needs),
 		RULE(a_monitor_gets_no_sender_id_and_its_credential_is_ignored),

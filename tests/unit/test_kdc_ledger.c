@@ -20,26 +20,14 @@ static const uint32_t both = 6;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 7);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+	return pair_begin(state, 7, NULL);
 }
 
 static int open_tree(void **state)
 {
-	static struct pair p;
 	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 
-	pair_open(&p, 7);
-	*state = &p;
-	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 7, &config);
 }
 
 typedef enum gk_err on_member(struct gk_kdc *kdc, struct gk_span group, struct gk_span member,
@@ -680,8 +668,8 @@ static void without_memory_nothing_half_is_left(void **state)
 
 int main(void)
 {
-#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
-#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, close_pair)
+#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
+#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_client_that_is_banned_is_put_out_and_stays_out),
 		IN_TREE(a_client_that_is_banned_is_put_out_and_stays_out),

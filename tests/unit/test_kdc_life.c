@@ -28,16 +28,7 @@ static const char *const both[] = { PAIR_LIGHTS, OTHER };
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 31);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 31, NULL);
 }
 
 static struct gk_group *group_of(const struct pair *p)
@@ -1121,7 +1112,7 @@ static void when_all_sender_ids_are_used_up_there_is_none(void **state)
 	assert_int_equal(id.len, 1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, pair_end)
 
 int main(void)
 {

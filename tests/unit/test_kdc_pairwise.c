@@ -57,11 +57,6 @@ static int open_group_mode(void **state)
 	return open_pair(state, GK_MODE_GROUP, GK_ALG_ES256);
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static int alg_of(const struct pair *p)
 {
 	return p->config[0].sign_alg;
@@ -950,12 +945,12 @@ static void who_missed_a_rekeying_recovers_and_follows_the_next(void **state)
 	assert_rekeyed_by_one_multicast(p, from, 0, 2);
 }
 
-#define RULE(test, open) cmocka_unit_test_setup_teardown(test, open, close_pair)
+#define RULE(test, open) cmocka_unit_test_setup_teardown(test, open, pair_end)
 // clang-format off: a row each
 #define BOTH(test)                                                                                 \
-	{ #test " with ES256", test, open_es256, close_pair, NULL },                               \
+	{ #test " with ES256", test, open_es256, pair_end, NULL },                                 \
 	{                                                                                          \
-#test " with EdDSA", test, open_eddsa, close_pair, NULL                            \
+#test " with EdDSA", test, open_eddsa, pair_end, NULL                              \
 	}
 // clang-format on
 

@@ -28,16 +28,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 11);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 11, NULL);
 }
 
 static void join(struct pair_raw *raw, struct pair *p)
@@ -46,31 +37,9 @@ static void join(struct pair_raw *raw, struct pair *p)
 	assert_int_equal(pair_raw_join(raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 }
 
-/* -1: no member */
-static int presence(const struct pair *p, const char *name)
-{
-	struct gk_member_info info;
-
-	return pair_shown(p, PAIR_LIGHTS, name, &info) ? (int)info.presence : -1;
-}
-
-static void reach(struct pair *p, const struct gk_addr *addr, enum gk_reach reach)
-{
-	pair_drain_kdc(p,
-		       gk_kdc_reach(p->kdc, &(struct gk_reach_report){ *addr, reach }, 1, p->now));
-}
-
 static size_t notes(const struct pair *p, enum gk_note_kind kind)
 {
 	return pair_count_notes(p, PAIR_KDC, kind);
-}
-
-static struct gk_presence_counts counted(const struct pair *p)
-{
-	struct gk_presence_counts counts;
-
-	gk_kdc_presence_counts(p->kdc, &counts);
-	return counts;
 }
 
 static void expect_probe(struct pair_raw *raw, size_t number)
@@ -99,23 +68,23 @@ static void a_silent_member_is_asked_for_and_at_last_removed(void **state)
 	pair_advance(p, 1);
 	expect_probe(&raw, 1); // without a word
 	pair_advance(p, S(5) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 	pair_advance(p, 1);
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	expect_probe(&raw, 2);
-	assert_int_equal(counted(p).multicast_probes, 0);
+	assert_int_equal(pair_presence_counts(p).multicast_probes, 0);
 	pair_advance(p, S(5));
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	expect_probe(&raw, 3); // and nobody can divert the last one
-	assert_int_equal(counted(p).multicast_probes, 1);
+	assert_int_equal(pair_presence_counts(p).multicast_probes, 1);
 	pair_advance(p, S(5) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	pair_advance(p, 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, S(60) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, 501);
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_EVICTED)->reason, "absent");
 	pair_advance(p, 500);
 	assert_int_equal(pair_num(p), 1); // and the material is new
@@ -138,17 +107,17 @@ static void any_authenticated_message_leads_back(void **state)
 			assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true),
 					 GK_COAP_CREATED);
 			pair_advance(p, S(at_s[i]));
-			assert_int_not_equal(presence(p, name), -1);
+			assert_int_not_equal(pair_presence(p, name), -1);
 			if (by_answer && pair_raw_asked(&raw))
 				pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_CONTENT);
 			else
 				pair_raw_get(&raw, GK_COAP_GET, "num");
-			assert_int_equal(presence(p, name), GK_PRESENT);
+			assert_int_equal(pair_presence(p, name), GK_PRESENT);
 			/* an answer leaves its next turn where it was */
 			pair_advance(p, by_answer ? 0 : S(KERNEL_S) - 1);
-			assert_int_equal(presence(p, name), GK_PRESENT);
+			assert_int_equal(pair_presence(p, name), GK_PRESENT);
 			pair_advance(p, S(REMOVED_S) - (by_answer ? 0 : S(KERNEL_S) - 1));
-			assert_int_equal(presence(p, name), -1);
+			assert_int_equal(pair_presence(p, name), -1);
 		}
 	}
 }
@@ -164,10 +133,10 @@ static void a_refusal_is_a_sign_of_life_and_a_forged_answer_is_none(void **state
 	m = pair_raw_asked(&raw);
 	// unprotected: anyone could have sent it
 	pair_drain_kdc(p, gk_kdc_answer(p->kdc, m->id, hex_span("45"), p->now));
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	pair_advance(p, S(5));
 	pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_NOT_FOUND);
-	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 }
 
 static void the_kernel_alone_evicts_nobody(void **state)
@@ -176,9 +145,9 @@ static void the_kernel_alone_evicts_nobody(void **state)
 
 	pair_join_all(p, 2);
 	for (int i = 0; i < 1000; i++) {
-		reach(p, &p->node[0].addr, GK_REACH_FAILED);
+		pair_reach(p, &p->node[0].addr, GK_REACH_FAILED);
 		pair_run(p); // it answers the probe
-		assert_int_equal(presence(p, "node0"), GK_PRESENT);
+		assert_int_equal(pair_presence(p, "node0"), GK_PRESENT);
 		pair_advance(p, 1000);
 	}
 	assert_true(pair_agree(p, 0, 1));
@@ -192,15 +161,15 @@ static void failed_in_the_kernel_begins_probes_at_once(void **state)
 
 	join(&raw, p);
 	pair_advance(p, S(10));
-	reach(p, &raw.addr, GK_REACH_FAILED);
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	assert_non_null(pair_raw_asked(&raw));
-	reach(p, &raw.addr, GK_REACH_FAILED); // once more adds nothing
+	pair_reach(p, &raw.addr, GK_REACH_FAILED); // once more adds nothing
 	assert_int_equal(pair_count(p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE), 1);
 	pair_advance(p, S(3 * 5 + 60) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, 501);
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 static void whatever_the_kernel_says_the_member_itself_is_asked(void **state)
@@ -213,16 +182,16 @@ static void whatever_the_kernel_says_the_member_itself_is_asked(void **state)
 	for (size_t i = 0; i < ROWS(words); i++) {
 		pair_advance(p, S(KERNEL_S));
 		assert_int_equal(p->probes, i + 1);
-		reach(p, &raw.addr, GK_REACH_UNKNOWN);
+		pair_reach(p, &raw.addr, GK_REACH_UNKNOWN);
 		assert_null(pair_raw_asked(&raw));
-		reach(p, &raw.addr, words[i]);
-		assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+		pair_reach(p, &raw.addr, words[i]);
+		assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 		expect_probe(&raw, i + 1);
 		pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_CONTENT);
 	}
 	assert_int_equal(notes(p, GK_NOTE_SUSPECT), 0);
-	assert_int_equal(counted(p).checks, ROWS(words));
-	assert_int_equal(counted(p).probes, 0);
+	assert_int_equal(pair_presence_counts(p).checks, ROWS(words));
+	assert_int_equal(pair_presence_counts(p).probes, 0);
 }
 
 /* Somebody else has its address by now, and the kernel likes that. */
@@ -233,12 +202,12 @@ static void a_neighbour_that_answers_for_it_does_not_prolong_its_stay(void **sta
 
 	join(&raw, p);
 	for (int s = 0; s < GRACE_S - 5; s++) {
-		assert_int_not_equal(presence(p, "raw1"), -1);
-		reach(p, &raw.addr, GK_REACH_CONFIRMED);
+		assert_int_not_equal(pair_presence(p, "raw1"), -1);
+		pair_reach(p, &raw.addr, GK_REACH_CONFIRMED);
 		pair_advance(p, S(1));
 	}
 	pair_advance(p, S(5));
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 static void how_long_the_kernel_takes_is_what_it_says(void **state)
@@ -267,16 +236,16 @@ static void another_interface_or_address_is_another_node(void **state)
 	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 	addr = raw.addr;
 	addr.scope = 5;
-	reach(p, &addr, GK_REACH_FAILED);
-	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	pair_reach(p, &addr, GK_REACH_FAILED);
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 	addr.scope = 4;
 	addr.ip[15]++;
-	reach(p, &addr, GK_REACH_FAILED);
-	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	pair_reach(p, &addr, GK_REACH_FAILED);
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 	addr.ip[15]--;
 	addr.port = 1; // does not matter
-	reach(p, &addr, GK_REACH_FAILED);
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_reach(p, &addr, GK_REACH_FAILED);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 }
 
 static void while_blind_nobody_is_suspected_or_removed(void **state)
@@ -298,7 +267,7 @@ static void while_blind_nobody_is_suspected_or_removed(void **state)
 	sent = pair_count(p, PAIR_REQUEST, PAIR_KDC, -3);
 	for (size_t i = 0; i < 4; i++) {
 		p->node[i].cut = true;
-		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+		pair_reach(p, &p->node[i].addr, GK_REACH_FAILED);
 	}
 	pair_advance(p, S(3600));
 	assert_int_equal(notes(p, GK_NOTE_SUSPECT), 0);
@@ -315,21 +284,21 @@ static void blindness_forgets_nothing(void **state)
 	join(&raw, p);
 	pair_join_all(p, 3);
 	pair_advance(p, S(100));
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	pair_advance(p, S(15 + 30));
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_LINK_DOWN, p->now));
 	pair_advance(p, S(3600));
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_NOT, p->now));
 	assert_int_equal(notes(p, GK_NOTE_SEES), 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	assert_non_null(pair_raw_asked(&raw)); // a round of its own, and grace again
 	assert_int_equal(p->probes, 0);
 	pair_advance(p, S(74));
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, S(2));
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 	assert_int_equal(notes(p, GK_NOTE_ABSENT), 1);
 	assert_int_equal(notes(p, GK_NOTE_PRESENT), 0);
 	assert_true(pair_agree(p, 0, 2));
@@ -344,13 +313,13 @@ static void without_eviction_the_absent_are_shown(void **state)
 	pair_restart(p);
 	join(&raw, p);
 	pair_advance(p, S(10000));
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	assert_int_equal(notes(p, GK_NOTE_ABSENT), 1);
 	assert_int_equal(notes(p, GK_NOTE_ALARM), 1);
 	// asked every 300 s, in case that it has nothing to say by itself
 	assert_in_range(pair_count(p, PAIR_REQUEST, PAIR_KDC, PAIR_OUTSIDE), 34, 36);
 	pair_raw_get(&raw, GK_COAP_GET, "num");
-	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 }
 
 static void after_a_restart_checks_are_spread_over_the_interval(void **state)
@@ -379,11 +348,11 @@ static void a_restart_ends_all_suspicion(void **state)
 	join(&raw, p);
 	pair_advance(p, S(ABSENT_S));
 	pair_restart(p);
-	assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 	pair_advance(p, S(GRACE_S) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, S(1));
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 static void who_talks_to_the_kdc_is_never_probed(void **state)
@@ -412,7 +381,7 @@ static void who_answers_no_rekeying_message_is_suspect(void **state)
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PARKED), 1);
 	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_SUSPECT)->reason,
 			    "no answer to rekeying messages");
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 static bool lose_all(struct pair *p, const struct pair_message *m)
@@ -441,7 +410,7 @@ static void what_was_given_up_while_blind_is_sent_when_it_is_over(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_silent_member_is_asked_for_and_at_last_removed),
 		RULE(any_authenticated_message_leads_back),

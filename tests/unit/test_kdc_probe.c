@@ -41,11 +41,6 @@ static int open_plain(void **state)
 	return open_with(state, pair_config(PAIR_LIGHTS));
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static struct gk_node *node_of(const struct pair *p, const char *name)
 {
 	struct gk_group *group = gk_group_find(p->kdc, gk_span_str(PAIR_LIGHTS));
@@ -414,7 +409,7 @@ static void who_hears_the_last_question_stays(void **state)
 	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_EVICTED)->name, p->node[ASKED].name);
 }
 
-#define IN(setup, test) cmocka_unit_test_setup_teardown(test, setup, close_pair)
+#define IN(setup, test) cmocka_unit_test_setup_teardown(test, setup, pair_end)
 
 int main(void)
 {

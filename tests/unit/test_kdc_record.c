@@ -20,26 +20,14 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 5);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
+	return pair_begin(state, 5, NULL);
 }
 
 static int open_tree(void **state)
 {
-	static struct pair p;
 	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 
-	pair_open(&p, 5);
-	*state = &p;
-	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 5, &config);
 }
 
 static void evict(struct pair *p, const char *name)
@@ -1184,8 +1172,8 @@ static void the_mark_never_goes_back(void **state)
 
 int main(void)
 {
-#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
-#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, close_pair)
+#define RULE(name)    cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
+#define IN_TREE(name) cmocka_unit_test_setup_teardown(name, open_tree, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_crash_before_any_event_loses_nothing_that_was_said),
 		RULE(a_restart_at_any_time_repeats_no_nonce),

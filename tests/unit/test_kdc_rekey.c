@@ -19,16 +19,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 4);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 4, NULL);
 }
 
 static void rekey(struct pair *p)
@@ -186,7 +177,7 @@ static void a_join_closes_the_coalescing_window(void **state)
 		assert_true(pair_agree(p, 1, 3));
 		pair_advance(p, 5000);
 		assert_int_equal(pair_num(p), num + 1);
-		assert_int_equal(close_pair(state), 0);
+		assert_int_equal(pair_end(state), 0);
 		assert_int_equal(open_pair(state), 0);
 	}
 }
@@ -715,7 +706,7 @@ static void a_notice_that_could_not_be_sent_is_sent_later(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_rekeying_message_has_the_short_key_and_the_stale_ids),
 		RULE(departures_within_the_coalescing_time_are_one_rekeying),

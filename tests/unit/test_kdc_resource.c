@@ -21,16 +21,7 @@ static const uint32_t verifier = GK_ROLE_VERIFIER;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 3);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 3, NULL);
 }
 
 static void join(struct pair_raw *raw, struct pair *p, unsigned number, uint32_t roles)
@@ -504,7 +495,7 @@ static void who_is_banned_does_not_get_the_rest_of_an_answer(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(each_resource_serves_whom_the_profile_says),
 		RULE(who_is_no_member_is_told_so),

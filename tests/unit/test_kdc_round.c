@@ -21,16 +21,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 31);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 31, NULL);
 }
 
 static void join(struct pair_raw *raw, struct pair *p)
@@ -39,32 +30,9 @@ static void join(struct pair_raw *raw, struct pair *p)
 	assert_int_equal(pair_raw_join(raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 }
 
-/* -1: no member */
-static int presence(const struct pair *p, const char *name)
-{
-	struct gk_member_info info;
-
-	return pair_shown(p, PAIR_LIGHTS, name, &info) ? (int)info.presence : -1;
-}
-
 static size_t notes(const struct pair *p, enum gk_note_kind kind)
 {
 	return pair_count_notes(p, PAIR_KDC, kind);
-}
-
-static struct gk_presence_counts counted(const struct pair *p)
-{
-	struct gk_presence_counts counts;
-
-	gk_kdc_presence_counts(p->kdc, &counts);
-	return counts;
-}
-
-static void reach(struct pair *p, const struct gk_addr *addr, enum gk_reach reach)
-{
-	struct gk_reach_report report = { *addr, reach };
-
-	pair_drain_kdc(p, gk_kdc_reach(p->kdc, &report, 1, p->now));
 }
 
 static void rekey(struct pair *p)
@@ -88,15 +56,15 @@ static void it_takes_its_time_whatever_else_is_under_way(void **state)
 		assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 		rekey(p);
 		pair_advance(p, 700 * i);
-		reach(p, &raw.addr, GK_REACH_FAILED);
+		pair_reach(p, &raw.addr, GK_REACH_FAILED);
 		if (i % 2)
 			rekey(p);
 		pair_advance(p, S(15) - 1);
-		assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+		assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 		pair_advance(p, 1);
-		assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+		assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 		pair_advance(p, S(61));
-		assert_int_equal(presence(p, "raw1"), -1);
+		assert_int_equal(pair_presence(p, "raw1"), -1);
 	}
 }
 
@@ -107,15 +75,15 @@ static void a_rekeying_message_under_way_is_the_probe_of_its_time(void **state)
 
 	join(&raw, p);
 	rekey(p);
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	assert_int_equal(requests(p), 1);
 	pair_advance(p, S(5)); // it was over after 4 s
 	assert_int_equal(requests(p), 2);
 	pair_advance(p, S(5)); // the last one is no other's
-	assert_int_equal(counted(p).multicast_probes, 1);
+	assert_int_equal(pair_presence_counts(p).multicast_probes, 1);
 	pair_advance(p, S(5)); // what goes both ways counts once
-	assert_int_equal(counted(p).unanswered, 3);
-	assert_int_equal(counted(p).probes, 3);
+	assert_int_equal(pair_presence_counts(p).unanswered, 3);
+	assert_int_equal(pair_presence_counts(p).probes, 3);
 }
 
 /* ICMP errors can be forged: who sees our messages would shorten the round to nothing. */
@@ -125,14 +93,14 @@ static void an_early_error_does_not_shorten_it(void **state)
 	struct pair_raw raw;
 
 	join(&raw, p);
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	for (int i = 0; i < 150; i++) {
 		if (pair_raw_asked(&raw))
 			pair_raw_reply(&raw, pair_raw_asked(&raw), 0);
-		assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+		assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 		pair_advance(p, 100);
 	}
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 }
 
 /* 1 s down, 2 s up. */
@@ -148,10 +116,10 @@ static void a_flapping_link_costs_two_notes_a_flap_at_most(void **state)
 	before = p->note_count;
 	for (int i = 0; i < 60; i++) {
 		p->node[0].cut = true;
-		reach(p, &p->node[0].addr, GK_REACH_FAILED);
+		pair_reach(p, &p->node[0].addr, GK_REACH_FAILED);
 		pair_advance(p, S(1));
 		p->node[0].cut = false;
-		reach(p, &p->node[0].addr, GK_REACH_CONFIRMED);
+		pair_reach(p, &p->node[0].addr, GK_REACH_CONFIRMED);
 		pair_advance(p, S(2));
 	}
 	pair_advance(p, S(600));
@@ -168,18 +136,18 @@ static void a_word_that_was_refuted_is_good_for_a_check_only(void **state)
 	struct pair_raw raw;
 
 	join(&raw, p);
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_CONTENT);
 	for (int i = 0; i < 29; i++) {
 		pair_advance(p, S(10));
-		reach(p, &raw.addr, i % 2 ? GK_REACH_FAILED : GK_REACH_ROUTER_FAILED);
-		assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+		pair_reach(p, &raw.addr, i % 2 ? GK_REACH_FAILED : GK_REACH_ROUTER_FAILED);
+		assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 		pair_raw_reply(&raw, pair_raw_asked(&raw), GK_COAP_CONTENT);
 	}
 	assert_int_equal(notes(p, GK_NOTE_SUSPECT), 1);
 	pair_advance(p, S(11)); // an interval later it is as good as ever
-	reach(p, &raw.addr, GK_REACH_FAILED);
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 }
 
 static void a_check_under_way_is_its_first_probe(void **state)
@@ -189,11 +157,11 @@ static void a_check_under_way_is_its_first_probe(void **state)
 
 	join(&raw, p);
 	pair_advance(p, S(305 + 2));
-	reach(p, &raw.addr, GK_REACH_FAILED); // late
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED); // late
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	assert_int_equal(requests(p), 1);
 	pair_advance(p, S(15 - 2));
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 }
 
 /* Of requests by unicast and by multicast. */
@@ -213,20 +181,20 @@ static void what_never_left_says_nothing_of_the_member(void **state)
 	struct pair_raw raw;
 
 	join(&raw, p);
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	for (int i = 0; i < 2000; i++) {
 		fail_to_send(p);
 		pair_advance(p, 100);
 	}
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
-	assert_int_equal(counted(p).unanswered, 0);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence_counts(p).unanswered, 0);
 	assert_in_range(p->log_count, 5, 60); // with growing pauses
 	rekey(p);                             // neither does a rekeying message that never left
 	for (int i = 0; i < 2000; i++) {
 		fail_to_send(p);
 		pair_advance(p, 100);
 	}
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	assert_int_equal(notes(p, GK_NOTE_PARKED), 0);
 }
 
@@ -243,13 +211,13 @@ static void what_never_left_takes_the_place_of_no_probe(void **state)
 		pair_raw_open(&raw, p, i + 1, "raw1", NULL, &all, 1);
 		assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, i % 2), GK_COAP_CREATED);
 		assert_int_equal(pair_raw_observe(&raw, "", 0, false), GK_COAP_CONTENT);
-		reach(p, &raw.addr, GK_REACH_FAILED);
+		pair_reach(p, &raw.addr, GK_REACH_FAILED);
 		for (int k = 0; k < 4000; k++) {
 			fail_to_send(p);
 			pair_advance(p, 100);
 		}
-		assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
-		assert_int_equal(counted(p).unanswered, 0);
+		assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
+		assert_int_equal(pair_presence_counts(p).unanswered, 0);
 		pair_drain_kdc(p, gk_kdc_evict(p->kdc, gk_span_str(PAIR_LIGHTS),
 					       gk_span_str("raw1"), p->now));
 	}
@@ -262,17 +230,17 @@ static void what_cannot_leave_by_unicast_goes_by_multicast(void **state)
 	struct pair_raw raw;
 
 	join(&raw, p);
-	reach(p, &raw.addr, GK_REACH_ROUTE_GONE);
+	pair_reach(p, &raw.addr, GK_REACH_ROUTE_GONE);
 	for (int i = 0; i < 150; i++) {
 		if (pair_raw_asked(&raw))
 			pair_drain_kdc(p, gk_kdc_unsent(p->kdc, pair_raw_asked(&raw)->id, p->now));
-		assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+		assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 		pair_advance(p, 100);
 	}
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
-	assert_int_equal(counted(p).multicast_probes, 3);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence_counts(p).multicast_probes, 3);
 	pair_advance(p, S(61));
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 /* More than have a place by unicast at once. */
@@ -318,7 +286,7 @@ static void no_more_are_removed_in_any_minute_than_evict_rate_allows(void **stat
 	num = pair_num(p);
 	for (size_t i = 0; i < 12; i++) {
 		p->node[i].cut = true;
-		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+		pair_reach(p, &p->node[i].addr, GK_REACH_FAILED);
 	}
 	pair_advance(p, S(75 + 1));
 	for (size_t i = 0; i < ROWS(removed); i++) {
@@ -347,16 +315,16 @@ static void who_waited_for_its_turn_is_asked_once_more(void **state)
 	pair_advance(p, S(10));
 	for (size_t i = 0; i < 2; i++) {
 		p->node[i].cut = true;
-		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+		pair_reach(p, &p->node[i].addr, GK_REACH_FAILED);
 	}
 	pair_advance(p, S(75 + 1));
 	assert_int_equal(notes(p, GK_NOTE_EVICTED), 1);
-	stays = presence(p, p->node[0].name) < 0;
+	stays = pair_presence(p, p->node[0].name) < 0;
 	pair_advance(p, S(20)); // and that is over
 	p->node[stays].cut = false;
-	assert_int_equal(presence(p, p->node[stays].name), GK_ABSENT);
+	assert_int_equal(pair_presence(p, p->node[stays].name), GK_ABSENT);
 	pair_advance(p, S(120));
-	assert_int_equal(presence(p, p->node[stays].name), GK_PRESENT);
+	assert_int_equal(pair_presence(p, p->node[stays].name), GK_PRESENT);
 	assert_int_equal(notes(p, GK_NOTE_EVICTED), 1);
 }
 
@@ -370,16 +338,16 @@ static void a_way_that_is_found_is_tried_at_once(void **state)
 		struct pair_node *node = &p->node[i];
 
 		node->cut = true;
-		reach(p, &node->addr, GK_REACH_FAILED);
+		pair_reach(p, &node->addr, GK_REACH_FAILED);
 		pair_advance(p, S(16)); // absent, and asked again after 15 s more
-		assert_int_equal(presence(p, node->name), GK_ABSENT);
+		assert_int_equal(pair_presence(p, node->name), GK_ABSENT);
 		node->cut = false;
-		reach(p, &node->addr, GK_REACH_FAILED);
+		pair_reach(p, &node->addr, GK_REACH_FAILED);
 		pair_advance(p, S(1));
-		assert_int_equal(presence(p, node->name), GK_ABSENT);
-		reach(p, &node->addr, words[i]);
+		assert_int_equal(pair_presence(p, node->name), GK_ABSENT);
+		pair_reach(p, &node->addr, words[i]);
 		pair_advance(p, S(1));
-		assert_int_equal(presence(p, node->name), GK_PRESENT);
+		assert_int_equal(pair_presence(p, node->name), GK_PRESENT);
 	}
 }
 
@@ -399,10 +367,10 @@ static void forged_failures_never_remove_a_live_member(void **state)
 	pair_advance(p, S(10));
 	p->pass = by_multicast_only; // and what goes to its address is diverted
 	for (int i = 0; i < 2000; i++) {
-		reach(p, &p->node[0].addr, words[i % ROWS(words)]);
+		pair_reach(p, &p->node[0].addr, words[i % ROWS(words)]);
 		pair_advance(p, 1700);
 	}
-	assert_int_not_equal(presence(p, "node0"), -1);
+	assert_int_not_equal(pair_presence(p, "node0"), -1);
 	assert_int_equal(notes(p, GK_NOTE_ABSENT), 0);
 }
 
@@ -420,7 +388,7 @@ static void a_client_of_two_groups_is_asked_once_for_both(void **state)
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(pair_raw_join(&raw, names[i], 6, true), GK_COAP_CREATED);
 	sent = requests(p);
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	assert_int_equal(notes(p, GK_NOTE_SUSPECT), 2);
 	pair_advance(p, S(15));
 	assert_int_equal(notes(p, GK_NOTE_ABSENT), 2);
@@ -442,7 +410,7 @@ static void checks_wait_for_the_link_and_suspects_do_not(void **state)
 	pair_advance(p, S(8));
 	assert_int_equal(p->probes, 1);
 	gk_budget_charge(&p->kdc->budget, 1000, p->now.mono.ms);
-	reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
 	assert_int_equal(requests(p), 1);
 }
 
@@ -460,17 +428,17 @@ static void hints_that_are_forged_take_no_more_than_the_share_of_the_link(void *
 	pair_join_all(p, 40);
 	for (size_t i = 0; i < 40; i++) {
 		p->node[i].cut = true;
-		reach(p, &p->node[i].addr, GK_REACH_FAILED);
+		pair_reach(p, &p->node[i].addr, GK_REACH_FAILED);
 	}
 	pair_advance(p, S(60));
 	assert_int_equal(notes(p, GK_NOTE_ABSENT), 40);
-	before = counted(p).probes;
+	before = pair_presence_counts(p).probes;
 	for (int k = 0; k < 300; k++) {
 		for (size_t i = 0; i < 40; i++)
-			reach(p, &p->node[i].addr, GK_REACH_CONFIRMED);
+			pair_reach(p, &p->node[i].addr, GK_REACH_CONFIRMED);
 		pair_advance(p, 100);
 	}
-	assert_in_range(counted(p).probes - before, 10, 90);
+	assert_in_range(pair_presence_counts(p).probes - before, 10, 90);
 }
 
 /* Whoever makes the kernel say that over and over makes us look whether there is air for a check.
@@ -488,18 +456,18 @@ static void questions_that_are_not_asked_take_nobodys_turn(void **state)
 	assert_int_equal(pair_raw_join(&quiet, PAIR_LIGHTS, 6, true), GK_COAP_CREATED);
 	pair_advance(p, S(299));
 	assert_int_equal(pair_raw_get(&doubted, GK_COAP_GET, "num"), GK_COAP_CONTENT);
-	reach(p, &doubted.addr, GK_REACH_FAILED);
+	pair_reach(p, &doubted.addr, GK_REACH_FAILED);
 	pair_raw_reply(&doubted, pair_raw_asked(&doubted), GK_COAP_CONTENT);
 	gk_budget_charge(&p->kdc->budget, 3000, p->now.mono.ms);
 	for (int i = 0; i < 1000; i++)
-		reach(p, &doubted.addr, GK_REACH_FAILED);
+		pair_reach(p, &doubted.addr, GK_REACH_FAILED);
 	pair_advance(p, S(60));
 	assert_int_equal(p->probes, 1);
 }
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(it_takes_its_time_whatever_else_is_under_way),
 		RULE(a_rekeying_message_under_way_is_the_probe_of_its_time),

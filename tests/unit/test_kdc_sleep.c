@@ -43,11 +43,6 @@ static int open_unicast(void **state)
 	return open_pair(state, pair_config(PAIR_LIGHTS));
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static struct gk_member_info shown(const struct pair *p, const char *name)
 {
 	struct gk_member_info info;
@@ -648,14 +643,6 @@ static void a_sign_of_life_brings_what_it_missed(void **state)
 #define GRACE_S     60
 #define OURS_MS     1000
 
-/* -1: no member */
-static int presence(const struct pair *p, const char *name)
-{
-	struct gk_member_info info;
-
-	return pair_shown(p, PAIR_LIGHTS, name, &info) ? (int)info.presence : -1;
-}
-
 static void join_sleeper(struct pair *p, struct pair_raw *raw, unsigned number)
 {
 	p->config[0].presence.sleep_max_s = SLEEP_MAX_S;
@@ -674,15 +661,15 @@ static void who_is_silent_for_long_is_asleep_and_left_alone(void **state)
 	for (int i = 0; i < 3; i++) {
 		from = p->log_count;
 		pair_advance(p, S(300) - 1);
-		assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+		assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 		pair_advance(p, 1);
-		assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+		assert_int_equal(pair_presence(p, "raw1"), GK_ASLEEP);
 		pair_advance(p, S(SLEEP_MAX_S - 300) - 1);
-		assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+		assert_int_equal(pair_presence(p, "raw1"), GK_ASLEEP);
 		assert_int_equal(p->probes, 0);
 		assert_int_equal(p->log_count, from);
 		assert_int_equal(pair_raw_get(&raw, GK_COAP_GET, "num"), GK_COAP_CONTENT);
-		assert_int_equal(presence(p, "raw1"), GK_PRESENT);
+		assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
 	}
 	// neither is told: both are as they should be
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_PRESENT), 0);
@@ -698,13 +685,13 @@ static void who_sleeps_for_too_long_is_out_within_the_bound(void **state)
 	pair_advance(p, S(SLEEP_MAX_S));
 	assert_int_equal(p->probes, 1);
 	pair_advance(p, S(ROUND_S) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_SUSPECT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_SUSPECT);
 	pair_advance(p, 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, S(GRACE_S) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, 1 + OURS_MS);
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 /* It takes others to be heard of, to know that it is not us; these are asked. */
@@ -716,9 +703,9 @@ static void one_that_sleeps_too_long_leaves_a_group_that_is_awake(void **state)
 	join_members(p, 5, 5);
 	join_sleeper(p, &raw, 1);
 	pair_advance(p, S(SLEEP_MAX_S + ROUND_S + GRACE_S) - 1);
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	pair_advance(p, 1 + OURS_MS);
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 	assert_int_equal(pair_group(p).present, 5);
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 1);
 }
@@ -737,7 +724,7 @@ static void the_kernel_knows_nothing_of_who_sleeps(void **state)
 		pair_drain_kdc(p, gk_kdc_reach(p->kdc, &report, 1, p->now));
 		pair_advance(p, S(200));
 	}
-	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ASLEEP);
 	assert_null(pair_raw_asked(&raw));
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 0);
 }
@@ -752,7 +739,7 @@ static void rekeyings_raise_no_suspicion(void **state)
 		rekey(p);
 		pair_advance(p, S(100));
 	}
-	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ASLEEP);
 	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_SUSPECT), 0);
 }
 
@@ -769,7 +756,7 @@ static void after_a_restart_all_may_sleep_as_long_as_ever(void **state)
 	pair_advance(p, S(SLEEP_MAX_S - 1));
 	assert_int_equal(p->probes, 0);
 	for (unsigned i = 0; i < ROWS(raw); i++)
-		assert_int_equal(presence(p, (char[]){ 'r', 'a', 'w', (char)('1' + i), 0 }),
+		assert_int_equal(pair_presence(p, (char[]){ 'r', 'a', 'w', (char)('1' + i), 0 }),
 				 GK_ASLEEP);
 	pair_advance(p, S(301 + ROUND_S + GRACE_S) + OURS_MS);
 	assert_int_equal(pair_group(p).members, 0);
@@ -787,10 +774,10 @@ static void after_we_were_blind_they_may_sleep_as_long_as_ever(void **state)
 	pair_advance(p, S(100));
 	pair_drain_kdc(p, gk_kdc_blind(p->kdc, GK_BLIND_NOT, p->now));
 	pair_advance(p, S(SLEEP_MAX_S - 1));
-	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ASLEEP);
 	assert_int_equal(p->probes, 0);
 	pair_advance(p, S(301 + ROUND_S + GRACE_S) + OURS_MS);
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 static void who_is_declared_late_is_judged_by_that(void **state)
@@ -802,15 +789,15 @@ static void who_is_declared_late_is_judged_by_that(void **state)
 	begin_raw(&raw, p, 1);
 	assert_int_equal(join_raw(&raw, ""), GK_COAP_CREATED);
 	pair_advance(p, S(300 + ROUND_S + 30)); // absent, in its grace
-	assert_int_equal(presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
 	p->config[0].presence.sleepy = true;
 	change(p);
 	pair_advance(p, S(100));
-	assert_int_equal(presence(p, "raw1"), GK_ASLEEP);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ASLEEP);
 	p->config[0].presence.sleepy = false;
 	change(p);
 	pair_advance(p, S(300 + ROUND_S + GRACE_S) + OURS_MS);
-	assert_int_equal(presence(p, "raw1"), -1);
+	assert_int_equal(pair_presence(p, "raw1"), -1);
 }
 
 static void a_restart_keeps_nobody_waiting(void **state)
@@ -832,8 +819,8 @@ static void a_restart_keeps_nobody_waiting(void **state)
 	assert_true(pair_agree(p, 0, 3));
 }
 
-#define TREE(name)    cmocka_unit_test_setup_teardown(name, open_tree, close_pair)
-#define UNICAST(name) cmocka_unit_test_setup_teardown(name, open_unicast, close_pair)
+#define TREE(name)    cmocka_unit_test_setup_teardown(name, open_tree, pair_end)
+#define UNICAST(name) cmocka_unit_test_setup_teardown(name, open_unicast, pair_end)
 #define EACH(name)    TREE(name), UNICAST(name)
 
 int main(void)

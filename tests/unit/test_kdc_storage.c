@@ -24,16 +24,7 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 21);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 21, NULL);
 }
 
 static void set_storage(struct pair *p, enum gk_storage storage)
@@ -763,7 +754,7 @@ static void a_quiet_day_of_a_tree_stores_no_more(void **state)
 	keep_a_quiet_day(p);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, pair_end)
 
 int main(void)
 {

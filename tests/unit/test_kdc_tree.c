@@ -27,17 +27,9 @@ static const uint32_t all = GK_ROLE_ALL;
 
 static int open_pair(void **state)
 {
-	static struct pair p;
 	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 
-	pair_open(&p, 20);
-	*state = &p;
-	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 20, &config);
 }
 
 /* Copies and confirmations are over. */
@@ -970,7 +962,7 @@ static void a_credential_does_not_make_it_two_messages(void **state)
 		assert_int_equal(message.step.entries.len, entries * GK_TREE_ENTRY_LEN);
 		assert_true(pair_agree(p, 0, 2));
 		assert_int_equal(pair_info(p, 0).peers, MANY - 1 - count + (size_t)fits);
-		assert_int_equal(close_pair(state), 0);
+		assert_int_equal(pair_end(state), 0);
 		assert_int_equal(open_pair(state), 0);
 	}
 }
@@ -1014,7 +1006,7 @@ static void who_misses_a_part_gets_it_by_a_copy_or_asks(void **state)
 				assert_int_equal(note->via, GK_VIA_MULTICAST);
 			assert_int_equal(shown(p, i).delivery, GK_DELIVERY_CONFIRMED);
 		}
-		assert_int_equal(close_pair(state), 0);
+		assert_int_equal(pair_end(state), 0);
 		assert_int_equal(open_pair(state), 0);
 	}
 }
@@ -1093,7 +1085,7 @@ static void a_restart_before_the_confirmations_repeats_the_stored_bytes(void **s
 		assert_int_equal(count_unicast(p, from, ANYONE), 0);
 		assert_int_equal(pair_group(p).confirmed, 4);
 		assert_int_equal(pair_group(p).rekeying.confirmed, 4);
-		assert_int_equal(close_pair(state), 0);
+		assert_int_equal(pair_end(state), 0);
 		assert_int_equal(open_pair(state), 0);
 	}
 }
@@ -1309,7 +1301,7 @@ static void a_group_that_becomes_point_to_point_gives_up_its_tree(void **state)
 		pair_restart(p);
 		settle(p);
 		assert_int_equal(pair_group(p).in_tree, 3);
-		assert_int_equal(close_pair(state), 0);
+		assert_int_equal(pair_end(state), 0);
 		assert_int_equal(open_pair(state), 0);
 	}
 }
@@ -1351,7 +1343,7 @@ static void a_message_in_fewer_parts_takes_the_place_of_all(void **state)
 		assert_int_equal(count_records(p, GK_TABLE_CAST), 1);
 		pair_restart(p);
 		assert_true(pair_agree(p, 0, 0));
-		assert_int_equal(close_pair(state), 0);
+		assert_int_equal(pair_end(state), 0);
 		assert_int_equal(open_pair(state), 0);
 	}
 }
@@ -1379,7 +1371,7 @@ static void a_restart_in_the_middle_of_many_parts_leaves_nobody_behind(void **st
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(values_out_of_bounds_are_refused_where_they_are_of_use),
 		RULE(a_departure_is_one_message_to_the_group),

@@ -37,14 +37,9 @@ static int open_pair(void **state)
 	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void reopen(void **state)
 {
-	assert_int_equal(close_pair(state), 0);
+	assert_int_equal(pair_end(state), 0);
 	assert_int_equal(open_pair(state), 0);
 }
 
@@ -1551,7 +1546,7 @@ static void who_missed_a_version_gets_on_by_copies_or_asks(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(who_is_deaf_is_told_by_unicast_and_delays_nobody),
 		RULE(one_message_at_a_time_to_each),

@@ -17,16 +17,7 @@
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 12);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 12, NULL);
 }
 
 static struct gk_span group(const char *name)
@@ -703,7 +694,7 @@ static void a_refused_join_holds_up_no_other_group(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_configuration_that_does_not_fit_is_refused),
 		RULE(calls_in_the_wrong_state_are_refused),

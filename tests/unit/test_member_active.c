@@ -28,11 +28,6 @@ static int open_pair(void **state)
 	return pair_agree(&p, 0, 1) ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void set_active(struct pair *p, bool active)
 {
 	struct gk_group_config config = p->config[0];
@@ -161,7 +156,7 @@ static void everybody_learns_of_it(void **state)
 
 int main(void)
 {
-#define PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
+#define PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		PAIR(who_knows_says_tells_and_answers_nothing),
 		PAIR(who_knows_hears_nothing),

@@ -17,16 +17,7 @@
 
 static int open_pair(void **state)
 {
-	static struct pair p;
-
-	pair_open(&p, 11);
-	*state = &p;
-	return pair_serve(&p, NULL) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 11, NULL);
 }
 
 static struct gk_exchange_out *out_of(struct pair *p, size_t i)
@@ -360,7 +351,7 @@ static void an_error_in_the_midst_is_the_answer(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_join_goes_in_blocks),
 		RULE(a_token_goes_in_blocks),

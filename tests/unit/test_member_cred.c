@@ -40,11 +40,6 @@ static int open_pairwise(void **state)
 	return open_mode(state, GK_MODE_PAIRWISE);
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static enum gk_err new_cred(struct pair *p, size_t i)
 {
 	enum gk_err err = gk_member_new_cred(p->node[i].member, gk_span_str(PAIR_LIGHTS), p->now);
@@ -206,8 +201,8 @@ static void without_memory_it_stops_or_goes_on(void **state)
 
 int main(void)
 {
-#define BOTH(test)     cmocka_unit_test_setup_teardown(test, open_both, close_pair)
-#define PAIRWISE(test) cmocka_unit_test_setup_teardown(test, open_pairwise, close_pair)
+#define BOTH(test)     cmocka_unit_test_setup_teardown(test, open_both, pair_end)
+#define PAIRWISE(test) cmocka_unit_test_setup_teardown(test, open_pairwise, pair_end)
 	const struct CMUnitTest tests[] = {
 		BOTH(others_learn_of_a_new_credential_by_what_they_cannot_verify),
 		BOTH(a_second_one_is_another),

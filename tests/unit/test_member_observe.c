@@ -53,11 +53,6 @@ static int open_pair(void **state)
 	return pair_agree(&p, 0, 1) ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void rekey(struct pair *p)
 {
 	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
@@ -433,7 +428,7 @@ static void who_is_asked_to_observe_and_answers_without_is_asked_again(void **st
 	assert_int_equal(observed(p), 2);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, close_pair)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_pair, pair_end)
 
 int main(void)
 {

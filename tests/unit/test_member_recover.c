@@ -32,11 +32,6 @@ static int open_pair(void **state)
 	return pair_agree(&p, 0, 2) ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void rekey(struct pair *p)
 {
 	pair_drain_kdc(p, gk_kdc_rekey(p->kdc, gk_span_str(PAIR_LIGHTS), p->now));
@@ -486,7 +481,7 @@ static void the_stale_answers_80_and_nothing_mean_opposite_things(void **state)
 		pair_forge_answer(p, 0, hex_span(rows[i].answer));
 		assert_int_equal(pair_info(p, 0).num, 5);
 		assert_int_equal(pair_info(p, 0).peers, rows[i].peers);
-		close_pair(state);
+		pair_end(state);
 		open_pair(state);
 	}
 	struct pair *p = *state;
@@ -520,7 +515,7 @@ static void a_malformed_rekeying_changes_nothing(void **state)
 		copy[at] ^= 0xe0; // another type of item, or another key
 		pair_forge_request(p, 0, gk_span(copy, good.len));
 		if (pair_info(p, 0).num != 2) { // a key's own bytes may be any
-			close_pair(state);
+			pair_end(state);
 			open_pair(state);
 		}
 	}
@@ -901,7 +896,7 @@ static void a_member_that_lost_everything_gets_another_sender_id(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_gap_is_noticed_by_the_next_message),
 		RULE(who_joined_meanwhile_is_known_when_it_is_over),

@@ -17,17 +17,9 @@
 
 static int open_pair(void **state)
 {
-	static struct pair p;
 	struct gk_group_config config = pair_tree_config(PAIR_LIGHTS);
 
-	pair_open(&p, 21);
-	*state = &p;
-	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
-}
-
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
+	return pair_begin(state, 21, &config);
 }
 
 /* What goes to stdout between these two is a line. */
@@ -222,14 +214,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(notes_say_by_which_way_the_key_came, open_pair,
-						close_pair),
+						pair_end),
 		cmocka_unit_test_setup_teardown(the_answer_to_a_check_has_a_num_and_no_more,
-						open_pair, close_pair),
-		cmocka_unit_test_setup_teardown(talk_is_told_with_its_mode, open_pair, close_pair),
+						open_pair, pair_end),
+		cmocka_unit_test_setup_teardown(talk_is_told_with_its_mode, open_pair, pair_end),
 		cmocka_unit_test_setup_teardown(the_status_says_who_is_in_the_tree, open_pair,
-						close_pair),
+						pair_end),
 		cmocka_unit_test_setup_teardown(the_status_counts_what_was_refused, open_pair,
-						close_pair),
+						pair_end),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);

@@ -55,11 +55,6 @@ static int open_group(void **state)
 	return open_mode(state, GK_MODE_GROUP, GK_ALG_ES256);
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static struct gk_membership *membership(struct pair *p, size_t i)
 {
 	return gk_member_find(p->node[i].member, gk_span_str(PAIR_LIGHTS));
@@ -726,7 +721,7 @@ static void no_failed_allocation_harms_who_talks(void **state)
 	}
 }
 
-#define TEST(name, open) cmocka_unit_test_setup_teardown(name, open, close_pair)
+#define TEST(name, open) cmocka_unit_test_setup_teardown(name, open, pair_end)
 
 int main(void)
 {

@@ -36,11 +36,6 @@ static int open_pair(void **state)
 	return pair_agree(&p, 0, 1) ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static bool lose_rekeyings(struct pair *p, const struct pair_message *m)
 {
 	(void)p;
@@ -179,7 +174,7 @@ static void what_is_heard_while_it_may_not_ask_is_asked_for_afterwards(void **st
 
 int main(void)
 {
-#define PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, close_pair)
+#define PAIR(test) cmocka_unit_test_setup_teardown(test, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		PAIR(mem_025_it_asks_of_which_group_a_gid_is),
 		PAIR(mem_025_a_gid_of_nobody_costs_one_question),

@@ -35,11 +35,6 @@ static int open_pair(void **state)
 	return pair_serve(&p, &config) == GK_OK ? 0 : 1;
 }
 
-static int close_pair(void **state)
-{
-	return pair_close(*state) ? 0 : 1;
-}
-
 static void open_raw(struct pair_raw *raw, struct pair *p, unsigned number)
 {
 	char name[16];
@@ -985,7 +980,7 @@ static void what_a_client_began_ends_with_its_association(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, pair_end)
 	const struct CMUnitTest tests[] = {
 		RULE(a_request_in_blocks_of_any_size_is_carried_out_once),
 		RULE(the_size_of_blocks_may_shrink_on_the_way),
