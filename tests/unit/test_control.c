@@ -920,6 +920,7 @@ static void read_file(const char *path, char *text, size_t size)
 /* Run it by a shell that says something before, with the daemon at work beside. */
 static struct outcome run_under(const char *before, const char *arguments)
 {
+	const char *emulator = getenv("EMULATOR");
 	char command[1024], out[64], err[64];
 	struct outcome outcome;
 	int status = 0;
@@ -927,8 +928,8 @@ static struct outcome run_under(const char *before, const char *arguments)
 
 	snprintf(out, sizeof(out), "%s/out", dir);
 	snprintf(err, sizeof(err), "%s/err", dir);
-	snprintf(command, sizeof(command), "cd %s && %s exec %s/gatewayctl %s >%s 2>%s", dir,
-		 before, getenv("GK_BUILD"), arguments, out, err);
+	snprintf(command, sizeof(command), "cd %s && %s exec %s %s/gatewayctl %s >%s 2>%s", dir,
+		 before, emulator ? emulator : "", getenv("GK_BUILD"), arguments, out, err);
 	pid = fork();
 	if (pid == 0) {
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);

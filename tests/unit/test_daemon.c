@@ -227,19 +227,20 @@ static void ports_of_trees_are_open_from_the_start(void **state)
 /* Run gatewayd with these words, separated by spaces. @return its process */
 static pid_t run(const char *words)
 {
-	char program[256], copy[512], *argv[16] = { program };
-	size_t count = 1;
+	const char *emulator = getenv("EMULATOR");
+	char copy[1024], *argv[24] = { NULL };
+	size_t count = 0;
 	pid_t child;
 
-	snprintf(program, sizeof(program), "%s/gatewayd", getenv("GK_BUILD"));
-	snprintf(copy, sizeof(copy), "%s", words);
+	snprintf(copy, sizeof(copy), "%s %s/gatewayd %s", emulator ? emulator : "",
+		 getenv("GK_BUILD"), words);
 	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
 		argv[count++] = word;
 	child = fork();
 	if (child == 0) {
 		if (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))
 			_exit(126);
-		execv(program, argv);
+		execvp(argv[0], argv);
 		_exit(127);
 	}
 	return child;

@@ -408,7 +408,7 @@ static void nothing_is_said_while_nothing_can_be_stored(void **state)
 /* Restore an entry as the store would, without one in the harness's store. */
 static void restore_many(struct pair *p, enum gk_table table, size_t count)
 {
-	for (size_t i = 1; i <= count; i++) {
+	for (uint64_t i = 1; i <= count; i++) {
 		uint8_t key_bytes[32], bytes[64];
 		struct gk_buf key = gk_buf(key_bytes, sizeof(key_bytes));
 		struct gk_buf value = gk_buf(bytes, sizeof(bytes));
@@ -586,7 +586,7 @@ static void a_long_list_is_complete(void **state)
 	restore_many(p, GK_TABLE_ISSUED, GK_LEDGER_MAX);
 	restore_many(p, GK_TABLE_REVOKED, GK_LEDGER_MAX);
 	while (gk_kdc_client_next(p->kdc, &at, &info)) {
-		size_t i = 0;
+		uint64_t i = 0;
 
 		assert_int_equal(info.id.len, sizeof(i));
 		if (info.scope.len)
