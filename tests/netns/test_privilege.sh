@@ -72,6 +72,16 @@ refused_reload() {
 	gateway_answers
 }
 
+# In place of gatewayd: what goes before it. Programs that nobody has to reach are in 'bin'.
+gatewayd_by() { # WORDS...
+	{
+		echo '#!/bin/sh'
+		echo "exec $* -- $bin/gatewayd \"\$@\""
+	} >"$work/by"
+	chmod 755 "$work/by"
+	gatewayd=$work/by
+}
+
 as_other() { # UID COMMAND...
 	other=$1
 	shift
@@ -84,6 +94,10 @@ listens() { # PORT
 
 need_root
 segment_open 1
+bin=$work/bin
+mkdir "$bin"
+cp "$gatewayd" "$gatewayctl" "$bin/"
+gatewayd_by setpriv --groups 4,20
 
 # As before there was another user.
 user=root
@@ -108,8 +122,8 @@ check 'it says so at the start' is_logged 'runs as nobody, with no capability, s
 check 'and when asked' [ "$(value "$(ctl status --json)" user)" = nobody ]
 check 'a node notices nothing' is_checked 1
 check 'root reaches it' gateway_answers
-check 'so does its user' quietly as_other "$nobody" "$gatewayctl" -s "$control" status
-check 'nobody else does' not quietly as_other 12345 "$gatewayctl" -s "$control" status
+check 'so does its user' quietly as_other "$nobody" "$bin/gatewayctl" -s "$control" status
+check 'nobody else does' not quietly as_other 12345 "$bin/gatewayctl" -s "$control" status
 
 # What a reload can do by then, and what not.
 rekey='coalesce_ms = 300;'
@@ -153,21 +167,16 @@ check 'which is said' is_logged 'runs as nobody, with CAP_NET_ADMIN, seccomp '
 gateway_end TERM
 
 # By a service manager that has done all of it: with more than is wanted.
-daemon=$gatewayd
-cat >"$work/as_user" <<-END
-	#!/bin/sh
-	exec setpriv --reuid $nobody --regid $their_group --clear-groups --inh-caps +net_admin,+net_raw \
-		--ambient-caps +net_admin,+net_raw -- "$daemon" "\$@"
-END
-chmod 755 "$work/as_user"
-gatewayd=$work/as_user
+# (It could not note its keys as that user.)
+gatewayd_by env -u LD_PRELOAD setpriv --reuid "$nobody" --regid "$their_group" --clear-groups \
+	--inh-caps +net_admin,+net_raw --ambient-caps +net_admin,+net_raw
 user=nonesuch
 gateway_start
 check 'who is not root stays who it is' is_user "$nobody" "$their_group"
 check 'and keeps what is wanted, alone' has_capabilities $net_admin_alone
 gateway_end TERM
-gatewayd=$daemon
 net_admin=false
+gatewayd_by setpriv --groups 4,20
 
 check 'a user that there is not is refused' gateway_refuses 'no "nonesuch"' 'useradd --system'
 user=nobody
@@ -203,7 +212,7 @@ rm -rf "$work/run"
 chmod 644 "$work/gatewayd.conf"
 user=nonesuch
 gateway_configure
-check 'anybody can check a configuration' as_other 12345 "$gatewayd" -n -c "$work/gatewayd.conf"
-check 'so can root' "$gatewayd" -n -c "$work/gatewayd.conf"
+check 'anybody can check a configuration' as_other 12345 "$bin/gatewayd" -n -c "$work/gatewayd.conf"
+check 'so can root' "$bin/gatewayd" -n -c "$work/gatewayd.conf"
 check 'which makes nothing' [ ! -e "$work/run" ]
 conclude
