@@ -372,7 +372,10 @@ static bool is_readable(const struct io_coap *coap)
 
 static void process(struct io_coap *coap)
 {
+	bool before = io_coap_hurry(!coap->joined);
+
 	coap_io_process(coap->context, COAP_IO_NO_WAIT);
+	io_coap_hurry(before);
 	io_coap_process_notifiers(coap);
 }
 

@@ -58,6 +58,7 @@ struct io_coap {
 	io_coap_answer_fn *answer;
 	io_coap_notified_fn *notified;
 	void *ctx;
+	bool joined; // groups, so that libcoap answers what comes by multicast
 	uint64_t exchanges, turns;
 	uint16_t message_id;
 	struct io_coap_dtls *dtls; // NULL: no DTLS
@@ -77,6 +78,12 @@ int io_coap_last_error(void);
 
 /** @return true if the request that is being handled was sent to a multicast address */
 bool io_coap_is_multicast(const coap_session_t *session);
+/**
+ * From now on have libcoap hand out at once what comes by multicast, or when it would have it
+ * answered. In releases that let answers wait, not requests, there is nothing to be done.
+ * @return as it was
+ */
+bool io_coap_hurry(bool at_once);
 
 /* The endpoint (coap.c) */
 

@@ -17,6 +17,7 @@ bool io_coap_join(struct io_coap *coap, const char *interface)
 		return false;
 	for (size_t i = 0; i < GROUPS; i++)
 		joined += coap_join_mcast_group_intf(coap->context, all_nodes[i], interface) == 0;
+	coap->joined = joined > 0;
 	return joined == GROUPS;
 }
 
@@ -25,3 +26,41 @@ bool io_coap_is_multicast(const coap_session_t *session)
 {
 	return coap_is_mcast(coap_session_get_addr_local(session));
 }
+
+#if LIBCOAP_VERSION < 4003001
+
+/*
+ * libcoap 4.3.0 keeps a request that came by multicast for a random part of 5 s, so that its answer
+ * goes out then (RFC 7252 section 8.2). Who answers by another way, in a time of its own, would be
+ * late by that. The time is drawn as a byte, from a source that can be replaced; 1 makes it 20 ms,
+ * and 0 would mean for ever.
+ */
+static bool hurries; // the source is the whole process's, and is not told for whom it draws
+
+static int draw(void *out, size_t len)
+{
+	struct gk_env env = io_env();
+
+	if (!hurries || len != 1)
+		return env.random(env.ctx, out, len);
+	*(uint8_t *)out = 1;
+	return 1;
+}
+
+bool io_coap_hurry(bool at_once)
+{
+	bool before = hurries;
+
+	coap_set_prng(draw);
+	hurries = at_once;
+	return before;
+}
+
+#else
+
+bool io_coap_hurry(bool at_once)
+{
+	return at_once;
+}
+
+#endif

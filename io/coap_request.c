@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static bool awaits_response(const struct io_coap_own *r)
 {
@@ -183,10 +185,14 @@ static void close_session(const struct io_coap_own *r)
 	coap_session_release(r->session);
 }
 
-// One under DTLS shares its session with requests.
-static bool is_about(const struct io_coap_own *r, const coap_session_t *session, coap_mid_t mid)
+// One under DTLS shares its session with requests. libcoap 4.3.4 and later tell of each Reset, also
+// of one to what was never sent; who gives up a session may tell no message id.
+static bool is_about(const struct io_coap_own *r, const coap_session_t *session,
+		     coap_nack_reason_t reason, coap_mid_t mid)
 {
-	return r->notifies && r->session == session && (!r->dtls.len || r->mid == mid);
+	if (!r->notifies || r->session != session)
+		return false;
+	return r->mid == mid || (!r->dtls.len && reason != COAP_NACK_RST);
 }
 
 static void note_nack(coap_session_t *session, const coap_pdu_t *sent,
@@ -197,7 +203,7 @@ static void note_nack(coap_session_t *session, const coap_pdu_t *sent,
 	(void)sent;
 	for (size_t i = 0; i < IO_COAP_REQUESTS_MAX; i++) {
 		struct io_coap_own *r = &coap->requests[i];
-		if (!is_about(r, session, mid))
+		if (!is_about(r, session, reason, mid))
 			continue;
 		r->refused = true;
 		r->reset = reason == COAP_NACK_RST;
@@ -233,7 +239,10 @@ static int send_in_session(struct io_coap *coap, struct io_coap_own *r, const st
 
 	r->mid = coap_pdu_get_mid(pdu);
 	errno = 0;
-	return coap_send(r->session, pdu) < 0 ? io_coap_last_error() : 0;
+	bool before = io_coap_hurry(false); // its retransmission has a time that is drawn as well
+	coap_mid_t mid = coap_send(r->session, pdu);
+	io_coap_hurry(before);
+	return mid < 0 ? io_coap_last_error() : 0;
 }
 
 /* A request that comes by this socket meanwhile is answered as by any other. */
@@ -263,6 +272,18 @@ static void close_request(struct io_coap_own *r)
 	r->notifier = NULL;
 }
 
+// What keeps libcoap from a session: its own errno is that of cleaning up, from 4.3.4 on.
+static int why_unreachable(const coap_address_t *remote)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0)
+		return -errno;
+	err = connect(fd, &remote->addr.sa, remote->size) < 0 ? -errno : -EIO;
+	close(fd);
+	return err;
+}
+
 static int open_session(struct io_coap *coap, struct io_coap_own *r, uint32_t time_ms)
 {
 	coap_address_t remote = io_coap_address_of(&r->peer);
@@ -278,10 +299,9 @@ static int open_session(struct io_coap *coap, struct io_coap_own *r, uint32_t ti
 			  !io_coap_is_left_over(r->session);
 		return 0;
 	}
-	errno = 0;
 	r->session = coap_new_client_session(context, &coap->local, &remote, COAP_PROTO_UDP);
 	if (!r->session)
-		return io_coap_last_error();
+		return why_unreachable(&remote);
 	coap_session_set_mtu(r->session, IO_COAP_DATAGRAM_MAX);
 	r->fits = fit_retransmissions(r->session, time_ms);
 	return 0;

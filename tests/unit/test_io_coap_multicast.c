@@ -124,7 +124,8 @@ static void what_is_sent_to_all_nodes_is_heard_and_answered(void **state)
 		uint8_t got[64];
 		size_t len = run(&server, fd, LEISURE_MS, got, sizeof(got), &from);
 
-		assert_int_equal(server.count, COUNT(groups));
+		assert_true(server.count >
+			    i); // libcoap 4.3.0 hands out each when it is to be answered
 		assert_true(server.exchange.multicast);
 		assert_memory_equal(server.exchange.peer.ip, left.ip, 16);
 		// from an address of its own, with the token of the request, non-confirmable
@@ -135,6 +136,7 @@ static void what_is_sent_to_all_nodes_is_heard_and_answered(void **state)
 		assert_int_equal(got[1], 0x45);
 		assert_true(got[4] < COUNT(groups));
 	}
+	assert_int_equal(server.count, COUNT(groups));
 	io_coap_close(server.coap);
 	close(fd);
 }
@@ -178,7 +180,8 @@ static void nobody_hears_of_errors_and_of_silence(void **state)
 	for (size_t i = 0; i < COUNT(answers); i++) {
 		server.answer = hex_span(answers[i]);
 		send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, (uint8_t)i);
-		assert_int_equal(run(&server, fd, 100, got, sizeof(got), &from), 0);
+		for (int64_t ms = 0; ms < LEISURE_MS && server.count <= i; ms += 100)
+			assert_int_equal(run(&server, fd, 100, got, sizeof(got), &from), 0);
 		assert_int_equal(server.count, i + 1);
 	}
 	assert_int_equal(run(&server, fd, LEISURE_MS, got, sizeof(got), &from), 0);
