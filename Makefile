@@ -216,7 +216,7 @@ $(B)/tests/bench: $(call objects,$(bench_src)) $(test_libs)
 # These come before the C library in any program, with sanitizers or without.
 $(B)/tests/%.so: tests/preload/%.c $(B)/flags
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) $(system) -fPIC -shared $< -o $@
+	$(call say,LD)$(CC) -std=c11 $(CFLAGS) $(WARNINGS) $(system) -fPIC -shared $< -o $@
 
 # fuzz_NAME.c goes with the inputs in tests/fuzz/corpus/NAME.
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
