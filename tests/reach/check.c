@@ -39,10 +39,15 @@ static int64_t grace_ms(const struct world *w)
 	return policy(w)->evict ? SECOND_MS * (int64_t)policy(w)->grace_s : 0;
 }
 
+/* From suspicion to removal; less is no judgement. */
+static int64_t judgement_ms(const struct world *w)
+{
+	return SECOND_MS * (int64_t)policy(w)->probes * policy(w)->probe_wait_s + grace_ms(w);
+}
+
 static int64_t round_ms(const struct world *w)
 {
-	return SECOND_MS * (int64_t)policy(w)->probes * policy(w)->probe_wait_s + grace_ms(w) +
-	       w->config.coalesce_ms + OURS_MS;
+	return judgement_ms(w) + w->config.coalesce_ms + OURS_MS;
 }
 
 /* So many at once take their time. */
@@ -56,7 +61,8 @@ static int64_t begun_ms(const struct world *w, const struct node *node)
 {
 	int64_t begun = later(node->apart_ms, later(w->seeing_ms, w->mass_ms));
 
-	return w->blind || w->mass_blind || w->blind_ms != GK_NEVER ? w->now.mono.ms : begun;
+	return !w->kdc || w->blind || w->mass_blind || w->blind_ms != GK_NEVER ? w->now.mono.ms
+									       : begun;
 }
 
 static int64_t due_ms(const struct world *w, const struct node *node)
@@ -172,6 +178,9 @@ static void check_removal(struct world *w, struct node *node)
 		broken(w, RULE_BLIND, node->index, "removed while we are blind");
 	if (!confirmed)
 		check_mass(w, node);
+	if (!confirmed && w->now.mono.ms - w->started_ms < judgement_ms(w))
+		broken(w, RULE_RESTART, node->index, "removed %lld s after a start",
+		       (long long)(w->now.mono.ms - w->started_ms) / SECOND_MS);
 	if (!confirmed && !policy(w)->evict)
 		broken(w, RULE_KEPT, node->index, "removed, where nobody is to be");
 	if (node->sleepy && w->now.mono.ms < node->heard_ms + sleep_max_ms(w))
@@ -296,6 +305,23 @@ static void take_mass(struct world *w, bool blind)
 	w->episodes++;
 }
 
+/* Nothing is known of what was before. */
+void check_start(struct world *w)
+{
+	trace(w, GATEWAY, "starts", (int64_t)w->life, NULL);
+	w->started_ms = w->now.mono.ms;
+	w->confirmed_ms = -1;
+	w->mass_blind = w->departed = false;
+	memset(w->in_part, 0, sizeof(w->in_part));
+	for (int i = 0; i < w->opt.nodes; i++) {
+		struct node *node = &w->nodes[i];
+
+		node->presence = GK_PRESENT;
+		node->doubted = node->accused = node->alarmed = false;
+		node->checked_ms = node->cleared_ms = -1;
+	}
+}
+
 /* Who is absent is known to be lost; who is suspected may be. Sleepers are no part of it. */
 void check_confirm(struct world *w)
 {
@@ -387,6 +413,17 @@ static unsigned per_second_max(const struct world *w)
 	return 10 + 12 * (unsigned)w->opt.nodes / policy(w)->check_interval_s;
 }
 
+/* After a start everybody is unheard of, and has a place of its own in the interval. */
+static void check_part(struct world *w, const struct node *node)
+{
+	int64_t interval = SECOND_MS * (int64_t)policy(w)->check_interval_s;
+	int64_t part = (w->now.mono.ms - w->started_ms) * PARTS / interval;
+
+	if (part < PARTS && ++w->in_part[part] > 10 + 2 * (unsigned)w->opt.nodes / PARTS)
+		broken(w, RULE_SPREAD, node->index, "%u checks in a %dth of an interval",
+		       w->in_part[part], PARTS);
+}
+
 void check_probe(struct world *w, struct node *node)
 {
 	int64_t second = w->now.mono.ms / SECOND_MS;
@@ -398,6 +435,7 @@ void check_probe(struct world *w, struct node *node)
 		w->in_second_max = w->in_second;
 	if (w->opt.tree && w->in_second > per_second_max(w))
 		broken(w, RULE_SPREAD, node->index, "%u checks in one second", w->in_second);
+	check_part(w, node);
 	if (w->blind)
 		broken(w, RULE_BLIND, node->index, "checked while we are blind");
 	if (is_early(w, node))
@@ -521,14 +559,20 @@ static void check_members(struct world *w)
 	}
 }
 
-void check_second(struct world *w, uint64_t arg, void *ptr)
+static void look(struct world *w, bool at_members)
 {
-	(void)ptr;
 	if (is_settled(w))
 		check_segment(w);
 	check_counts(w);
-	if (arg % 360 == 0)
+	if (at_members)
 		check_members(w);
+}
+
+void check_second(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)ptr;
+	if (w->kdc)
+		look(w, arg % 360 == 0);
 	world_in(w, LOOK_MS, check_second, arg + 1);
 }
 

@@ -278,7 +278,9 @@ static void carry_out(struct world *w, const struct gk_event *e)
 		probe(w, e);
 	else if (e->kind == GK_EVENT_NOTE)
 		check_note(w, &e->note);
-	else if (e->kind != GK_EVENT_STORE && e->kind != GK_EVENT_MULTICAST)
+	else if (e->kind == GK_EVENT_STORE)
+		records_put(&w->records, &e->record);
+	else if (e->kind != GK_EVENT_MULTICAST)
 		broken(w, RULE_CALLS, GATEWAY, "an event of kind %d", e->kind);
 }
 
@@ -327,6 +329,8 @@ static void read_segment(struct world *w, uint64_t arg, void *ptr)
 void gateway_read(struct world *w, const struct reach_event *events, size_t count)
 {
 	record_events(w, events, count);
+	if (!w->kdc)
+		return;
 	if (reach_fake_say(w->monitor, events, count))
 		abort();
 	read_now(w);
@@ -426,7 +430,7 @@ void gateway_provision(struct world *w, struct node *node)
 static void make_kdc(struct world *w)
 {
 	static const uint8_t as_key[16] = "a key of the AS";
-	struct gk_env env = test_env(&w->env, mix(w->opt.seed) + 1);
+	struct gk_env env = test_env(&w->env, mix(mix(w->opt.seed) + 1) + w->life++);
 	struct gk_kdc_config config = { .audience = gk_span_str("gatewayd"),
 					.as_key = gk_span(as_key, sizeof(as_key)),
 					.rekeying_bps = w->opt.link_bps / SHARE };
@@ -448,24 +452,39 @@ static void serve_group(struct world *w)
 	must(w, gk_kdc_add_group(w->kdc, &w->config, w->now), "gk_kdc_add_group");
 }
 
-void gateway_begin(struct world *w)
+void gateway_start(struct world *w)
 {
 	w->wake_ms = w->read_ms = GK_NEVER;
 	w->verdict_ms = 5000;
 	make_kdc(w);
+	must(w, records_restore(&w->records, w->kdc, w->now), "gk_kdc_restore");
+	check_start(w);
 	serve_group(w);
 	if (reach_fake_open(&w->monitor))
 		abort();
+	kernel_show(w);
 	gw_segment_open_with(&w->segment, w->monitor, w->kernel.interface, NULL, 0, &sink, w,
 			     w->now.mono);
 	gateway_drain(w);
+	await_segment(w);
+}
+
+void gateway_stop(struct world *w)
+{
+	gw_segment_close(&w->segment);
+	gk_kdc_free(w->kdc);
+	w->kdc = NULL;
+	w->wake_ms = w->read_ms = GK_NEVER;
+	for (size_t i = 0; i < w->ask_count; i++)
+		w->asks[i].open = false;
+	if (w->env.blocks)
+		broken(w, RULE_MEMORY, GATEWAY, "%zu blocks left", w->env.blocks);
 }
 
 void gateway_end(struct world *w)
 {
-	gw_segment_close(&w->segment);
-	gk_kdc_free(w->kdc);
-	if (w->env.blocks)
-		broken(w, RULE_MEMORY, GATEWAY, "%zu blocks left", w->env.blocks);
+	if (w->kdc)
+		gateway_stop(w);
 	free(w->asks);
+	records_free(&w->records);
 }

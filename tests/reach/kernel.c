@@ -440,6 +440,25 @@ void kernel_deliver(struct world *w)
 	reach_batch_deliver(&batch, hand_over, w);
 }
 
+static void show(const struct reach_event *events, size_t count, void *ctx)
+{
+	struct world *w = ctx;
+
+	if (reach_fake_say(w->monitor, events, count))
+		abort();
+}
+
+void kernel_show(struct world *w)
+{
+	struct kernel *k = &w->kernel;
+
+	reach_known_wipe(&k->known);
+	reach_batch_wipe(&k->batch);
+	compare(w);
+	k->reading = false;
+	reach_batch_deliver(&k->batch, show, w);
+}
+
 void kernel_overrun(struct world *w)
 {
 	w->kernel.overrun = true;

@@ -71,29 +71,12 @@ static const struct arg args[] = {
 static void check_happened(struct world *w)
 {
 	static const enum tally needed[] = {
-		JOINS,
-		TALKS,
-		MULTICASTS,
-		REKEYINGS,
-		OVERRUNS,
-		SUSPICIONS,
-		RETURNS,
-		REMOVALS,
-		FLAPS,
-		MOVES,
-		ATTACKS,
-		TAKEOVERS,
-		NAPS,
-		OVERSLEPT,
-		ROUTER_DEATHS,
-		LINK_DOWNS,
-		RADIO_DOWNS,
-		RECREATIONS,
-		ADDRESS_LOSSES,
-		PARTIAL_LOSSES,
-		MASS_BLIND,
-		CONFIRMED_LOSSES,
-		RECOVERED_LOSSES,
+		JOINS,          TALKS,       MULTICASTS,       REKEYINGS,
+		OVERRUNS,       SUSPICIONS,  RETURNS,          REMOVALS,
+		FLAPS,          MOVES,       ATTACKS,          TAKEOVERS,
+		NAPS,           OVERSLEPT,   ROUTER_DEATHS,    RESTARTS,
+		LINK_DOWNS,     RADIO_DOWNS, RECREATIONS,      ADDRESS_LOSSES,
+		PARTIAL_LOSSES, MASS_BLIND,  CONFIRMED_LOSSES, RECOVERED_LOSSES,
 	};
 
 	for (size_t i = 0; w->opt.days >= 10 && !w->played && i < COUNT(needed); i++) {

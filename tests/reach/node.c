@@ -74,8 +74,8 @@ static bool ask_plain(struct world *w, struct node *node, struct gk_span message
 	return reply.len && !gk_coap_parse(gk_buf_span(&bytes), &answer->msg);
 }
 
-static bool ask_protected(struct world *w, struct node *node, struct gk_span message,
-			  struct raw_answer *answer)
+static bool ask_once(struct world *w, struct node *node, struct gk_span message,
+		     struct raw_answer *answer)
 {
 	struct raw *raw = &node->raw;
 	struct gk_buf sent = gk_buf(raw->sent, sizeof(raw->sent));
@@ -89,6 +89,28 @@ static bool ask_protected(struct world *w, struct node *node, struct gk_span mes
 	if (!answer->protected)
 		gk_buf_add(&plain, reply);
 	return reply.len && !gk_coap_parse(gk_buf_span(&plain), &answer->msg);
+}
+
+/* A KDC that was restarted does not know what it has heard before (RFC 9175). */
+static bool ask_protected(struct world *w, struct node *node, struct gk_span message,
+			  struct raw_answer *answer)
+{
+	struct gk_coap_option echo = { .number = GK_OPT_ECHO };
+	uint8_t bytes[RAW_ROOM];
+	struct gk_buf again = gk_buf(bytes, sizeof(bytes));
+	struct gk_coap_writer writer;
+	struct gk_coap request;
+
+	if (!ask_once(w, node, message, answer))
+		return false;
+	if (!answer->protected || answer->msg.code != GK_COAP_UNAUTHORIZED ||
+	    !gk_coap_find(&answer->msg, GK_OPT_ECHO, &echo.value) ||
+	    gk_coap_parse(message, &request))
+		return true;
+	writer = gk_coap_begin(&again, request.code);
+	gk_coap_put_merged(&writer, &request, &echo, 1);
+	gk_coap_put_payload(&writer, request.payload);
+	return ask_once(w, node, gk_buf_span(&again), answer);
 }
 
 static void post_token(struct world *w, struct node *node)
@@ -130,7 +152,7 @@ void node_join(struct world *w, struct node *node)
 
 static bool is_heard(struct world *w, const struct node *node)
 {
-	return world_joins(w, node) && world_sees(w) && air_carries(w, 64, false);
+	return w->kdc && world_joins(w, node) && world_sees(w) && air_carries(w, 64, false);
 }
 
 /* @return false: it is told that it is no member */

@@ -27,17 +27,20 @@
 #include "netlink/known.h"
 #include "tests/lib/env.h"
 #include "tests/lib/raw.h"
+#include "tests/lib/records.h"
 #include "tests/lib/retransmit.h"
 #include "tests/lib/world.h"
 
 #define NODES_MAX 4000
 #define GROUP     "plant"
 #define INTERFACE "lowpan0"
+#define PARTS     10     /* of a check_interval, in each of which about as many are checked */
 #define LINK_BPS  250000 /* where nothing else is said */
 
 /** What must hold. A run is good if none of these was broken. */
 enum rule {
 	RULE_ALIVE,    /* who is connected is not removed, but by much bad luck */
+	RULE_RESTART,  /* a restart of ours removes nobody */
 	RULE_GONE,     /* who is not, is removed within the bound */
 	RULE_BLIND,    /* nobody is judged while we are blind */
 	RULE_MASS,     /* many at once are not removed before they are confirmed */
@@ -85,6 +88,7 @@ enum tally {
 	TAKEOVERS,
 	NAPS,
 	OVERSLEPT,
+	RESTARTS,
 	LINK_DOWNS,
 	RADIO_DOWNS,
 	RECREATIONS,
@@ -228,7 +232,9 @@ struct world {
 	struct kernel kernel;
 	struct node *nodes;
 	/* gateway */
-	struct gk_kdc *kdc;
+	struct gk_kdc *kdc; /* NULL: it does not run */
+	uint64_t life;
+	struct records records;
 	struct test_env env;
 	struct reach_monitor *monitor;
 	struct gw_segment segment;
@@ -247,6 +253,7 @@ struct world {
 	bool blind;           /* as the KDC was told */
 	bool mass_blind;      /* as it tells */
 	int64_t mass_ms;      /* it changed */
+	int64_t started_ms;   /* the KDC was */
 	int64_t confirmed_ms; /* the operator confirmed a loss */
 	/* since then */
 	unsigned rekeyed_after, joined_after, removed_after;
@@ -257,6 +264,7 @@ struct world {
 	/* checks */
 	int64_t second;
 	unsigned in_second, in_second_max;
+	unsigned in_part[PARTS];          /* since it was started */
 	struct gk_presence_counts counts; /* when we became blind */
 	double share;
 	int64_t share_ms;
@@ -307,6 +315,8 @@ bool kernel_send(struct world *w, const struct node *node);
 void kernel_heard(struct world *w, const struct node *node);
 /** Hand the segment what there is. */
 void kernel_deliver(struct world *w);
+/** The monitor is there anew: show it everything. */
+void kernel_show(struct world *w);
 /** A notice. */
 void kernel_say(struct world *w, const struct reach_event *event);
 
@@ -316,8 +326,10 @@ bool air_carries(struct world *w, size_t coap_len, bool multicast);
 size_t air_coap_len(struct gk_span bytes);
 
 /* gateway.c */
-void gateway_begin(struct world *w);
 void gateway_end(struct world *w);
+/** The KDC ends, and begins with what it has stored. */
+void gateway_stop(struct world *w);
+void gateway_start(struct world *w);
 /** Carry out what the KDC wants done. */
 void gateway_drain(struct world *w);
 /** The segment's descriptor is readable. */
@@ -371,6 +383,8 @@ void check_hop(struct world *w, const struct node *node, const uint8_t *ip);
 /** A request to a node, or by multicast. */
 void check_request(struct world *w, int index, size_t len);
 void check_unanswered(struct world *w, const struct ask *ask);
+/** The KDC begins. */
+void check_start(struct world *w);
 /** The operator confirms a loss. */
 void check_confirm(struct world *w);
 void check_end(struct world *w);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /*
- * What happens to our own interface, and to many nodes at once; one thing at a time.
+ * What happens to our own interface, and to many nodes at once; one thing at a time. Beside that
+ * the KDC is restarted now and then.
  */
 #include "tests/reach/reach.h"
 
-#define CALM_MS    (4 * HOUR_MS)
-#define ROUTING_MS 40000 /* in which the routing daemon finds its nodes again */
+#define CALM_MS     (4 * HOUR_MS)
+#define RESTARTS_MS (6 * HOUR_MS)
+#define ROUTING_MS  40000 /* in which the routing daemon finds its nodes again */
 
 static void begin_story(struct world *w, uint64_t arg, void *ptr);
 
@@ -168,28 +170,34 @@ static void recover(struct world *w, uint64_t arg, void *ptr)
 	find_again(w, arg, ptr);
 }
 
-/* The operator takes their time. */
-static void confirm(struct world *w, uint64_t arg, void *ptr)
-{
-	(void)ptr;
-	if (w->mass_blind && !w->blind) {
-		w->tally[CONFIRMED_LOSSES]++;
-		check_confirm(w);
-		world_in(w, between(w, HOUR_MS, 5 * HOUR_MS), find_again, 0);
-	} else if (arg) {
-		world_in(w, MINUTE_MS, confirm, arg - 1);
-	} else {
-		broken(w, RULE_MASS, GATEWAY, "not noticed");
-		find_again(w, 0, NULL);
-	}
-}
-
 /* How long it may take until it is noticed: everybody has to be asked. */
 static uint64_t minutes_to_notice(const struct world *w)
 {
 	const struct gk_presence_config *p = &w->opt.presence;
 
 	return 2 + 2 * (p->check_interval_s + p->probes * p->probe_wait_s) / 60;
+}
+
+/* Who has just been started begins with that again. */
+static bool may_notice(const struct world *w)
+{
+	return w->kdc && w->now.mono.ms - w->started_ms > MINUTE_MS;
+}
+
+/* The operator takes their time. */
+static void confirm(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)ptr;
+	if (w->kdc && w->mass_blind && !w->blind) {
+		w->tally[CONFIRMED_LOSSES]++;
+		check_confirm(w);
+		world_in(w, between(w, HOUR_MS, 5 * HOUR_MS), find_again, 0);
+	} else if (arg) {
+		world_in(w, MINUTE_MS, confirm, may_notice(w) ? arg - 1 : minutes_to_notice(w));
+	} else {
+		broken(w, RULE_MASS, GATEWAY, "not noticed");
+		find_again(w, 0, NULL);
+	}
 }
 
 static void lose_many(struct world *w)
@@ -228,7 +236,29 @@ static void begin_story(struct world *w, uint64_t arg, void *ptr)
 	stories[between(w, 0, sizeof(stories) / sizeof(stories[0]) - 1)](w);
 }
 
+/* the KDC: whatever else happens */
+
+static void stop(struct world *w, uint64_t arg, void *ptr);
+
+static void start(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)arg;
+	(void)ptr;
+	gateway_start(w);
+	world_in(w, gap(w, RESTARTS_MS), stop, 0);
+}
+
+static void stop(struct world *w, uint64_t arg, void *ptr)
+{
+	(void)arg;
+	(void)ptr;
+	w->tally[RESTARTS]++;
+	gateway_stop(w);
+	world_in(w, between(w, 100, 2 * MINUTE_MS), start, 0);
+}
+
 void story_of_links(struct world *w)
 {
+	world_in(w, gap(w, RESTARTS_MS), stop, 0);
 	world_in(w, gap(w, CALM_MS), begin_story, 0);
 }

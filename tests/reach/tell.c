@@ -4,6 +4,7 @@
 
 static const char *const rules[RULES] = {
 	[RULE_ALIVE] = "who is connected is not removed, but by much bad luck",
+	[RULE_RESTART] = "who was doubted before a restart is judged anew",
 	[RULE_GONE] = "who is cut off is removed within the bound",
 	[RULE_BLIND] = "nobody is judged while we are blind",
 	[RULE_MASS] = "many at once are noticed, and not removed before that is confirmed",
@@ -49,6 +50,7 @@ static const char *const tallies[TALLIES] = {
 	[TAKEOVERS] = "takeovers",
 	[NAPS] = "naps",
 	[OVERSLEPT] = "overslept",
+	[RESTARTS] = "restarts",
 	[LINK_DOWNS] = "link_downs",
 	[RADIO_DOWNS] = "radio_downs",
 	[RECREATIONS] = "recreations",

@@ -111,7 +111,7 @@ static void begin(struct world *w)
 	w->nodes = must_alloc(NULL, (size_t)w->opt.nodes * sizeof(*w->nodes));
 	memset(w->nodes, 0, (size_t)w->opt.nodes * sizeof(*w->nodes));
 	kernel_begin(w);
-	gateway_begin(w);
+	gateway_start(w);
 	for (int i = 0; i < w->opt.nodes; i++)
 		node_begin(w, i);
 	if (w->played)

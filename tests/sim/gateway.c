@@ -124,10 +124,10 @@ void gateway_start(struct world *w, uint64_t arg, void *ptr)
 	(void)ptr;
 	if (w->kdc)
 		return;
-	trace(w, KDC, "starts", (int64_t)w->record_count, "records");
+	trace(w, KDC, "starts", (int64_t)w->records.count, "records");
 	make_kdc(w);
 	cast_start(w);
-	must(w, store_restore(w), "gk_kdc_restore");
+	must(w, records_restore(&w->records, w->kdc, w->now), "gk_kdc_restore");
 	for (int g = 0; g < SIM_GROUPS; g++)
 		add_group(w, &w->groups[g]);
 	w->kdc_up_ms = w->now.mono.ms;
@@ -291,7 +291,8 @@ static void send_multicast(struct world *w, const struct gk_event *e)
 static void keep(struct world *w, const struct gk_record *record)
 {
 	trace(w, KDC, "stores", record->table, NULL);
-	store_put(w, record);
+	w->tally[STORES]++;
+	records_put(&w->records, record);
 	if (record->table == GK_TABLE_CAST && record->value.len)
 		cast_stored(w, record->value);
 	for (int i = 0; record->table == GK_TABLE_CLIENT && i < w->opt.nodes; i++) {

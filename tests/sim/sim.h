@@ -9,7 +9,6 @@
  *   net.c      datagrams: frames, delay, loss, duplicates, replays
  *   calls.c    requests and their answers, notifications and their fate, as libcoap handles them
  *   gateway.c  the KDC's shell: store, crashes, the kernel's neighbour table
- *   store.c    what survives a crash
  *   node.c     the members' shells
  *   story.c    what happens to them
  *   check.c    what must hold, each minute
@@ -25,6 +24,7 @@
 
 #include "libgroupkey/buf.h"
 #include "tests/lib/env.h"
+#include "tests/lib/records.h"
 #include "tests/lib/world.h"
 
 #include <stdio.h>
@@ -305,10 +305,9 @@ struct world {
 	enum crash_behind crash_behind;
 	const struct node *stored_client; /* whose record was stored in this turn */
 	uint16_t message_id;
-	double share;     /* bytes that rekeying may still take of the link */
-	int64_t share_ms; /* as of */
-	struct record *records;
-	size_t record_count, record_cap;
+	double share;           /* bytes that rekeying may still take of the link */
+	int64_t share_ms;       /* as of */
+	struct records records; /* what survives a crash */
 	/* members */
 	struct node *nodes;
 	struct group groups[SIM_GROUPS];
@@ -407,12 +406,6 @@ void gateway_rekey(struct world *w, int group);
 /** Issue a token for a node. */
 void gateway_provision(struct world *w, struct node *node, int64_t lifetime_s);
 struct gk_addr gateway_addr(void);
-
-/* store.c */
-void store_put(struct world *w, const struct gk_record *record);
-/** Give all records back, in order. @return the first error */
-enum gk_err store_restore(struct world *w);
-void store_free(struct world *w);
 
 /* node.c */
 void node_init(struct world *w, int index);

@@ -46,7 +46,7 @@ void world_free(struct world *w)
 	verdicts_free(w->broken, RULES);
 	for (int g = 0; g < SIM_GROUPS; g++)
 		free(w->groups[g].made_ms);
-	store_free(w);
+	records_free(&w->records);
 	seen_free(w);
 	agenda_free(&w->agenda);
 	free(w->calls);
