@@ -139,24 +139,30 @@ static void take_user(const struct options *options, const struct gw_conf *conf)
 	}
 }
 
+/* @return what is in effect */
+static enum gw_seccomp install_filter(enum gw_seccomp wanted)
+{
+	const char *why = gw_seccomp_install(wanted);
+
+	if (why && wanted != GW_SECCOMP_OFF)
+		log_warnx("daemon", "seccomp: no filter of system calls: %s", why);
+	return why ? GW_SECCOMP_OFF : wanted;
+}
+
 /* The filter is the last: it has none of what led here. */
 static void seal(struct gw_daemon *daemon)
 {
 	struct gw_rights *rights = &daemon->rights;
 	char error[GW_PRIVILEGE_ERROR];
-	const char *why;
 
 	if (!gw_privilege_seal(daemon->conf.net_admin, rights, error, sizeof(error)))
 		fatal("daemon", "%s", error);
 	if (daemon->conf.net_admin && !rights->net_admin)
 		log_warnx("daemon", "net_admin: there is no CAP_NET_ADMIN that could be kept");
-	why = gw_seccomp_install((enum gw_seccomp)daemon->conf.seccomp);
-	if (why && daemon->conf.seccomp != GW_SECCOMP_OFF)
-		log_warnx("daemon", "seccomp: no filter of system calls: %s", why);
-	rights->filter = why ? GW_SECCOMP_OFF : daemon->conf.seccomp;
+	rights->filter = install_filter((enum gw_seccomp)daemon->conf.seccomp);
 	log_info("daemon", "runs as %s, with %s, seccomp %s", rights->user,
 		 rights->net_admin ? "CAP_NET_ADMIN" : "no capability",
-		 gw_seccomp_name((enum gw_seccomp)rights->filter));
+		 gw_seccomp_name(rights->filter));
 }
 
 static void serve(const struct options *options, struct gw_conf *conf)

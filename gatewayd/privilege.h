@@ -13,15 +13,16 @@
 #define GW_PRIVILEGE_H
 
 #include "gatewayd/conf.h"
+#include "gatewayd/seccomp.h"
 
 /** Room that holds any message of this file. */
 #define GW_PRIVILEGE_ERROR 1024
 
 /** What is left of our rights, for those who ask. */
 struct gw_rights {
-	char user[33];  /* its name, or number; "": not sealed */
-	bool net_admin; /* CAP_NET_ADMIN is kept */
-	int filter;     /* enum gw_seccomp: which filter of system calls is in effect */
+	char user[33];          /* its name, or number; "": not sealed */
+	bool net_admin;         /* CAP_NET_ADMIN is kept */
+	enum gw_seccomp filter; /* of system calls, which is in effect */
 };
 
 /**

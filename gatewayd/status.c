@@ -3,7 +3,6 @@
 #include "config.h"
 #include "gatewayd/alarm.h"
 #include "gatewayd/calls.h"
-#include "gatewayd/seccomp.h"
 #include "gatewayd/show.h"
 #include "gatewayd/words.h"
 #include <inttypes.h>
@@ -70,7 +69,7 @@ static void print_status_json(struct gw_call *call, const struct status *status)
 	io_json_int(&json, "pid", getpid());
 	io_json_text(&json, "user", daemon->rights.user);
 	io_json_bool(&json, "net_admin", daemon->rights.net_admin);
-	io_json_text(&json, "seccomp", gw_seccomp_name((enum gw_seccomp)daemon->rights.filter));
+	io_json_text(&json, "seccomp", gw_seccomp_name(daemon->rights.filter));
 	io_json_int(&json, "uptime_s", status->uptime_s);
 	io_json_text(&json, "interface", daemon->conf.interface);
 	io_json_text(&json, "listen", daemon->conf.listen);
@@ -122,7 +121,7 @@ static void print_rights(struct gw_call *call)
 
 	fprintf(call->out, "user       %s (%s, seccomp %s)\n", rights->user,
 		rights->net_admin ? "CAP_NET_ADMIN" : "no capability",
-		gw_seccomp_name((enum gw_seccomp)rights->filter));
+		gw_seccomp_name(rights->filter));
 }
 
 static void print_status(struct gw_call *call, const struct status *status)
