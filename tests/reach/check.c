@@ -3,8 +3,6 @@
 /* What must hold of the KDC, by what the world knows. */
 #include "tests/reach/reach.h"
 
-#include "libgroupkey/budget.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,20 +12,24 @@
 #define LOOK_MS          (10 * SECOND_MS)
 #define NOTES_FREE       12 /* of a node to which nothing happens */
 #define NOTES_PER        3  /* ... and for each thing that does */
-#define SHARE_BURST_S    2
-#define RETURN_INTERVALS 4 /* in which somebody who is back is asked, and answers */
+#define RETURN_INTERVALS 4  /* in which somebody who is back is asked, and answers */
 
 static const struct gk_presence_config *policy(const struct world *w)
 {
 	return &w->opt.presence;
 }
 
-static int64_t later(int64_t a, int64_t b)
+int64_t later(int64_t a, int64_t b)
 {
 	return a > b ? a : b;
 }
 
 /* the bound: (b) */
+
+static int64_t intervals_ms(const struct world *w, int64_t count)
+{
+	return count * SECOND_MS * (int64_t)policy(w)->check_interval_s;
+}
 
 static int64_t sleep_max_ms(const struct world *w)
 {
@@ -67,7 +69,7 @@ static int64_t begun_ms(const struct world *w, const struct node *node)
 
 static int64_t due_ms(const struct world *w, const struct node *node)
 {
-	int64_t found = begun_ms(w, node) + SECOND_MS * (int64_t)policy(w)->check_interval_s;
+	int64_t found = begun_ms(w, node) + intervals_ms(w, 1);
 
 	if (node->sleepy) /* it may have been awake while we were blind */
 		found = later(found, node->heard_ms) + sleep_max_ms(w);
@@ -212,7 +214,7 @@ static bool is_of_kernel(const char *reason)
 /* Who forges what makes the kernel accuse somebody is believed once, and then not for a while. */
 static void check_trust(struct world *w, struct node *node, const char *reason)
 {
-	int64_t until_ms = node->cleared_ms + SECOND_MS * (int64_t)policy(w)->check_interval_s;
+	int64_t until_ms = node->cleared_ms + intervals_ms(w, 1);
 
 	node->accused = is_of_kernel(reason);
 	if (node->accused && node->cleared_ms >= 0 && w->now.mono.ms < until_ms)
@@ -396,100 +398,6 @@ void check_blind(struct world *w, enum gk_blindness why)
 	gk_kdc_presence_counts(w->kdc, &w->counts);
 }
 
-/* checks: (f) */
-
-/* What is found out anew is not counted against what was known before. */
-static bool is_early(const struct world *w, const struct node *node)
-{
-	int64_t interval = SECOND_MS * (int64_t)policy(w)->check_interval_s;
-	int64_t anew = later(w->seeing_ms, w->mass_ms);
-
-	return node->checked_ms > anew && w->now.mono.ms - node->checked_ms < interval;
-}
-
-/* Where new material comes to each by itself, each is heard of then, and in step. */
-static unsigned per_second_max(const struct world *w)
-{
-	return 10 + 12 * (unsigned)w->opt.nodes / policy(w)->check_interval_s;
-}
-
-/* After a start everybody is unheard of, and has a place of its own in the interval. */
-static void check_part(struct world *w, const struct node *node)
-{
-	int64_t interval = SECOND_MS * (int64_t)policy(w)->check_interval_s;
-	int64_t part = (w->now.mono.ms - w->started_ms) * PARTS / interval;
-
-	if (part < PARTS && ++w->in_part[part] > 10 + 2 * (unsigned)w->opt.nodes / PARTS)
-		broken(w, RULE_SPREAD, node->index, "%u checks in a %dth of an interval",
-		       w->in_part[part], PARTS);
-}
-
-void check_probe(struct world *w, struct node *node)
-{
-	int64_t second = w->now.mono.ms / SECOND_MS;
-
-	trace(w, node->index, "the kernel is asked", 0, NULL);
-	w->in_second = second == w->second ? w->in_second + 1 : 1;
-	w->second = second;
-	if (w->in_second > w->in_second_max)
-		w->in_second_max = w->in_second;
-	if (w->opt.tree && w->in_second > per_second_max(w))
-		broken(w, RULE_SPREAD, node->index, "%u checks in one second", w->in_second);
-	check_part(w, node);
-	if (w->blind)
-		broken(w, RULE_BLIND, node->index, "checked while we are blind");
-	if (is_early(w, node))
-		broken(w, RULE_CHECKS, node->index, "checked %lld s after the last time",
-		       (long long)(w->now.mono.ms - node->checked_ms) / SECOND_MS);
-	node->checked_ms = w->now.mono.ms;
-}
-
-/* In a trace that is played the way is the kernel's secret. */
-void check_hop(struct world *w, const struct node *node, const uint8_t *ip)
-{
-	uint8_t hop[REACH_IP_LEN];
-
-	if (!w->played && kernel_hop(w, node, hop) && memcmp(hop, ip, sizeof(hop)) != 0)
-		broken(w, RULE_HOP, node->index, "its neighbour is asked for by ...%02x%02x",
-		       ip[14], ip[15]);
-}
-
-/* The KDC also leaves room for answers, so its own account is never fuller; and no debt is larger
- * than one that it knows. */
-static bool take_share(struct world *w, size_t bytes)
-{
-	double rate = w->opt.link_bps / 4 / 8.0;
-	bool ready;
-
-	w->share += rate * (double)(w->now.mono.ms - w->share_ms) / SECOND_MS;
-	if (w->share > rate * SHARE_BURST_S)
-		w->share = rate * SHARE_BURST_S;
-	w->share_ms = w->now.mono.ms;
-	ready = w->share >= 0;
-	w->share -= (double)bytes;
-	if (w->share < -rate * GK_BUDGET_DEBT_S)
-		w->share = -rate * GK_BUDGET_DEBT_S;
-	return ready;
-}
-
-void check_request(struct world *w, int index, size_t len)
-{
-	bool silent = index != GATEWAY && w->nodes[index].presence == GK_PRESENT;
-
-	if (!take_share(w, gk_air_of(len + 12).bytes) && silent && w->nodes[index].member)
-		broken(w, RULE_AIR, index, "a check, with %.0f bytes too many on the air",
-		       -w->share);
-}
-
-/* Bad luck is something that happens to a node. */
-void check_unanswered(struct world *w, const struct ask *ask)
-{
-	struct node *node = ask->node == GATEWAY ? NULL : &w->nodes[ask->node];
-
-	if (node && node->joined_ms <= ask->begun_ms)
-		node->turns++;
-}
-
 /* what is known: (h) */
 
 static bool is_settled(const struct world *w)
@@ -512,6 +420,17 @@ static void check_segment(struct world *w)
 		broken(w, RULE_STATE, GATEWAY, "the KDC was not told of blindness");
 }
 
+/* Nobody is missed any more, so it is a matter of hearing of most of them. */
+static void check_sight(struct world *w)
+{
+	int64_t since = later(w->recovered_ms, w->seeing_ms);
+
+	if (w->mass_blind && !w->blind && w->mass_ms <= w->recovered_ms &&
+	    w->now.mono.ms - since > intervals_ms(w, RETURN_INTERVALS))
+		broken(w, RULE_SIGHT, GATEWAY, "blind, and all are back for %lld s",
+		       (long long)(w->now.mono.ms - since) / SECOND_MS);
+}
+
 static void check_counts(struct world *w)
 {
 	struct gk_presence_counts now;
@@ -524,9 +443,7 @@ static void check_counts(struct world *w)
 /* Who is absent and stays a member is asked once in check_interval; who sleeps, when it wakes. */
 static int64_t return_ms(const struct world *w, const struct node *node)
 {
-	int64_t intervals = RETURN_INTERVALS * SECOND_MS * (int64_t)policy(w)->check_interval_s;
-
-	return node->sleepy ? sleep_max_ms(w) : intervals;
+	return node->sleepy ? sleep_max_ms(w) : intervals_ms(w, RETURN_INTERVALS);
 }
 
 static void check_kept(struct world *w, const struct node *node)
@@ -564,6 +481,7 @@ static void look(struct world *w, bool at_members)
 	if (is_settled(w))
 		check_segment(w);
 	check_counts(w);
+	check_sight(w);
 	if (at_members)
 		check_members(w);
 }

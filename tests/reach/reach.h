@@ -12,7 +12,7 @@
  *   gateway.c  the KDC's shell: the segment, requests and their answers
  *   node.c     the members: an association that answers, and has something to say now and then
  *   story.c    what happens to nodes; story_link.c: to our interface, to many at once
- *   check.c    what must hold
+ *   check.c    what must hold; check_asking.c: of questions
  *   record.c   traces, out and in
  *   tell.c     what a world was like
  *
@@ -44,6 +44,7 @@ enum rule {
 	RULE_GONE,     /* who is not, is removed within the bound */
 	RULE_BLIND,    /* nobody is judged while we are blind */
 	RULE_MASS,     /* many at once are not removed before they are confirmed */
+	RULE_SIGHT,    /* ... and that ends when they are back */
 	RULE_ONCE,     /* ... and then by one rekeying */
 	RULE_KEPT,     /* where nobody is to be removed, nobody is; absence is told, and ends */
 	RULE_ASLEEP,   /* sleepers are not removed before sleep_max */
@@ -253,6 +254,7 @@ struct world {
 	bool blind;           /* as the KDC was told */
 	bool mass_blind;      /* as it tells */
 	int64_t mass_ms;      /* it changed */
+	int64_t recovered_ms; /* those who were lost together are back; -1: not */
 	int64_t started_ms;   /* the KDC was */
 	int64_t confirmed_ms; /* the operator confirmed a loss */
 	/* since then */
@@ -375,7 +377,8 @@ void played_free(struct played *played);
 void played_begin(struct world *w);
 void played_end(struct world *w);
 
-/* check.c */
+/* check.c, check_asking.c */
+int64_t later(int64_t a, int64_t b);
 void check_note(struct world *w, const struct gk_note *note);
 void check_probe(struct world *w, struct node *node);
 /** ... and that is what the kernel is asked for. */

@@ -161,6 +161,7 @@ static void find_again(struct world *w, uint64_t arg, void *ptr)
 		node->away = node->lost = node->engaged = false;
 		story_cut(w, node, false);
 	}
+	w->recovered_ms = w->now.mono.ms;
 	calm(w);
 }
 
@@ -207,6 +208,7 @@ static void lose_many(struct world *w)
 		return;
 	}
 	w->tally[MASS_LOSSES]++;
+	w->recovered_ms = -1;
 	if (happens(w, 0.5))
 		world_in(w, between(w, MINUTE_MS, HOUR_MS), recover, 0);
 	else

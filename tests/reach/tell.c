@@ -8,6 +8,7 @@ static const char *const rules[RULES] = {
 	[RULE_GONE] = "who is cut off is removed within the bound",
 	[RULE_BLIND] = "nobody is judged while we are blind",
 	[RULE_MASS] = "many at once are noticed, and not removed before that is confirmed",
+	[RULE_SIGHT] = "a group whose members are back is not blind any more",
 	[RULE_ONCE] = "a confirmed loss is one rekeying",
 	[RULE_KEPT] = "where nobody is to be removed nobody is, and absence is alarmed, and ends",
 	[RULE_ASLEEP] = "sleepers are not removed before sleep_max",

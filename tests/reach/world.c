@@ -103,7 +103,7 @@ static void begin(struct world *w)
 	world_begin(w, w->opt.seed);
 	w->end_ms = (int64_t)(w->opt.days * DAY_MS);
 	w->blind_ms = 0;
-	w->confirmed_ms = w->mass_ms = w->seeing_ms = -1;
+	w->confirmed_ms = w->recovered_ms = w->mass_ms = w->seeing_ms = -1;
 	if (w->opt.trace)
 		take_trace(w);
 	if (w->opt.record && !(w->record = fopen(w->opt.record, "w")))
