@@ -39,7 +39,7 @@ const char *const gw_seccomp_calls[] = {
 
 	/* Who we are; how much memory there is (qsort(3)); what we use of it; random bytes */
 	"getpid gettid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 "
-	"getrandom sysinfo getrusage",
+	"getgroups getgroups32 getrandom sysinfo getrusage",
 
 	/* The C library's own: locks, signals, the end */
 	"futex futex_time64 rt_sigaction rt_sigprocmask rt_sigreturn exit exit_group",
@@ -72,8 +72,9 @@ const char *gw_seccomp_name(enum gw_seccomp filter)
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GROUP_MAX 1024
-#define TYPE_MASK 0xf /* of a socket's type, which flags go with */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define GROUP_MAX    1024
+#define TYPE_MASK    0xf /* of a socket's type, which flags go with */
 
 /* F2FS_IOC_GET_FEATURES of linux/f2fs.h, which is not everywhere: SQLite asks, we do without. */
 #define F2FS_FEATURES 0x8004f50c
@@ -141,13 +142,17 @@ static int add_group(scmp_filter_ctx filter, const char *names)
 
 static int add_all(scmp_filter_ctx filter)
 {
-	// abort(3) has to end us, and may end nobody else.
-	const struct row end = { "tgkill", 1, { IS(0, (scmp_datum_t)getpid()) } };
-	int err = add(filter, &end);
+	// abort(3), of glibc and of musl, has to end us, and may end nobody else.
+	const scmp_datum_t self = (scmp_datum_t)getpid();
+	const struct row ends[] = { { "tgkill", 1, { IS(0, self) } },
+				    { "tkill", 1, { IS(0, self) } } };
+	int err = 0;
 
+	for (size_t i = 0; !err && i < COUNT(ends); i++)
+		err = add(filter, &ends[i]);
 	for (size_t i = 0; !err && gw_seccomp_calls[i]; i++)
 		err = add_group(filter, gw_seccomp_calls[i]);
-	for (size_t i = 0; !err && i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; !err && i < COUNT(rows); i++)
 		err = add(filter, &rows[i]);
 	return err;
 }

@@ -118,6 +118,11 @@ static int kill_another(void)
 	return as_result(syscall(SYS_tgkill, getppid(), getppid(), 0));
 }
 
+static int kill_another_thread(void)
+{
+	return as_result(syscall(SYS_tkill, getppid(), 0));
+}
+
 static int load_program_into_kernel(void)
 {
 	return as_result(syscall(SYS_bpf, -1, NULL, 0));
@@ -181,6 +186,7 @@ static const struct forbidden {
 	{ "become_root", become_root },
 	{ "make_namespace", make_namespace },
 	{ "kill_another", kill_another },
+	{ "kill_another_thread", kill_another_thread },
 	{ "load_program_into_kernel", load_program_into_kernel },
 	{ "connect_by_tcp", connect_by_tcp },
 	{ "speak_ipv4", speak_ipv4 },
@@ -264,12 +270,18 @@ static int end_by_abort(void)
 	return as_result(raise(SIGABRT));
 }
 
+static int end_by_abort_of_musl(void)
+{
+	return as_result(syscall(SYS_tkill, getpid(), SIGABRT));
+}
+
 static void what_is_in_the_table_works(void **state)
 {
 	(void)state;
 	need_filter();
 	assert_int_equal(try(GW_SECCOMP_KILL, work), WORKED);
 	assert_int_equal(try(GW_SECCOMP_KILL, end_by_abort), BY_SIGNAL(SIGABRT));
+	assert_int_equal(try(GW_SECCOMP_KILL, end_by_abort_of_musl), BY_SIGNAL(SIGABRT));
 }
 
 /*
