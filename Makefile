@@ -175,6 +175,7 @@ golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh tes
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 live = $(call wanted,$(wildcard tests/live/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
+imports = $(call wanted,tests/imports.sh)
 preload = $(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c))
 # What all others have shown; so it is of no use with some of them.
 secrets = $(if $(T),,tests/secrets.sh)
@@ -222,11 +223,12 @@ $(B)/tests/%.so: tests/preload/%.c $(B)/flags
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
-unit_tests = $(unit_bin) $(golden) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) $(purity)
+unit_tests = $(unit_bin) $(golden) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) $(purity) \
+	$(imports)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
-run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' EMULATOR='$(EMULATOR)' CC='$(CC) $(sanitize)' \
-	CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
+run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' NM='$(NM)' EMULATOR='$(EMULATOR)' \
+	CC='$(CC) $(sanitize)' CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
 for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(preload) $(sim_bin) \
 	$(reach_bin) $(crash_bin) $(replay_bin)
 
