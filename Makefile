@@ -172,6 +172,7 @@ bench_src = $(wildcard tests/bench/*.c)
 fuzz_src = $(wildcard tests/fuzz/fuzz_*.c)
 replay_bin = $(call wanted,$(call bins,$(fuzz_src)))
 golden = $(call wanted,$(wildcard tests/golden/run.sh tests/golden/manual.sh tests/golden/rekeying.sh))
+openwrt = $(call wanted,$(wildcard tests/openwrt/test_*.sh))
 netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 live = $(call wanted,$(wildcard tests/live/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
@@ -223,8 +224,8 @@ $(B)/tests/%.so: tests/preload/%.c $(B)/flags
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
-unit_tests = $(unit_bin) $(golden) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) $(purity) \
-	$(imports)
+unit_tests = $(unit_bin) $(golden) $(openwrt) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) \
+	$(purity) $(imports)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' NM='$(NM)' EMULATOR='$(EMULATOR)' \
@@ -357,6 +358,13 @@ endif
 	$(Q)conf=$(call to,$(SYSCONFDIR)/gatewayd/gatewayd.conf); \
 		[ -e "$$conf" ] || $(INSTALL) -m 644 etc/gatewayd.conf "$$conf"
 
+# What a release is packaged from: the sources as they were committed.
+archive = $(B)/gatewayd-$(VERSION).tar.xz
+
+dist: | $(B)/
+	$(Q)git archive --prefix=gatewayd-$(VERSION)/ HEAD | xz -9 >$(archive)
+	@sha256sum $(archive)
+
 #
 # Housekeeping
 #
@@ -367,12 +375,17 @@ c_files = $(call our_files,-name '*.[ch]')
 scripts = $(shell find . -path './build*' -prune -o -path ./.git -prune -o -type f -print | \
 	xargs grep -lE '^\#!.*[/ ](ba|da)?sh( |$$)')
 
+# Those of OpenWrt, whose shell is BusyBox ash: they use its functions, and set variables for them.
+ash_scripts = $(wildcard etc/openwrt/*.sh tests/openwrt/jshn.sh tests/openwrt/rc.common) \
+	$(patsubst %,etc/openwrt/files/gatewayd.%,defaults init rpcd upgrade)
+
 format:
 	$(Q)$(CLANG_FORMAT) -i $(c_files)
 
 lint:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(c_files)
-	$(Q)shellcheck $(scripts)
+	$(Q)shellcheck $(filter-out $(ash_scripts:%=./%),$(scripts))
+	$(Q)shellcheck -s dash -e SC2034,SC3043,SC1091,SC2154 $(ash_scripts)
 	$(Q)for page in $(wildcard docs/*.[1-8]); do \
 		if command -v mandoc >/dev/null; then \
 			mandoc -T lint -W warning "$$page"; \
@@ -395,7 +408,7 @@ distclean:
 FORCE:
 
 .PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix \
-	fuzz fuzz-all sim-long reach-long reach-month crash bench demo install format lint clean \
+	fuzz fuzz-all sim-long reach-long reach-month crash bench demo install dist format lint clean \
 	distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
