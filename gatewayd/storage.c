@@ -39,12 +39,28 @@ static char *path_in_state_dir(const struct gw_conf *conf, const char *name)
  * Time
  */
 
+static int ask_kernel(struct timex *timex)
+{
+	*timex = (struct timex){ .modes = 0 }; // look, and change nothing
+	return adjtimex(timex);
+}
+
 static bool is_synchronised(void)
 {
-	struct timex timex = { .modes = 0 }; // look, and change nothing
-	int state = adjtimex(&timex);
+	struct timex timex;
+	int state = ask_kernel(&timex);
 
 	return state >= 0 && state != TIME_ERROR && !(timex.status & STA_UNSYNC);
+}
+
+/* A jail may not let us look, as it lets nobody set the clock. */
+static void warn_of_silence(void)
+{
+	struct timex timex;
+
+	if (ask_kernel(&timex) < 0)
+		log_warn("clock",
+			 "taken for one that is not synchronised, as the kernel cannot be asked");
 }
 
 static struct gw_clock_reading read_clocks(const struct gw_daemon *daemon)
@@ -84,6 +100,7 @@ static void start_clock(struct gw_daemon *daemon, bool trust)
 {
 	const struct gw_clock_reading reading = read_clocks(daemon);
 
+	warn_of_silence();
 	gw_clock_init(&daemon->clock, &reading, gw_store_time(daemon->store).utc_s, trust);
 	if (daemon->clock.source != GW_CLOCK_MACHINE)
 		tell_time(daemon);
