@@ -165,6 +165,7 @@ sim_src = $(wildcard tests/sim/*.c)
 sim_bin = $(call wanted,$(if $(sim_src),$(B)/tests/sim))
 reach_src = $(wildcard tests/reach/*.c)
 reach_bin = $(call wanted,$(if $(reach_src),$(B)/tests/reach))
+service = $(call wanted,tests/debian/test_unit.sh)
 traces = $(if $(reach_bin),$(wildcard tests/reach/traces.sh))
 crash_src = $(wildcard tests/crash/*.c)
 crash_bin = $(call wanted,$(if $(crash_src),$(B)/tests/crash))
@@ -224,8 +225,8 @@ $(B)/tests/%.so: tests/preload/%.c $(B)/flags
 corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
-unit_tests = $(unit_bin) $(golden) $(openwrt) $(sim_bin) $(reach_bin) $(traces) $(crash_bin) $(replay) \
-	$(purity) $(imports)
+unit_tests = $(unit_bin) $(golden) $(openwrt) $(service) $(sim_bin) $(reach_bin) $(traces) \
+	$(crash_bin) $(replay) $(purity) $(imports)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' NM='$(NM)' EMULATOR='$(EMULATOR)' \
@@ -332,6 +333,9 @@ demo: all $(tool_bin)
 INSTALL = install
 to = $(call quote,$(DESTDIR)$(1))
 libname = libgroupkey.so.$(VERSION)
+# Where systemd looks, besides /etc.
+UNITDIR = $(PREFIX)/lib/systemd/system
+adapt_conf = $(if $(filter yes,$(SYSTEMD)),sed -f etc/systemd/conf.sed,cat)
 
 install: all
 	$(Q)$(INSTALL) -d $(call to,$(SBINDIR)) $(call to,$(BINDIR)) $(call to,$(LIBDIR)/pkgconfig) \
@@ -356,7 +360,15 @@ endif
 	done
 	@# What the owner wrote stays; the shipped file is for a first installation.
 	$(Q)conf=$(call to,$(SYSCONFDIR)/gatewayd/gatewayd.conf); \
-		[ -e "$$conf" ] || $(INSTALL) -m 644 etc/gatewayd.conf "$$conf"
+		[ -e "$$conf" ] || { $(adapt_conf) etc/gatewayd.conf >"$$conf" && chmod 644 "$$conf"; }
+ifeq ($(SYSTEMD),yes)
+	$(Q)$(INSTALL) -d $(call to,$(UNITDIR)) $(call to,$(PREFIX)/lib/sysusers.d) \
+		$(call to,$(PREFIX)/lib/tmpfiles.d)
+	$(Q)sed 's|=/usr/sbin/|=$(SBINDIR)/|; s|=/usr/bin/|=$(BINDIR)/|' etc/systemd/gatewayd.service \
+		>$(call to,$(UNITDIR)/gatewayd.service) && chmod 644 $(call to,$(UNITDIR)/gatewayd.service)
+	$(Q)$(INSTALL) -m 644 etc/systemd/sysusers.conf $(call to,$(PREFIX)/lib/sysusers.d/gatewayd.conf)
+	$(Q)$(INSTALL) -m 644 etc/systemd/tmpfiles.conf $(call to,$(PREFIX)/lib/tmpfiles.d/gatewayd.conf)
+endif
 
 # What a release is packaged from: the sources as they were committed.
 archive = $(B)/gatewayd-$(VERSION).tar.xz

@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 the gatewayd authors
+#
+# What can be said of the service without installing it.
+
+: "${GK_TOP:?}" "${GK_BUILD:?}"
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+checks=0
+bad=0
+
+check() { # NAME CONDITION...
+	check_name=$1
+	shift
+	checks=$((checks + 1))
+	if "$@" >"$work/said" 2>&1; then
+		echo "ok $checks - $check_name"
+	else
+		bad=$((bad + 1))
+		echo "not ok $checks - $check_name"
+		sed 's/^/#    /' "$work/said"
+	fi
+}
+
+# Of 10; the last line is 'Overall exposure level for gatewayd.service: 1.3 OK'.
+exposure_max=2.0
+
+is_hardened() {
+	systemd-analyze security --no-pager --offline=true "$GK_TOP/etc/systemd/gatewayd.service" |
+		sed -n 's/.*Overall exposure level.*: *\([0-9.]*\) .*/\1/p' >"$work/exposure"
+	echo "# exposure level $(cat "$work/exposure"), at most $exposure_max" >&3
+	awk -v max=$exposure_max '{ found = 1; high = $1 > max } END { exit !found || high }' \
+		"$work/exposure"
+}
+
+# The configuration of the service, as gatewayd understands it.
+has_option() { # LINE
+	sed -f "$GK_TOP/etc/systemd/conf.sed" "$GK_TOP/etc/gatewayd.conf" >"$work/gatewayd.conf"
+	"$GK_BUILD/gatewayd" -n -v -c "$work/gatewayd.conf" | grep -xF "$1"
+}
+
+# Nothing else is different.
+has_same_rest() {
+	for conf in "$work/gatewayd.conf" "$GK_TOP/etc/gatewayd.conf"; do
+		"$GK_BUILD/gatewayd" -n -v -c "$conf" | grep -vE '^(state_dir|mark|log) = ' |
+			sed 's|/etc/gatewayd/state/|/var/lib/gatewayd/|'
+	done >"$work/both"
+	[ $(($(sort "$work/both" | uniq -u | wc -l))) -eq 0 ]
+}
+
+exec 3>&1
+if command -v systemd-analyze >/dev/null; then
+	check 'the service can do little' is_hardened
+else
+	checks=$((checks + 1))
+	echo "ok $checks - the service can do little # SKIP no systemd-analyze"
+fi
+check 'state is where the service may write' has_option 'state_dir = "/var/lib/gatewayd";'
+check 'the mark is elsewhere' has_option 'mark = "/var/lib/gatewayd-mark/gatewayd.mark";'
+check 'so is the socket' has_option 'control = "/run/gatewayd/gatewayd.sock";'
+check 'the journal knows priorities' has_option 'log = "syslog";'
+check 'all else is as in gatewayd.conf' has_same_rest
+echo "1..$checks"
+[ "$bad" -eq 0 ]
