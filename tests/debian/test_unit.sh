@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026 the gatewayd authors
 #
-# What can be said of the service without installing it.
+# What can be said of the service and the packages without installing them; see install.sh.
 
 : "${GK_TOP:?}" "${GK_BUILD:?}"
 
@@ -38,16 +38,21 @@ is_hardened() {
 # The configuration of the service, as gatewayd understands it.
 has_option() { # LINE
 	sed -f "$GK_TOP/etc/systemd/conf.sed" "$GK_TOP/etc/gatewayd.conf" >"$work/gatewayd.conf"
-	"$GK_BUILD/gatewayd" -n -v -c "$work/gatewayd.conf" | grep -xF "$1"
+	${EMULATOR-} "$GK_BUILD/gatewayd" -n -v -c "$work/gatewayd.conf" | grep -xF "$1"
 }
 
 # Nothing else is different.
 has_same_rest() {
 	for conf in "$work/gatewayd.conf" "$GK_TOP/etc/gatewayd.conf"; do
-		"$GK_BUILD/gatewayd" -n -v -c "$conf" | grep -vE '^(state_dir|mark|log) = ' |
+		${EMULATOR-} "$GK_BUILD/gatewayd" -n -v -c "$conf" | grep -vE '^(state_dir|mark|log) = ' |
 			sed 's|/etc/gatewayd/state/|/var/lib/gatewayd/|'
 	done >"$work/both"
 	[ $(($(sort "$work/both" | uniq -u | wc -l))) -eq 0 ]
+}
+
+versions_agree() {
+	version=$(sed -n 's/^version=//p' "$GK_TOP/configure")
+	sed -n '1s/^gatewayd (\(.*\)).*/\1/p' "$GK_TOP/debian/changelog" | grep -xF "$version"
 }
 
 exec 3>&1
@@ -62,5 +67,6 @@ check 'the mark is elsewhere' has_option 'mark = "/var/lib/gatewayd-mark/gateway
 check 'so is the socket' has_option 'control = "/run/gatewayd/gatewayd.sock";'
 check 'the journal knows priorities' has_option 'log = "syslog";'
 check 'all else is as in gatewayd.conf' has_same_rest
+check 'the packages have the version of configure' versions_agree
 echo "1..$checks"
 [ "$bad" -eq 0 ]
