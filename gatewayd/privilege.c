@@ -102,7 +102,9 @@ static bool become(const struct gw_owner *owner)
 	if (prctl(PR_SET_SECUREBITS, SECUREBITS, 0, 0, 0) != 0 &&
 	    prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
 		return false;
-	return setgroups(0, NULL) == 0 && setresgid(owner->gid, owner->gid, owner->gid) == 0 &&
+	// Where CAP_SETGID is missing there may be no groups to leave, and no user to become.
+	return (setgroups(0, NULL) == 0 || getgroups(0, NULL) == 0) &&
+	       setresgid(owner->gid, owner->gid, owner->gid) == 0 &&
 	       setresuid(owner->uid, owner->uid, owner->uid) == 0;
 }
 
