@@ -3,8 +3,8 @@
 #include "libgroupkey/cose.h"
 #include "libgroupkey/numbers.h"
 
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -673,23 +673,6 @@ static void a_key_without_a_curve_is_not_written(void **state)
 	assert_int_not_equal(gk_buf_err(&buf), GK_OK);
 }
 
-static struct test_env env_state;
-static struct gk_env env;
-
-static int start(void **state)
-{
-	(void)state;
-	env = test_env(&env_state, 1);
-	return gk_global_init(&env) != GK_OK;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -719,5 +702,5 @@ int main(void)
 		cmocka_unit_test(a_written_key_has_its_labels_in_order),
 		cmocka_unit_test(a_key_without_a_curve_is_not_written),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

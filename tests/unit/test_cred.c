@@ -3,8 +3,8 @@
 #include "libgroupkey/cred.h"
 #include "libgroupkey/numbers.h"
 
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,23 +163,6 @@ static void the_parts_of_a_pop_input_have_shortest_heads(void **state)
 	assert_hex_equal(gk_buf_span(&buf), "410141024103");
 }
 
-static struct test_env env_state;
-static struct gk_env env;
-
-static int start(void **state)
-{
-	(void)state;
-	env = test_env(&env_state, 1);
-	return gk_global_init(&env) != GK_OK;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,5 +173,5 @@ int main(void)
 		cmocka_unit_test(a_written_ccs_reads_back),
 		cmocka_unit_test(the_parts_of_a_pop_input_have_shortest_heads),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

@@ -7,9 +7,9 @@
 #include "libgroupkey/cred.h"
 #include "libgroupkey/numbers.h"
 
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/issue.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -296,23 +296,6 @@ static void one_of_our_own_is_the_same_each_time(void **state)
 	}
 }
 
-static struct test_env env_state;
-static struct gk_env env;
-
-static int start(void **state)
-{
-	(void)state;
-	env = test_env(&env_state, 1);
-	return gk_global_init(&env) != GK_OK;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -328,5 +311,5 @@ int main(void)
 		cmocka_unit_test(one_of_our_own_is_the_same_each_time),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

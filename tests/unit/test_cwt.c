@@ -4,8 +4,8 @@
 #include "libgroupkey/numbers.h"
 #include "libgroupkey/scope.h"
 
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -809,14 +809,9 @@ static void issuing_needs_space_a_key_and_a_nonce(void **state)
 	assert_int_equal(out.len, 0);
 }
 
-static struct test_env env_state;
-static struct gk_env env;
-
 static int start(void **state)
 {
-	(void)state;
-	env = test_env(&env_state, 1);
-	if (gk_global_init(&env) != GK_OK)
+	if (core_start(state))
 		return -1;
 	issuer = (struct gk_cwt_issuer){
 		.key = hex_span(KEY),
@@ -826,13 +821,6 @@ static int start(void **state)
 	if (gk_key_from_private(GK_CRV_P256, hex_span(AS_D), &as_key) != GK_OK)
 		return -1;
 	issuer.public_key = as_key.pub;
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
 	return 0;
 }
 
@@ -869,5 +857,5 @@ int main(void)
 		cmocka_unit_test(an_issued_token_is_never_above_1024_bytes),
 		cmocka_unit_test(issuing_needs_space_a_key_and_a_nonce),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, core_stop);
 }

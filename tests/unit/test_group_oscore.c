@@ -4,8 +4,8 @@
 #include "libgroupkey/group_oscore.h"
 
 #include "libgroupkey/numbers.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1076,20 +1076,9 @@ static int make_keys(void)
 
 static int start(void **state)
 {
-	static struct test_env t;
-	static struct gk_env env;
-	(void)state;
-	env = test_env(&t, 2);
-	if (gk_global_init(&env) != GK_OK)
+	if (core_start(state))
 		return -1;
 	return make_keys();
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
 }
 
 int main(void)
@@ -1133,5 +1122,5 @@ int main(void)
 		cmocka_unit_test(every_changed_byte_is_noticed),
 		cmocka_unit_test(every_cut_is_noticed),
 	};
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, start, core_stop);
 }

@@ -4,8 +4,8 @@
 
 #include "libgroupkey/cose.h"
 #include "libgroupkey/numbers.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1509,22 +1509,6 @@ static void what_is_inside_must_be_a_message_of_its_kind(void **state)
 	}
 }
 
-static int start(void **state)
-{
-	static struct test_env t;
-	static struct gk_env env;
-	(void)state;
-	env = test_env(&t, 1);
-	return gk_global_init(&env);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1582,5 +1566,5 @@ int main(void)
 		cmocka_unit_test(every_cut_is_noticed),
 		cmocka_unit_test(what_is_inside_must_be_a_message_of_its_kind),
 	};
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

@@ -5,8 +5,8 @@
 #include "libgroupkey/group_oscore.h"
 
 #include "libgroupkey/numbers.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -777,22 +777,6 @@ static void too_small_a_buffer_uses_nothing_up(void **state)
 	assert_int_equal(g->client.seq, 1);
 }
 
-static int start(void **state)
-{
-	static struct test_env t;
-	static struct gk_env env;
-	(void)state;
-	env = test_env(&t, 3);
-	return gk_global_init(&env) == GK_OK ? 0 : -1;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -825,5 +809,5 @@ int main(void)
 		cmocka_unit_test(every_cut_is_noticed),
 		cmocka_unit_test(too_small_a_buffer_uses_nothing_up),
 	};
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

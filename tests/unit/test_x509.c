@@ -8,9 +8,9 @@
 #include "libgroupkey/x509.h"
 
 #include "tests/lib/certs.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/issue.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -362,23 +362,6 @@ static void where_there_is_no_x509_there_is_no_such_format(void **state)
 	assert_true(gk_cred_has_curve(GK_HEADER_KCWT, GK_CRV_X25519));
 }
 
-static struct test_env env_state;
-static struct gk_env env;
-
-static int start(void **state)
-{
-	(void)state;
-	env = test_env(&env_state, 1);
-	return gk_global_init(&env) != GK_OK;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -395,5 +378,5 @@ int main(void)
 		cmocka_unit_test(where_there_is_no_x509_there_is_no_such_format),
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

@@ -8,8 +8,8 @@
 #include "libgroupkey/group_oscore.h"
 
 #include "libgroupkey/numbers.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -305,11 +305,7 @@ static void the_request_is_read(void **state)
 
 static int start(void **state)
 {
-	static struct test_env t;
-	static struct gk_env env;
-	(void)state;
-	env = test_env(&t, 10021);
-	if (gk_global_init(&env) != GK_OK)
+	if (core_start(state))
 		return -1;
 	const struct gk_group_input input = {
 		.gp_enc_alg = GK_ALG_AES_CCM_16_64_128,

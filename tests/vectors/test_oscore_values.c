@@ -8,8 +8,8 @@
 
 #include "libgroupkey/edwards.h"
 #include "libgroupkey/numbers.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -472,22 +472,6 @@ static void one_to_many_message(void **state)
 	assert_hex_equal(gk_buf_span(&message), ONE_TO_MANY);
 }
 
-static int start(void **state)
-{
-	static struct test_env t;
-	static struct gk_env env;
-	(void)state;
-	env = test_env(&t, 92);
-	return gk_global_init(&env);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,5 +486,5 @@ int main(void)
 		cmocka_unit_test(pairwise_keys_and_request),
 		cmocka_unit_test(one_to_many_message),
 	};
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

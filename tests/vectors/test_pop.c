@@ -9,8 +9,8 @@
 #include "libgroupkey/numbers.h"
 #include "libgroupkey/scope.h"
 
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -279,23 +279,6 @@ static void scope_claims(void **state)
 	}
 }
 
-static struct test_env env_state;
-static struct gk_env env;
-
-static int start(void **state)
-{
-	(void)state;
-	env = test_env(&env_state, 1);
-	return gk_global_init(&env) != GK_OK;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,5 +287,5 @@ int main(void)
 		cmocka_unit_test(written_credentials), cmocka_unit_test(macs),
 		cmocka_unit_test(scope_entries),       cmocka_unit_test(scope_claims),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }

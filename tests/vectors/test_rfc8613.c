@@ -5,8 +5,8 @@
 
 #include "libgroupkey/cose.h"
 #include "libgroupkey/numbers.h"
-#include "tests/lib/env.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/start.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -347,22 +347,6 @@ static void section_6_3_option_values(void **state)
 	}
 }
 
-static int start(void **state)
-{
-	static struct test_env t;
-	static struct gk_env env;
-	(void)state;
-	env = test_env(&t, 8613);
-	return gk_global_init(&env);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	gk_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,5 +361,5 @@ int main(void)
 		cmocka_unit_test(section_5_4_aad),
 		cmocka_unit_test(section_6_3_option_values),
 	};
-	return cmocka_run_group_tests(tests, start, finish);
+	return cmocka_run_group_tests(tests, core_start, core_stop);
 }
