@@ -42,22 +42,6 @@ static void serve(void *ctx, const struct gk_exchange *exchange, struct gk_span 
 	gk_buf_add(reply, server->answer);
 }
 
-static void need_namespace(const char *test)
-{
-	if (in_namespace)
-		return;
-	print_message("%s: no network namespace, skipped\n", test);
-	skip();
-}
-
-static void open_server(struct server *server, const char *answer)
-{
-	struct gk_addr any = { .port = PORT };
-
-	*server = (struct server){ .answer = hex_span(answer) };
-	assert_int_equal(io_coap_open(&server->coap, &any, serve, NULL, server), 0);
-}
-
 static int open_client(void)
 {
 	struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_scope_id = left.scope };
@@ -83,21 +67,47 @@ static void send_to(int fd, const uint8_t ip[16], uint8_t number)
 		sizeof(request));
 }
 
+// Of a test: a server at one end, and who asks it at the other.
+struct wire {
+	struct server server;
+	int fd;
+	struct sockaddr_in6 from; // of what came last
+	uint8_t got[64];
+};
+
+static void open_wire(struct wire *wire, const char *test, const char *answer)
+{
+	struct gk_addr any = { .port = PORT };
+
+	if (!in_namespace) {
+		print_message("%s: no network namespace, skipped\n", test);
+		skip();
+	}
+	*wire = (struct wire){ .server = { .answer = hex_span(answer) }, .fd = open_client() };
+	assert_int_equal(io_coap_open(&wire->server.coap, &any, serve, NULL, &wire->server), 0);
+}
+
+static void close_wire(struct wire *wire)
+{
+	io_coap_close(wire->server.coap);
+	close(wire->fd);
+}
+
 // Let the server work until the client has something or the time is over. @return bytes received
-static size_t run(struct server *server, int fd, int64_t limit_ms, uint8_t *got, size_t size,
-		  struct sockaddr_in6 *from)
+static size_t run(struct wire *wire, int64_t limit_ms)
 {
 	int64_t end = io_now().mono.ms + limit_ms;
 
 	while (io_now().mono.ms < end) {
-		struct pollfd fds[] = { { .fd = fd, .events = POLLIN },
-					{ .fd = io_coap_fd(server->coap), .events = POLLIN } };
-		socklen_t len = sizeof(*from);
+		struct pollfd fds[] = { { .fd = wire->fd, .events = POLLIN },
+					{ .fd = io_coap_fd(wire->server.coap), .events = POLLIN } };
+		socklen_t len = sizeof(wire->from);
 
 		poll(fds, 2, 20);
-		io_coap_read(server->coap);
+		io_coap_read(wire->server.coap);
 		if (fds[0].revents)
-			return (size_t)recvfrom(fd, got, size, 0, (struct sockaddr *)from, &len);
+			return (size_t)recvfrom(wire->fd, wire->got, sizeof(wire->got), 0,
+						(struct sockaddr *)&wire->from, &len);
 	}
 	return 0;
 }
@@ -109,119 +119,94 @@ static void what_is_sent_to_all_nodes_is_heard_and_answered(void **state)
 		{ 0xff, 0x03, [15] = 0xfd },
 		{ 0xff, 0x05, [15] = 0xfd },
 	};
-	struct server server;
-	int fd;
+	struct wire wire;
 
 	(void)state;
-	need_namespace(__func__);
-	fd = open_client();
-	open_server(&server, "45 c128 ff 3c2f783e");
-	assert_true(io_coap_join(server.coap, "right"));
+	open_wire(&wire, __func__, "45 c128 ff 3c2f783e");
+	assert_true(io_coap_join(wire.server.coap, "right"));
 	for (size_t i = 0; i < COUNT(groups); i++)
-		send_to(fd, groups[i], (uint8_t)i);
+		send_to(wire.fd, groups[i], (uint8_t)i);
 	for (size_t i = 0; i < COUNT(groups); i++) {
-		struct sockaddr_in6 from;
-		uint8_t got[64];
-		size_t len = run(&server, fd, LEISURE_MS, got, sizeof(got), &from);
+		size_t len = run(&wire, LEISURE_MS);
 
-		assert_true(server.count >
-			    i); // libcoap 4.3.0 hands out each when it is to be answered
-		assert_true(server.exchange.multicast);
-		assert_memory_equal(server.exchange.peer.ip, left.ip, 16);
+		// libcoap 4.3.0 hands out each when it is to be answered
+		assert_true(wire.server.count > i);
+		assert_true(wire.server.exchange.multicast);
+		assert_memory_equal(wire.server.exchange.peer.ip, left.ip, 16);
 		// from an address of its own, with the token of the request, non-confirmable
 		assert_true(len > 5);
-		assert_memory_equal(&from.sin6_addr, right.ip, 16);
-		assert_int_equal(from.sin6_port, htons(PORT));
-		assert_int_equal(got[0], 0x51);
-		assert_int_equal(got[1], 0x45);
-		assert_true(got[4] < COUNT(groups));
+		assert_memory_equal(&wire.from.sin6_addr, right.ip, 16);
+		assert_int_equal(wire.from.sin6_port, htons(PORT));
+		assert_int_equal(wire.got[0], 0x51);
+		assert_int_equal(wire.got[1], 0x45);
+		assert_true(wire.got[4] < COUNT(groups));
 	}
-	assert_int_equal(server.count, COUNT(groups));
-	io_coap_close(server.coap);
-	close(fd);
+	assert_int_equal(wire.server.count, COUNT(groups));
+	close_wire(&wire);
 }
 
 static void what_is_sent_to_us_is_no_multicast(void **state)
 {
-	struct server server;
-	struct sockaddr_in6 from;
-	uint8_t got[64];
-	int fd;
+	struct wire wire;
 
 	(void)state;
-	need_namespace(__func__);
-	fd = open_client();
-	open_server(&server, "45 c128 ff 3c2f783e");
-	assert_true(io_coap_join(server.coap, "right"));
-	send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, 1);
-	assert_true(run(&server, fd, LEISURE_MS, got, sizeof(got), &from) > 0);
-	assert_true(server.exchange.multicast);
-	send_to(fd, right.ip, 2); // of the same session
-	assert_true(run(&server, fd, 1000, got, sizeof(got), &from) > 0);
-	assert_int_equal(server.count, 2);
-	assert_false(server.exchange.multicast);
-	io_coap_close(server.coap);
-	close(fd);
+	open_wire(&wire, __func__, "45 c128 ff 3c2f783e");
+	assert_true(io_coap_join(wire.server.coap, "right"));
+	send_to(wire.fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, 1);
+	assert_true(run(&wire, LEISURE_MS) > 0);
+	assert_true(wire.server.exchange.multicast);
+	send_to(wire.fd, right.ip, 2); // of the same session
+	assert_true(run(&wire, 1000) > 0);
+	assert_int_equal(wire.server.count, 2);
+	assert_false(wire.server.exchange.multicast);
+	close_wire(&wire);
 }
 
 static void nobody_hears_of_errors_and_of_silence(void **state)
 {
 	static const char *const answers[] = { "84", "", "a3" };
-	struct server server;
-	struct sockaddr_in6 from;
-	uint8_t got[64];
-	int fd;
+	struct wire wire;
 
 	(void)state;
-	need_namespace(__func__);
-	fd = open_client();
-	open_server(&server, "");
-	assert_true(io_coap_join(server.coap, "right"));
+	open_wire(&wire, __func__, "");
+	assert_true(io_coap_join(wire.server.coap, "right"));
 	for (size_t i = 0; i < COUNT(answers); i++) {
-		server.answer = hex_span(answers[i]);
-		send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, (uint8_t)i);
-		for (int64_t ms = 0; ms < LEISURE_MS && server.count <= i; ms += 100)
-			assert_int_equal(run(&server, fd, 100, got, sizeof(got), &from), 0);
-		assert_int_equal(server.count, i + 1);
+		wire.server.answer = hex_span(answers[i]);
+		send_to(wire.fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 0xfd }, (uint8_t)i);
+		for (int64_t ms = 0; ms < LEISURE_MS && wire.server.count <= i; ms += 100)
+			assert_int_equal(run(&wire, 100), 0);
+		assert_int_equal(wire.server.count, i + 1);
 	}
-	assert_int_equal(run(&server, fd, LEISURE_MS, got, sizeof(got), &from), 0);
-	io_coap_close(server.coap);
-	close(fd);
+	assert_int_equal(run(&wire, LEISURE_MS), 0);
+	close_wire(&wire);
 }
 
 // At once, so that it can be answered by another way than libcoap's, which would take up to 5 s.
 static void all_nodes_of_the_link_need_not_be_joined(void **state)
 {
-	struct server server;
-	struct sockaddr_in6 from;
-	uint8_t got[64];
-	int fd;
+	struct wire wire;
 
 	(void)state;
-	need_namespace(__func__);
-	fd = open_client();
-	open_server(&server, "");
-	send_to(fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 1 }, 1);
-	assert_int_equal(run(&server, fd, 200, got, sizeof(got), &from), 0);
-	assert_int_equal(server.count, 2); // by both ends of the wire, which are ours
-	assert_true(server.exchange.multicast);
-	assert_memory_equal(server.exchange.peer.ip, left.ip, 16);
-	assert_int_equal(server.exchange.token_len, 1);
-	assert_int_equal(server.exchange.token[0], 1);
-	assert_int_equal(run(&server, fd, LEISURE_MS, got, sizeof(got), &from), 0);
-	io_coap_close(server.coap);
-	close(fd);
+	open_wire(&wire, __func__, "");
+	send_to(wire.fd, (const uint8_t[16]){ 0xff, 0x02, [15] = 1 }, 1);
+	assert_int_equal(run(&wire, 200), 0);
+	assert_int_equal(wire.server.count, 2); // by both ends of the wire, which are ours
+	assert_true(wire.server.exchange.multicast);
+	assert_memory_equal(wire.server.exchange.peer.ip, left.ip, 16);
+	assert_int_equal(wire.server.exchange.token_len, 1);
+	assert_int_equal(wire.server.exchange.token[0], 1);
+	assert_int_equal(run(&wire, LEISURE_MS), 0);
+	close_wire(&wire);
 }
 
 static void an_interface_that_is_not_there_cannot_be_joined(void **state)
 {
-	struct server server;
+	struct wire wire;
 
 	(void)state;
-	need_namespace(__func__);
-	open_server(&server, "45");
-	assert_false(io_coap_join(server.coap, "nowhere"));
-	io_coap_close(server.coap);
+	open_wire(&wire, __func__, "45");
+	assert_false(io_coap_join(wire.server.coap, "nowhere"));
+	close_wire(&wire);
 }
 
 static int enter(void **state)

@@ -19,29 +19,11 @@
 #include "netlink/known.h"
 #include "netlink/links.h"
 #include "netlink/reach.h"
+#include "tests/lib/heard.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const uint8_t NODE[REACH_IP_LEN] = { 0xfd, [15] = 0x01 };
-
-struct heard {
-	char text[2048];
-	size_t calls;
-};
-
-static void hear(const struct reach_event *events, size_t count, void *ctx)
-{
-	struct heard *heard = ctx;
-
-	heard->calls++;
-	for (size_t i = 0; i < count; i++) {
-		char line[REACH_TEXT_LEN];
-
-		reach_event_format(&events[i], line);
-		assert_true(strlen(heard->text) + strlen(line) + 2 < sizeof(heard->text));
-		strcat(strcat(heard->text, line), "\n");
-	}
-}
 
 static struct reach_monitor *open_fake(const char *script)
 {
@@ -70,7 +52,7 @@ static void batch_is_one_call_with_links_first(void **state)
 
 	(void)state;
 	assert_true(is_readable(fake));
-	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_int_equal(reach_monitor_read(fake, heard_add, &heard), 0);
 	assert_int_equal(heard.calls, 1);
 	assert_string_equal(heard.text, "link 7 down lowpan0\n"
 					"link 8 up lowpan1\n"
@@ -78,7 +60,7 @@ static void batch_is_one_call_with_links_first(void **state)
 					"neighbour 7 failed fd00::2\n"
 					"route 7 gone fd00::3 via fe80::1\n");
 	assert_false(is_readable(fake));
-	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_int_equal(reach_monitor_read(fake, heard_add, &heard), 0);
 	assert_int_equal(heard.calls, 1);
 	reach_monitor_close(fake);
 }
@@ -98,7 +80,7 @@ static void event_text_reads_back_as_the_same_event(void **state)
 	struct heard heard = { 0 };
 
 	(void)state;
-	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_int_equal(reach_monitor_read(fake, heard_add, &heard), 0);
 	assert_string_equal(heard.text, script);
 	reach_monitor_close(fake);
 }
@@ -182,7 +164,7 @@ static void fake_read_delivers_before_it_fails(void **state)
 
 	(void)state;
 	reach_fake_read_result(fake, -EAGAIN);
-	assert_int_equal(reach_monitor_read(fake, hear, &heard), -EAGAIN);
+	assert_int_equal(reach_monitor_read(fake, heard_add, &heard), -EAGAIN);
 	assert_string_equal(heard.text, "link 7 up lowpan0\n");
 	reach_monitor_close(fake);
 }
@@ -308,13 +290,13 @@ static void comparison_reports_every_difference_and_no_more(void **state)
 	reach_known_sort(&old);
 	reach_known_sort(&fresh);
 	assert_int_equal(reach_known_compare(&old, &fresh, REACH_COMPARE_WHOLE, &batch), 0);
-	reach_batch_deliver(&batch, hear, &heard);
+	reach_batch_deliver(&batch, heard_add, &heard);
 	assert_string_equal(heard.text, "neighbour 7 unknown fd00::1\n"
 					"neighbour 7 failed fd00::2\n"
 					"neighbour 7 reachable fd00::4\n");
 	heard = (struct heard){ 0 };
 	assert_int_equal(reach_known_compare(&old, &fresh, REACH_COMPARE_PART, &batch), 0);
-	reach_batch_deliver(&batch, hear, &heard);
+	reach_batch_deliver(&batch, heard_add, &heard);
 	assert_string_equal(heard.text, "neighbour 7 failed fd00::2\n"
 					"neighbour 7 reachable fd00::4\n");
 	reach_known_wipe(&old);

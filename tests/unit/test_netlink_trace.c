@@ -18,6 +18,7 @@
 #include "netlink/json.h"
 #include "netlink/known.h"
 #include "netlink/reach.h"
+#include "tests/lib/heard.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -28,25 +29,6 @@ static const char STORY[] = "# recorded\n"
 			    "+2500 link 7 lower-down lowpan0\n"
 			    "  +2500\troute 7 gone fd00::4 via fe80::3\r\n"
 			    "+9000000000 proxy 7 gone fd00::5";
-
-struct heard {
-	char text[1024];
-	size_t calls;
-};
-
-static void hear(const struct reach_event *events, size_t count, void *ctx)
-{
-	struct heard *heard = ctx;
-
-	heard->calls++;
-	for (size_t i = 0; i < count; i++) {
-		char line[REACH_TEXT_LEN];
-
-		reach_event_format(&events[i], line);
-		assert_true(strlen(heard->text) + strlen(line) + 2 < sizeof(heard->text));
-		strcat(strcat(heard->text, line), "\n");
-	}
-}
 
 static struct reach_monitor *open_fake(void)
 {
@@ -60,7 +42,7 @@ static struct heard read_fake(struct reach_monitor *fake)
 {
 	struct heard heard = { 0 };
 
-	assert_int_equal(reach_monitor_read(fake, hear, &heard), 0);
+	assert_int_equal(reach_monitor_read(fake, heard_add, &heard), 0);
 	return heard;
 }
 
