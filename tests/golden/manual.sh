@@ -62,6 +62,38 @@ compile() { # NAME: NAME.c to NAME.o
 	quietly $CC $flags -I"$tmp/include" -c "$tmp/$1.c" -o "$tmp/$1.o"
 }
 
+# each PLACE FEWEST COMMAND...: of each line of 'names', more than so many, the command is true, with
+# the line behind it; else that is not in the place.
+each() {
+	place=$1 fewest=$2
+	shift 2
+	[ "$(wc -l <"$tmp/names")" -gt "$fewest" ] || return 1
+	status=0
+	while read -r name; do
+		"$@" "$name" && continue
+		echo "# $name is not in $place"
+		status=1
+	done <"$tmp/names"
+	return $status
+}
+
+has_prototype() { # NAME WITH (
+	grep -qF "$1" "$tmp/prototypes"
+}
+
+has_constant() { # NAME
+	grep -qE "^\.(It )?Dv $1( |\$)" "$page"
+}
+
+has_call() { # CALL
+	grep -qE "^\.It Cm $1( (Ar|Op) .*)?\$|^\.Cm $1 Ar" "$calls_page"
+}
+
+# In the section that was cut out.
+has_name() { # NAME
+	grep -qE "(^|[ (])$1( |,|\$)" "$tmp/page"
+}
+
 # .Ft TYPE, then .Fn NAME ARGUMENTS on one line or .Fo NAME, .Fa ARGUMENT ... .Fc on several.
 prototypes() {
 	awk '
@@ -101,22 +133,10 @@ prototypes_are_those_of_the_header() {
 names_are_in_the_page() {
 	prototypes >"$tmp/prototypes"
 	sed -n '/^GK_API/{ N; s/\n/ /; s/.*[ *]\(gk_[a-z_]*\)(.*/\1(/p; }' "$header" >"$tmp/names"
-	[ "$(wc -l <"$tmp/names")" -gt 20 ] || return 1
-	status=0
-	while read -r name; do
-		grep -qF "$name" "$tmp/prototypes" && continue
-		echo "# $name) is not in $page"
-		status=1
-	done <"$tmp/names"
+	each "$page" 20 has_prototype || return 1
 	grep -oE '\bGK_(ERR|EVENT|NOTE|STORAGE)_[A-Z_]+ =' "$header" | sed 's/ =//; /GK_EVENT_NONE/d' \
 		>"$tmp/names"
-	[ "$(wc -l <"$tmp/names")" -gt 20 ] || return 1
-	while read -r name; do
-		grep -qE "^\.(It )?Dv $name( |$)" "$page" && continue
-		echo "# $name is not in $page"
-		status=1
-	done <"$tmp/names"
-	return $status
+	each "$page" 20 has_constant
 }
 
 # The displays of the page, as text: example1.c, example2.c ...
@@ -169,15 +189,8 @@ readme_calls_are_known() {
 
 # 'gatewayctl --help' has each call on a line that is indented by two.
 calls_are_in_their_page() {
-	run "$build/gatewayctl" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\).*/\1/p' >"$tmp/calls"
-	[ "$(wc -l <"$tmp/calls")" -gt 9 ] || return 1
-	status=0
-	while read -r call; do
-		grep -qE "^\.It Cm $call( (Ar|Op) .*)?$|^\.Cm $call Ar" "$calls_page" && continue
-		echo "# $call is not in $calls_page"
-		status=1
-	done <"$tmp/calls"
-	return $status
+	run "$build/gatewayctl" --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\).*/\1/p' >"$tmp/names"
+	each "$calls_page" 9 has_call
 }
 
 # The names of members and the words for events, as the sources have them.
@@ -189,14 +202,7 @@ json_names_are_in_their_page() {
 		done
 		grep -oE '= "[a-z-]+"' "$top/gatewayd/words.c"
 	} | sed 's/.*"\(.*\)"/\1/' | sort -u >"$tmp/names"
-	[ "$(wc -l <"$tmp/names")" -gt 90 ] || return 1
-	status=0
-	while read -r name; do
-		grep -qE "(^|[ (])$name( |,|\$)" "$tmp/page" && continue
-		echo "# $name is not in $calls_page"
-		status=1
-	done <"$tmp/names"
-	return $status
+	each "$calls_page" 90 has_name
 }
 
 metrics_are_in_their_page() {
@@ -204,14 +210,7 @@ metrics_are_in_their_page() {
 	sed -n 's/.*GAUGES\{0,1\}("\([a-z_]*\)",.*/gatewayd_\1/p
 		s/.*COUNTERS\{0,1\}("\([a-z_]*\)",.*/gatewayd_\1_total/p
 		s/.*\.name = "\(gatewayd_[a-z_]*\)",.*/\1/p' "$top/gatewayd/metrics.c" >"$tmp/names"
-	[ "$(wc -l <"$tmp/names")" -gt 35 ] || return 1
-	status=0
-	while read -r name; do
-		grep -qE "(^|[ (])$name( |,|\$)" "$tmp/page" && continue
-		echo "# $name is not in $calls_page"
-		status=1
-	done <"$tmp/names"
-	return $status
+	each "$calls_page" 35 has_name
 }
 
 checks="prototypes_are_those_of_the_header names_are_in_the_page examples_compile examples_link
