@@ -363,6 +363,7 @@ static void link_renamed_to_another_watched_name_comes_anew(void **state)
 		command("ip addr add fd05::1/64 dev w0 nodad");
 		command("ip neigh add fd05::5 dev w0 lladdr 02:00:00:00:00:05 nud stale");
 		wait_for(&ear, LINE("neighbour", "w0", "stale fd05::5"));
+		wait_for(&ear, LINE("link", "w0", "up w0"));
 		forget_text(&ear);
 		line(gone, "link", "w0", "gone w0");
 		line(unknown, "neighbour", "w0", "unknown fd05::5");
