@@ -96,7 +96,7 @@ make_root() {
 	# What only root may do, and what belongs to the system; all else is in $tmp/bin.
 	put bin/chown 'echo "$*" >>"$ROOT/owners"'
 	put bin/logger 'for text; do :; done; echo "$text" >>"$ROOT/log"'
-	put usr/sbin/gatewayd "exec ${EMULATOR-} '$gatewayd' \"\$@\""
+	put usr/sbin/gatewayd "PATH='$PATH' exec ${EMULATOR-} '$gatewayd' \"\$@\""
 	put sbin/ujail :
 	: >"$ROOT/lib/functions/network.sh"
 	: >"$ROOT/log"
@@ -200,6 +200,7 @@ listen = \"[::]:7000\";
 log_level = \"warn\";"
 same files "$(ls "$ROOT/var/etc/gatewayd")" "effective
 error
+opened
 uci.conf"
 cp "$ROOT/var/etc/gatewayd/uci.conf" "$tmp/before"
 service start
@@ -385,7 +386,8 @@ uci enabled 0
 service reload
 happens stopped
 
-rule "what is stopped ends"
+rule "what is stopped ends, and its port is closed"
+uci network lowpan
 start
 service stop
 happens stopped
@@ -415,12 +417,22 @@ uci port 7000
 start
 has "$ROOT/instance.data" "dest_port 5686 7000 7001"
 
-rule "another zone is no reason to disturb what runs"
+rule "another zone is no reason to disturb what runs, and the firewall is told"
 uci network lowpan
 start
 sed -i "s/'mesh'/'radio'/" "$ROOT/etc/config/firewall"
 service reload
 happens data
+has "$ROOT/events" "changed: firewall"
+
+rule "the firewall is not bothered for nothing"
+uci network lowpan
+start
+service reload
+lacks "$ROOT/events" firewall
+uci enabled 0
+service reload
+has "$ROOT/events" "changed: firewall"
 
 rule "what faces the Internet is not opened"
 uci network wan6
@@ -581,8 +593,8 @@ sed -n '/conffiles$/,/^endef/p; /postinst$/,/^endef/p' "$package/Makefile" >"$tm
 
 rule "the feed's test takes the package, and not another version of it"
 mkdir -p "$ROOT/usr/bin"
-put usr/sbin/gatewayd "[ \"\$1\" = -n ] && set -- -n -c '$tmp/conf'; exec ${EMULATOR-} '$gatewayd' \"\$@\""
-put bin/gatewayctl "exec ${EMULATOR-} '${gatewayd%/*}/gatewayctl' \"\$@\""
+put usr/sbin/gatewayd "[ \"\$1\" = -n ] && set -- -n -c '$tmp/conf'; PATH='$PATH' exec ${EMULATOR-} '$gatewayd' \"\$@\""
+put bin/gatewayctl "PATH='$PATH' exec ${EMULATOR-} '${gatewayd%/*}/gatewayctl' \"\$@\""
 version=$(sed -n 's/^version=//p' "$top/configure")
 ash "$package/test.sh" gatewayd "$version" >/dev/null || wrong "status $?"
 ! ash "$package/test.sh" gatewayd 9.9 >/dev/null || wrong "9.9 is taken"
