@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 /**
- * Every cryptographic primitive, over wolfSSL (crypto_inside.h). Keys are fixed-size types: compared
- * in constant time, wiped when replaced, never printed.
+ * Every cryptographic primitive, over wolfSSL (crypto_inside.h). Keys are fixed-size types:
+ * compared in constant time, wiped when replaced, never printed.
  *
  * What uses a private key needs gk_global_init() (GK_ERR_STATE without it), since wolfSSL blinds
  * such work with randomness; results never depend on that randomness, and nothing but

@@ -349,7 +349,7 @@ uint32_t gk_member_jitter(const struct gk_member *m, uint32_t max_ms);
 /** A request of the KDC, or what seems to be one. */
 void gk_control_receive(struct gk_member *m, const struct gk_exchange *exchange,
 			struct gk_span message, struct gk_now now);
-/** The same, by a notice of the KDC: join again after a pause, if that is wanted. */
+/** As gk_membership_lost(), by a notice of the KDC: join again after a pause, if that is wanted. */
 void gk_membership_put_out(struct gk_membership *ms, const char *reason, struct gk_now now);
 
 /* member_talk.c */
