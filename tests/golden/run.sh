@@ -185,6 +185,28 @@ examples_in_page_pass() {
 	done
 }
 
+of_effective() { # OPTION FILE...: its line, when these are read in this order
+	option=$1
+	shift
+	for file in "$@"; do
+		shift
+		set -- "$@" -c "$file"
+	done
+	run -n -v "$@" 2>&1 | grep "^$option = "
+}
+
+later_files_replace_what_earlier_ones_say() {
+	echo 'interface = "over0";' >"$tmp/over"
+	[ "$(of_effective interface smallest.in "$tmp/over")" = 'interface = "over0";' ] &&
+		[ "$(of_effective interface "$tmp/over" smallest.in)" = 'interface = "lowpan0";' ] ||
+		return 1
+	set -- -c "$tmp/over" -c "$tmp/over" -c "$tmp/over" -c "$tmp/over" -c "$tmp/over" -c "$tmp/over" \
+		-c "$tmp/over"
+	run -n "$@" -c smallest.in || return 1
+	run -n "$@" -c "$tmp/over" -c smallest.in 2>/dev/null
+	[ $? -eq 2 ]
+}
+
 if [ ! -x "$gatewayd" ]; then
 	echo "1..1"
 	echo "not ok 1 - $gatewayd is missing"
@@ -193,7 +215,8 @@ fi
 
 set -- *.in
 extra="example_passes example_shows_the_defaults ready_groups_keep_their_bounds
-	options_are_described numbers_in_page_are_true examples_in_page_pass"
+	options_are_described numbers_in_page_are_true examples_in_page_pass
+	later_files_replace_what_earlier_ones_say"
 # shellcheck disable=SC2086
 echo "1..$(($# + $(printf '%s\n' $extra | wc -l)))"
 for file in "$@"; do
