@@ -60,7 +60,7 @@ static int curve_of(const struct row *row)
 
 static bool has(const struct row *row)
 {
-	return curve_of(row) && gk_dh_curve(row->sign_alg) &&
+	return gk_sign_curve(row->sign_alg) && gk_dh_curve(row->sign_alg) &&
 	       gk_cred_has_curve(row->fmt, curve_of(row));
 }
 
