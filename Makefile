@@ -14,7 +14,7 @@ CONF ?= $(if $(wildcard $(B)/config.mk),$(B),build)
 all:
 
 # 'make clean' and the like work in a tree that was never configured.
-unconfigured = clean deb distclean format lint
+unconfigured = clean deb distclean format lint matrix
 ifneq ($(filter-out $(unconfigured),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(wildcard $(CONF)/config.mk),)
 $(error Run ./configure first)
@@ -263,18 +263,10 @@ asan:
 	$(Q)$(MAKE) --no-print-directory B=build-asan CONF=$(CONF) SAN=address,undefined \
 		CFLAGS='-O1 -g' check-unit
 
-# Each optional feature off, under each compiler.
-MATRIX_CC = gcc clang
-MATRIX = --without-x509 --without-ed25519
-matrix_dirs = $(foreach c,$(MATRIX_CC),$(MATRIX:--%=build-matrix/$(c)-%))
-
-matrix: $(matrix_dirs)
-
-$(matrix_dirs): build-matrix/%: FORCE
-	@echo "== $* =="
-	$(Q)CC=$(firstword $(subst -, ,$*)) \
-		./configure --builddir=$@ $(patsubst $(firstword $(subst -, ,$*))-%,--%,$*) >/dev/null
-	$(Q)$(MAKE) --no-print-directory B=$@ CONF=$@ WERROR=1 check-unit
+# Builds of what libraries may lack, each with unit tests of it: tests/matrix.txt has them, and why.
+# ROWS="..." only these.
+matrix:
+	$(Q)MAKE='$(MAKE)' tests/matrix.sh $(ROWS)
 
 FUZZ_SECONDS ?= 60
 fuzzers = $(call wanted,$(fuzz_src:tests/fuzz/fuzz_%.c=%))
