@@ -427,7 +427,7 @@ distclean:
 FORCE:
 
 .PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix \
-	fuzz fuzz-all sim-long reach-long reach-month crash bench demo install dist deb check-deb format lint clean \
-	distclean FORCE
+	fuzz fuzz-all sim-long reach-long reach-month crash bench demo install dist deb check-deb \
+	format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

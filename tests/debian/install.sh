@@ -286,7 +286,6 @@ check 'with no capability' runs_with CapEff 0000000000000000
 check 'that it could get' runs_with CapBnd 0000000000000000
 check 'with no way to more' runs_with NoNewPrivs 1
 check 'and with few system calls' runs_with Seccomp 2
-check 'which it says itself' tells 'gatewayd (no capability, seccomp deny)'
 check 'it may ask whether the clock is right' not has_logged 'the kernel cannot be asked'
 check 'its group alone may look at the configuration' has_mode /etc/gatewayd '750 root gatewayd'
 check 'nobody else at the state' has_mode /var/lib/gatewayd '700 gatewayd gatewayd'
@@ -318,6 +317,7 @@ goes_on 'killed'
 # Upgraded
 check 'it is upgraded' apt install /debs/new.deb
 check 'the new one runs' is_another "$pid"
+check 'and says with which rights' tells 'gatewayd (no capability, seccomp deny)'
 check 'what its owner configured stays' inside grep -q '^log_level = "debug";' "$conf"
 check 'and what is new lies beside it' inside test -e "$conf.dpkg-dist"
 goes_on 'upgraded'
