@@ -66,11 +66,13 @@ static bool is_last_probe(const struct gk_node *node)
 }
 
 /* A message to many is sent once and acknowledged by nobody: one that is lost must not cost a
- * member its place. What is asked beside the round leaves the air to others. */
-static bool goes_by_multicast(const struct gk_node *node, struct gk_now now)
+ * member its place. What is asked beside the round leaves the air to others, but for the last time
+ * before it would be removed. */
+static bool goes_by_multicast(const struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 {
 	struct gk_budget *budget = &node->group->kdc->budget;
 	bool may = node->vigil != GK_VIGIL_GRACE ||
+		   node->end_ms - now.mono.ms < 2 * (int64_t)wait_ms ||
 		   gk_budget_ready_ms(budget, now.mono.ms) <= now.mono.ms;
 
 	return gk_client_can_multicast(node) && ((is_last_probe(node) && may) || node->unsent);
@@ -154,7 +156,7 @@ static void count_probe(struct gk_node *node, bool multicast, struct gk_now now)
 /* For what goes by multicast there is more room: it takes no socket of its own. */
 bool gk_probe_send(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 {
-	bool multicast = goes_by_multicast(node, now);
+	bool multicast = goes_by_multicast(node, wait_ms, now);
 
 	if (!ask(node, multicast, wait_ms, now)) {
 		if (multicast || !gk_presence_is_doubted(node) || !gk_client_can_multicast(node))

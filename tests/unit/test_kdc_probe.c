@@ -2,6 +2,7 @@
 // Copyright (c) 2026 the gatewayd authors
 /* A question to a member by multicast, which no forged neighbour entry diverts: who answers, who is
  * silent, and what the KDC takes. */
+#include "libgroupkey/budget.h"
 #include "libgroupkey/client.h"
 #include "libgroupkey/group.h"
 
@@ -409,6 +410,30 @@ static void who_hears_the_last_question_stays(void **state)
 	assert_string_equal(pair_note(p, PAIR_KDC, GK_NOTE_EVICTED)->name, p->node[ASKED].name);
 }
 
+static bool is_heard_when_absent(struct pair *p, const struct pair_message *m)
+{
+	return takes_all_of_one(p, m) ||
+	       (m->kind == PAIR_PROBE && asked(p)->presence == GK_ABSENT);
+}
+
+/* Its round may be lost, its unicast be diverted, and the air be full of others. */
+static void the_last_question_of_all_goes_by_multicast_however_full_the_air_is(void **state)
+{
+	struct pair *p = *state;
+
+	p->pass = is_heard_when_absent;
+	while (asked(p)->presence == GK_PRESENT)
+		pair_advance(p, 100);
+	gk_budget_init(&p->kdc->budget, 8000, p->now.mono.ms);
+	for (int i = 0; i < 120 && asked(p)->presence != GK_PRESENT; i++) {
+		gk_budget_charge(&p->kdc->budget, 100000, p->now.mono.ms);
+		pair_advance(p, 1000);
+		assert_non_null(asked(p));
+	}
+	assert_int_equal(pair_count_notes(p, PAIR_KDC, GK_NOTE_ABSENT), 1);
+	assert_int_equal(asked(p)->presence, GK_PRESENT);
+}
+
 #define IN(setup, test) cmocka_unit_test_setup_teardown(test, setup, pair_end)
 
 int main(void)
@@ -433,6 +458,7 @@ int main(void)
 		IN(open_plain, who_takes_no_requests_cannot_be_asked),
 		IN(open_tree, who_hears_the_last_question_stays),
 		IN(open_plain, who_hears_the_last_question_stays),
+		IN(open_tree, the_last_question_of_all_goes_by_multicast_however_full_the_air_is),
 	};
 
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
