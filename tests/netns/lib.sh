@@ -203,6 +203,15 @@ stays() {
 	done
 }
 
+# of_all 'NODE...' CONDITION ARGUMENTS...: it is true of each of them, whose number comes first.
+of_all() {
+	all_nodes=$1 all_condition=$2
+	shift 2
+	for one_of_all in $all_nodes; do
+		"$all_condition" "$one_of_all" "$@" || return 1
+	done
+}
+
 #
 # Namespaces
 #
@@ -582,6 +591,43 @@ is_member() { # NODE
 
 is_no_member() { # NODE
 	! is_member "$1"
+}
+
+are_members() { # NODE...
+	members lights >"$work/.members"
+	for wanted in "$@"; do
+		grep -q "\"name\":\"node$wanted\"" "$work/.members" || return 1
+	done
+}
+
+are_no_members() { # NODE...
+	members lights >"$work/.members"
+	for unwanted in "$@"; do
+		! grep -q "\"name\":\"node$unwanted\"" "$work/.members" || return 1
+	done
+}
+
+member_state() { # NODE
+	value "$(member "$1")" state
+}
+
+has_state() { # NODE WORD
+	[ "$(member_state "$1")" = "$2" ]
+}
+
+# all_have_state WORD NODE...
+all_have_state() {
+	state_word=$1
+	shift
+	members lights >"$work/.members"
+	for holder in "$@"; do
+		grep "\"name\":\"node$holder\"" "$work/.members" |
+			grep -q "\"state\":\"$state_word\"" || return 1
+	done
+}
+
+is_logged_at_least() { # COUNT WORDS: at least
+	[ "$(grep -cF -- "$2" "$work/gatewayd.log")" -ge "$1" ]
 }
 
 group_num() { # GROUP

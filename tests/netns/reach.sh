@@ -99,46 +99,15 @@ keeps() {
 # Who is where
 #
 
-are_members() { # NODE...
-	members lights >"$work/.members"
-	for wanted in "$@"; do
-		grep -q "\"name\":\"node$wanted\"" "$work/.members" || return 1
-	done
-}
-
-are_no_members() { # NODE...
-	members lights >"$work/.members"
-	for unwanted in "$@"; do
-		! grep -q "\"name\":\"node$unwanted\"" "$work/.members" || return 1
-	done
-}
-
-member_state() { # NODE
-	value "$(member "$1")" state
-}
-
-has_state() { # NODE WORD
-	[ "$(member_state "$1")" = "$2" ]
-}
-
-# all_have_state WORD NODE...
-all_have_state() {
-	state_word=$1
-	shift
-	members lights >"$work/.members"
-	for holder in "$@"; do
-		grep "\"name\":\"node$holder\"" "$work/.members" |
-			grep -q "\"state\":\"$state_word\"" || return 1
-	done
+has_got() { # NODE NUM
+	[ -n "$(vias "$1" "$2")" ]
 }
 
 # They say so themselves.
 have_got() { # NUM NODE...
 	got_num=$1
 	shift
-	for getter in "$@"; do
-		[ -n "$(vias "$getter" "$got_num")" ] || return 1
-	done
+	of_all "$*" has_got "$got_num"
 }
 
 # is_out NODE OTHER...: it is removed, and these others have a key that is newer than 'key_num'.

@@ -39,25 +39,19 @@ has_not_read() {
 all_have_read() { # TEXT NODE...
 	read_text=$1
 	shift
-	for reader in "$@"; do
-		has_read "$reader" "$read_text" || return 1
-	done
+	of_all "$*" has_read "$read_text"
 }
 
 none_has_read() { # TEXT NODE...
 	read_text=$1
 	shift
-	for reader in "$@"; do
-		has_not_read "$reader" "$read_text" || return 1
-	done
+	of_all "$*" has_not_read "$read_text"
 }
 
 all_have_num() { # NUM NODE...
 	all_num=$1
 	shift
-	for holder in "$@"; do
-		node_has_num "$holder" "$all_num" || return 1
-	done
+	of_all "$*" node_has_num "$all_num"
 }
 
 has_refused() { # NODE MORE-THAN

@@ -38,16 +38,8 @@ metric_is() { # NAME-AND-LABELS VALUE
 	[ "$(ctl metrics | awk -v name="$1" '$1 == name { print $2 }')" = "$2" ]
 }
 
-has_state() { # STATE NODE...
-	state=$1
-	shift
-	for stated in "$@"; do
-		[ "$(value "$(member "$stated")" state)" = "$state" ] || return 1
-	done
-}
-
-# are_members NODE...: these, and no others.
-are_members() {
+# are_all_members NODE...: these, and no others.
+are_all_members() {
 	[ "$(members | grep -c '"name"')" -eq $# ] || return 1
 	for wanted in "$@"; do
 		is_member "$wanted" || return 1
@@ -82,7 +74,7 @@ check 'all is well' has_no_alarm
 
 # evict = false
 link_down 6
-check_soon 20 'who is cut off becomes absent' has_state absent 6
+check_soon 20 'who is cut off becomes absent' all_have_state absent 6
 check_soon 5 'which is an alarm' status_says \
 	'alarm      group lights: 1 of 6 members absent, and not removed (evict = false)'
 check 'of the group too' group_says '"alarm":"absent"'
@@ -91,10 +83,10 @@ check 'for programs' status_json_says \
 check 'and for monitors' metric_is 'gatewayd_alarms{alarm="absent"}' 1
 check 'an event' event_says alarm '"name":"node6"'
 check 'nobody removes it' next_says 6 'it stays (evict = false), and is asked again at 20'
-check 'for long' stays 5 are_members 1 2 3 4 5 6
+check 'for long' stays 5 are_all_members 1 2 3 4 5 6
 check 'it was said once' warned_times 1 '(node6) needs attention'
 link_up 6
-check_soon 20 'it is heard of again' has_state present 6
+check_soon 20 'it is heard of again' all_have_state present 6
 check_soon 5 'and the alarm is over' has_no_alarm
 check 'the key is the same' [ "$(group_num lights)" -eq "$num" ]
 
@@ -114,7 +106,7 @@ check_soon 5 'back without its address, it is another one' status_json_says '"bl
 interface_up "$net-gw" fd00::1
 check_soon 10 'it ends when all is back' has_no_alarm
 check 'which is an event' event_says sees ''
-check_soon 20 'all are there' has_state present 1 2 3 4 5 6
+check_soon 20 'all are there' all_have_state present 1 2 3 4 5 6
 
 # more than half of them
 for node in 3 4 5 6; do
@@ -129,11 +121,11 @@ check 'for monitors' metric_is 'gatewayd_group_blind{group="lights",reason="mass
 check 'an event' event_says blind '"group":"lights"'
 check 'which was said once' warned_times 1 'too many members were lost at once'
 check 'why says what is waited for' next_says 4 "or 'gatewayctl confirm lights' says"
-check 'nobody is removed' stays 6 are_members 1 2 3 4 5 6
+check 'nobody is removed' stays 6 are_all_members 1 2 3 4 5 6
 check 'the key is the same' [ "$(group_num lights)" -eq "$num" ]
 check 'another group is not confirmed' not quietly ctl confirm meters
 check 'who is lost is confirmed' confirm_says 'lights: 4 removed'
-check 'and removed at once' are_members 1 2
+check 'and removed at once' are_all_members 1 2
 check_soon 10 'the others have a new key' have_newer_key "$num" lights 1 2
 check 'by one rekeying' [ "$(group_num lights)" -eq $((num + 1)) ]
 check 'the alarm is over' has_no_alarm

@@ -28,16 +28,6 @@ behind_route() { # NODE
 	ip -n "$net-gw" route add "$(node_ip "$1")/128" via "$(link_local "$1")" dev lowpan0
 }
 
-is_logged_times() { # COUNT WORDS
-	[ "$(grep -cF -- "$2" "$work/gatewayd.log")" -ge "$1" ]
-}
-
-are_members() { # NODE...
-	for wanted in "$@"; do
-		is_member "$wanted" || return 1
-	done
-}
-
 need_root
 # shellcheck disable=SC2034 # for gateway_configure: the router is asked at once
 net_admin=true
@@ -55,7 +45,7 @@ num=$(group_num lights)
 # Twice around. The router that node 2 is behind, itself under another address, is there, which says
 # nothing of the node: it is asked in silence, and what the kernel thinks of its own address is not.
 check_soon 20 'the kernel is asked for the router of node 2' \
-	is_logged_times 2 "neighbour 2 reachable $(link_local 2)"
+	is_logged_at_least 2 "neighbour 2 reachable $(link_local 2)"
 check 'not for node 2' not is_logged 'failed fd00::12'
 check 'which answers, and is not suspected' not is_logged 'n2 (node2) suspect'
 check 'it is a member' is_member 2
@@ -70,7 +60,7 @@ check 'and evicts nobody' stays 11 are_members 1 2 3
 for node in 1 2 3; do
 	link_up "$node"
 done
-check_soon 5 'it sees again' is_logged_times 2 'lowpan0 is up'
+check_soon 5 'it sees again' is_logged_at_least 2 'lowpan0 is up'
 check 'the key is the same' [ "$(group_num lights)" -eq "$num" ]
 check_soon 10 'all agree' views_agree lights 1 2 3
 
