@@ -249,7 +249,7 @@ static bool lacks_dtls(const struct world *w)
 
 #define NEEDS_DTLS(w)                                                                              \
 	if (lacks_dtls(w)) {                                                                       \
-		print_message("built without DTLS\n");                                       \
+		print_message("built without DTLS\n");                                             \
 		skip();                                                                            \
 	}
 

@@ -412,8 +412,7 @@ static void who_hears_the_last_question_stays(void **state)
 
 static bool is_heard_when_absent(struct pair *p, const struct pair_message *m)
 {
-	return takes_all_of_one(p, m) ||
-	       (m->kind == PAIR_PROBE && asked(p)->presence == GK_ABSENT);
+	return takes_all_of_one(p, m) || (m->kind == PAIR_PROBE && asked(p)->presence == GK_ABSENT);
 }
 
 /* Its round may be lost, its unicast be diverted, and the air be full of others. */
