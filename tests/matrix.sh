@@ -30,8 +30,8 @@ is_missing() { # DIRECTORY
 
 build() { # DIRECTORY TESTS
 	set -- "$1" "$([ "$2" = all ] || echo "$2")"
-	$MAKE --no-print-directory -j"$(nproc)" B="$1" CONF="$1" WERROR=1 all build-tests >>"$1.log" 2>&1 &&
-		$MAKE --no-print-directory -j"$(nproc)" B="$1" CONF="$1" WERROR=1 T="$2" check-unit >>"$1.log" 2>&1
+	$MAKE --no-print-directory -j"$(nproc)" B="$1" CONF="$1" WERROR=1 T="$2" all check-unit \
+		>>"$1.log" 2>&1
 }
 
 run_row() { # NAME SWITCHES TESTS WHY
