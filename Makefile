@@ -156,7 +156,8 @@ $(B)/:
 #
 
 bins = $(patsubst tests/%.c,$(B)/tests/%,$(1))
-wanted = $(if $(T),$(foreach t,$(1),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(1))
+wanted = $(if $(T),$(foreach t,$(1),$(if $(strip $(foreach w,$(T), \
+	$(findstring $(w),$(t:$(B)/%=%)))),$(t))),$(1))
 
 unit_bin = $(call wanted,$(call bins,$(wildcard tests/unit/test_*.c tests/vectors/test_*.c \
 	tests/conformance/test_*.c)))
