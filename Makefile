@@ -178,7 +178,8 @@ netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 live = $(call wanted,$(wildcard tests/live/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 imports = $(call wanted,tests/imports.sh)
-preload = $(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c))
+# For tests in namespaces, which are not emulated.
+preload = $(if $(EMULATOR),,$(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c)))
 # What all others have shown; so it is of no use with some of them.
 secrets = $(if $(T),,tests/secrets.sh)
 # Which requirement has which test; needs what they have said.

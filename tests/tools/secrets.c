@@ -304,7 +304,8 @@ static int search(const char *path, const struct stat *st, int type, struct FTW 
 	return 0;
 }
 
-static void each_file(const char *path, __nftw_func_t take)
+static void each_file(const char *path,
+		      int (*take)(const char *, const struct stat *, int, struct FTW *))
 {
 	if (nftw(path, take, 16, FTW_PHYS))
 		die(path, strerror(errno));
