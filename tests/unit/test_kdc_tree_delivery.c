@@ -1055,6 +1055,8 @@ static void confirmations_are_charged_as_often_as_they_are_called_for(void **sta
 	settle(p);
 	confirmation = pair_newest(p, PAIR_CONFIRM, ANYONE, PAIR_KDC);
 	assert_non_null(confirmation);
+	// What has come in since the last message, which is a matter of random times, is no charge.
+	gk_budget_charge(&p->kdc->budget, 0, p->now.mono.ms);
 	level = p->kdc->budget.level;
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(gk_kdc_confirmed(p->kdc, confirmation->bytes, p->now), GK_OK);
