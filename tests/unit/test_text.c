@@ -36,7 +36,8 @@ static void nothing_is_left_in_the_buffer_of_the_file(void **state)
 	(void)state;
 	gw_text_open(&text);
 	fputs("secret", text.out);
-	assert_memory_equal(text.stage, "secret", 6);
+	// musl keeps a few bytes before what is written.
+	assert_non_null(memmem(text.stage, sizeof(text.stage), "secret", 6));
 	assert_int_equal(gw_text_close(&text), 0);
 	assert_memory_equal(text.stage, zeros, sizeof(text.stage));
 	assert_memory_equal(text.bytes, "secret", 6);
