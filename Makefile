@@ -383,18 +383,17 @@ dist: | $(B)/
 	@sha256sum $(archive)
 
 # The Debian packages, in build-deb. dpkg-buildpackage leaves them above the tree that it builds: so
-# that is a copy, which has nothing of how this one is configured. The tests are for 'make check'.
+# that is a copy, which has nothing of how this one is configured.
 deb:
 	$(Q)rm -rf build-deb && mkdir -p build-deb/gatewayd
 	$(Q)tar -c --exclude=./build --exclude='./build-*' --exclude=./.git . | \
 		tar -x -C build-deb/gatewayd
 	$(Q)cd build-deb/gatewayd && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
-		DEB_BUILD_OPTIONS='nocheck $(DEB_BUILD_OPTIONS)' dpkg-buildpackage -us -uc -b
+		dpkg-buildpackage -us -uc -b
 	@ls build-deb/*.deb
 
 # Installed, upgraded and purged in a Debian made for it: minutes, root, and the mirror.
-check-deb: $(for_tests)
-	$(Q)[ -e build-deb ] || $(MAKE) --no-print-directory deb
+check-deb: deb $(for_tests)
 	$(Q)TEST_TIMEOUT=900 $(run) tests/debian/install.sh
 
 #
