@@ -95,8 +95,8 @@ void gw_storage_open(struct gw_daemon *daemon, enum gw_store_wish wish);
 void gw_storage_look(struct gw_daemon *daemon);
 /** When gw_storage_look() has something to find out by itself; ms GK_NEVER: nothing. */
 struct gk_mono gw_storage_next_expiry(const struct gw_daemon *daemon);
-/** Commit records, and the time; if there is no room, in that of the reserve. @return 0 or -errno
- */
+/** Commit records, and the time; if there is no room, in that of the reserve.
+ * @return 0 or -errno */
 int gw_storage_commit(struct gw_daemon *daemon, const struct gk_record *records, size_t count);
 /** Write down what is known of time, and close. */
 void gw_storage_close(struct gw_daemon *daemon);

@@ -103,8 +103,8 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : NULL;
 }
 
-/* What is made beside a file is named for it: a journal, one that is new, one that was moved away.
- */
+/* What is made beside a file is named for it: a journal, one that is new,
+ * one that was moved away. */
 static bool is_ours(const struct gw_conf *conf, const char *name)
 {
 	const char *const ours[] = {

@@ -4,8 +4,9 @@
  * Least privilege: whoever starts us, we serve as a user that may nothing, and cannot become more.
  *
  *   gw_privilege_take_user()  started as root: the state becomes that user's, and so do we; of
- * root's capabilities stay those that opening takes gw_privilege_seal()       when all is open,
- * before the first message is read: none stays but CAP_NET_ADMIN, if the configuration says so
+ *                             root's capabilities stay those that opening takes
+ *   gw_privilege_seal()       when all is open, before the first message is read: none stays but
+ *                             CAP_NET_ADMIN, if the configuration says so
  *
  * What a later reload opens is opened with what is left. Source: capabilities(7), prctl(2).
  */

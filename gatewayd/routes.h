@@ -52,8 +52,8 @@ struct gw_routes {
  */
 void gw_routes_take(struct gw_routes *routes, const struct reach_event *event, bool judged,
 		    struct gk_mono now);
-/** A link fell, with all it leads to: what went with it is not missed. @param ifindex 0: any link
- */
+/** A link fell, with all it leads to: what went with it is not missed.
+ * @param ifindex 0: any link */
 void gw_routes_excuse(struct gw_routes *routes, int ifindex);
 /** A link is gone, and nothing is behind it any more. @param ifindex 0: any link */
 void gw_routes_forget(struct gw_routes *routes, int ifindex);

@@ -79,8 +79,8 @@ const char *gw_seccomp_name(enum gw_seccomp filter)
 /* F2FS_IOC_GET_FEATURES of linux/f2fs.h, which is not everywhere: SQLite asks, we do without. */
 #define F2FS_FEATURES 0x8004f50c
 
-/* The kernel takes 32 bits of most arguments, and libraries differ in what they leave above them.
- */
+/* The kernel takes 32 bits of most arguments, and libraries differ in what they
+ * leave above them. */
 #define LOW(arg, mask, value)                                                                      \
 	{                                                                                          \
 		(arg), SCMP_CMP_MASKED_EQ, (mask), (value)                                         \

@@ -21,8 +21,8 @@ struct gw_store;
 /** Room that holds any message of gw_store_open(). */
 #define GW_STORE_ERROR 512
 
-/** The end of messages about a store that is damaged, and about one that could be taken as it is.
- */
+/** The end of messages about a store that is damaged,
+ * and about one that could be taken as it is. */
 #define GW_STORE_WAY_OUT                                                                           \
 	"; start once with --fresh to move it away and begin anew, or put back a backup of the "   \
 	"store"

@@ -67,8 +67,8 @@ int io_coap_open_beside(struct io_coap **coap, const struct io_coap *old,
 /** Close; requests under way are forgotten without a call. NULL is allowed. Not in a callback. */
 void io_coap_close(struct io_coap *coap);
 
-/** End all requests, as if they had never been sent: 'answer' is called for each. Before closing.
- */
+/** End all requests, as if they had never been sent: 'answer' is called for each.
+ * Before closing. */
 void io_coap_give_up(struct io_coap *coap);
 
 /**

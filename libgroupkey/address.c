@@ -75,8 +75,8 @@ static void unlink_client(struct gk_kdc *kdc, struct gk_client *client)
 	client->has_iid = false;
 }
 
-/* @return where in the former ones the newest one has its place: that of 'addr', or of the oldest
- */
+/* @return where in the former ones the newest one has its place: that of 'addr',
+ * or of the oldest */
 static size_t find_place(const struct gk_client *client, const struct gk_addr *addr)
 {
 	size_t count = client->address_count - 1u, i = 0;

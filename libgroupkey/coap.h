@@ -35,8 +35,8 @@ struct gk_coap_iter gk_coap_options(const struct gk_coap *msg);
 bool gk_coap_next(struct gk_coap_iter *iter);
 /** Find the first option with this number. @return false if there is none */
 bool gk_coap_find(const struct gk_coap *msg, uint16_t number, struct gk_span *value);
-/** @return the first option of this number as unsigned integer, or 'missing' (also if over 4 bytes)
- */
+/** @return the first option of this number as unsigned integer,
+ * or 'missing' (also if over 4 bytes) */
 int64_t gk_coap_find_uint(const struct gk_coap *msg, uint16_t number, int64_t missing);
 /** @return true if Uri-Path is exactly these 'count' segments (RFC 7252 section 5.10.1) */
 bool gk_coap_path_is(const struct gk_coap *msg, const struct gk_span *segments, size_t count);

@@ -94,8 +94,8 @@ void gk_ccs_put_dh(struct gk_buf *buf, struct gk_span name, const struct gk_publ
  */
 int gk_dh_curve(int64_t sign_alg);
 
-/** Append the client's input bstr(scope) | bstr(N_S) | bstr(N_C) (R 4.3.1). 'scope': as received.
- */
+/** Append the client's input bstr(scope) | bstr(N_S) | bstr(N_C) (R 4.3.1).
+ * 'scope': as received. */
 void gk_pop_put_client(struct gk_buf *buf, struct gk_span scope, struct gk_span n_s,
 		       struct gk_span n_c);
 /** Append the KDC's input bstr(N_C) | bstr(N_KDC) (R 4.3.1). */

@@ -193,8 +193,8 @@ const struct gk_curve gk_crypto_x25519 = {
 
 #if GK_HAVE_ED25519
 
-/** With the scalar that signs, and the peer's point on Montgomery's form (RFC 10021 section 2.5.2).
- */
+/** With the scalar that signs, and the peer's point on Montgomery's form
+ * (RFC 10021 section 2.5.2). */
 static enum gk_err ed25519_agree(const struct gk_key_pair *own, const struct gk_public_key *peer,
 				 uint8_t *out)
 {

@@ -21,8 +21,8 @@ void gk_group_arm_period(struct gk_group *group);
 void gk_group_resume(struct gk_group *group, struct gk_now now);
 /** Remove all members, without a rekeying. gk_group_end() has to follow. */
 void gk_group_dissolve(struct gk_group *group, const char *reason, struct gk_now now);
-/** All that is left of a group that ends: name, num, Gid prefix. Stores that; its nodes are gone.
- */
+/** All that is left of a group that ends: name, num, Gid prefix. Stores that;
+ * its nodes are gone. */
 void gk_group_end(struct gk_group *group);
 /** Such a group begins anew, with the next num; gk_record_group() has to follow.
  *  @return GK_ERR_ENTROPY, GK_ERR_SEQUENCE: it has not */

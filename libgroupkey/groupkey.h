@@ -126,8 +126,8 @@ struct gk_now {
 /** "Never", as an expiry. */
 #define GK_NEVER INT64_MAX
 
-/** What an object may ask of the world. Every call may fail. Copied; 'ctx' must outlive the object.
- */
+/** What an object may ask of the world. Every call may fail. Copied;
+ * 'ctx' must outlive the object. */
 struct gk_env {
 	void *ctx;
 	/* fill out[0..len) with cryptographically strong random bytes; false: none available */
@@ -168,8 +168,8 @@ struct gk_exchange {
 	uint16_t message_id;
 	uint8_t token_len;
 	uint8_t token[8];
-	/* It came in a DTLS session: what gk_kdc_psk() or gk_kdc_raw_key() called that. Else empty.
-	 */
+	/* It came in a DTLS session: what gk_kdc_psk() or gk_kdc_raw_key() called that.
+	 * Else empty. */
 	struct gk_id dtls;
 	uint64_t session; /* ... and which one of that name: as the shell numbers them */
 	/* It was sent to a multicast address: a KDC answers discovery that finds something, a
@@ -532,8 +532,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_disown(struct gk_kdc *kdc, uint32_t jump
  */
 GK_API GK_MUST_CHECK enum gk_err
 gk_kdc_change_group(struct gk_kdc *kdc, const struct gk_group_config *config, struct gk_now now);
-/** @return what gk_kdc_change_group() would, and change nothing. Also of a group that would be new.
- */
+/** @return what gk_kdc_change_group() would, and change nothing.
+ * Also of a group that would be new. */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc,
 						    const struct gk_group_config *config);
 /**
@@ -543,8 +543,8 @@ GK_API GK_MUST_CHECK enum gk_err gk_kdc_check_group(const struct gk_kdc *kdc,
  */
 GK_API GK_MUST_CHECK enum gk_err gk_kdc_remove_group(struct gk_kdc *kdc, struct gk_span name,
 						     struct gk_now now);
-/** Walk the groups that were restored with something to lose and are not served. 'at' starts as 0.
- */
+/** Walk the groups that were restored with something to lose and are not served.
+ * 'at' starts as 0. */
 GK_API bool gk_kdc_unserved_next(const struct gk_kdc *kdc, size_t *at, struct gk_span *name);
 /** Exchange what the KDC was made with that may change: what discovery tells, from now on. */
 GK_API void gk_kdc_set_discovery(struct gk_kdc *kdc, enum gk_discovery discovery);

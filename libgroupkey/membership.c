@@ -197,8 +197,8 @@ static enum gk_err add_peer(struct gk_membership *ms, struct gk_span id, struct 
 	return gk_blob_set(&ms->member->env, &peer->cred, cred);
 }
 
-/* What the KDC distributes it has checked. Where we have trust anchors of our own we do it again.
- */
+/* What the KDC distributes it has checked. Where we have trust anchors of our own
+ * we do it again. */
 static bool is_vouched_for(const struct gk_membership *ms, struct gk_span cred, struct gk_now now)
 {
 	const struct gk_own_cred *own = gk_membership_own(ms);

@@ -17,8 +17,8 @@
 uint32_t gk_cast_jitter(struct gk_kdc *kdc, uint32_t max);
 /** All of a message to the group that comes before its payload. */
 void gk_cast_put_route(struct gk_buf *buf, const struct gk_group *group);
-/** @return a place for a new cast; one that is sent, or the oldest one, makes room. NULL: no memory
- */
+/** @return a place for a new cast; one that is sent, or the oldest one, makes room.
+ * NULL: no memory */
 struct gk_cast *gk_cast_new(struct gk_group *group, size_t parts);
 /** @return in which members are to confirm a message to the group; 0: they are not asked to */
 uint32_t gk_cast_leisure_ms(const struct gk_group *group);

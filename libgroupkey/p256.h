@@ -17,8 +17,8 @@
 bool gk_p256_scalar_valid(const uint8_t scalar[static GK_P256_LEN]);
 /** Reduce a number below 2^256, such as a hash or a coordinate, modulo n; out may be number. */
 void gk_p256_reduce(const uint8_t number[static GK_P256_LEN], uint8_t out[static GK_P256_LEN]);
-/** Compute s = (e + r d) / k mod n. All four are below n, and k is not 0; 's' may be one of them.
- */
+/** Compute s = (e + r d) / k mod n. All four are below n, and k is not 0;
+ * 's' may be one of them. */
 void gk_p256_ecdsa(const uint8_t e[static GK_P256_LEN], const uint8_t r[static GK_P256_LEN],
 		   const uint8_t d[static GK_P256_LEN], const uint8_t k[static GK_P256_LEN],
 		   uint8_t s[static GK_P256_LEN]);

@@ -268,8 +268,8 @@ static void take_blob(struct gk_cbor *c, struct gk_kdc *kdc, struct gk_blob *blo
 		gk_cbor_fail(c, GK_ERR_NO_MEMORY);
 }
 
-/* How a member from before this was stored asked for its roles, unless its encoder is an odd one.
- */
+/* How a member from before this was stored asked for its roles,
+ * unless its encoder is an odd one. */
 static void make_scope(struct gk_cbor *c, struct gk_node *node)
 {
 	uint8_t bytes[GK_SCOPE_MAX];

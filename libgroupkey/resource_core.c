@@ -46,8 +46,8 @@ static const struct link token_post = { put_authz, NULL, "ace.ai", false };
 
 /* filtering (RFC 6690 section 4.1) */
 
-/* @return true if 'value' is what is asked for: all of it, or how it begins if that ends with '*'
- */
+/* @return true if 'value' is what is asked for: all of it,
+ * or how it begins if that ends with '*' */
 static bool value_matches(struct gk_span value, struct gk_span asked)
 {
 	if (asked.len && asked.data[asked.len - 1] == '*')

@@ -56,8 +56,8 @@ bool gk_transfer_is_open(const struct gk_transfer *transfer);
  */
 bool gk_transfer_make_room(struct gk_kdc *kdc, const struct gk_transfer *transfer, size_t len,
 			   struct gk_now now);
-/** Begin anew, with a copy of 'bytes'. @return GK_ERR_NO_SPACE, GK_ERR_NO_MEMORY: nothing is kept
- */
+/** Begin anew, with a copy of 'bytes'.
+ * @return GK_ERR_NO_SPACE, GK_ERR_NO_MEMORY: nothing is kept */
 GK_MUST_CHECK enum gk_err gk_transfer_begin(struct gk_kdc *kdc, struct gk_transfer *transfer,
 					    const uint8_t of[static 16], struct gk_span bytes,
 					    struct gk_now now);

@@ -133,8 +133,8 @@ typedef void reach_callback(const struct reach_event *events, size_t count, void
 REACH_MUST_CHECK int reach_monitor_open(struct reach_monitor **monitor,
 					const struct reach_options *options);
 
-/** @return the descriptor that is readable when reach_monitor_read() has work; owned by 'monitor'
- */
+/** @return the descriptor that is readable when reach_monitor_read() has work;
+ * owned by 'monitor' */
 int reach_monitor_fd(const struct reach_monitor *monitor);
 
 /**
@@ -326,8 +326,8 @@ REACH_MUST_CHECK int reach_fake_script(struct reach_monitor *monitor, const char
 REACH_MUST_CHECK int reach_fake_trace_load(struct reach_monitor *monitor, const char *text,
 					   size_t len, size_t *line);
 
-/** @return when the next event of the trace is, in milliseconds since its beginning; -1: at its end
- */
+/** @return when the next event of the trace is, in milliseconds since its beginning;
+ * -1: at its end */
 int64_t reach_fake_trace_next_ms(const struct reach_monitor *monitor);
 
 /**

@@ -94,8 +94,8 @@ void kdc_notify(struct kdc *k, uint64_t id, const struct gk_oscore_ref *ref, uin
 		struct gk_span payload);
 /** Time goes by in silence, until a request comes or it is over. */
 void kdc_wait(struct kdc *k, int64_t ms);
-/** A request of ours to its control_uri, in the association. @return the code of its answer, or 0
- */
+/** A request of ours to its control_uri, in the association.
+ * @return the code of its answer, or 0 */
 uint8_t kdc_tell(struct kdc *k, uint8_t code, struct gk_span payload);
 uint8_t kdc_tell_material(struct kdc *k, const struct material *material);
 /** Any message from anywhere; its answer is in 'reply'. */

@@ -156,8 +156,8 @@
 	"3046022100c23d2e83e9a36775f50e205da4a57dce9d24226f742cfa61247ac845f603f0cf022100a4c1be58" \
 	"4718ec146538f49153f7d2fb3350973c9c540e4a16007a74666eb874"
 
-/* inter for names under example.org alone; inter that wants a policy; node 2 for TLS servers alone
- */
+/* inter for names under example.org alone; inter that wants a policy;
+ * node 2 for TLS servers alone */
 #define CERT_INTER_NAMES                                                                           \
 	"308201553081fca003020102020207d0300a06082a8648ce3d040302300f310d300b06035504030c04726f6f" \
 	"743020170d3230303130313030303030305a180f32303939303130313030303030305a3010310e300c060355" \

@@ -181,8 +181,8 @@ int pair_end(void **state);
 struct gk_group_config pair_config(const char *name);
 /** ... with the tree, in which all confirm. */
 struct gk_group_config pair_tree_config(const char *name);
-/** A member with a token for all groups and these roles, which did nothing yet. @return its index
- */
+/** A member with a token for all groups and these roles, which did nothing yet.
+ * @return its index */
 size_t pair_add(struct pair *p, uint32_t roles);
 /** Make a member anew from what it was provisioned with: it has forgotten everything. */
 void pair_reset(struct pair *p, size_t i);

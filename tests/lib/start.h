@@ -6,8 +6,8 @@
 #ifndef TESTS_LIB_START_H
 #define TESTS_LIB_START_H
 
-/** As the set-up of a group of tests: gk_global_init() with randomness that is the same each time.
- */
+/** As the set-up of a group of tests: gk_global_init() with randomness
+ * that is the same each time. */
 int core_start(void **state);
 /** ... and its tear-down. */
 int core_stop(void **state);

@@ -17,8 +17,8 @@
 #define KEY_MAX  64
 #define FILE_MIN 100
 
-/* Opened at the start, since the program may give up the right to open it; above what it counts on.
- */
+/* Opened at the start, since the program may give up the right to open it;
+ * above what it counts on. */
 static int file = -1;
 
 __attribute__((constructor)) static void begin(void)

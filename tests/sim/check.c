@@ -508,8 +508,8 @@ static int64_t settle_ms(const struct world *w)
 	return 1000 * SETTLE_S * (lost > 0.3 ? 5 : 1) + air_ms;
 }
 
-/* Since when it lacks something: it may have caught up since the last minute, and be behind again.
- */
+/* Since when it lacks something: it may have caught up since the last minute,
+ * and be behind again. */
 static int64_t behind_since_ms(const struct node *node, const struct place *place,
 			       const struct group *group)
 {

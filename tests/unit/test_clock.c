@@ -487,8 +487,8 @@ static void what_the_kernel_said_of_it_is_known(void **state)
 
 /* The release */
 
-/* @param heading  "VERSION, DATE" or "VERSION, unreleased" @return its day, 0: not yet, -1: neither
- */
+/* @param heading  "VERSION, DATE" or "VERSION, unreleased" @return its day, 0: not yet,
+ * -1: neither */
 static int64_t day_of(const char *heading)
 {
 	const char *comma = strchr(heading, ',');

@@ -841,8 +841,8 @@ static void groups_that_only_the_store_knows_are_listed(void **state)
 	assert_int_equal(gk_group_find(p->kdc, gk_span_str(OTHER))->num, num + 1);
 }
 
-/* P 7: num starts at 0, whatever other groups have had. (After gk_kdc_disown(): test_kdc_disown.c)
- */
+/* P 7: num starts at 0, whatever other groups have had.
+ * (After gk_kdc_disown(): test_kdc_disown.c) */
 static void a_new_group_begins_with_0_after_a_restart_too(void **state)
 {
 	struct pair *p = *state;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
-/* A round of probes: how long it takes, what counts in it, and how many go through theirs at once.
- */
+/* A round of probes: how long it takes, what counts in it,
+ * and how many go through theirs at once. */
 #include "libgroupkey/kdc.h"
 
 #include "tests/lib/pair.h"
@@ -441,8 +441,8 @@ static void hints_that_are_forged_take_no_more_than_the_share_of_the_link(void *
 	assert_in_range(pair_presence_counts(p).probes - before, 10, 90);
 }
 
-/* Whoever makes the kernel say that over and over makes us look whether there is air for a check.
- */
+/* Whoever makes the kernel say that over and over makes us look whether there is
+ * air for a check. */
 static void questions_that_are_not_asked_take_nobodys_turn(void **state)
 {
 	struct pair *p = *state;

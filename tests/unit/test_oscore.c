@@ -1446,8 +1446,8 @@ static void every_cut_is_noticed(void **state)
 	}
 }
 
-/** Encrypt anything, as a peer gone wrong would: as request 0 of the client, or the answer to it.
- */
+/** Encrypt anything, as a peer gone wrong would: as request 0 of the client,
+ * or the answer to it. */
 static struct gk_span protect_raw(const struct gk_oscore *sender, const char *option,
 				  const char *plaintext)
 {

@@ -258,8 +258,8 @@ static void keys_are_as_long_as_the_pairwise_algorithm_says(void **state)
 			g->input.gp_enc_alg = algs[enc];
 			g->input.alg = algs[aead];
 			set_up(g);
-			/* code, option, marker; code, option, tag: nothing of the other algorithm
-			 */
+			/* code, option, marker; code, option, tag:
+			 * nothing of the other algorithm */
 			assert_int_equal(protect_request(g, GET_TEMP).len, 9 + 6 + tag_len);
 			assert_int_equal(unprotect_request(g, gk_buf_span(&g->out)), GK_OK);
 			exchange_response(g, false);

@@ -178,8 +178,8 @@ static const struct message responses[] = {
 	  "64445d1f00003974920100ff4d4c13669384b67354b2b6175ff4b8658c666a6cf88e" },
 };
 
-/** A message without its transport header, as the library has it: code, and what follows the token.
- */
+/** A message without its transport header, as the library has it:
+ * code, and what follows the token. */
 static struct gk_span without_header(const char *text)
 {
 	uint8_t bytes[128];
