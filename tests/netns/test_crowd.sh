@@ -69,7 +69,7 @@ rekey_in_time() { # SECONDS NAME
 }
 
 memory_kb() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$work/pid")/status"
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$gateway_pid/status"
 }
 
 has_grown_little() { # FROM MAX
@@ -77,9 +77,8 @@ has_grown_little() { # FROM MAX
 }
 
 # The daemon and not what is around it.
-note_pid() {
-	pgrep -f "^$gatewayd -c $work/" >"$work/pid"
-	[ "$(wc -l <"$work/pid")" -eq 1 ]
+is_daemon() { # PID
+	[ "$(cat "/proc/$1/comm")" = "${gatewayd##*/}" ]
 }
 
 all_have_ended() {
@@ -93,7 +92,7 @@ log_level=info
 presence='check_interval_s = 10; probes = 2; probe_wait_s = 3; grace_s = 5; evict = true;'
 segment_open 50
 gateway_start
-check 'the daemon runs' note_pid
+check 'the daemon runs' is_daemon "$gateway_pid"
 memory_alone=$(memory_kb)
 for node in $hostile; do
 	quietly node_add "$node" meters requester
