@@ -51,6 +51,14 @@ static bool fits_path(const char *text)
 	return text[0] == '/';
 }
 
+// Its last name is what files beside it are named for.
+static bool fits_file(const char *text)
+{
+	const char *slash = strrchr(text, '/');
+
+	return fits_path(text) && slash[1] && !is_dots(slash + 1);
+}
+
 const void *gw_option_of(const void *base, const struct gw_option *option)
 {
 	return (const char *)base + option->offset;
@@ -103,6 +111,8 @@ static bool fits_uri(const char *text)
 	}
 	return scheme > 0 && strncmp(text + scheme, "://", 3) == 0 && text[scheme + 3];
 }
+
+#define FILE_RANGE "the absolute path of a file"
 
 static const struct gw_word discoveries[] = {
 	{ "none", GK_DISCOVERY_NONE, NULL },
@@ -239,8 +249,8 @@ const struct gw_option gw_group_options[] = {
 	{ "mode", GW_WORD, AT(mode), .words = modes, .number = GK_MODE_GROUP },
 	{ "sign_alg", GW_WORD, AT(core.sign_alg), .words = sign_algs, .number = GK_ALG_ES256 },
 	{ "cred_fmt", GW_WORD, AT(core.cred_fmt), .words = cred_fmts, .number = GK_HEADER_KCCS },
-	{ "cred_issuers_file", GW_TEXT, AT(cred_issuers_file), 1, 4095, "an absolute path",
-	  .fits = fits_path },
+	{ "cred_issuers_file", GW_TEXT, AT(cred_issuers_file), 1, 4095, FILE_RANGE,
+	  .fits = fits_file },
 	{ "members_max", GW_INT, AT(core.members_max), 1, 60000, "members",
 	  "each takes 1.5 KiB of memory", .number = 10000 },
 	{ "rekey", GW_GROUP, .sub = rekey_options },
@@ -261,10 +271,10 @@ static const struct gw_option link_options[] = {
 
 static const struct gw_option as_options[] = {
 	// Its default depends on state_dir: see complete().
-	{ "key_file", GW_TEXT, AT(as_key_file), 1, 4095, "an absolute path", .fits = fits_path,
+	{ "key_file", GW_TEXT, AT(as_key_file), 1, 4095, FILE_RANGE, .fits = fits_file,
 	  .fixed = "as.key_file" },
-	{ "public_key_file", GW_TEXT, AT(as_public_key_file), 1, 4095, "an absolute path",
-	  .fits = fits_path, .fixed = "as.public_key_file" },
+	{ "public_key_file", GW_TEXT, AT(as_public_key_file), 1, 4095, FILE_RANGE,
+	  .fits = fits_file, .fixed = "as.public_key_file" },
 	{ "issuer", GW_TEXT, AT(as_issuer), 1, GK_AUDIENCE_MAX,
 	  "1 to 64 bytes of UTF-8 without control characters", .fixed = "as.issuer" },
 	{ "uri", GW_TEXT, AT(as_uri), 1, GK_AS_URI_MAX,
@@ -302,11 +312,10 @@ const struct gw_option gw_conf_options[] = {
 	{ "state_dir", GW_TEXT, AT(state_dir), 1, 4000, "an absolute path", .fits = fits_path,
 	  .text = "/etc/gatewayd/state", .fixed = "state_dir" },
 	// Its default depends on state_dir: see complete().
-	{ "mark", GW_TEXT, AT(mark), 1, 4095, "an absolute path", .fits = fits_path,
-	  .fixed = "mark" },
+	{ "mark", GW_TEXT, AT(mark), 1, 4095, FILE_RANGE, .fits = fits_file, .fixed = "mark" },
 	// unix(7): sun_path has 108 bytes.
-	{ "control", GW_TEXT, AT(control), 1, 107, "an absolute path of at most 107 bytes",
-	  .fits = fits_path, .text = "/run/gatewayd/gatewayd.sock" },
+	{ "control", GW_TEXT, AT(control), 1, 107, FILE_RANGE " of at most 107 bytes",
+	  .fits = fits_file, .text = "/run/gatewayd/gatewayd.sock" },
 	// getpwnam(3); Linux itself takes up to 32.
 	{ "user", GW_TEXT, AT(user), 1, 32, "the name of a user, 1 to 32 bytes", .fits = fits_user,
 	  .text = "gatewayd", .fixed = "user" },

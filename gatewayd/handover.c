@@ -103,8 +103,23 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : NULL;
 }
 
-/* What is made beside a file is named for it: a journal, one that is new,
- * one that was moved away. */
+/* Also what is made beside it: a journal, one that is new, one that was moved away. */
+static bool is_named_for(const char *name, const char *file)
+{
+	static const char *const beside[] = {
+		"-journal", "-wal", "-shm", ".new", ".old", ".fresh"
+	};
+	size_t len = file ? strlen(file) : 0;
+
+	if (len == 0 || strncmp(name, file, len) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		if (strncmp(name + len, beside[i], strlen(beside[i])) == 0)
+			return true;
+	}
+	return name[len] == '\0';
+}
+
 static bool is_ours(const struct gw_conf *conf, const char *name)
 {
 	const char *const ours[] = {
@@ -118,7 +133,7 @@ static bool is_ours(const struct gw_conf *conf, const char *name)
 	};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		if (ours[i] && strncmp(name, ours[i], strlen(ours[i])) == 0)
+		if (is_named_for(name, ours[i]))
 			return true;
 	}
 	return false;

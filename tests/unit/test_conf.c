@@ -384,6 +384,28 @@ static void the_mark_is_not_where_the_state_is(void **state)
 	}
 }
 
+static void a_file_has_a_name(void **state)
+{
+	static const struct {
+		const char *before, *after;
+	} rows[] = {
+		{ "mark = \"", "\";" },
+		{ "control = \"", "\";" },
+		{ "as = { key_file = \"", "\"; };" },
+		{ "as = { public_key_file = \"", "\"; };" },
+	};
+	static const char *const paths[] = { "/", "/etc/", "/etc//", "/etc/.", "/etc/..", "etc" };
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (size_t j = 0; j < COUNT(paths); j++) {
+			char text[256];
+			snprintf(text, sizeof(text), SMALLEST "%s%s%s", rows[i].before, paths[j],
+				 rows[i].after);
+			must_fail(text, "must be the absolute path of a file");
+		}
+	}
+}
+
 static void every_option_reaches_its_field(void **state)
 {
 	static const struct gk_span names[] = { { (const uint8_t *)"a", 1 },
@@ -1194,6 +1216,7 @@ int main(void)
 		cmocka_unit_test(every_directory_has_a_mark_of_its_own),
 		cmocka_unit_test(the_mark_has_a_name_that_files_can_have),
 		cmocka_unit_test(the_mark_is_not_where_the_state_is),
+		cmocka_unit_test(a_file_has_a_name),
 		cmocka_unit_test(every_option_reaches_its_field),
 		cmocka_unit_test(lists_are_the_same_if_all_their_texts_are),
 		cmocka_unit_test(eddsa_is_there_if_the_build_has_it),

@@ -75,6 +75,14 @@ static uid_t owner_of(const char *name)
 	return st.st_uid;
 }
 
+static const char *in_marks(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "marks/%s", name);
+	return path;
+}
+
 static bool hand_over(void)
 {
 	error[0] = '\0';
@@ -199,6 +207,27 @@ static void directories_for_more_than_us_stay_root_s(void **state)
 	make_file("run/utmp", 0);
 	must_refuse("control: ", "(utmp)");
 	assert_int_equal(owner_of("run/utmp"), 0);
+}
+
+/* What begins with the same letters is somebody else's, as gshadow beside g. */
+static void names_are_ours_as_a_whole(void **state)
+{
+	static const char *const names[] = { "gatewayd", "g", "" };
+	static const char *const others[] = { "gatewayd.conf", "gatewayd-keys", "gshadow" };
+
+	(void)state;
+	need_root();
+	make_dir("marks", 0, 0700);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		make_file(in_marks(others[i]), 0);
+		for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+			snprintf(mark, sizeof(mark), "%s/marks/%s", top, names[j]);
+			must_refuse("mark: ", others[i]);
+			assert_int_equal(owner_of("marks"), 0);
+			assert_int_equal(owner_of(in_marks(others[i])), 0);
+		}
+		unlink(in_top(in_marks(others[i])));
+	}
 }
 
 static void links_of_the_user_lead_nowhere(void **state)
@@ -333,6 +362,7 @@ int main(void)
 		RULE(what_an_earlier_start_as_root_left_goes_on),
 		RULE(what_root_put_back_is_given_too),
 		RULE(directories_for_more_than_us_stay_root_s),
+		RULE(names_are_ours_as_a_whole),
 		RULE(links_of_the_user_lead_nowhere),
 		RULE(names_that_the_user_put_on_the_way_lead_nowhere),
 		RULE(links_of_root_are_followed),
