@@ -212,10 +212,13 @@ start
 same uci.conf "$(grep -v '^#' "$ROOT/var/etc/gatewayd/uci.conf")" ""
 
 rule "owner and mode of our directories are set at each start, and nothing of theirs is opened to others"
+mkdir -p "$ROOT/etc/gatewayd/state"
+: >"$ROOT/etc/gatewayd/state/gatewayd.db"
 start
-same owners "$(sed "s#$ROOT##" "$ROOT/owners")" "-hR gatewayd:gatewayd /etc/gatewayd/state/
--hR gatewayd:gatewayd /usr/lib/gatewayd/mark/
--hR gatewayd:gatewayd /run/gatewayd/
+same owners "$(sed "s#$ROOT##" "$ROOT/owners")" "-h gatewayd:gatewayd /etc/gatewayd/state/gatewayd.db
+gatewayd:gatewayd /etc/gatewayd/state
+gatewayd:gatewayd /usr/lib/gatewayd/mark
+gatewayd:gatewayd /run/gatewayd
 root:gatewayd /etc/gatewayd
 -h root:gatewayd /etc/gatewayd/gatewayd.conf"
 same modes "$(cd "$ROOT" && stat -c '%a %n' etc/gatewayd etc/gatewayd/* usr/lib/gatewayd/mark run/gatewayd)" \
@@ -229,7 +232,15 @@ rule "while it runs no directory of its own is given to it, where it could have 
 start
 : >"$ROOT/owners"
 service reload
-lacks "$ROOT/owners" -hR
+lacks "$ROOT/owners" gatewayd:gatewayd
+
+# Which could be a link to /etc by the time that it is gone into.
+rule "no directory that it made is given to it, nor what is in there"
+mkdir -p "$ROOT/etc/gatewayd/state/made"
+: >"$ROOT/etc/gatewayd/state/made/file"
+start
+lacks "$ROOT/owners" made
+! grep -q '^-[a-z]*R' "$ROOT/owners" || wrong "$(cat "$ROOT/owners")"
 
 rule "CAP_NET_ADMIN is given only where the configuration asks for it"
 echo 'net_admin = true;' >>"$ROOT/etc/gatewayd/gatewayd.conf"
