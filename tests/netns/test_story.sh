@@ -15,13 +15,17 @@ paragraph() {
 	:
 }
 
-# Where there is a filter: what it does not have kills, and so would have ended the story.
+# What it does not have kills, and so would have ended the story.
 is_filtered() {
-	[ "$(value "$(ctl status --json)" seccomp)" = kill ] || is_logged 'seccomp: no filter'
+	[ "$(value "$(ctl status --json)" seccomp)" = kill ]
 }
 
 need_root
 story
 check 'all that without rights' [ "$(value "$(ctl status --json)" user)" = nobody ]
-check 'under the filter of system calls that kills' is_filtered
+if [ "$seccomp" = off ] || is_logged 'seccomp: no filter'; then
+	check_not 'under the filter of system calls that kills' 'there is none'
+else
+	check 'under the filter of system calls that kills' is_filtered
+fi
 conclude
