@@ -195,6 +195,9 @@ static void arm(struct gk_membership *ms, const struct gk_material *material, st
 	if (material->exi_s >= 0 && material->exi_s <= UINT32_MAX)
 		ms->due_ms[GK_DUE_EXPIRY] = now.mono.ms + 1000 * left_s;
 	ms->pull_pause_ms = GK_PULL_PAUSE_MS;
+	// The question that is answered by this will not be asked: no other waits for it.
+	if (ms->next_pull_ms > now.mono.ms + GK_PULL_PAUSE_MS)
+		ms->next_pull_ms = now.mono.ms + GK_PULL_PAUSE_MS;
 }
 
 bool gk_membership_has_used(const struct gk_membership *ms, struct gk_span gid, struct gk_span sid)

@@ -332,22 +332,26 @@ static void a_missed_rekeying_is_noticed_by_what_others_say(void **state)
 	assert_talk(p, 1, 0, "again");
 }
 
+/* A group request under a Gid that nobody has. */
+static void hear_forged(struct pair *p, uint16_t message_id)
+{
+	struct gk_exchange exchange = { .id = 1, .message_id = message_id };
+	struct gk_span message = hex_span("02 9a 39 07 06 ffffffffffff 01 ff"
+					  "0102030405060708090a0b0c0d0e0f10");
+
+	assert_int_equal(gk_member_receive(p->node[0].member, &exchange, message, p->now), GK_OK);
+	pair_drain_node(p, 0);
+}
+
 static void a_forged_epoch_makes_a_member_ask_rarely(void **state)
 {
 	struct pair *p = *state;
-	// a group request under a Gid that nobody has
-	struct gk_span message = hex_span("02 9a 39 07 06 ffffffffffff 01 ff"
-					  "0102030405060708090a0b0c0d0e0f10");
 	size_t before;
 
 	pair_advance(p, 400000);
 	before = pair_count(p, PAIR_REQUEST, 0, PAIR_KDC);
 	for (unsigned k = 0; k < 10000; k++) {
-		struct gk_exchange exchange = { .id = 1, .message_id = (uint16_t)k };
-
-		assert_int_equal(gk_member_receive(p->node[0].member, &exchange, message, p->now),
-				 GK_OK);
-		pair_drain_node(p, 0);
+		hear_forged(p, (uint16_t)k);
 		if (k % 10 == 0)
 			pair_advance(p, 1000);
 	}
@@ -355,6 +359,28 @@ static void a_forged_epoch_makes_a_member_ask_rarely(void **state)
 	assert_in_range(pair_count(p, PAIR_REQUEST, 0, PAIR_KDC) - before, 3, 12);
 	assert_true(pair_info(p, 0).joined);
 	assert_true(pair_info(p, 0).refused >= 10000);
+}
+
+/* With each rekeying a question is open that it answers, as when a message overtakes it. */
+static void rekeyings_that_answer_its_questions_delay_no_other(void **state)
+{
+	struct pair *p = *state;
+
+	for (size_t i = 0; i < 60; i++) {
+		hear_forged(p, (uint16_t)i);
+		rekey(p);
+		pair_run(p);
+		assert_true(pair_agree(p, 0, 1));
+		pair_advance(p, 1000);
+	}
+	p->pass = lose_rekeyings;
+	rekey(p);
+	pair_run(p);
+	assert_int_equal(pair_say(p, 1, PAIR_LIGHTS, "news"), GK_OK);
+	pair_run(p);
+	assert_false(pair_agree(p, 0, 1));
+	pair_advance(p, 10000);
+	assert_true(pair_agree(p, 0, 1));
 }
 
 static void a_gap_beyond_the_stale_sets_means_forget_everybody(void **state)
@@ -912,6 +938,7 @@ int main(void)
 		RULE(a_check_ends_with_the_membership),
 		RULE(a_missed_rekeying_is_noticed_by_what_others_say),
 		RULE(a_forged_epoch_makes_a_member_ask_rarely),
+		RULE(rekeyings_that_answer_its_questions_delay_no_other),
 		RULE(a_gap_beyond_the_stale_sets_means_forget_everybody),
 		RULE(the_next_version_is_installed_without_whom_it_calls_stale),
 		RULE(an_old_version_is_ignored_with_its_stale_list),
