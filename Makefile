@@ -22,6 +22,11 @@ endif
 endif
 -include $(CONF)/config.mk
 
+# An old configuration still builds, without what configure looks for since; as the filter once was.
+ifeq ($(MAKELEVEL)$(shell find configure -newer $(CONF)/config.mk 2>/dev/null),0configure)
+$(info configure is newer than $(CONF)/config.mk: run it again)
+endif
+
 PARTS ?= libgroupkey netlink io gatewayd member
 
 PROGRAMS = gatewayd gatewayctl gkmember reachmon
