@@ -65,6 +65,7 @@ const char *gw_seccomp_name(enum gw_seccomp filter)
 #include <errno.h>
 #include <linux/netlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -87,7 +88,7 @@ const char *gw_seccomp_name(enum gw_seccomp filter)
 	}
 #define IS(arg, value)     LOW(arg, UINT32_MAX, value)
 #define HAS_NOT(arg, bits) LOW(arg, bits, 0)
-#define ARGS_MAX           2
+#define ARGS_MAX           3
 
 /* Allowed with such arguments alone; any of a call's rows will do. */
 static const struct row {
@@ -95,9 +96,11 @@ static const struct row {
 	unsigned count;
 	struct scmp_arg_cmp args[ARGS_MAX];
 } rows[] = {
-	/* No TCP, no raw or packet sockets, and of netlink only what is about links and nodes */
+	/* UDP alone: for another protocol the kernel may load a module that is rarely tried. Of
+	 * netlink only what is about links and nodes */
 	{ "socket", 1, { IS(0, AF_UNIX) } },
-	{ "socket", 2, { IS(0, AF_INET6), LOW(1, TYPE_MASK, SOCK_DGRAM) } },
+	{ "socket", 3, { IS(0, AF_INET6), LOW(1, TYPE_MASK, SOCK_DGRAM), IS(2, 0) } },
+	{ "socket", 3, { IS(0, AF_INET6), LOW(1, TYPE_MASK, SOCK_DGRAM), IS(2, IPPROTO_UDP) } },
 	{ "socket", 2, { IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE) } },
 
 	/* Nothing becomes code that was not code at the start */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -133,6 +134,11 @@ static int connect_by_tcp(void)
 	return as_result(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
+static int speak_another_protocol(void)
+{
+	return as_result(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE));
+}
+
 static int speak_ipv4(void)
 {
 	return as_result(socket(AF_INET, SOCK_DGRAM, 0));
@@ -189,6 +195,7 @@ static const struct forbidden {
 	{ "kill_another_thread", kill_another_thread },
 	{ "load_program_into_kernel", load_program_into_kernel },
 	{ "connect_by_tcp", connect_by_tcp },
+	{ "speak_another_protocol", speak_another_protocol },
 	{ "speak_ipv4", speak_ipv4 },
 	{ "listen_to_all_frames", listen_to_all_frames },
 	{ "change_the_packet_filter", change_the_packet_filter },
