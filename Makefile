@@ -409,7 +409,7 @@ CLANG_FORMAT = clang-format
 our_files = $(shell find . -path './build*' -prune -o -path ./.git -prune -o -type f $(1) -print)
 c_files = $(call our_files,-name '*.[ch]')
 scripts = $(shell find . -path './build*' -prune -o -path ./.git -prune -o -type f -print | \
-	xargs grep -lE '^\#!.*[/ ](ba|da)?sh( |$$)')
+	xargs awk 'FNR == 1 && /^\#!.*[\/ ](ba|da)?sh( |$$)/ { print FILENAME } { nextfile }')
 
 # Those of OpenWrt, whose shell is BusyBox ash: they use its functions, and set variables for them.
 ash_scripts = $(wildcard etc/openwrt/*.sh tests/openwrt/jshn.sh tests/openwrt/rc.common) \
