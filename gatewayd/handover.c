@@ -12,12 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LINKS_MAX 16
+
 /* One directory. */
 struct handover {
 	const struct gw_conf *conf;
 	const struct gw_owner *owner;
 	const char *option;
-	char dir[PATH_MAX];
+	char dir[PATH_MAX];         /* links on the way give way to what they say */
 	char foreign[NAME_MAX + 1]; /* something in it that is not ours; "": nothing is */
 	size_t ours;
 	char *error;
@@ -50,6 +52,7 @@ enum way {
 	OF_ROOT,  /* to the end */
 	OF_USER,  /* of root, and the end is the user's */
 	MISSING,  /* of root, and the end is not there */
+	LINK,     /* of root, to a symbolic link of root's */
 	UNCERTAIN /* somebody else can decide what is found there */
 };
 
@@ -67,15 +70,13 @@ static enum way look_at(const char *path, bool last, uid_t user)
 	if (lstat(path, &st) != 0)
 		return last && errno == ENOENT ? MISSING : UNCERTAIN;
 	if (is_of_root(&st))
-		return OF_ROOT;
+		return S_ISLNK(st.st_mode) ? LINK : OF_ROOT;
 	return last && st.st_uid == user && S_ISDIR(st.st_mode) ? OF_USER : UNCERTAIN;
 }
 
-/*
- * A name in a directory of root's was put there by root, a symbolic link too, and nobody else puts
- * another in its place while we look.
- */
-static enum way walk(const struct handover *handover)
+/* A name in a directory of root's was put there by root, and nobody else puts another in its place
+ * while we look. @param end  gets where the path ends that was looked at last */
+static enum way walk_to_link(const struct handover *handover, size_t *end)
 {
 	char path[PATH_MAX];
 	enum way way = look_at("/", false, handover->owner->uid);
@@ -84,12 +85,47 @@ static enum way walk(const struct handover *handover)
 		at += strcspn(handover->dir + at, "/");
 		memcpy(path, handover->dir, at);
 		path[at] = '\0';
+		*end = at;
 		bool last = handover->dir[at + strspn(handover->dir + at, "/")] == '\0';
 		way = look_at(path, last, handover->owner->uid);
 		if (last)
 			break;
 	}
 	return way;
+}
+
+/* What a link says takes its place in the path: on that way too somebody else may decide. */
+static bool follow(struct handover *handover, size_t end)
+{
+	char target[PATH_MAX], rest[PATH_MAX];
+	char *name, *dir = handover->dir;
+	ssize_t len;
+
+	strcpy(rest, dir + end);
+	dir[end] = '\0';
+	len = readlink(dir, target, sizeof(target));
+	name = strrchr(dir, '/') + 1;
+	if (len <= 0 || (size_t)(name - dir) + (size_t)len + strlen(rest) >= sizeof(handover->dir))
+		return false;
+	if (target[0] == '/')
+		name = dir;
+	memcpy(name, target, (size_t)len);
+	strcpy(name + len, rest);
+	return true;
+}
+
+static enum way walk(struct handover *handover)
+{
+	size_t end = 0;
+
+	for (unsigned links = 0; links < LINKS_MAX; links++) {
+		enum way way = walk_to_link(handover, &end);
+		if (way != LINK)
+			return way;
+		if (!follow(handover, end))
+			break;
+	}
+	return UNCERTAIN;
 }
 
 /*
@@ -256,7 +292,6 @@ static bool sync_parent(const struct handover *handover)
 static bool prepare(struct handover *handover)
 {
 	enum way way = walk(handover);
-	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	int dir;
 	bool ok;
 
@@ -266,7 +301,7 @@ static bool prepare(struct handover *handover)
 		return refuse_errno(handover, "cannot be made");
 	if (handover->owner->uid == 0)
 		return true;
-	dir = open(handover->dir, way == OF_ROOT ? flags : flags | O_NOFOLLOW);
+	dir = open(handover->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return refuse_errno(handover, "cannot be opened");
 	ok = give(handover, dir);

@@ -5,8 +5,9 @@
  * was made by a gatewayd that ran as root goes on so, and what root has put back is taken too.
  *
  * That user may be an enemy by the next start. So root acts only where every directory on the way
- * is its own; what lies below one of the user's is left to the user. There it gives away nothing
- * but regular files with our names and a single link, and never through a symbolic link.
+ * is its own, where a link of its own leads too; what lies below one of the user's is left to the
+ * user. There it gives away nothing but regular files with our names and a single link, and never
+ * through a symbolic link.
  */
 #ifndef GW_HANDOVER_H
 #define GW_HANDOVER_H

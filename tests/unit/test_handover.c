@@ -293,6 +293,45 @@ static void links_of_root_are_followed(void **state)
 	must_hand_over();
 	assert_int_equal(owner_of("flash/state"), USER);
 	assert_int_equal(owner_of("flash/state/gatewayd.db"), USER);
+
+	make_link("var", "again", 0);
+	make_link(in_top("again/other/"), "end", 0);
+	snprintf(state_dir, sizeof(state_dir), "%s/end", top);
+	must_hand_over();
+	assert_int_equal(owner_of("end"), 0);
+	assert_int_equal(owner_of("flash/other"), USER);
+}
+
+static void must_leave_secrets(const char *name)
+{
+	snprintf(state_dir, sizeof(state_dir), "%s/%s", top, name);
+	must_hand_over();
+	if (owner_of("secrets") != 0 || owner_of("secrets/gatewayd.db") != 0)
+		fail_msg("by way of %s", name);
+}
+
+/* Root's link is to be trusted, but what it leads through is not. */
+static void links_of_root_through_what_is_the_user_s_lead_nowhere(void **state)
+{
+	(void)state;
+	need_root();
+	make_dir("secrets", 0, 0700);
+	make_file("secrets/gatewayd.db", 0);
+	make_dir("theirs", USER, 0755);
+	make_link("..", "theirs/up", USER);
+	make_link("../secrets", "theirs/state", USER);
+	make_link("theirs/up", "way", 0);
+	make_link("theirs/state", "end", 0);
+	make_link("end", "end_of_end", 0);
+	make_link(in_top("theirs/state"), "absolute", 0);
+	make_link("circle", "circle", 0);
+	must_leave_secrets("way/secrets");
+	must_leave_secrets("end");
+	must_leave_secrets("end_of_end");
+	must_leave_secrets("absolute");
+	must_leave_secrets("circle");
+	must_leave_secrets("way/made");
+	assert_int_equal(access(in_top("made"), F_OK), -1);
 }
 
 static void what_belongs_to_others_is_left_alone(void **state)
@@ -366,6 +405,7 @@ int main(void)
 		RULE(links_of_the_user_lead_nowhere),
 		RULE(names_that_the_user_put_on_the_way_lead_nowhere),
 		RULE(links_of_root_are_followed),
+		RULE(links_of_root_through_what_is_the_user_s_lead_nowhere),
 		RULE(what_belongs_to_others_is_left_alone),
 		RULE(root_itself_is_given_nothing),
 		RULE(a_user_that_there_is_not_is_said),
