@@ -213,18 +213,21 @@ same uci.conf "$(grep -v '^#' "$ROOT/var/etc/gatewayd/uci.conf")" ""
 
 rule "owner and mode of our directories are set at each start, and nothing of theirs is opened to others"
 mkdir -p "$ROOT/etc/gatewayd/state"
-: >"$ROOT/etc/gatewayd/state/gatewayd.db"
+: >"$ROOT/etc/gatewayd/state/as.key"
+chmod 600 "$ROOT/etc/gatewayd/state/as.key"
 start
-same owners "$(sed "s#$ROOT##" "$ROOT/owners")" "-h gatewayd:gatewayd /etc/gatewayd/state/gatewayd.db
+same owners "$(sed "s#$ROOT##" "$ROOT/owners")" "-h gatewayd:gatewayd /etc/gatewayd/state/as.key
 gatewayd:gatewayd /etc/gatewayd/state
 gatewayd:gatewayd /usr/lib/gatewayd/mark
 gatewayd:gatewayd /run/gatewayd
 root:gatewayd /etc/gatewayd
 -h root:gatewayd /etc/gatewayd/gatewayd.conf"
-same modes "$(cd "$ROOT" && stat -c '%a %n' etc/gatewayd etc/gatewayd/* usr/lib/gatewayd/mark run/gatewayd)" \
+same modes "$(cd "$ROOT" && stat -c '%a %n' etc/gatewayd etc/gatewayd/* etc/gatewayd/state/* \
+	usr/lib/gatewayd/mark run/gatewayd)" \
 	"750 etc/gatewayd
 640 etc/gatewayd/gatewayd.conf
 700 etc/gatewayd/state
+600 etc/gatewayd/state/as.key
 700 usr/lib/gatewayd/mark
 700 run/gatewayd"
 
