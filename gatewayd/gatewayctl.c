@@ -161,17 +161,13 @@ static bool read_status(FILE *in, int *status)
 
 static bool copy(FILE *in, FILE *out)
 {
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t len;
+	char piece[4096];
 	bool ok = true;
 
-	// Line by line, since events come when they come.
-	while (ok && (len = getline(&line, &room, in)) > 0) {
-		ok = fwrite(line, 1, (size_t)len, out) == (size_t)len && fflush(out) == 0;
-		explicit_bzero(line, (size_t)len);
-	}
-	free(line);
+	// Line by line, since events come when they come; of a longer one, what fits.
+	while (ok && fgets(piece, sizeof(piece), in))
+		ok = fputs(piece, out) >= 0 && fflush(out) == 0;
+	explicit_bzero(piece, sizeof(piece)); // it may have been a bundle
 	return ok && !ferror(in);
 }
 
