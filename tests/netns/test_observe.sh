@@ -34,9 +34,9 @@ pid_of() { # NODE
 	eval "echo \"\$node_pid_$1\""
 }
 
-# lossy gw|nNODE: a fifth of what comes in there gets lost.
+# lossy gw|nNODE: of what comes in there the first packet gets lost, and then each fourth.
 lossy() {
-	deaf "$1" 'numgen random mod 100 < 20'
+	deaf "$1" 'numgen inc mod 4 < 1'
 }
 
 need_root
