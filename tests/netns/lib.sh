@@ -626,8 +626,17 @@ all_have_state() {
 	done
 }
 
-is_logged_at_least() { # COUNT WORDS: at least
+is_logged() { # WORDS
+	grep -qF -- "$1" "$work/gatewayd.log"
+}
+
+is_logged_at_least() { # COUNT WORDS
 	[ "$(grep -cF -- "$2" "$work/gatewayd.log")" -ge "$1" ]
+}
+
+# Another reason to have no filter of system calls is a fault.
+is_built_without_filter() {
+	is_logged 'seccomp: no filter of system calls: this gatewayd was built without'
 }
 
 group_num() { # GROUP

@@ -63,10 +63,6 @@ num_is_above() { # NUM
 	[ "$(group_num lights)" -gt "$1" ]
 }
 
-is_logged() { # WORDS
-	grep -qF -- "$1" "$work/gatewayd.log"
-}
-
 has_ledger() { # NUMBERS
 	[ "$(ledger lights)" = "$1" ]
 }

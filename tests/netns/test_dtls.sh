@@ -106,10 +106,6 @@ starts_with() { # WANTED GOT
 	esac
 }
 
-is_logged() { # WORDS
-	grep -qF -- "$1" "$work/gatewayd.log"
-}
-
 has_no_key() { # NAME: its handshake gets nowhere
 	[ -z "$(session "$1" "coaps://$kdc/ace-group/lights/num")" ]
 }

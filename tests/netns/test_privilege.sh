@@ -31,9 +31,8 @@ has_capabilities() { # MASK
 		[ "$(status_of CapInh)" = "$none" ] && [ "$(status_of CapAmb)" = "$none" ]
 }
 
-# Where there is a filter at all.
 is_filtered() {
-	[ "$(status_of Seccomp)" = 2 ] || is_logged 'seccomp: no filter of system calls'
+	[ "$(status_of Seccomp)" = 2 ] || is_built_without_filter
 }
 
 is_sealed() { # MASK
@@ -44,10 +43,6 @@ is_sealed() { # MASK
 # Files of a process in /proc are root's if nobody else may look into it.
 is_closed_to_its_user() {
 	[ "$(stat -c %u "/proc/$gateway_pid/maps")" = 0 ]
-}
-
-is_logged() { # WORDS
-	grep -qF -- "$1" "$work/gatewayd.log"
 }
 
 is_owned() { # UID PATH...

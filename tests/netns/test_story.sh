@@ -26,7 +26,7 @@ is_filtered() {
 need_root
 story
 check 'all that without rights' [ "$(value "$(ctl status --json)" user)" = nobody ]
-if [ "$seccomp" = off ] || is_logged 'seccomp: no filter'; then
+if [ "$seccomp" = off ] || is_built_without_filter; then
 	check_not 'under the filter of system calls that kills' 'there is none'
 else
 	check 'under the filter of system calls that kills' is_filtered
