@@ -149,22 +149,18 @@ is_another() { # PID: is it a new one, that serves?
 	[ "${now_pid:-0}" != 0 ] && [ "$now_pid" != "$1" ] && is_active
 }
 
-reload_refuses() { # SED-SCRIPT
+# A configuration that cannot be, as long as systemctl does that.
+refuses() { # COMMAND
 	inside cp -p "$conf" /tmp/kept
-	inside sed -i "$1" "$conf"
-	noted inside systemctl reload gatewayd
-	refusal=$?
-	inside cp -p /tmp/kept "$conf"
-	[ "$refusal" -ne 0 ] && is_active
-}
-
-restart_fails() { # SED-SCRIPT
-	inside cp -p "$conf" /tmp/kept
-	inside sed -i "$1" "$conf"
-	noted inside systemctl restart gatewayd
+	inside sed -i 's/"lights"/"li ghts"/' "$conf"
+	noted inside systemctl "$1" gatewayd
 	refusal=$?
 	inside cp -p /tmp/kept "$conf"
 	[ "$refusal" -ne 0 ]
+}
+
+reload_refuses() {
+	refuses reload && is_active
 }
 
 has_logged() { # WORDS
@@ -306,7 +302,7 @@ say 1 'installed'
 check_soon 5 'they talk' has_read 2 'installed'
 inside sed -i 's/^#log_level = .*/log_level = "debug";/' "$conf"
 check 'a change is put into effect' noted inside systemctl reload gatewayd
-check 'one that cannot be taken is refused' reload_refuses 's/"lights"/"li ghts"/'
+check 'one that cannot be taken is refused' reload_refuses
 pid=$(main_pid)
 # shellcheck disable=SC2016 # for sh inside
 inside sh -c 'kill -s KILL "$1"' sh "$pid"
@@ -330,7 +326,7 @@ check 'it is installed again' apt install /debs/new.deb
 check 'it runs again' is_active
 check 'it is configured as before' inside grep -q '^log_level = "debug";' "$conf"
 goes_on 'installed again'
-check 'who starts it is told that it cannot' restart_fails 's/"lights"/"li ghts"/'
+check 'who starts it is told that it cannot' refuses restart
 check_soon 20 'it tries again by itself' is_active
 
 check 'it can be allowed more' allow_net_admin
