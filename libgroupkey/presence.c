@@ -390,6 +390,8 @@ static void end_grace(struct gk_node *node, struct gk_now now)
 
 bool gk_presence_ask_last(struct gk_node *node, struct gk_now now)
 {
+	if (is_out_of_reach(node, now))
+		return true;
 	if (now.mono.ms - gk_probe_asked_until_ms(node) <= STALE(wait_ms(node)))
 		return false;
 	if (gk_probe_send(node, wait_ms(node), now)) {

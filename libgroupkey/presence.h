@@ -24,7 +24,7 @@ void gk_presence_ask(struct gk_node *node, struct gk_now now);
 /** ... if the link has air for that. @return false: not now */
 bool gk_presence_check(struct gk_node *node, struct gk_now now);
 /** Its grace is over. If it waited since it was last asked, ask it once more. @return true: it is
- *  asked, or cannot be just now, and is not to be removed yet */
+ *  asked, or cannot be just now, or can no more, and is not to be removed yet */
 bool gk_presence_ask_last(struct gk_node *node, struct gk_now now);
 /** A restored member: nothing is known of it. */
 void gk_presence_start(struct gk_node *node, struct gk_now now);

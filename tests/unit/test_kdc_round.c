@@ -328,6 +328,37 @@ static void who_waited_for_its_turn_is_asked_once_more(void **state)
 	assert_int_equal(notes(p, GK_NOTE_EVICTED), 1);
 }
 
+/* Its observation, by which it could be asked, ends meanwhile. */
+static void who_waits_and_cannot_be_asked_any_more_is_in_nobodys_way(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+
+	p->config[0].presence.evict_rate = 1;
+	pair_restart(p);
+	pair_raw_open(&raw, p, 1, "raw1", NULL, &all, 1);
+	assert_int_equal(pair_raw_join(&raw, PAIR_LIGHTS, 6, false), GK_COAP_CREATED);
+	assert_int_equal(pair_raw_observe(&raw, "", 0, false), GK_COAP_CONTENT);
+	pair_join_all(p, 20);
+	pair_advance(p, S(10));
+	for (size_t i = 0; i < 2; i++) {
+		p->node[i].cut = true;
+		pair_reach(p, &p->node[i].addr, GK_REACH_FAILED);
+		pair_advance(p, S(1));
+		if (i == 0)
+			pair_reach(p, &raw.addr, GK_REACH_FAILED);
+		pair_advance(p, S(1));
+	}
+	pair_advance(p, S(75 + 10));
+	assert_int_equal(pair_presence(p, p->node[0].name), -1);
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
+	assert_int_equal(pair_presence(p, p->node[1].name), GK_ABSENT);
+	pair_raw_acknowledge(&raw, pair_raw_notified(&raw), GK_NOTIFIED_GONE);
+	pair_advance(p, S(120));
+	assert_int_equal(pair_presence(p, "raw1"), GK_PRESENT);
+	assert_int_equal(pair_presence(p, p->node[1].name), -1);
+}
+
 static void a_way_that_is_found_is_tried_at_once(void **state)
 {
 	static const enum gk_reach words[] = { GK_REACH_MOVED, GK_REACH_CONFIRMED };
@@ -481,6 +512,7 @@ int main(void)
 		RULE(many_that_are_suspected_at_once_go_in_step),
 		RULE(no_more_are_removed_in_any_minute_than_evict_rate_allows),
 		RULE(who_waited_for_its_turn_is_asked_once_more),
+		RULE(who_waits_and_cannot_be_asked_any_more_is_in_nobodys_way),
 		RULE(a_way_that_is_found_is_tried_at_once),
 		RULE(forged_failures_never_remove_a_live_member),
 		RULE(a_client_of_two_groups_is_asked_once_for_both),
