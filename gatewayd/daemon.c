@@ -66,9 +66,12 @@ static void add_control_groups(struct gw_daemon *daemon)
 static void open_segment(struct gw_daemon *daemon)
 {
 	const struct gw_conf *conf = &daemon->conf;
-	int err =
-		gw_segment_open(&daemon->segment, conf->interface, conf->watch.text,
-				conf->watch.count, &gw_serve_segment, daemon, gw_now(daemon).mono);
+	const struct gw_segment_options options = { .interface = conf->interface,
+						    .watch = conf->watch.text,
+						    .watch_count = conf->watch.count,
+						    .datagrams = !gw_privilege_may_probe(conf) };
+	int err = gw_segment_open(&daemon->segment, &options, &gw_serve_segment, daemon,
+				  gw_now(daemon).mono);
 
 	if (err)
 		fatal("link", "no netlink socket: %s", strerror(-err));

@@ -89,11 +89,11 @@ static void open_log(const struct options *options, const struct gw_conf *conf)
 /* How long the kernel takes is that of today; the file does not say it. */
 static void print(const struct gw_conf *conf)
 {
-	const char *how = conf->net_admin ? "" : " without net_admin";
+	const char *how = conf->net_admin ? ", if CAP_NET_ADMIN is kept" : " without net_admin";
 	char source[REACH_NAME_LEN + 96];
 	uint32_t verdict_ms;
 
-	if (gw_segment_verdict(conf->interface, conf->net_admin, &verdict_ms) == 0) {
+	if (gw_segment_verdict(conf->interface, !conf->net_admin, &verdict_ms) == 0) {
 		snprintf(source, sizeof(source), "that of %s now%s", conf->interface, how);
 	} else {
 		verdict_ms = GW_PRESENCE_VERDICT_MS;

@@ -126,6 +126,11 @@ bool gw_privilege_take_user(const struct gw_conf *conf, char *error, size_t size
 	return gw_handover_check(conf, owner.name, error, size);
 }
 
+bool gw_privilege_may_probe(const struct gw_conf *conf)
+{
+	return conf->net_admin && permitted() & BIT(CAP_NET_ADMIN);
+}
+
 /*
  * The end of it
  */

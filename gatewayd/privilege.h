@@ -39,6 +39,9 @@ struct gw_rights {
  */
 GK_MUST_CHECK bool gw_privilege_take_user(const struct gw_conf *conf, char *error, size_t size);
 
+/** @return true if CAP_NET_ADMIN is to be kept, and is there */
+bool gw_privilege_may_probe(const struct gw_conf *conf);
+
 /**
  * Give up every capability but CAP_NET_ADMIN, and that too unless 'net_admin'; for good, as
  * no_new_privs is set.

@@ -296,7 +296,8 @@ static int open_monitor(struct gw_segment *segment)
 {
 	const char *names[1 + GW_SEGMENT_WATCH_MAX];
 	struct reach_options options = { .interfaces = names,
-					 .interface_count = segment->link_count };
+					 .interface_count = segment->link_count,
+					 .datagrams = segment->weak };
 
 	for (size_t i = 0; i < segment->link_count; i++)
 		names[i] = segment->links[i].name;
@@ -418,20 +419,23 @@ static void set_links(struct gw_segment *segment, char *const *watch, size_t wat
 		add_link(segment, watch[i]);
 }
 
-static void prepare(struct gw_segment *segment, const char *interface, char *const *watch,
-		    size_t watch_count, const struct gw_segment_sink *sink, void *ctx)
+static void prepare(struct gw_segment *segment, const struct gw_segment_options *options,
+		    const struct gw_segment_sink *sink, void *ctx)
 {
 	*segment = (struct gw_segment){
-		.interface = interface,
+		.interface = options->interface,
 		.sink = sink,
 		.ctx = ctx,
 		.fresh = true,
+		.weak = options->datagrams,
 		.retry_ms = GK_NEVER,
 		.failing_ms = GK_NEVER,
 		.look_ms = GK_NEVER,
 		.verdict_ms = GW_SEGMENT_VERDICT_MS,
 	};
-	set_links(segment, watch, watch_count);
+	set_links(segment, options->watch, options->watch_count);
+	if (segment->weak)
+		log_info("link", GW_SEGMENT_WEAK);
 }
 
 static void begin(struct gw_segment *segment, struct gk_mono now)
@@ -440,13 +444,12 @@ static void begin(struct gw_segment *segment, struct gk_mono now)
 	read_monitor(segment, now);
 }
 
-int gw_segment_open(struct gw_segment *segment, const char *interface, char *const *watch,
-		    size_t watch_count, const struct gw_segment_sink *sink, void *ctx,
-		    struct gk_mono now)
+int gw_segment_open(struct gw_segment *segment, const struct gw_segment_options *options,
+		    const struct gw_segment_sink *sink, void *ctx, struct gk_mono now)
 {
 	int err;
 
-	prepare(segment, interface, watch, watch_count, sink, ctx);
+	prepare(segment, options, sink, ctx);
 	err = open_monitor(segment);
 	if (!err)
 		begin(segment, now);
@@ -454,10 +457,10 @@ int gw_segment_open(struct gw_segment *segment, const char *interface, char *con
 }
 
 void gw_segment_open_with(struct gw_segment *segment, struct reach_monitor *monitor,
-			  const char *interface, char *const *watch, size_t watch_count,
+			  const struct gw_segment_options *options,
 			  const struct gw_segment_sink *sink, void *ctx, struct gk_mono now)
 {
-	prepare(segment, interface, watch, watch_count, sink, ctx);
+	prepare(segment, options, sink, ctx);
 	segment->monitor = monitor;
 	begin(segment, now);
 }

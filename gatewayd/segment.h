@@ -36,6 +36,14 @@ struct gw_segment_link {
 	enum gk_blindness fell; /* how, in this read; GK_BLIND_NOT: it did not */
 };
 
+/** What to watch. */
+struct gw_segment_options {
+	const char *interface; /* ours; borrowed by the segment */
+	char *const *watch;    /* names of others, at most GW_SEGMENT_WATCH_MAX */
+	size_t watch_count;
+	bool datagrams; /* to have the kernel look for nodes: there is no CAP_NET_ADMIN for that */
+};
+
 /** A router that the kernel was asked about. */
 struct gw_segment_router {
 	uint8_t ip[REACH_IP_LEN];
@@ -58,7 +66,7 @@ struct gw_segment {
 	bool deaf;               /* ... nor for long */
 	bool was_wide;           /* we had an address that is not link-local */
 	bool crowded;
-	bool weak;          /* said that the kernel does not probe for us */
+	bool weak;          /* the kernel does not probe for us */
 	bool proxies;       /* proxied entries are about, of which the kernel gives no notice */
 	int64_t retry_ms;   /* when to read or open again; GK_NEVER: not */
 	int64_t failing_ms; /* reading fails since then; GK_NEVER: it does not */
@@ -77,17 +85,16 @@ struct gw_segment {
 
 /**
  * Begin to watch; the sink is told of what is there already before this returns.
- * @param interface    borrowed, as 'sink' and 'ctx' are
- * @param watch        names of other interfaces, at most GW_SEGMENT_WATCH_MAX
+ * @param sink  borrowed, as 'ctx' is
  * @return 0, or -errno: there is no netlink
  */
-GK_MUST_CHECK int gw_segment_open(struct gw_segment *segment, const char *interface,
-				  char *const *watch, size_t watch_count,
+GK_MUST_CHECK int gw_segment_open(struct gw_segment *segment,
+				  const struct gw_segment_options *options,
 				  const struct gw_segment_sink *sink, void *ctx,
 				  struct gk_mono now);
 /** As gw_segment_open(), with a monitor that is open; it is taken. For tests. */
 void gw_segment_open_with(struct gw_segment *segment, struct reach_monitor *monitor,
-			  const char *interface, char *const *watch, size_t watch_count,
+			  const struct gw_segment_options *options,
 			  const struct gw_segment_sink *sink, void *ctx, struct gk_mono now);
 /** Watch others from now on, and begin anew to listen. If the kernel refuses, that is retried. */
 void gw_segment_watch(struct gw_segment *segment, char *const *watch, size_t watch_count,
@@ -120,10 +127,10 @@ bool gw_segment_address(const struct gw_segment *segment, struct gk_addr *addr);
 
 /**
  * Ask the kernel how long it takes until it finds that a neighbour is missing, without a segment.
- * @param net_admin  it can be told to look; else it is sent something to deliver
+ * @param datagrams  as in struct gw_segment_options
  * @return 0, or -errno: the interface is not there, or there is no netlink
  */
-GK_MUST_CHECK int gw_segment_verdict(const char *interface, bool net_admin, uint32_t *verdict_ms);
+GK_MUST_CHECK int gw_segment_verdict(const char *interface, bool datagrams, uint32_t *verdict_ms);
 
 /* segment_probe.c, for segment.c */
 
@@ -131,6 +138,12 @@ GK_MUST_CHECK int gw_segment_verdict(const char *interface, bool net_admin, uint
 #define GW_SEGMENT_VERDICT_MS 5000
 /** What is added to the time that it tells, for its notice to be read. */
 #define GW_SEGMENT_SLACK_MS 500
+
+/** What an operator is told about that. */
+#define GW_SEGMENT_WEAK                                                                            \
+	"without CAP_NET_ADMIN neighbours are probed by empty datagrams, which takes some "        \
+	"seconds "                                                                                 \
+	"longer"
 
 /** Ask how long the kernel takes, soon and whatever it said before. */
 void gw_segment_want_timing(struct gw_segment *segment);

@@ -53,10 +53,10 @@ void gw_segment_ask_timing(struct gw_segment *segment, struct gk_mono now)
 	segment->sink->timing(segment->ctx, segment->verdict_ms);
 }
 
-int gw_segment_verdict(const char *interface, bool net_admin, uint32_t *verdict_ms)
+int gw_segment_verdict(const char *interface, bool datagrams, uint32_t *verdict_ms)
 {
 	int ifindex = (int)if_nametoindex(interface);
-	const struct reach_options options = { .datagrams = !net_admin };
+	const struct reach_options options = { .datagrams = datagrams };
 	struct reach_monitor *monitor;
 	struct reach_timing timing;
 	int err;
@@ -101,6 +101,16 @@ void gw_segment_tell_answers(struct gw_segment *segment)
 		segment->sink->reach(segment->ctx, segment->answers, count);
 }
 
+/* By datagrams it takes another time. */
+static void weaken(struct gw_segment *segment)
+{
+	if (segment->weak)
+		return;
+	log_warnx("link", GW_SEGMENT_WEAK);
+	segment->weak = true;
+	gw_segment_want_timing(segment);
+}
+
 /* @return whether the kernel goes about it */
 static bool ask(struct gw_segment *segment, int ifindex, const uint8_t *ip)
 {
@@ -111,15 +121,11 @@ static bool ask(struct gw_segment *segment, int ifindex, const uint8_t *ip)
 	memcpy(addr.ip, ip, sizeof(addr.ip));
 	if (segment->monitor && ifindex)
 		err = reach_monitor_probe(segment->monitor, ifindex, ip);
-	if (err == -EPERM && !segment->weak)
-		log_warnx("link", "without CAP_NET_ADMIN neighbours are probed by empty datagrams, "
-				  "which takes some seconds longer");
-	else if (err && err != -EPERM)
+	if (err == -EPERM)
+		weaken(segment);
+	else if (err)
 		log_debug("link", "%s: the kernel does not probe it: %s",
 			  io_addr_format(&addr, text), strerror(-err));
-	if (err == -EPERM && !segment->weak)
-		gw_segment_want_timing(segment);
-	segment->weak = segment->weak || err == -EPERM;
 	return err == 0 || err == -EPERM;
 }
 

@@ -508,7 +508,7 @@ void gk_membership_keep_peers(struct gk_membership *ms, struct gk_span ids);
 void gk_membership_remove_peers(struct gk_membership *ms, struct gk_span ids);
 void gk_membership_remove_all_peers(struct gk_membership *ms);
 /** Ask after a while, and ever more rarely while it brings nothing: anyone can provoke it.
- *  @param what  GK_DUE_PULL or GK_DUE_CREDS */
+ *  @param what  GK_DUE_PULL, GK_DUE_CREDS, GK_DUE_WHICH or GK_DUE_FAILING */
 void gk_membership_pull_later(struct gk_membership *ms, enum gk_due what, struct gk_now now);
 /** Somebody whom we do not know has this Sender ID: ask about it when it is time.
  *  @return the exchange in which that is done */

@@ -314,13 +314,15 @@ WRAP(int, gw_multicast_ask, struct gw_multicast *multicast, int ifindex, const s
 
 /* the segment */
 
-WRAP(int, gw_segment_open, struct gw_segment *segment, const char *interface, char *const *watch,
-     size_t watch_count, const struct gw_segment_sink *sink, void *ctx, struct gk_mono now)
+WRAP(int, gw_segment_open, struct gw_segment *segment, const struct gw_segment_options *options,
+     const struct gw_segment_sink *sink, void *ctx, struct gk_mono now)
 {
-	(void)watch, (void)watch_count, (void)now;
-	*segment = (struct gw_segment){
-		.interface = interface, .sink = sink, .ctx = ctx, .ifindex = 7, .retry_ms = GK_NEVER
-	};
+	(void)now;
+	*segment = (struct gw_segment){ .interface = options->interface,
+					.sink = sink,
+					.ctx = ctx,
+					.ifindex = 7,
+					.retry_ms = GK_NEVER };
 	sink->blind(ctx, GK_BLIND_NOT);
 	return 0;
 }

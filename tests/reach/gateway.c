@@ -454,6 +454,8 @@ static void serve_group(struct world *w)
 
 void gateway_start(struct world *w)
 {
+	const struct gw_segment_options options = { .interface = w->kernel.interface };
+
 	w->wake_ms = w->read_ms = GK_NEVER;
 	w->verdict_ms = 5000;
 	make_kdc(w);
@@ -463,8 +465,7 @@ void gateway_start(struct world *w)
 	if (reach_fake_open(&w->monitor))
 		abort();
 	kernel_show(w);
-	gw_segment_open_with(&w->segment, w->monitor, w->kernel.interface, NULL, 0, &sink, w,
-			     w->now.mono);
+	gw_segment_open_with(&w->segment, w->monitor, &options, &sink, w, w->now.mono);
 	gateway_drain(w);
 	await_segment(w);
 }

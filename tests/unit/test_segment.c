@@ -87,13 +87,20 @@ static void say(const char *script)
 static struct gk_mono now;
 
 /* Open with what the kernel has to say at first; 'told' begins anew after it. */
-static void open_watching(const char *script, char *const *watch, size_t watch_count)
+static void open_options(const char *script, const struct gw_segment_options *options)
 {
 	told[0] = '\0';
 	now = start;
 	assert_int_equal(reach_fake_open(&monitor), 0);
 	say(script);
-	gw_segment_open_with(&segment, monitor, "lowpan0", watch, watch_count, &sink, NULL, now);
+	gw_segment_open_with(&segment, monitor, options, &sink, NULL, now);
+}
+
+static void open_watching(const char *script, char *const *watch, size_t watch_count)
+{
+	const struct gw_segment_options options = { "lowpan0", watch, watch_count, false };
+
+	open_options(script, &options);
 }
 
 static void open_with(const char *script)
@@ -788,6 +795,44 @@ static void without_the_right_to_probe_the_kernel_takes_another_time(void **stat
 	assert_told("", "8500 ms;");
 }
 
+/* 'lo' is everywhere; the kernel has a time for it as for others. */
+static void expect_time_by_datagrams(void)
+{
+	uint32_t fast_ms, slow_ms;
+	char expected[32];
+
+	assert_int_equal(gw_segment_verdict("lo", false, &fast_ms), 0);
+	assert_int_equal(gw_segment_verdict("lo", true, &slow_ms), 0);
+	assert_true(fast_ms < slow_ms);
+	snprintf(expected, sizeof(expected), "%u ms;", slow_ms + SLACK);
+	assert_non_null(strstr(told, expected));
+}
+
+static void who_never_had_that_right_knows_it_from_the_start(void **state)
+{
+	const struct gw_segment_options options = { .interface = "lo", .datagrams = true };
+
+	(void)state;
+	told[0] = '\0';
+	assert_int_equal(gw_segment_open(&segment, &options, &sink, NULL, start), 0);
+	expect_time_by_datagrams();
+}
+
+static void a_monitor_that_replaces_another_has_no_more_rights(void **state)
+{
+	const struct gw_segment_options options = { .interface = "lo" };
+
+	(void)state;
+	open_options("link 1 up lo\naddress 1 added fd00::1\n", &options);
+	reach_fake_probe_result(monitor, -EPERM);
+	probe("fd00::3");
+	reach_fake_read_result(monitor, -EBADF);
+	assert_told("", "forget;deaf;");
+	now.ms += 1000;
+	read_now();
+	expect_time_by_datagrams();
+}
+
 static void a_time_that_makes_no_sense_is_kept_in_bounds(void **state)
 {
 	static const struct {
@@ -1004,12 +1049,14 @@ static void lost_notices_are_read_on_at_once(void **state)
 
 static void what_cannot_be_read_at_first_makes_us_blind(void **state)
 {
+	const struct gw_segment_options options = { .interface = "lowpan0" };
+
 	(void)state;
 	assert_int_equal(reach_fake_open(&monitor), 0);
 	reach_fake_read_result(monitor, -EAGAIN);
 	told[0] = '\0';
 	now = start;
-	gw_segment_open_with(&segment, monitor, "lowpan0", NULL, 0, &sink, NULL, now);
+	gw_segment_open_with(&segment, monitor, &options, &sink, NULL, now);
 	assert_string_equal(told, "watch;deaf;");
 	assert_told(UP, ""); // and who knows what else
 	reach_fake_read_result(monitor, 0);
@@ -1073,6 +1120,8 @@ int main(void)
 		TEST(what_was_asked_before_we_went_blind_has_no_answer),
 		TEST(the_kernel_is_asked_how_long_it_takes),
 		TEST(without_the_right_to_probe_the_kernel_takes_another_time),
+		TEST(who_never_had_that_right_knows_it_from_the_start),
+		TEST(a_monitor_that_replaces_another_has_no_more_rights),
 		TEST(a_time_that_makes_no_sense_is_kept_in_bounds),
 		TEST(proxied_entries_are_looked_for_where_there_are_any),
 		TEST(link_local_nodes_are_behind_the_interface_as_it_is_now),
