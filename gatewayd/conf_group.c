@@ -74,6 +74,16 @@ static bool is_port_free(const struct gw_report *report, const config_setting_t 
 	return true;
 }
 
+/* In all modes but 'group' members agree on keys: beside EdDSA with X25519. */
+static bool is_mode_there(const struct gw_report *report, const config_setting_t *setting,
+			  const struct gw_group_conf *group)
+{
+	if (group->mode == GK_MODE_GROUP || gk_dh_curve(group->core.sign_alg))
+		return true;
+	return gw_refuse(report, config_setting_get_member(setting, "mode"), NULL,
+			 "must be \"group\" beside EdDSA: wolfSSL was built without X25519");
+}
+
 /* X.509 takes a wolfSSL that has it, and there are no certificates of X25519 keys. */
 static bool is_format_there(const struct gw_report *report, const config_setting_t *setting,
 			    const struct gw_group_conf *group)
@@ -136,7 +146,7 @@ bool gw_conf_complete_group(const struct gw_report *report, const config_setting
 	rekey->confirm = (enum gk_confirm)group->confirm;
 	// The table has found that both can be parsed.
 	(void)io_addr_parse(group->address, 0, &rekey->control_group);
-	return is_name_unique(report, setting, conf, i) &&
+	return is_name_unique(report, setting, conf, i) && is_mode_there(report, setting, group) &&
 	       is_format_there(report, setting, group) && is_vouched_for(report, setting, group) &&
 	       is_beacon_possible(report, setting, rekey) &&
 	       is_presence_possible(report, setting, conf, &group->core.presence) &&

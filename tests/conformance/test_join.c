@@ -5,6 +5,7 @@
 
 #include "client.h"
 
+#include "libgroupkey/cred.h"
 #include "tests/lib/hex.h"
 
 #include <setjmp.h>
@@ -345,7 +346,7 @@ static void kdc_065_keys_that_cannot_be_converted_stay_out_of_pairwise_mode(void
 	static struct client c;
 	char cred[200];
 
-	if (!gk_sign_curve(-8))
+	if (!gk_sign_curve(-8) || !gk_dh_curve(-8))
 		skip();
 	config.mode = GK_MODE_BOTH;
 	config.sign_alg = -8;

@@ -520,6 +520,33 @@ static void eddsa_is_there_if_the_build_has_it(void **state)
 	}
 }
 
+/* Keys for one other member come of X25519 there, and a daemon that starts without it would have no
+ * such group. */
+static void eddsa_has_pairwise_keys_if_the_build_has_x25519(void **state)
+{
+	static const char *const modes[] = { "group", "pairwise", "both" };
+	static const char format[] = "interface = \"i\"; groups = ( { name = \"g\"; sign_alg = "
+				     "\"%s\"; mode = \"%s\"; } );";
+	struct gw_conf conf;
+	char text[160];
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(modes); i++) {
+		bool eddsa = i < COUNT(modes);
+		const char *mode = modes[i % COUNT(modes)];
+
+		if (eddsa && !GK_HAVE_ED25519)
+			continue;
+		snprintf(text, sizeof(text), format, eddsa ? "EdDSA" : "ES256", mode);
+		if (!eddsa || GK_HAVE_CURVE25519 || strcmp(mode, "group") == 0) {
+			must_parse(text, &conf);
+			gw_conf_free(&conf);
+		} else {
+			must_fail(text, ":1: groups[0].mode: must be \"group\" beside EdDSA: "
+					"wolfSSL was built without X25519");
+		}
+	}
+}
+
 /* Before and behind the options of a table that stands somewhere in the file. */
 struct nest {
 	const char *before, *behind;
@@ -1220,6 +1247,7 @@ int main(void)
 		cmocka_unit_test(every_option_reaches_its_field),
 		cmocka_unit_test(lists_are_the_same_if_all_their_texts_are),
 		cmocka_unit_test(eddsa_is_there_if_the_build_has_it),
+		cmocka_unit_test(eddsa_has_pairwise_keys_if_the_build_has_x25519),
 		cmocka_unit_test(every_option_refuses_values_of_other_types),
 		cmocka_unit_test(the_library_takes_what_is_allowed_here),
 		cmocka_unit_test(policies_that_would_evict_the_living_are_refused),
