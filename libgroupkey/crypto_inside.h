@@ -13,10 +13,7 @@
 
 #include "config.h"
 
-/* After our own headers: Debian's options.h sets _FORTIFY_SOURCE, which must not reach libc's. */
-#include <wolfssl/options.h>
-
-#include <wolfssl/wolfcrypt/settings.h>
+#include "crypto_wolfssl.h"
 
 #include <wolfssl/wolfcrypt/random.h>
 

@@ -8,9 +8,7 @@
 
 #if defined(GK_HAVE_X509) && GK_HAVE_X509
 
-#include <wolfssl/options.h>
-
-#include <wolfssl/wolfcrypt/settings.h>
+#include "crypto_wolfssl.h"
 
 #include <wolfssl/wolfcrypt/asn.h>
 #include <wolfssl/wolfcrypt/asn_public.h>

@@ -8,6 +8,10 @@
 #include "tests/lib/env.h"
 #include "tests/lib/hex.h"
 
+#include "libgroupkey/crypto_wolfssl.h"
+
+#include <wolfssl/wolfcrypt/ecc.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -372,6 +376,22 @@ static void hkdf_of_nothing_is_defined(void **state)
 	assert_int_equal(gk_hkdf(nothing, nothing, nothing, out, sizeof(out)), GK_OK);
 	/* computed with another implementation */
 	assert_hex_equal(gk_span(out, sizeof(out)), "eb70f01dede9afafa449eee1b1286504");
+}
+
+/* It was built with what its headers say to us. */
+static void keys_are_as_large_for_us_as_for_wolfssl(void **state)
+{
+	union {
+		uint8_t bytes[2 * sizeof(ecc_key)];
+		ecc_key key;
+	} space;
+
+	(void)state;
+	memset(&space, 0xa5, sizeof(space));
+	assert_int_equal(wc_ecc_init(&space.key), 0);
+	for (size_t i = sizeof(space.key); i < sizeof(space); i++)
+		assert_int_equal(space.bytes[i], 0xa5);
+	wc_ecc_free(&space.key);
 }
 
 static void length_beyond_wolfssl_s_int_is_refused(void **state)
@@ -1147,6 +1167,7 @@ int main(void)
 		cmocka_unit_test(hkdf_gives_255_blocks_and_no_more),
 		cmocka_unit_test(hkdf_of_nothing_is_defined),
 		cmocka_unit_test(hmac_is_that_of_rfc_4231),
+		cmocka_unit_test(keys_are_as_large_for_us_as_for_wolfssl),
 		cmocka_unit_test(length_beyond_wolfssl_s_int_is_refused),
 		cmocka_unit_test(curves_are_those_of_the_build),
 		cmocka_unit_test(other_curves_are_unsupported),
