@@ -229,12 +229,18 @@ static const struct row *find_row(int found)
 	return NULL;
 }
 
-static bool take(struct gkm_options *options, int found, char **argv, char *error, size_t size)
+/* musl counts a value that is missing as one that it passed. */
+static const char *last_word(int argc, char **argv)
+{
+	return argv[(optind < argc ? optind : argc) - 1];
+}
+
+static bool take(struct gkm_options *options, int found, const char *word, char *error, size_t size)
 {
 	const struct row *row = find_row(found);
 
 	if (!row) {
-		snprintf(error, size, "%s: %s", argv[optind - 1],
+		snprintf(error, size, "%s: %s", word,
 			 found == ':' ? "needs a value" : "no such option");
 		return false;
 	}
@@ -279,7 +285,7 @@ bool gkm_options_read(int argc, char **argv, struct gkm_options *options, char *
 	take_address(&read, GROUP_ADDRESS);
 	optind = 0; // from the beginning, with nothing left of a command line before this one
 	while ((found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		if (!take(&read, found, argv, error, size))
+		if (!take(&read, found, last_word(argc, argv), error, size))
 			return false;
 	}
 	if (!is_whole(&read, argc, argv, error, size))
