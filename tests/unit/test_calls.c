@@ -12,6 +12,7 @@
 #include "io/log.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/group.h"
+#include "tests/lib/errors.h"
 #include "tests/lib/prometheus.h"
 
 #include <errno.h>
@@ -797,7 +798,7 @@ static void without_room_nothing_changes_and_why_is_said(void **state)
 	assert_part("status --json", "\"storage\":\"good\"");
 	assert_part("status", "\nstore      good\n");
 	gw.outbox.error = -EIO;
-	assert_part("status", "\nstore      refuses: Input/output error\n");
+	assert_part("status", with_error("\nstore      refuses: %s\n", EIO));
 	gw.outbox.error = 0;
 	assert_part(ADD, "\"token\"");
 	gk_member_free(lamp.member);

@@ -11,6 +11,7 @@
 #include "io/log.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/kdc.h"
+#include "tests/lib/errors.h"
 #include "tests/lib/netns.h"
 
 #include <errno.h>
@@ -585,7 +586,7 @@ static void an_address_that_is_taken_is_refused(void **state)
 	need_network();
 	fd = take_port(OTHER_PORT);
 	refuses(&(struct settings){ .listen = "[::1]:7002", .groups = AT_START "," BLINDS },
-		":5: listen: [::1]:7002: Address already in use");
+		with_error(":5: listen: [::1]:7002: %s", EADDRINUSE));
 	close(fd);
 	assert_all_is_as_at_the_start();
 	assert_false(find_group("blinds", &(struct gk_group_info){ 0 }));
@@ -1174,7 +1175,7 @@ static void while_the_store_refuses_the_kdc_is_left_alone(void **state)
 	refuses(&(struct settings){ .more = "link = { rate_kbps = 20; };" },
 		":7: link: cannot change while nothing can be stored");
 	takes(&(struct settings){ .level = "warn" },
-	      ": in effect: log_level; not stored yet: Input/output error");
+	      with_error(": in effect: log_level; not stored yet: %s", EIO));
 	log_open("test", LOG_LEVEL_ERROR, false);
 	gw.outbox.error = 0;
 	assert_all_is_as_at_the_start();
