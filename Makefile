@@ -183,6 +183,7 @@ netns = $(call wanted,$(wildcard tests/netns/test_*.sh))
 live = $(call wanted,$(wildcard tests/live/test_*.sh))
 purity = $(if $(SAN),,$(call wanted,tests/purity.sh))
 imports = $(call wanted,tests/imports.sh)
+configure = $(if $(SAN)$(EMULATOR),,$(call wanted,tests/configure.sh))
 # For tests in namespaces, which are not emulated.
 preload = $(if $(EMULATOR),,$(patsubst tests/preload/%.c,$(B)/tests/%.so,$(wildcard tests/preload/*.c)))
 # What all others have shown; so it is of no use with some of them.
@@ -232,7 +233,7 @@ corpus = tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(1)))
 replay = $(foreach p,$(replay_bin),'$(p) $(call corpus,$(p))')
 
 unit_tests = $(unit_bin) $(golden) $(openwrt) $(service) $(sim_bin) $(reach_bin) $(traces) \
-	$(crash_bin) $(replay) $(purity) $(imports)
+	$(crash_bin) $(replay) $(purity) $(imports) $(configure)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' NM='$(NM)' EMULATOR='$(EMULATOR)' \

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 the gatewayd authors
+#
+# Who insists on the filter of system calls gets it, or is told what to install; who does not, builds
+# without. What else configure is asked for is in tests/matrix.txt, with tests of what it builds.
+
+top=${GK_TOP:-$(cd "$(dirname "$0")/.." && pwd)}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+checks=0
+bad=0
+
+check() { # NAME CONDITION...
+	check_name=$1
+	shift
+	checks=$((checks + 1))
+	if "$@" >"$work/said" 2>&1; then
+		echo "ok $checks - $check_name"
+	else
+		bad=$((bad + 1))
+		echo "not ok $checks - $check_name"
+		sed 's/^/#    /' "$work/said"
+	fi
+}
+
+# It knows all that the real one knows, but libseccomp.
+cat >"$work/without" <<'EOF'
+#!/bin/sh
+case " $* " in
+*" libseccomp "*) exit 1 ;;
+esac
+exec pkg-config "$@"
+EOF
+chmod +x "$work/without"
+
+configure() { # ARGUMENTS...
+	rm -rf "$work/build"
+	"$top/configure" --builddir="$work/build" "$@"
+}
+
+has_filter() { # 0-OR-1 ARGUMENTS...
+	expected=$1
+	shift
+	configure "$@" && grep -xF "#define GK_HAVE_SECCOMP $expected" "$work/build/config.h"
+}
+
+# With a name for apt-get, and nothing that make could go on with.
+is_told() { # DEBIAN-PACKAGE ARGUMENTS...
+	package=$1
+	shift
+	! configure "$@" >"$work/told" 2>&1 && cat "$work/told" &&
+		grep -qx " *$package" "$work/told" && [ ! -e "$work/build/config.mk" ]
+}
+
+check 'without libseccomp there is no filter' has_filter 0 PKG_CONFIG="$work/without"
+check 'who insists on it is told what to install' \
+	is_told libseccomp-dev --with-seccomp PKG_CONFIG="$work/without"
+if pkg-config --exists libseccomp; then
+	check 'or gets it' has_filter 1 --with-seccomp
+	check 'who wants none gets none' has_filter 0 --without-seccomp
+else
+	for name in 'or gets it' 'who wants none gets none'; do
+		checks=$((checks + 1))
+		echo "ok $checks - $name # SKIP no libseccomp here"
+	done
+fi
+echo "1..$checks"
+[ "$bad" -eq 0 ]
