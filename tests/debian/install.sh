@@ -47,7 +47,7 @@ needed() { # COMMAND...
 # What it depends on is there before, so that a machine without a network can install it.
 machine_make() {
 	needed debootstrap --variant=minbase --include=systemd-sysv bookworm "$root" \
-		"$("$GK_TOP/tests/debian/mirror")"
+		"$("$GK_TOP/scripts/debian-mirror")"
 	# It need not survive a power cut.
 	echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/unsafe-io"
 	mkdir "$root/debs"
