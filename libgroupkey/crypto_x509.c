@@ -17,6 +17,8 @@
 
 #include <string.h>
 
+#define SEQUENCE    (ASN_SEQUENCE | ASN_CONSTRUCTED)
+#define VERSION     (ASN_CONTEXT_SPECIFIC | ASN_CONSTRUCTED | 0)
 #define CERT_MAX    2048 /* no credential is longer */
 #define SCALAR_LEN  32
 #define DER_SIG_MAX 80 /* SEQUENCE of two INTEGERs of up to 33 bytes: 72 */
@@ -26,15 +28,79 @@ bool gk_x509_supported(void)
 	return true;
 }
 
-/* wolfSSL does not mind what follows: the length of the outermost SEQUENCE is that of all. */
-static bool is_whole(struct gk_span der)
+/* structure */
+
+/** A value in DER, with its tag and length and without. */
+struct item {
+	struct gk_span whole, content;
+};
+
+/* X.690 section 10.1: no length is written in more bytes than it takes. */
+static size_t head_len(size_t len)
 {
-	if (der.len < 128 || der.len > CERT_MAX || der.data[0] != 0x30)
+	return len < 0x80 ? 2 : len < 0x100 ? 3 : 4;
+}
+
+static bool take_item(struct gk_span *rest, uint8_t tag, struct item *item)
+{
+	const uint8_t *head = rest->data;
+	size_t head_end = 2, len;
+
+	if (rest->len < 4 || head[0] != tag)
 		return false;
-	if (der.data[1] == 0x81)
-		return der.data[2] >= 0x80 && der.len == 3u + der.data[2];
-	return der.data[1] == 0x82 && der.data[2] &&
-	       der.len == 4u + (size_t)(der.data[2] << 8 | der.data[3]);
+	len = head[1];
+	if (head[1] == 0x81) {
+		head_end = 3;
+		len = head[2];
+	} else if (head[1] == 0x82) {
+		head_end = 4;
+		len = (size_t)(head[2] << 8 | head[3]);
+	}
+	if (head_len(len) != head_end || len > rest->len - head_end)
+		return false;
+	item->whole = gk_span(head, head_end + len);
+	item->content = gk_span(head + head_end, len);
+	*rest = gk_span(head + head_end + len, rest->len - head_end - len);
+	return true;
+}
+
+/** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue } */
+struct parts {
+	struct item tbs, alg, sig;
+};
+
+static bool split(struct gk_span der, struct parts *parts)
+{
+	struct item cert;
+
+	return take_item(&der, SEQUENCE, &cert) && !der.len &&
+	       take_item(&cert.content, SEQUENCE, &parts->tbs) &&
+	       take_item(&cert.content, SEQUENCE, &parts->alg) &&
+	       take_item(&cert.content, ASN_BIT_STRING, &parts->sig) && !cert.content.len &&
+	       parts->sig.content.len && parts->sig.content.data[0] == 0; /* unused bits */
+}
+
+/* TBSCertificate ::= SEQUENCE { [0] version OPTIONAL, serialNumber, signature, ... } */
+static bool find_signed_alg(struct gk_span tbs, struct item *alg)
+{
+	struct item skipped;
+
+	take_item(&tbs, VERSION, &skipped);
+	return take_item(&tbs, ASN_INTEGER, &skipped) && take_item(&tbs, SEQUENCE, alg);
+}
+
+/* What is not signed must have one encoding only, or several certificates would share a signature.
+ * wolfSSL takes others: 5.5.4 ignores parameters in signatureAlgorithm, 5.7.2 its length as well,
+ * and both ignore what follows the certificate. How signatureAlgorithm is written is what its
+ * signed copy says (RFC 5280 section 4.1.1.2). */
+static bool is_well_formed(struct gk_span der)
+{
+	struct item alg;
+	struct parts parts;
+
+	return der.len <= CERT_MAX && split(der, &parts) &&
+	       find_signed_alg(parts.tbs.content, &alg) &&
+	       gk_span_equal(parts.alg.whole, alg.whole);
 }
 
 /* times: UTCTime YYMMDDHHMMSSZ, GeneralizedTime YYYYMMDDHHMMSSZ (RFC 5280 section 4.1.2.5) */
@@ -158,7 +224,7 @@ enum gk_err gk_x509_read(struct gk_span der, struct gk_x509_cert *cert)
 	enum gk_err err;
 	int ret;
 
-	if (!is_whole(der))
+	if (!is_well_formed(der))
 		return GK_ERR_MALFORMED;
 	ret = parse(&decoded, der);
 	err = ret == 0                ? take(&decoded, &found)
@@ -182,40 +248,45 @@ static bool place(const uint8_t *number, word32 len, uint8_t out[static SCALAR_L
 	return true;
 }
 
+/* Written again, they must be the same: wolfSSL 5.7.2 takes more than the two numbers. */
 static bool raw_of(struct gk_span der, uint8_t sig[static GK_SIG_LEN])
 {
-	uint8_t r[DER_SIG_MAX], s[DER_SIG_MAX];
+	uint8_t r[DER_SIG_MAX], s[DER_SIG_MAX], bytes[DER_SIG_MAX];
 	word32 r_len = sizeof(r), s_len = sizeof(s);
+	struct gk_buf again = gk_buf(bytes, sizeof(bytes));
 
-	return der.len <= DER_SIG_MAX &&
-	       wc_ecc_sig_to_rs(der.data, (word32)der.len, r, &r_len, s, &s_len) == 0 &&
-	       place(r, r_len, sig) && place(s, s_len, sig + SCALAR_LEN);
+	if (der.len > DER_SIG_MAX ||
+	    wc_ecc_sig_to_rs(der.data, (word32)der.len, r, &r_len, s, &s_len) != 0 ||
+	    !place(r, r_len, sig) || !place(s, s_len, sig + SCALAR_LEN))
+		return false;
+	gk_x509_put_ecdsa(&again, sig);
+	return gk_span_equal(gk_buf_span(&again), der);
 }
 
-static enum gk_err verify(const DecodedCert *decoded, const struct gk_public_key *key)
+static enum gk_err verify(int algorithm, const struct parts *parts, const struct gk_public_key *key)
 {
-	struct gk_span signed_bytes = gk_span(decoded->source + decoded->certBegin,
-					      decoded->sigIndex - decoded->certBegin);
-	struct gk_span sig = gk_span(decoded->signature, decoded->sigLength);
+	struct gk_span sig = gk_span_sub(parts->sig.content, 1, SIZE_MAX);
 	uint8_t raw[GK_SIG_LEN];
 
-	if (decoded->signatureOID == CTC_SHA256wECDSA && key->crv == GK_CRV_P256)
-		return raw_of(sig, raw) ? gk_verify(key, signed_bytes, gk_span(raw, sizeof(raw)))
-					: GK_ERR_CRYPTO;
-	if (decoded->signatureOID == CTC_ED25519 && key->crv == GK_CRV_ED25519)
-		return gk_verify(key, signed_bytes, sig);
+	if (algorithm == CTC_SHA256wECDSA && key->crv == GK_CRV_P256)
+		return raw_of(sig, raw)
+			       ? gk_verify(key, parts->tbs.whole, gk_span(raw, sizeof(raw)))
+			       : GK_ERR_CRYPTO;
+	if (algorithm == CTC_ED25519 && key->crv == GK_CRV_ED25519)
+		return gk_verify(key, parts->tbs.whole, sig);
 	return GK_ERR_UNSUPPORTED;
 }
 
 enum gk_err gk_x509_verify(const struct gk_x509_cert *cert, const struct gk_x509_cert *issuer)
 {
+	struct parts parts;
 	DecodedCert decoded;
 	enum gk_err err = GK_ERR_CRYPTO;
 
 	if (gk_public_key_check(&issuer->key))
 		return issuer->key.crv ? GK_ERR_CRYPTO : GK_ERR_UNSUPPORTED;
-	if (parse(&decoded, cert->der) == 0)
-		err = verify(&decoded, &issuer->key);
+	if (parse(&decoded, cert->der) == 0 && split(cert->der, &parts))
+		err = verify((int)decoded.signatureOID, &parts, &issuer->key);
 	wc_FreeDecodedCert(&decoded);
 	return err;
 }

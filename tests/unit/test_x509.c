@@ -266,6 +266,16 @@ static void no_certificate_cut_short_is_one(void **state)
 	}
 }
 
+/* Of CERT_NODE_2: its head, what is signed, the algorithm, and the signature as a bit string. */
+#define AT_SIGNED    4
+#define AT_ALGORITHM 189
+#define AT_BITS      201
+
+static bool is_good(struct gk_span der)
+{
+	return check(GK_HEADER_X5CHAIN, der, CERT_ROOT, GK_CRV_P256, GK_ALG_ES256) == GK_OK;
+}
+
 static void no_byte_of_a_certificate_can_change(void **state)
 {
 	struct gk_span whole = keep(CERT_NODE_2);
@@ -276,10 +286,97 @@ static void no_byte_of_a_certificate_can_change(void **state)
 	memcpy(bytes, whole.data, whole.len);
 	for (size_t i = 0; i < whole.len; i++) {
 		bytes[i] ^= 1;
-		if (check(GK_HEADER_X5CHAIN, gk_span(bytes, whole.len), CERT_ROOT, GK_CRV_P256,
-			  GK_ALG_ES256) == GK_OK)
+		if (is_good(gk_span(bytes, whole.len)))
 			fail_msg("byte %zu", i);
 		bytes[i] ^= 1;
+	}
+}
+
+/* No signature covers these, so each value of each counts. */
+static void no_byte_around_what_is_signed_can_change(void **state)
+{
+	struct gk_span whole = keep(CERT_NODE_2);
+	uint8_t bytes[512];
+
+	(void)state;
+	NEED_X509();
+	memcpy(bytes, whole.data, whole.len);
+	for (size_t i = 0; i < AT_BITS + 8; i++) {
+		if (i == AT_SIGNED)
+			i = AT_ALGORITHM;
+		for (unsigned other = 1; other < 256; other++) {
+			bytes[i] ^= (uint8_t)other;
+			if (is_good(gk_span(bytes, whole.len)))
+				fail_msg("byte %zu: %02x", i, bytes[i]);
+			bytes[i] ^= (uint8_t)other;
+		}
+	}
+}
+
+static void what_is_not_signed_has_one_encoding(void **state)
+{
+#define OID   "06082a8648ce3d040302"
+#define OTHER "06082a8648ce3d040303"
+	static const struct {
+		size_t at, cut;
+		const char *put, *append;
+		bool good;
+	} rows[] = {
+		{ 0, 0, "", "", true },
+		{ AT_ALGORITHM, 12, "300a" OID, "", true },
+		{ AT_ALGORITHM, 12, "30810a" OID, "", false },
+		{ AT_ALGORITHM, 12, "3082000a" OID, "", false },
+		{ AT_ALGORITHM, 12, "3080" OID "0000", "", false }, // indefinite length: BER
+		{ AT_ALGORITHM, 12, "300c" OID "0500", "", false }, // parameters: NULL
+		{ AT_ALGORITHM, 12, "300a" OTHER, "", false },
+		{ AT_ALGORITHM, 12, "300a" OID "300a" OID, "", false },
+		{ AT_ALGORITHM, 12, "", "", false },
+		{ AT_BITS, 3, "03814900", "", false },
+		{ AT_BITS, 3, "034901", "", false },            // one bit less
+		{ AT_BITS, 3, "034900", "0500", false },        // something behind it
+		{ AT_BITS, 3, "034b00", "0500", false },        // and in it
+		{ AT_BITS, 5, "034b003048", "0500", false },    // and in the pair of numbers
+		{ AT_BITS, 5, "034a00308146", "", false },      // a length in two bytes
+		{ AT_BITS, 7, "034a0030470222 00", "", false }, // a number with a zero in front
+		{ AT_BITS, 75, "0300", "", false },
+		{ AT_BITS, 75, "", "", false },
+	};
+
+	(void)state;
+	NEED_X509();
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct gk_span whole = keep(CERT_NODE_2);
+		uint8_t bytes[512];
+		struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+		gk_buf_add(&buf, gk_span_sub(whole, 0, rows[i].at));
+		gk_buf_add(&buf, hex_span(rows[i].put));
+		gk_buf_add(&buf, gk_span_sub(whole, rows[i].at + rows[i].cut, SIZE_MAX));
+		gk_buf_add(&buf, hex_span(rows[i].append));
+		bytes[2] = (uint8_t)((buf.len - 4) >> 8);
+		bytes[3] = (uint8_t)(buf.len - 4);
+		if (is_good(gk_buf_span(&buf)) != rows[i].good)
+			fail_msg("row %zu: %s", i, rows[i].put);
+	}
+#undef OID
+#undef OTHER
+}
+
+static void a_length_is_as_short_as_can_be(void **state)
+{
+	static const char *const heads[] = { "3083000110", "30820110", "30840000 0110", "3080" };
+	struct gk_span rest = gk_span_sub(keep(CERT_NODE_2), AT_SIGNED, SIZE_MAX);
+
+	(void)state;
+	NEED_X509();
+	for (size_t i = 0; i < ROWS(heads); i++) {
+		uint8_t bytes[512];
+		struct gk_buf buf = gk_buf(bytes, sizeof(bytes));
+
+		gk_buf_add(&buf, hex_span(heads[i]));
+		gk_buf_add(&buf, rest);
+		if (is_good(gk_buf_span(&buf)) != (i == 1))
+			fail_msg("%s", heads[i]);
 	}
 }
 
@@ -373,6 +470,9 @@ int main(void)
 		cmocka_unit_test(a_container_has_certificates_and_nothing_else),
 		cmocka_unit_test(no_certificate_cut_short_is_one),
 		cmocka_unit_test(no_byte_of_a_certificate_can_change),
+		cmocka_unit_test(no_byte_around_what_is_signed_can_change),
+		cmocka_unit_test(what_is_not_signed_has_one_encoding),
+		cmocka_unit_test(a_length_is_as_short_as_can_be),
 		cmocka_unit_test(trust_anchors_are_cas),
 		cmocka_unit_test(a_certificate_of_our_own_is_one_and_the_same_each_time),
 		cmocka_unit_test(where_there_is_no_x509_there_is_no_such_format),
