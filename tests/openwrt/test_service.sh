@@ -120,11 +120,29 @@ has "$ROOT/instance" "mount_rw $ROOT/mnt/mark"
 #
 
 rule "with bad UCI nothing is started, and the log names the option"
-uci port 70000
-uci enabled 1
+for port in 1023 65536; do
+	uci port $port
+	uci enabled 1
+	service start
+	happens ""
+	has "$ROOT/log" "gatewayd.main.port=$port: must be range(1024,65535)"
+done
+
+# procd gives the service no right to it, so it could only end, and be started again, for ever.
+rule "with a port below 1024 in the native file nothing is started or changed, and the log says why"
+start
+echo 'listen = "[::]:1023";' >>"$ROOT/etc/gatewayd/gatewayd.conf"
+service reload
+happens ""
+has "$ROOT/log" "port 1023: must be 1024 to 65535"
+service stop
 service start
 happens ""
-has "$ROOT/log" "gatewayd.main.port=70000: must be range(1,65535)"
+has "$ROOT/log" "port 1023: must be 1024 to 65535"
+
+rule "a port of 1024 is no lower one"
+echo 'listen = "[::]:1024";' >>"$ROOT/etc/gatewayd/gatewayd.conf"
+start
 
 rule "with UCI that cannot be read nothing is started, and the log says so"
 echo 'this is no UCI' >"$ROOT/etc/config/gatewayd"
