@@ -15,6 +15,7 @@ restore() {
 }
 
 first_boot() {
+	put bin/uci 'sed -n "s/.*option ${3##*.} .\(.*\).$/\1/p" "$ROOT/etc/config/gatewayd"'
 	move <"$package/files/gatewayd.defaults" >"$tmp/defaults"
 	ash "$tmp/defaults" || wrong "status $?"
 }
@@ -58,6 +59,64 @@ happens "stopped
 started"
 has "$ROOT/instance" "uci.conf --adopt"
 [ ! -e "$ROOT/usr/lib/gatewayd/mark/state.mark" ] || wrong "the mark is there"
+
+rule "the owner can say so before the first start, too"
+uci enabled 1
+mkdir -p "$ROOT/usr/lib/gatewayd/mark"
+: >"$ROOT/usr/lib/gatewayd/mark/state.mark"
+service adopt
+happens started
+has "$ROOT/instance" "uci.conf --adopt"
+[ ! -e "$ROOT/usr/lib/gatewayd/mark/state.mark" ] || wrong "the mark is there"
+
+rule "nothing is adopted, nor stopped, with a configuration that cannot be started with"
+start
+: >"$ROOT/usr/lib/gatewayd/mark/state.mark"
+echo 'colour = "red";' >>"$ROOT/etc/gatewayd/gatewayd.conf"
+service adopt
+happens ""
+has "$ROOT/log" "colour: unknown option"
+sed -i '/colour/d' "$ROOT/etc/gatewayd/gatewayd.conf"
+uci enabled 0
+service adopt
+happens ""
+has "$ROOT/log" "enabled is 0"
+[ -e "$ROOT/usr/lib/gatewayd/mark/state.mark" ] || wrong "the mark is gone"
+[ ! -e "$ROOT/usr/lib/gatewayd/adopt" ] || wrong "the flag is there"
+
+move_mark() {
+	sed -i "s#^mark = .*#mark = \"$ROOT/mnt/gatewayd/m\";#" "$1"
+}
+
+rule "with the mark elsewhere it is that mark which is given up, and which ends the adoption"
+move_mark "$ROOT/etc/gatewayd/gatewayd.conf"
+mkdir -p "$ROOT/mnt/gatewayd"
+start
+: >"$ROOT/mnt/gatewayd/m"
+service adopt
+has "$ROOT/instance" "uci.conf --adopt"
+[ ! -e "$ROOT/mnt/gatewayd/m" ] || wrong "the mark is there"
+: >"$ROOT/mnt/gatewayd/m"
+service restart
+lacks "$ROOT/instance" --adopt
+rm "$ROOT/mnt/gatewayd/m"
+service restart
+lacks "$ROOT/instance" --adopt
+
+# It may be on what is mounted later.
+rule "with the mark elsewhere nothing is adopted without a question"
+restore
+move_mark "$ROOT/etc/gatewayd/gatewayd.conf"
+first_boot
+[ ! -e "$ROOT/usr/lib/gatewayd/adopt" ] || wrong "the flag is there"
+
+rule "nor if another file says so than that of the package"
+restore
+cp "$ROOT/etc/gatewayd/gatewayd.conf" "$ROOT/etc/gatewayd/other.conf"
+move_mark "$ROOT/etc/gatewayd/other.conf"
+uci config_file "$ROOT/etc/gatewayd/other.conf"
+first_boot
+[ ! -e "$ROOT/usr/lib/gatewayd/adopt" ] || wrong "the flag is there"
 
 rule "no backup has the mark, and only a real upgrade stops the service"
 printf '%s\n' "$ROOT/etc/gatewayd/state/gatewayd.db" "$ROOT/usr/lib/gatewayd/mark/state.mark" \
