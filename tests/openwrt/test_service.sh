@@ -107,13 +107,40 @@ echo 'net_admin = true;' >>"$ROOT/etc/gatewayd/gatewayd.conf"
 start
 has "$ROOT/instance" "capabilities $ROOT/etc/capabilities/gatewayd-probe.json"
 
-rule "other directories of the state are mounted too"
-mkdir -p "$ROOT/mnt/state" "$ROOT/mnt/mark"
-sed -i "s#^mark = .*#mark = \"$ROOT/mnt/mark/m\";#; s#^state_dir = .*#state_dir = \"$ROOT/mnt/state\";#" \
-	"$ROOT/etc/gatewayd/gatewayd.conf"
+put_elsewhere() {
+	sed -i "s#^mark = .*#mark = \"$ROOT/mnt/mark/m\";#; s#^state_dir = .*#state_dir = \"$ROOT/mnt/state\";#
+		s#^control = .*#control = \"$ROOT/mnt/run/s\";#" "$ROOT/etc/gatewayd/gatewayd.conf"
+}
+
+rule "directories elsewhere that are missing are made, are the service's, and are mounted"
+put_elsewhere
 start
+for dir in state mark run; do
+	has "$ROOT/instance" "mount_rw $ROOT/mnt/$dir"
+	has "$ROOT/owners" "gatewayd:gatewayd $ROOT/mnt/$dir"
+	same mode "$(stat -c %a "$ROOT/mnt/$dir")" 700
+done
+lacks "$ROOT/instance" "$ROOT/usr/lib/gatewayd"
+[ ! -e "$ROOT/usr/lib/gatewayd/mark" ] || wrong "a directory that nobody needs"
+
+# Nobody else's becomes the service's for a slip of the pen.
+rule "directories elsewhere that are there stay whose they are"
+put_elsewhere
+mkdir -p -m 755 "$ROOT/mnt/state" "$ROOT/mnt/mark" "$ROOT/mnt/run"
+: >"$ROOT/mnt/mark/passwd"
+start
+lacks "$ROOT/owners" "$ROOT/mnt"
+same modes "$(stat -c %a "$ROOT/mnt"/* | sort -u)" 755
 has "$ROOT/instance" "mount_rw $ROOT/mnt/state"
-has "$ROOT/instance" "mount_rw $ROOT/mnt/mark"
+
+rule "no file is given to it that has another name, which could be one in /etc"
+mkdir -p "$ROOT/etc/gatewayd/state"
+: >"$ROOT/etc/shadow"
+ln "$ROOT/etc/shadow" "$ROOT/etc/gatewayd/state/x"
+: >"$ROOT/etc/gatewayd/state/single"
+start
+lacks "$ROOT/owners" state/x
+has "$ROOT/owners" "-h gatewayd:gatewayd $ROOT/etc/gatewayd/state/single"
 
 #
 # Bad input at the start
