@@ -118,6 +118,22 @@ static void open_control(struct gw_daemon *daemon)
 		fatal("control", "%s", error);
 }
 
+static void tell_served(const struct gw_daemon *daemon)
+{
+	log_info("daemon", "serves %zu group%s at %s on %s", daemon->conf.group_count,
+		 daemon->conf.group_count == 1 ? "" : "s", daemon->conf.listen,
+		 daemon->conf.interface);
+	if (daemon->conf.listen_dtls)
+		log_info("daemon", "DTLS at %s, with %s (%s)", daemon->conf.listen_dtls,
+			 io_coap_has_raw_keys() ? "pre-shared keys and raw public keys"
+						: "pre-shared keys",
+			 GK_COAP_NAME);
+	if (!io_coap_can_observe())
+		log_warnx("coap",
+			  "this libcoap answers FETCH under OSCORE by itself, with 4.15: no "
+			  "member can observe");
+}
+
 /* What is resumed is sent only when all else has succeeded. */
 void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struct gw_start *start)
 {
@@ -142,14 +158,7 @@ void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struc
 	open_segment(daemon);
 	open_control(daemon);
 	gw_serve_settle(daemon);
-	log_info("daemon", "serves %zu group%s at %s on %s", daemon->conf.group_count,
-		 daemon->conf.group_count == 1 ? "" : "s", daemon->conf.listen,
-		 daemon->conf.interface);
-	if (daemon->conf.listen_dtls)
-		log_info("daemon", "DTLS at %s, with %s (%s)", daemon->conf.listen_dtls,
-			 io_coap_has_raw_keys() ? "pre-shared keys and raw public keys"
-						: "pre-shared keys",
-			 GK_COAP_NAME);
+	tell_served(daemon);
 }
 
 static struct gk_mono next_deadline(struct gw_daemon *daemon, struct gk_mono coap)

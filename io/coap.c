@@ -282,9 +282,9 @@ static void note_request(void *ctx, const struct gk_exchange *exchange, struct g
 }
 
 // @return true: 'coap' has got a request with an empty OSCORE option, from this machine
-static bool send_oscore(const struct io_coap *coap)
+static bool send_oscore(const struct io_coap *coap, uint8_t code)
 {
-	static const uint8_t request[] = { 0x40, 0x02, 0x00, 0x01, GK_OPT_OSCORE << 4 };
+	const uint8_t request[] = { 0x40, code, 0x00, 0x01, GK_OPT_OSCORE << 4 };
 	struct pollfd arrived = { .fd = io_coap_fd(coap), .events = POLLIN };
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool ok;
@@ -299,12 +299,13 @@ static bool send_oscore(const struct io_coap *coap)
 }
 
 /*
- * A libcoap with OSCORE of its own swallows every request under OSCORE. Headers do not tell, since
- * the one that a program is linked to at run time may be newer; nor does
- * coap_oscore_is_supported(), which says no where there is no TLS library, though the code is
- * there. So try it, where nobody else can send.
+ * A libcoap with OSCORE of its own swallows every request under OSCORE; and from 4.3.4 on those of
+ * code FETCH, which have no Content-Format outside, even without. Headers do not tell, since the
+ * one that a program is linked to at run time may be newer; nor does coap_oscore_is_supported(),
+ * which says no where there is no TLS library, though the code is there. So try it, where nobody
+ * else can send.
  */
-static bool swallows_oscore(void)
+static bool swallows_oscore(uint8_t code)
 {
 	static const struct gk_addr loopback = { .ip = { [15] = 1 } };
 	bool heard = false, sent;
@@ -313,21 +314,31 @@ static bool swallows_oscore(void)
 	if (open_endpoint(&coap, NULL, &loopback, note_request, NULL, &heard) < 0)
 		return false;
 
-	sent = send_oscore(coap);
+	sent = send_oscore(coap, code);
 	if (sent)
 		coap_io_process(coap->context, COAP_IO_NO_WAIT);
 	io_coap_close(coap);
 	return sent && !heard;
 }
 
+static void start_libcoap(void)
+{
+	coap_startup();
+	coap_set_log_level((coap_log_t)0); // nothing but 'emergency'
+}
+
+bool io_coap_can_observe(void)
+{
+	start_libcoap();
+	return !swallows_oscore(GK_COAP_FETCH);
+}
+
 int io_coap_open_beside(struct io_coap **out, const struct io_coap *old,
 			const struct gk_addr *listen, io_coap_request_fn *handler,
 			io_coap_answer_fn *answer, void *ctx)
 {
-	coap_startup();
-	coap_set_log_level((coap_log_t)0); // nothing but 'emergency'
-
-	if (swallows_oscore())
+	start_libcoap();
+	if (swallows_oscore(GK_COAP_POST))
 		return -ENOTSUP;
 	return open_endpoint(out, old, listen, handler, answer, ctx);
 }

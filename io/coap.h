@@ -67,6 +67,10 @@ int io_coap_open_beside(struct io_coap **coap, const struct io_coap *old,
 /** Close; requests under way are forgotten without a call. NULL is allowed. Not in a callback. */
 void io_coap_close(struct io_coap *coap);
 
+/** Are requests that observe under OSCORE handed out? From outside they are FETCHes without
+ * Content-Format, which libcoap 4.3.4 and later answer. */
+bool io_coap_can_observe(void);
+
 /** End all requests, as if they had never been sent: 'answer' is called for each.
  * Before closing. */
 void io_coap_give_up(struct io_coap *coap);

@@ -27,11 +27,6 @@ group_options() { # GROUP
 	esac
 }
 
-skip() { # WHY
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-
 #
 # Keys and credentials
 #

@@ -17,11 +17,6 @@ client=coap-client-gnutls
 # coap-client sends the host of a URI as server name, and GnuTLS takes no address for one.
 kdc=kdc.example
 
-skip() { # WHY
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-
 member_of() { # BUNDLE NAME: a member of its JSON that is text
 	sed -n "s/.*\"$2\":\"\\([^\"]*\\)\".*/\\1/p" "$work/$1.bundle"
 }

@@ -336,7 +336,9 @@ static void fetch_passes_under_oscore(void **state)
 	ask(w->a, 1, &w->b->addr, hex_span("05 60 33 090102 ff 01"), 3000);
 	run(w, &w->a->answer_count, 1, 3000);
 	assert_int_equal(w->a->answer_count, 1);
-	if (w->b->heard_count == 0 && w->a->answers[0].message.data[0] == 0x8f) {
+	if (!io_coap_can_observe()) {
+		assert_int_equal(w->b->heard_count, 0);
+		assert_int_equal(w->a->answers[0].message.data[0], 0x8f);
 		print_message("this libcoap answers FETCH without Content-Format with 4.15; "
 			      "Observe under OSCORE cannot work with it; skipped\n");
 		skip();
