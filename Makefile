@@ -270,8 +270,8 @@ asan:
 	$(Q)$(MAKE) --no-print-directory B=build-asan CONF=$(CONF) SAN=address,undefined \
 		CFLAGS='-O1 -g' check-unit
 
-# Builds of what libraries may lack, each with unit tests of it: tests/matrix.txt has them, and why.
-# ROWS="..." only these.
+# Builds of what libraries may lack, and with other releases of them, which are fetched; each with unit
+# tests of it: tests/matrix.txt has them, and why. ROWS="..." only these.
 matrix:
 	$(Q)MAKE='$(MAKE)' tests/matrix.sh $(ROWS)
 

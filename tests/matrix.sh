@@ -4,7 +4,7 @@
 #
 # tests/matrix.sh [ROW...]: for each row of tests/matrix.txt, or those named, configure, build without
 # warnings, run the row's unit tests. The last line counts rows; one whose libraries are not here is
-# skipped.
+# skipped, and so is one with another release (tests/releases.txt) that cannot be fetched.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -16,17 +16,27 @@ rows() {
 	sed '/^#/d; /^$/d' tests/matrix.txt | sed -n 'N; s/\n *|/|/; s/ *| */|/g; p'
 }
 
-configure() { # DIRECTORY COMPILER SWITCHES...
-	dir=$1
-	compiler=$2
-	shift 2
-	CC=$compiler ./configure --builddir="$dir" "$@" >"$dir.log" 2>&1
+# A release is found before what is installed here; and configure has to say that it was found.
+configure() { # DIRECTORY [@RELEASE] COMPILER SWITCHES...
+	dir=$1 packages=${PKG_CONFIG_PATH-} said=
+	shift
+	case $1 in
+	@*)
+		release=${1#@}
+		tests/release.sh "$top" "$release" >"$dir.log" 2>&1 || return 1
+		packages=$(pwd)/$top/$release/lib/pkgconfig:$packages
+		said="^${release%-*}: ${release##*-}"
+		shift
+		;;
+	esac
+	compiler=$1
+	shift
+	CC=$compiler PKG_CONFIG_PATH=$packages ./configure --builddir="$dir" "$@" >"$dir.log" 2>&1 &&
+		grep -q "$said" "$dir.log"
 }
 
-# Unknown to this machine, or a fault of ours? Only a package can be missing.
-is_missing() { # DIRECTORY
-	grep -q 'are missing:$' "$1.log" || grep -q 'built with OSCORE' "$1.log"
-}
+# Unknown to this machine, or a fault of ours? Only a package can be missing, or a release.
+missing='are missing:$|built with OSCORE|^release: cannot be fetched'
 
 build() { # DIRECTORY TESTS
 	set -- "$1" "$([ "$2" = all ] || echo "$2")"
@@ -38,10 +48,12 @@ run_row() { # NAME SWITCHES TESTS WHY
 	dir=$top/$1
 	start=$(date +%s)
 	# shellcheck disable=SC2086 # words
-	if ! configure "$dir" $2 && is_missing "$dir"; then
-		echo "skip $1: $(grep -A1 -e 'are missing:$' -e 'built with OSCORE' "$dir.log" | tail -n 1)"
+	configure "$dir" $2
+	configured=$?
+	if [ $configured -ne 0 ] && grep -Eq "$missing" "$dir.log"; then
+		echo "skip $1: $(grep -EA1 "$missing" "$dir.log" | tail -n 1)"
 		skipped=$((skipped + 1))
-	elif build "$dir" "$3"; then
+	elif [ $configured -eq 0 ] && build "$dir" "$3"; then
 		echo "ok   $1: $(tail -n 1 "$dir.log") ($4; $(($(date +%s) - start)) s)"
 		passed=$((passed + 1))
 	else
@@ -55,6 +67,8 @@ passed=0
 failed=0
 skipped=0
 MAKE=${MAKE:-make}
+# A row is not about speed, and others may compute here too.
+export TEST_TIMEOUT="${TEST_TIMEOUT:-600}"
 wanted=" $* "
 rows >"$top/rows"
 while IFS='|' read -r name switches tests why; do
