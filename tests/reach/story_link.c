@@ -48,6 +48,7 @@ static void carrier_on(struct world *w, uint64_t arg, void *ptr)
 	(void)arg;
 	(void)ptr;
 	kernel_carrier(w, true);
+	story_route_all(w, ROUTING_MS); /* what could not be installed meanwhile */
 	calm(w);
 }
 
