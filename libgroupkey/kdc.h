@@ -283,6 +283,7 @@ struct gk_node {
 	int64_t lost_ms;     /* the first time in vain, in this round */
 	int64_t end_ms;      /* of its grace */
 	int64_t turn_ms;     /* when it was last checked because its turn had come */
+	int64_t spared_ms;   /* until then it is not asked again beside that */
 	struct gk_node *next_told;
 	struct gk_trail trail;
 	struct gk_timer check;

@@ -37,6 +37,16 @@ static const struct verdict {
 	[GK_REACH_DEAF] = { GK_FACT_KERNEL_DEAF, false },
 };
 
+/* One that is asked once in an interval. If somebody else has its address by now, the kernel finds
+ * them because of each question of ours. */
+static bool can_wait(const struct gk_node *node, enum gk_reach reach, struct gk_now now)
+{
+	int64_t passed_ms = now.mono.ms - gk_probe_asked_until_ms(node);
+	bool is_ours = reach == GK_REACH_CONFIRMED && passed_ms <= node->group->kdc->verdict_ms;
+
+	return node->vigil == GK_VIGIL_RETURN && (is_ours || gk_probe_is_spared(node, now));
+}
+
 /* There is a way to it, or to somebody: it may be back, and the next question may come too late.
  * Anybody on the link can make the kernel say so, over and over: that costs the others no air, and
  * is no question while one is under way. */
@@ -46,10 +56,12 @@ static void ask_on_hint(struct gk_node *node, enum gk_reach reach, struct gk_now
 	bool hint = reach == GK_REACH_CONFIRMED || reach == GK_REACH_MOVED;
 
 	if (!hint || node->presence != GK_ABSENT || node->group->kdc->blind ||
-	    !gk_probe_can_ask(node) || !gk_probe_may_check(node->group->kdc, now))
+	    !gk_probe_can_ask(node) || can_wait(node, reach, now) ||
+	    !gk_probe_may_check(node->group->kdc, now))
 		return;
-	if (gk_probe_asked_until_ms(node) - now.mono.ms < wait_ms / 2)
-		(void)gk_probe_send(node, wait_ms, now);
+	if (gk_probe_asked_until_ms(node) - now.mono.ms < wait_ms / 2 &&
+	    gk_probe_send(node, wait_ms, now))
+		gk_probe_spare(node, now);
 }
 
 static void hear(struct gk_node *node, enum gk_reach reach, struct gk_now now)

@@ -54,6 +54,11 @@ bool gk_probe_can_ask(const struct gk_node *node);
 bool gk_probe_may_check(struct gk_kdc *kdc, struct gk_now now);
 /** Take a turn, if it may not. @return in how many ms that is, 0: it may be asked now */
 int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now);
+/** @return true if it was asked beside its turn less than an interval ago: not again for what can
+ *  wait */
+bool gk_probe_is_spared(const struct gk_node *node, struct gk_now now);
+/** It is asked beside its turn. */
+void gk_probe_spare(struct gk_node *node, struct gk_now now);
 /** Ask it, for the time of a probe, by multicast if this is the last one of its round. A request
  *  that is under way for long enough yet asks as well. @return false: not now */
 bool gk_probe_send(struct gk_node *node, uint32_t wait_ms, struct gk_now now);

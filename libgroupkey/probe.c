@@ -56,6 +56,17 @@ int64_t gk_probe_put_off_ms(struct gk_kdc *kdc, struct gk_now now)
 	return kdc->check_turn_ms - now.mono.ms;
 }
 
+bool gk_probe_is_spared(const struct gk_node *node, struct gk_now now)
+{
+	return now.mono.ms < node->spared_ms;
+}
+
+void gk_probe_spare(struct gk_node *node, struct gk_now now)
+{
+	node->spared_ms =
+		now.mono.ms + 1000 * (int64_t)node->group->config.presence.check_interval_s;
+}
+
 /* asking */
 
 /* Who is lost and stays is asked so rarely that each time has to be worth it. */

@@ -11,6 +11,11 @@
  * each lost one that is known so many more that the same holds; in a small group these are all
  * there are. So chance, too, removes nobody who only cannot be heard.
  *
+ * Each question costs a member energy. For a removal that is near, those are asked who have not
+ * been heard of since its round began. To see sooner that we are blind, as when several are lost,
+ * and nobody is removed yet, or ever, a member is asked once in check_interval_s beside its turn:
+ * of those who are asked some miss the question, and would be a reason to ask all others anew.
+ *
  * Who sleeps, or cannot be asked, counts nowhere; neither does who was lost longer ago than
  * mass_loss_window_s. But before one that slept for too long is removed, others have to be heard of
  * as before any removal.
@@ -34,7 +39,8 @@ struct tally {
 	size_t lost, heard, unknown;
 	size_t undecided;  /* of the lost: they are being asked yet */
 	size_t unsendable; /* to these nothing leaves; they are in no other count */
-	size_t free;       /* of the unknown: they could be asked */
+	size_t free;       /* of the unknown: they could be asked ... */
+	size_t spared;     /* ... if it cannot wait: they were, a short time ago */
 };
 
 static const struct gk_presence_config *policy(const struct gk_group *group)
@@ -121,6 +127,7 @@ static void count(struct tally *tally, const struct gk_node *node, int64_t since
 	} else {
 		tally->unknown++;
 		tally->free += is_free(node);
+		tally->spared += is_free(node) && gk_probe_is_spared(node, now);
 	}
 }
 
@@ -182,15 +189,16 @@ static bool may_remove(const struct gk_group *group, const struct tally *tally)
 	       (tally->lost <= FEW || is_in_proportion(group, tally));
 }
 
-/* All have been asked, and too many are lost even if those who are being asked yet are there. These
- * have the question by multicast before them: whoever diverts what goes to most of a group does not
- * make it blind. */
+/* All have been asked who can be, and too many are lost even if the others are there, and those who
+ * are being asked yet. The latter have the question by multicast before them: whoever diverts what
+ * goes to most of a group does not make it blind. */
 static bool is_mass_loss(const struct gk_group *group, const struct tally *tally)
 {
 	size_t gone = tally->lost - tally->undecided;
 
-	return !is_off(group) && tally->unknown == 0 && gone > FEW &&
-	       gone * 100 > policy(group)->mass_loss_percent * (tally->lost + tally->heard);
+	return !is_off(group) && tally->unknown == tally->spared && gone > FEW &&
+	       gone * 100 > policy(group)->mass_loss_percent *
+				    (tally->lost + tally->heard + tally->unknown);
 }
 
 /* blindness of a group */
@@ -249,68 +257,94 @@ static size_t draw(struct gk_kdc *kdc, size_t bound)
 	return (size_t)(number % bound);
 }
 
-/* When a member would be removed, if no others had to be heard of. */
-static int64_t removal_ms(const struct gk_node *node)
+/* When it begins to be urgent, so that their answers are there when a member would be removed. */
+static int64_t urgent_from_ms(const struct gk_node *node)
 {
 	const struct gk_presence_config *p = policy(node->group);
+	int64_t removal_s = (int64_t)p->probes * p->probe_wait_s + p->grace_s;
 
-	return node->asked_ms + 1000 * ((int64_t)p->probes * p->probe_wait_s + p->grace_s);
+	return node->asked_ms + 1000 * (removal_s - WAITS * (int64_t)p->probe_wait_s);
 }
 
-/*
- * Most of those who miss a question answer the next one, and it would be a waste to ask others
- * because of each. So that begins when it becomes serious: shortly before a removal, or when
- * several are lost by more than one question.
- * @return GK_NEVER: there is nothing to look for
- */
-static int64_t witnesses_from_ms(const struct gk_group *group, struct gk_now now)
+/* Who was heard of since then is a witness for all whose removal is near.
+ * @param next_ms  set to when one more is, GK_NEVER: none will be
+ * @return INT64_MIN: none is */
+static int64_t urgent_since_ms(const struct gk_group *group, int64_t *next_ms, struct gk_now now)
 {
-	int64_t from_ms = GK_NEVER;
+	int64_t since_ms = INT64_MIN;
+
+	*next_ms = GK_NEVER;
+	for (size_t i = 0; policy(group)->evict && i < group->count; i++) {
+		const struct gk_node *node = group->nodes[i];
+		int64_t from_ms = urgent_from_ms(node);
+
+		if (!is_lost(node) || !is_recent(node, now))
+			continue;
+		if (now.mono.ms < from_ms)
+			*next_ms = from_ms < *next_ms ? from_ms : *next_ms;
+		else if (node->asked_ms > since_ms)
+			since_ms = node->asked_ms;
+	}
+	return since_ms;
+}
+
+/* Several are lost, by more than one question: most of those who miss one answer the next. */
+static bool is_serious(const struct gk_group *group, struct gk_now now)
+{
 	size_t serious = 0;
 
 	for (size_t i = 0; i < group->count; i++) {
 		const struct gk_node *node = group->nodes[i];
-		int64_t at_ms;
 
-		if (!is_lost(node) || !is_recent(node, now))
-			continue;
-		serious += counts(node) && node->missed > 1;
-		at_ms = removal_ms(node) - 1000 * WAITS * (int64_t)policy(group)->probe_wait_s;
-		from_ms = at_ms < from_ms ? at_ms : from_ms;
+		serious += counts(node) && is_lost(node) && is_recent(node, now) &&
+			   (node->missed > 1 || node->presence == GK_ABSENT);
 	}
-	return serious > FEW ? now.mono.ms : from_ms;
+	return serious > FEW;
 }
 
 /* @param wanted  of 'free' ones that could be asked */
 static void ask_some(struct gk_group *group, size_t wanted, size_t free, int64_t since_ms,
-		     struct gk_now now)
+		     bool urgent, struct gk_now now)
 {
 	for (size_t i = 0; i < group->count && wanted > 0 && free > 0; i++) {
 		struct gk_node *node = group->nodes[i];
 
-		if (!counts(node) || !is_free(node) || node->heard_ms >= since_ms || node->unsent)
+		if (!counts(node) || !is_free(node) || node->heard_ms >= since_ms || node->unsent ||
+		    (!urgent && gk_probe_is_spared(node, now)))
 			continue;
 		if (draw(group->kdc, free--) >= wanted)
 			continue;
 		if (!gk_presence_check(node, now))
 			return;
+		gk_probe_spare(node, now);
 		wanted--;
 	}
 }
 
-static void ask_witnesses(struct gk_group *group, const struct tally *tally, int64_t since_ms,
-			  struct gk_now now)
+/* @return true: it is not known of all yet who can be asked */
+static bool ask_witnesses(struct gk_group *group, int64_t since_ms, bool urgent, struct gk_now now)
 {
-	size_t wanted = witnesses_needed(group, tally);
-	size_t known = tally->heard + tally->unknown - tally->free; /* or soon */
-	int64_t from_ms = witnesses_from_ms(group, now);
+	struct tally tally = count_all(group, since_ms, now);
+	size_t wanted = witnesses_needed(group, &tally);
+	size_t known = tally.heard + tally.unknown - tally.free; /* or soon */
+	size_t free = tally.free - (urgent ? 0 : tally.spared);
 
-	if (from_ms == GK_NEVER)
-		return;
-	if (wanted > known && now.mono.ms >= from_ms)
-		ask_some(group, wanted - known, tally->free, since_ms, now);
-	if (tally->unknown)
-		look_at(group, now.mono.ms < from_ms ? from_ms : now.mono.ms + AGAIN_MS);
+	if (wanted > known)
+		ask_some(group, wanted - known, free, since_ms, urgent, now);
+	return tally.unknown > (urgent ? 0 : tally.spared);
+}
+
+static void look_for_witnesses(struct gk_group *group, int64_t lost_since_ms, struct gk_now now)
+{
+	int64_t next_ms, since_ms = urgent_since_ms(group, &next_ms, now);
+	bool again = since_ms != INT64_MIN && ask_witnesses(group, since_ms, true, now);
+
+	if (is_serious(group, now) && ask_witnesses(group, lost_since_ms, false, now))
+		again = true;
+	if (again)
+		look_at(group, now.mono.ms + AGAIN_MS);
+	if (next_ms != GK_NEVER)
+		look_at(group, next_ms);
 }
 
 /* removing */
@@ -419,7 +453,7 @@ static void judge(struct gk_group *group, struct gk_now now)
 	}
 	waits = remove_due(group, now);
 	if (since_ms != INT64_MIN && !is_off(group))
-		ask_witnesses(group, &tally, since_ms, now);
+		look_for_witnesses(group, since_ms, now);
 	if (waits)
 		look_at(group, now.mono.ms + AGAIN_MS);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PARKED           "no answer to rekeying messages"
 #define OURS_MS          1000 /* of the bound, for the rest of us */
 #define UNLUCKY_MIN      4    /* questions by multicast, all of them lost */
 #define SETTLED_MS       10000
@@ -208,7 +209,7 @@ static struct node *named(struct world *w, struct gk_span name)
 static bool is_of_kernel(const char *reason)
 {
 	return strcmp(reason, "silent, and a question unanswered") != 0 &&
-	       strcmp(reason, "no answer to rekeying messages") != 0;
+	       strcmp(reason, PARKED) != 0;
 }
 
 /* Who forges what makes the kernel accuse somebody is believed once, and then not for a while. */
@@ -228,6 +229,7 @@ static void take_suspect(struct world *w, struct node *node, const struct gk_not
 	w->tally[SUSPICIONS]++;
 	node->presence = GK_SUSPECT;
 	node->unlucky = 0;
+	check_suspect(w, node, strcmp(note->reason, PARKED) == 0);
 	if (w->blind || w->mass_blind)
 		broken(w, RULE_BLIND, node->index, "suspected while we are blind");
 }
@@ -238,6 +240,7 @@ static void take_absent(struct world *w, struct node *node, const struct gk_note
 	w->tally[ABSENCES]++;
 	node->presence = GK_ABSENT;
 	node->absent_ms = w->now.mono.ms;
+	check_absent(w, node);
 }
 
 static void take_alarm(struct world *w, struct node *node, const struct gk_note *note)
@@ -252,6 +255,7 @@ static void take_present(struct world *w, struct node *node, const struct gk_not
 	(void)note;
 	w->tally[RETURNS]++;
 	node->presence = GK_PRESENT;
+	check_return(w, node);
 	node->doubted = node->alarmed = false;
 	if (node->accused)
 		node->cleared_ms = w->now.mono.ms;
@@ -276,6 +280,7 @@ static void take_joined(struct world *w, struct node *node, const struct gk_note
 	node->presence = GK_PRESENT;
 	node->checked_ms = node->cleared_ms = -1;
 	node->accused = node->alarmed = false;
+	check_reason(w, node, 1);
 }
 
 /* What is told of those that are confirmed to be gone follows at once, and once. */
@@ -305,6 +310,7 @@ static void take_mass(struct world *w, bool blind)
 	w->mass_ms = w->now.mono.ms;
 	w->tally[MASS_BLIND] += blind;
 	w->episodes++;
+	check_reason_for_all(w);
 }
 
 /* Nothing is known of what was before. */
@@ -322,6 +328,7 @@ void check_start(struct world *w)
 		node->doubted = node->accused = node->alarmed = false;
 		node->checked_ms = node->cleared_ms = -1;
 	}
+	check_reason_for_all(w);
 }
 
 /* Who is absent is known to be lost; who is suspected may be. Sleepers are no part of it. */
@@ -395,6 +402,7 @@ void check_blind(struct world *w, enum gk_blindness why)
 	w->blind = why != GK_BLIND_NOT;
 	w->seeing_ms = w->now.mono.ms;
 	w->episodes++;
+	check_reason_for_all(w);
 	gk_kdc_presence_counts(w->kdc, &w->counts);
 }
 

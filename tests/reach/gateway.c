@@ -233,7 +233,7 @@ static void send_request(struct world *w, const struct gk_event *e)
 		world_in(w, 0, tell_unsent, e->id);
 		return;
 	}
-	check_request(w, index, e->bytes.len);
+	check_request(w, index, e->bytes);
 	open_ask(w, e, index);
 }
 
@@ -350,9 +350,12 @@ static void tell_reach(void *ctx, const struct gk_reach_report *reports, size_t 
 	struct world *w = ctx;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct node *node = world_node(w, reports[i].addr.ip);
-		if (node)
-			trace(w, node->index, "the kernel says", reports[i].reach, NULL);
+		struct node *node = world_node(w, reports[i].addr.ip);
+
+		if (!node)
+			continue;
+		trace(w, node->index, "the kernel says", reports[i].reach, NULL);
+		check_word(w, node, reports[i].reach);
 	}
 	must(w, gk_kdc_reach(w->kdc, reports, count, w->now), "gk_kdc_reach");
 }

@@ -221,6 +221,18 @@ bool node_is_meant(const struct node *node, struct gk_span message)
 	       gk_span_equal(option.kid, gk_id_span(&node->raw.assoc.recipient_id));
 }
 
+bool node_is_asked(const struct node *node, struct gk_span message)
+{
+	uint8_t bytes[RAW_ROOM];
+	struct gk_buf plain = gk_buf(bytes, sizeof(bytes));
+	struct gk_oscore_ref ref;
+	bool fresh;
+
+	return node_is_meant(node, message) &&
+	       !gk_oscore_unprotect_request(&node->raw.assoc, message, &plain, &ref, &fresh) &&
+	       bytes[0] == GK_COAP_GET;
+}
+
 static uint8_t answer_to(uint8_t code)
 {
 	static const uint8_t codes[] = { [GK_COAP_GET] = GK_COAP_CONTENT,

@@ -49,6 +49,7 @@ enum rule {
 	RULE_KEPT,     /* where nobody is to be removed, nobody is; absence is told, and ends */
 	RULE_ASLEEP,   /* sleepers are not removed before sleep_max */
 	RULE_CHECKS,   /* a quiet member is checked once in check_interval */
+	RULE_ASKED,    /* ... and everybody asked no more often than there is reason to */
 	RULE_SPREAD,   /* checks come one by one */
 	RULE_AIR,      /* ... and within the share of the link */
 	RULE_HOP,      /* the kernel is asked for the neighbour that packets to a node go to */
@@ -179,6 +180,12 @@ struct node {
 	bool accused;       /* it is doubted because of what the kernel said */
 	int64_t cleared_ms; /* ... was, and was heard of; -1: never */
 	unsigned unlucky;   /* questions by multicast that chance lost, since it is doubted */
+	/* how often it is asked: check_asking.c */
+	int64_t occasion_ms, question_ms; /* when it began; the newest question */
+	unsigned questions;               /* in it */
+	double spare;                     /* occasions for which there is reason ... */
+	int64_t spare_ms, reason_ms;      /* as of then; the newest reason */
+	int64_t return_ms;
 	enum gk_presence presence;
 	uint64_t turns, notes; /* of its connection; about it */
 	struct past past;
@@ -353,6 +360,8 @@ void node_talk(struct world *w, uint64_t index, void *ptr);
 /** A request of the KDC arrives. @return the length of its answer, 0: none */
 size_t node_answer(struct world *w, struct node *node, struct gk_span message, uint8_t *bytes,
 		   size_t size);
+/** @return whether it is a question of the KDC, whether this node is there */
+bool node_is_asked(const struct node *node, struct gk_span message);
 /** @return whether a message is for this node, by the identifier in it */
 bool node_is_meant(const struct node *node, struct gk_span message);
 
@@ -384,7 +393,17 @@ void check_probe(struct world *w, struct node *node);
 /** ... and that is what the kernel is asked for. */
 void check_hop(struct world *w, const struct node *node, const uint8_t *ip);
 /** A request to a node, or by multicast. */
-void check_request(struct world *w, int index, size_t len);
+void check_request(struct world *w, int index, struct gk_span message);
+/** Something is a reason to ask a node, or all, so many times more. */
+void check_reason(struct world *w, struct node *node, unsigned count);
+void check_reason_for_all(struct world *w);
+/** It is suspected, as it does not answer a rekeying message or for another reason; it is absent;
+ * it is there again. */
+void check_suspect(struct world *w, struct node *node, bool parked);
+void check_absent(struct world *w, struct node *node);
+void check_return(struct world *w, struct node *node);
+/** The kernel has said something of it. */
+void check_word(struct world *w, struct node *node, enum gk_reach reach);
 void check_unanswered(struct world *w, const struct ask *ask);
 /** The KDC begins. */
 void check_start(struct world *w);

@@ -13,6 +13,7 @@ static const char *const rules[RULES] = {
 	[RULE_KEPT] = "where nobody is to be removed nobody is, and absence is alarmed, and ends",
 	[RULE_ASLEEP] = "sleepers are not removed before sleep_max",
 	[RULE_CHECKS] = "a quiet member is checked once in check_interval",
+	[RULE_ASKED] = "everybody is asked no more often than there is reason to",
 	[RULE_SPREAD] = "checks are spread",
 	[RULE_AIR] = "checks keep within the share of the link",
 	[RULE_HOP] = "the kernel is asked for who is next on the way to a node",

@@ -449,6 +449,65 @@ static void without_others_to_be_heard_of_a_removal_waits(void **state)
 	assert_int_equal(members(), 10);
 }
 
+/* However many members miss a first question, as when their router's address is forged. */
+static bool some_are_diverted(struct pair *pair, const struct pair_message *m)
+{
+	(void)pair;
+	return m->kind != PAIR_REQUEST || m->from != PAIR_KDC || m->to < 5 || m->to >= 20;
+}
+
+static void nobody_is_asked_twice_in_an_interval_beside_its_turn(void **state)
+{
+	size_t before[60];
+
+	(void)state;
+	p.config[0].presence.evict = false;
+	p.config[0].presence.mass_loss_window_s = 3600;
+	pair_join_all(&p, 60);
+	pair_restart(&p); // each has a place of its own in the interval
+	cut(0, 4, true);
+	p.pass = some_are_diverted;
+	pair_advance(&p, S(400));
+	assert_int_equal(pair_group(&p).absent, 5);
+	for (size_t i = 20; i < 60; i++)
+		before[i] = pair_count(&p, PAIR_REQUEST, PAIR_KDC, (int)i);
+	pair_advance(&p, S(3600));
+	for (size_t i = 20; i < 60; i++)
+		assert_in_range(pair_count(&p, PAIR_REQUEST, PAIR_KDC, (int)i) - before[i], 11,
+				2 * 12 + 1);
+	assert_int_equal(notes(GK_NOTE_BLIND), 0);
+}
+
+static void who_was_asked_shortly_before_is_asked_again_for_a_removal(void **state)
+{
+	(void)state;
+	pair_join_all(&p, 8);
+	pair_advance(&p, S(100));
+	for (size_t i = 0; i < 2; i++) {
+		pair_advance(&p, S(30)); // the rekeying is over
+		cut(i, i, true);
+		reach(i, GK_REACH_FAILED);
+		pair_advance(&p, S(3 * 5 + 60) + 500);
+		assert_int_equal(presence(i), -1);
+		assert_int_equal(counted().checks, i ? 7 + 6 : 7);
+	}
+}
+
+static void where_nobody_is_removed_many_that_are_lost_are_noticed_as_well(void **state)
+{
+	(void)state;
+	for (uint16_t probes = 1; probes <= 3; probes += 2) {
+		assert_true(pair_close(&p));
+		assert_true(open_with(50 + probes));
+		p.config[0].presence.evict = false;
+		p.config[0].presence.probes = probes;
+		change();
+		lose_forty();
+		assert_true(is_blind());
+		assert_int_equal(pair_group(&p).present, 20);
+	}
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, open_pair, close_pair)
@@ -470,6 +529,9 @@ int main(void)
 		RULE(others_are_asked_before_a_removal_and_only_then),
 		RULE(who_was_heard_of_meanwhile_need_not_be_asked),
 		RULE(without_others_to_be_heard_of_a_removal_waits),
+		RULE(nobody_is_asked_twice_in_an_interval_beside_its_turn),
+		RULE(who_was_asked_shortly_before_is_asked_again_for_a_removal),
+		RULE(where_nobody_is_removed_many_that_are_lost_are_noticed_as_well),
 	};
 	return cmocka_run_group_tests(tests, pair_global_init, NULL);
 }

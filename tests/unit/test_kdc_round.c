@@ -382,6 +382,37 @@ static void a_way_that_is_found_is_tried_at_once(void **state)
 	}
 }
 
+/* Forged; or since somebody else has its address, and is found by each question. */
+static void who_is_absent_and_stays_is_not_asked_at_each_word_of_the_kernel(void **state)
+{
+	struct pair *p = *state;
+	struct pair_raw raw;
+	uint64_t before;
+
+	p->config[0].presence.evict = false;
+	pair_restart(p);
+	join(&raw, p);
+	pair_reach(p, &raw.addr, GK_REACH_FAILED);
+	pair_advance(p, S(16));
+	assert_int_equal(pair_presence(p, "raw1"), GK_ABSENT);
+	before = pair_presence_counts(p).probes;
+	for (int i = 0; i < 12; i++) {
+		pair_advance(p, S(300)); // asked, and the kernel takes its time
+		pair_reach(p, &raw.addr, GK_REACH_CONFIRMED);
+	}
+	assert_int_equal(pair_presence_counts(p).probes - before, 12);
+	for (int i = 0; i < 360; i++) {
+		pair_reach(p, &raw.addr, i % 2 ? GK_REACH_MOVED : GK_REACH_CONFIRMED);
+		pair_advance(p, S(10));
+	}
+	assert_in_range(pair_presence_counts(p).probes - before, 24, 12 + 2 * 13);
+	pair_advance(p, S(300));
+	before = pair_presence_counts(p).probes;
+	pair_advance(p, S(20));
+	pair_reach(p, &raw.addr, GK_REACH_CONFIRMED); // of itself
+	assert_int_equal(pair_presence_counts(p).probes - before, 1);
+}
+
 static bool by_multicast_only(struct pair *p, const struct pair_message *m)
 {
 	(void)p;
@@ -514,6 +545,7 @@ int main(void)
 		RULE(who_waited_for_its_turn_is_asked_once_more),
 		RULE(who_waits_and_cannot_be_asked_any_more_is_in_nobodys_way),
 		RULE(a_way_that_is_found_is_tried_at_once),
+		RULE(who_is_absent_and_stays_is_not_asked_at_each_word_of_the_kernel),
 		RULE(forged_failures_never_remove_a_live_member),
 		RULE(a_client_of_two_groups_is_asked_once_for_both),
 		RULE(checks_wait_for_the_link_and_suspects_do_not),
