@@ -59,6 +59,12 @@ has "$tmp/shipped" 'control = "/run/gatewayd/gatewayd.sock";'
 has "$tmp/shipped" 'log = "syslog";'
 has "$tmp/shipped" 'user = "gatewayd";'
 
+rule "what the shipped configuration says of a path is what it is, not what has to be done"
+grep -B 2 '^mark = ' "$tmp/conf" >"$tmp/words"
+same words "$(cat "$tmp/words")" '# File that tells a restored backup of state_dir from what was left there. It must survive a restart,
+# and must not be in the same backup: sysupgrade keeps nothing of this directory.
+mark = "/usr/lib/gatewayd/mark/state.mark";'
+
 rule "the version is that of the sources, and what the package installs is there"
 same version "$(sed -n 's/^PKG_VERSION:=//p' "$package/Makefile")" \
 	"$(sed -n 's/^version=//p' "$GK_TOP/configure")"
@@ -70,9 +76,23 @@ for file in "$package"/files/*; do
 	has "$package/Makefile" "./files/${file##*/}"
 done
 
-rule "conffiles and scripts in the Makefile have no blanks before a line"
-sed -n '/conffiles$/,/^endef/p; /postinst$/,/^endef/p' "$package/Makefile" >"$tmp/blocks"
-! grep -q '^[[:space:]]' "$tmp/blocks" || wrong "$(cat "$tmp/blocks")"
+block() { # NAME: what is between its lines in the Makefile
+	sed -n "\\|^define $1\$|,/^endef\$/p" "$package/Makefile" | sed '1d; $d' >"$tmp/block"
+	[ -s "$tmp/block" ] || wrong "no $1"
+}
+
+rule "the Makefile has two spaces before metadata, tabs before recipes, nothing before other lines"
+tab=$(printf '\t')
+for each in '' /description; do
+	block "Package/gatewayd$each"
+	! grep -nv '^  \(  \)\?[^[:space:]]' "$tmp/block" || wrong "$each: not two spaces"
+done
+block Package/gatewayd/install
+! grep -nv "^$tab[^ $tab]" "$tmp/block" || wrong "install: not a tab"
+for each in conffiles postinst; do
+	block "Package/gatewayd/$each"
+	! grep -n '^[[:space:]]' "$tmp/block" || wrong "$each: blanks"
+done
 
 rule "the feed's test takes the package, and not another version of it"
 mkdir -p "$ROOT/usr/bin"
@@ -81,6 +101,14 @@ put bin/gatewayctl "PATH='$PATH' exec ${EMULATOR-} '${gatewayd%/*}/gatewayctl' \
 version=$(sed -n 's/^version=//p' "$GK_TOP/configure")
 ash "$package/test.sh" gatewayd "$version" >/dev/null || wrong "status $?"
 ! ash "$package/test.sh" gatewayd 9.9 >/dev/null || wrong "9.9 is taken"
+PKG_NAME=gatewayd
+PKG_VERSION=$version
+export PKG_NAME PKG_VERSION
+ash "$package/test.sh" >/dev/null || wrong "by the environment: status $?"
+PKG_VERSION=9.9
+! ash "$package/test.sh" >/dev/null || wrong "by the environment 9.9 is taken"
+unset PKG_NAME PKG_VERSION
+! ash "$package/test.sh" >/dev/null 2>&1 || wrong "a package without a name is taken"
 
 #
 # rpcd
@@ -119,10 +147,17 @@ rule "ubus: why it is refused is an answer too"
 gatewayctl 'no such group' 1
 same refusal "$(echo '{"group":"x"}' | rpcd call rekey)" '{"error":"no such group"}'
 
+has_python() {
+	command -v python3 >/dev/null 2>&1 || {
+		skip "needs python3"
+		return 1
+	}
+}
+
 rule "ubus: every method is allowed by exactly one of read and write, and what changes something by write"
 same methods "$(rpcd list | grep -o '"[a-z]*": {' | tr -d '":{ ' | sort | xargs)" \
 	"groups members rekey status"
-if command -v python3 >/dev/null 2>&1; then
+if has_python; then
 	same acl "$(python3 -c '
 import json, sys
 acl = json.load(open(sys.argv[1]))["gatewayd"]
@@ -131,7 +166,7 @@ print(*sorted(acl["read"]["ubus"]["gatewayd"]), "-", *sorted(acl["write"]["ubus"
 fi
 
 rule "capabilities: none, or the one to probe with; in all five sets"
-if command -v python3 >/dev/null 2>&1; then
+if has_python; then
 	same capabilities "$(cd "$package/files" && python3 -c '
 import json
 for name in "capabilities.json", "capabilities-probe.json":
