@@ -3,6 +3,7 @@
 #include "gatewayd/calls.h"
 #include "gatewayd/show.h"
 #include "io/bundle.h"
+#include "io/hex.h"
 #include "libgroupkey/buf.h"
 #include "libgroupkey/scope.h"
 #include <stdlib.h>
@@ -131,29 +132,12 @@ static int take_profile(struct gw_call *call, struct order *order, const char *v
 	return gw_call_fail(call, GW_USAGE, "--profile %s: oscore, dtls-psk or dtls-rpk", value);
 }
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) % 16 : -1;
-}
-
 static int take_public_key(struct gw_call *call, struct order *order, const char *value)
 {
-	size_t len = strlen(value) / 2;
-	bool fine = strlen(value) % 2 == 0 && len > 0 && len <= sizeof(order->spki);
-
-	for (size_t i = 0; fine && i < len; i++) {
-		int high = hex_digit(value[2 * i]), low = hex_digit(value[2 * i + 1]);
-
-		fine = high >= 0 && low >= 0;
-		order->spki[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
-	}
-	if (!fine)
+	order->spki_len = io_hex_read(gk_span_str(value), order->spki, sizeof(order->spki));
+	if (order->spki_len == 0)
 		return gw_call_fail(call, GW_USAGE,
 				    "--public-key: a SubjectPublicKeyInfo (DER) in hex");
-	order->spki_len = len;
 	return GW_DONE;
 }
 

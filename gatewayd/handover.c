@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/handover.h"
+#include "io/dir.h"
 #include "io/log.h"
 #include <dirent.h>
 #include <errno.h>
@@ -275,18 +276,13 @@ static bool give(struct handover *handover, int dir)
 	return true;
 }
 
-static bool sync_parent(const struct handover *handover)
+/* The one above, for the name that was made in it. */
+static int sync_parent(const struct handover *handover)
 {
 	char parent[PATH_MAX + sizeof("/..")];
-	int fd, rc;
 
 	snprintf(parent, sizeof(parent), "%s/..", handover->dir);
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	rc = fsync(fd);
-	close(fd);
-	return rc == 0;
+	return io_dir_sync(parent);
 }
 
 static bool prepare(struct handover *handover)
@@ -297,7 +293,7 @@ static bool prepare(struct handover *handover)
 
 	if (way == UNCERTAIN)
 		return true;
-	if (way == MISSING && (mkdir(handover->dir, 0700) != 0 || !sync_parent(handover)))
+	if (way == MISSING && (mkdir(handover->dir, 0700) != 0 || sync_parent(handover) != 0))
 		return refuse_errno(handover, "cannot be made");
 	if (handover->owner->uid == 0)
 		return true;
@@ -312,17 +308,6 @@ static bool prepare(struct handover *handover)
 /*
  * All of them
  */
-
-static bool put_parent(struct handover *handover, const char *path)
-{
-	size_t len = (size_t)(strrchr(path, '/') - path);
-
-	if (len >= sizeof(handover->dir))
-		return refuse(handover, "longer than a path can be");
-	memcpy(handover->dir, path, len);
-	strcpy(handover->dir + len, len == 0 ? "/" : "");
-	return true;
-}
 
 /* @param act  what is done with each of the three */
 static bool with_each(struct handover *handover, bool (*act)(struct handover *handover))
@@ -340,7 +325,9 @@ static bool with_each(struct handover *handover, bool (*act)(struct handover *ha
 		handover->option = rows[i].option;
 		handover->foreign[0] = '\0';
 		handover->ours = 0;
-		if (!put_parent(handover, rows[i].file) || !act(handover))
+		if (!io_dir_of(rows[i].file, handover->dir, sizeof(handover->dir)))
+			return refuse(handover, "longer than a path can be");
+		if (!act(handover))
 			return false;
 	}
 	return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "gatewayd/store_file.h"
+#include "io/dir.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -62,35 +63,10 @@ int gw_store_file_check_path(const struct gw_store_report *report)
 	return 0;
 }
 
-static int sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-
-	int rc = fsync(fd);
-	close(fd);
-	return rc;
-}
-
-// The directory that 'path' is in, or, called with that, the one above.
+// Fits: gw_store_file_check_path().
 static void put_parent(const char *path, char *dir)
 {
-	size_t len = (size_t)(strrchr(path, '/') - path);
-
-	memcpy(dir, path, len);
-	dir[len] = '\0';
-	if (len == 0)
-		strcpy(dir, "/");
-}
-
-// Names that were made or changed there are on stable storage then.
-static int sync_parent(const char *path)
-{
-	char dir[GW_STORE_PATH];
-
-	put_parent(path, dir);
-	return sync_dir(dir);
+	(void)io_dir_of(path, dir, GW_STORE_PATH);
 }
 
 static int make_dir(const struct gw_store_report *report, const char *dir)
@@ -100,7 +76,7 @@ static int make_dir(const struct gw_store_report *report, const char *dir)
 	if (!made && errno != EEXIST)
 		return fail_errno(report, "cannot make its directory");
 	// Also if it is there already: who made it may have been killed before this.
-	if (sync_parent(dir) != 0 && (made || errno != EACCES))
+	if (io_dir_sync_of(dir) != 0 && (made || errno != EACCES))
 		return fail_errno(report, "cannot sync the parent directory");
 	return 0;
 }
@@ -219,7 +195,7 @@ static bool settle(const struct gw_store_report *report)
 		rc = fsync(fd);
 		close(fd);
 	}
-	return rc == 0 && sync_parent(report->path) == 0;
+	return rc == 0 && io_dir_sync_of(report->path) == 0;
 }
 
 int gw_store_file_look(const struct gw_store_report *report, bool *there)
@@ -271,7 +247,7 @@ int gw_store_file_finish(const struct gw_store_report *report, const char *made,
 {
 	int err = 0;
 
-	if (fsync(fd) != 0 || rename(made, name) != 0 || sync_parent(name) != 0)
+	if (fsync(fd) != 0 || rename(made, name) != 0 || io_dir_sync_of(name) != 0)
 		err = fail_errno(report, "cannot be made");
 	close(fd);
 	if (err)
@@ -318,8 +294,8 @@ int gw_store_file_move_away(const struct gw_store_report *report)
 		return fail_errno(report, "cannot be moved away");
 	put_journal(report->path, journal);
 	snprintf(journal_to, sizeof(journal_to), "%.*s-journal", PATH_MAX + 16, to);
-	if (move(report->path, to) != 0 || sync_parent(to) != 0 || move(journal, journal_to) != 0 ||
-	    sync_parent(to) != 0)
+	if (move(report->path, to) != 0 || io_dir_sync_of(to) != 0 ||
+	    move(journal, journal_to) != 0 || io_dir_sync_of(to) != 0)
 		return fail_errno(report, "cannot be moved away");
 	return 0;
 }
@@ -341,7 +317,7 @@ int gw_store_file_take_fresh(const struct gw_store_report *report)
 		return unlink(fresh) == 0 ? 0 : fail_errno(report, "cannot be begun anew");
 	// A journal that stayed.
 	int err = gw_store_file_move_away(report);
-	if (!err && (rename(fresh, report->path) != 0 || sync_parent(report->path) != 0))
+	if (!err && (rename(fresh, report->path) != 0 || io_dir_sync_of(report->path) != 0))
 		err = fail_errno(report, "cannot be begun anew");
 	return err;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
+#include "io/hex.h"
 #include "io/json.h"
 #include "io/utf8.h"
 #include "libgroupkey/buf.h"
@@ -120,24 +121,13 @@ size_t io_json_read_name(struct io_json_reader *reader, const char *const *names
  * Values
  */
 
-static int digit_of(int c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 // The four digits of a \u escape.
 static uint32_t read_unit(struct io_json_reader *reader)
 {
 	uint32_t unit = 0;
 
 	for (int i = 0; i < 4; i++) {
-		int digit = digit_of(peek(reader));
+		int digit = io_hex_digit(peek(reader));
 		if (digit < 0) {
 			io_json_read_refuse(reader, "must be four hex digits");
 			return 0;
@@ -310,10 +300,10 @@ size_t io_json_read_hex(struct io_json_reader *reader, uint8_t *out, size_t min,
 	size_t start = reader->at;
 	expect(reader, '"', "must be hex digits in quotes");
 	while (!reader->error && !accept(reader, '"')) {
-		int high = digit_of(peek(reader));
+		int high = io_hex_digit(peek(reader));
 		if (high >= 0)
 			reader->at++;
-		int low = digit_of(peek(reader));
+		int low = io_hex_digit(peek(reader));
 		if (high < 0 || low < 0) {
 			io_json_read_refuse(reader, "must be an even number of hex digits");
 			return 0;

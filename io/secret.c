@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "io/secret.h"
+#include "io/dir.h"
+#include "io/hex.h"
 #include "io/log.h"
 #include "io/loop.h"
+#include "libgroupkey/buf.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,29 +29,6 @@ static bool fail(const struct report *report, const char *why)
 {
 	snprintf(report->error, report->size, "%s: %s", report->path, why);
 	return false;
-}
-
-/* The number of the digit, or -1. */
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-static size_t decode(const char *text, size_t len, uint8_t *key, size_t max)
-{
-	if (len % 2 != 0 || len / 2 > max)
-		return 0;
-	for (size_t i = 0; i < len / 2; i++) {
-		int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return 0;
-		key[i] = (uint8_t)(high << 4 | low);
-	}
-	return len / 2;
 }
 
 static bool check_mode(const struct report *report, int fd, bool secret)
@@ -98,7 +77,8 @@ size_t io_secret_read(const char *path, uint8_t *key, size_t min, size_t max, bo
 		return 0;
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
-	count = decode(text, len, bytes, max < BYTES_MAX ? max : BYTES_MAX);
+	count = io_hex_read(gk_span((const uint8_t *)text, len), bytes,
+			    max < BYTES_MAX ? max : BYTES_MAX);
 	if (count < min || count == 0) {
 		snprintf(error, size, "%s: must be one line of %zu to %zu bytes as hex digits",
 			 path, min, max);
@@ -143,20 +123,6 @@ static bool write_file(const char *path, const char *text, size_t len)
 	return ok;
 }
 
-static bool sync_directory(const char *path)
-{
-	char *copy = strdup(path);
-	int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	int err = errno;
-
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	errno = err;
-	return ok;
-}
-
 bool io_secret_make(const char *path, size_t len, char *error, size_t size)
 {
 	struct report report = { path, error, size };
@@ -183,7 +149,7 @@ bool io_secret_make(const char *path, size_t len, char *error, size_t size)
 	unlink(draft);
 	free(draft);
 	explicit_bzero(text, sizeof(text));
-	if (ok && !sync_directory(path))
+	if (ok && io_dir_sync_of(path) != 0)
 		ok = fail(&report, strerror(errno));
 	return ok;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the gatewayd authors
 #include "member/commands.h"
+#include "io/hex.h"
 #include "libgroupkey/buf.h"
 #include <string.h>
 
@@ -55,29 +56,14 @@ static bool takes_group(struct gk_span *rest, struct gk_span *group)
 	return true;
 }
 
-static int digit_of(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool read_sid(struct gk_span word, struct gk_id *sid)
 {
-	struct gk_id read = { .len = (uint8_t)(word.len / 2) };
+	struct gk_id read = { .len = 0 };
 
-	if (word.len == 0 || word.len % 2 || word.len > 2 * sizeof(read.data))
-		return false;
-	for (size_t i = 0; i < read.len; i++) {
-		int high = digit_of(word.data[2 * i]), low = digit_of(word.data[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		read.data[i] = (uint8_t)(high << 4 | low);
-	}
-	*sid = read;
-	return true;
+	read.len = (uint8_t)io_hex_read(word, read.data, sizeof(read.data));
+	if (read.len > 0)
+		*sid = read;
+	return read.len > 0;
 }
 
 static bool read_address(struct gk_span word, struct gk_addr *addr)
