@@ -16,7 +16,7 @@ const char *gw_word_of_alarm(enum gw_alarm_kind kind)
 	return kind < GW_ALARMS ? words[kind] : "";
 }
 
-/* Both can be; who is blind has to see first. */
+/* A group can have absent members and be blind: then that counts, since it has to see first. */
 enum gw_alarm_kind gw_alarm_of_group(const struct gk_group_info *info)
 {
 	if (info->blind == GK_BLIND_MASS_LOSS)

@@ -236,8 +236,9 @@ static void fill_path(char out[static GK_ROOT_MAX + 1], const char *path, const 
 	snprintf(out, GK_ROOT_MAX + 1, "%s", strcmp(path, usual) == 0 ? "" : path);
 }
 
-/* The same address at another port; and
- * {cnf: {COSE_Key: {kty: symmetric, kid}}} (RFC 9202 3.3.2). */
+/* The address is the one of CoAP, with the port of DTLS. The identity of a pre-shared key is
+ * {cnf: {COSE_Key: {kty: symmetric, kid}}} (RFC 9202 section 3.3.2), 'head' what precedes the kid.
+ */
 static void fill_dtls(const struct gw_call *call, const struct order *order,
 		      const struct gk_client_bundle *made, struct io_bundle *bundle)
 {

@@ -16,7 +16,7 @@ uint16_t gw_conf_port(const char *endpoint)
 	return addr.port;
 }
 
-// Each may be at its default, under the other.
+// Not a matter of one row: a path that is given may be below the default of the other.
 static bool check_paths(const struct gw_report *report, const struct gw_files *files,
 			const struct gw_conf *conf)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// They stay where they are, since their settings point at them.
+// All at once: libconfig's settings point at the config_t they are in, which so never moves.
 bool gw_files_init(struct gw_files *files, size_t room)
 {
 	*files = (struct gw_files){ .parsed = calloc(room, sizeof(files->parsed[0])) };

@@ -67,7 +67,7 @@ static void drop_client(struct client *client)
  * Replies
  */
 
-/* That a client has hung up is told whatever is waited for. */
+/* @param events  0 too: EPOLLHUP, that a client has hung up, is reported always, epoll_ctl(2) */
 static void wait_for(struct client *client, uint32_t events)
 {
 	if (io_loop_rewatch(client->control->daemon->loop, client->fd, events))
@@ -350,7 +350,7 @@ static int try_connect(const struct sockaddr_un *address)
 	return err;
 }
 
-/* What a daemon that was killed left behind. */
+/* A daemon that was killed leaves its socket behind, and nobody answers there. */
 static int remove_stale(const struct sockaddr_un *address)
 {
 	struct stat st;

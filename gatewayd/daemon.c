@@ -134,7 +134,7 @@ static void tell_served(const struct gw_daemon *daemon)
 			  "member can observe");
 }
 
-/* What is resumed is sent only when all else has succeeded. */
+/* Messages that a restart resumes are sent when nothing can fail any more. */
 void gw_daemon_start(struct gw_daemon *daemon, struct gw_conf *conf, const struct gw_start *start)
 {
 	*daemon = (struct gw_daemon){
@@ -218,7 +218,7 @@ void gw_daemon_run(struct gw_daemon *daemon)
 		gw_daemon_turn(daemon);
 }
 
-/* What may wait is written first, since after the next start it would be missing. */
+/* The outbox first: it writes the records that were waiting, or the next start would miss them. */
 void gw_daemon_stop(struct gw_daemon *daemon)
 {
 	gw_outbox_finish(&daemon->outbox, gw_now(daemon).mono);

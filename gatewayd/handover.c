@@ -57,7 +57,8 @@ enum way {
 	UNCERTAIN /* somebody else can decide what is found there */
 };
 
-/* Of a directory that others may write to, the names are theirs, unless it is sticky as /tmp is. */
+/* Whoever may write to a directory can rename() what is in it, so that one that others may write to
+ * does not count as root's, unless it is sticky, as /tmp: there they can rename what is theirs. */
 static bool is_of_root(const struct stat *st)
 {
 	return st->st_uid == 0 &&
@@ -75,8 +76,8 @@ static enum way look_at(const char *path, bool last, uid_t user)
 	return last && st.st_uid == user && S_ISDIR(st.st_mode) ? OF_USER : UNCERTAIN;
 }
 
-/* A name in a directory of root's was put there by root, and nobody else puts another in its place
- * while we look. @param end  gets where the path ends that was looked at last */
+/* As far as each directory on the way is root's: nobody else can replace a name in it after lstat()
+ * has looked. @param end  gets where the path ends that was looked at last */
 static enum way walk_to_link(const struct handover *handover, size_t *end)
 {
 	char path[PATH_MAX];
@@ -95,7 +96,8 @@ static enum way walk_to_link(const struct handover *handover, size_t *end)
 	return way;
 }
 
-/* What a link says takes its place in the path: on that way too somebody else may decide. */
+/* The link's target takes its place in the path, to be walked from the start: directories on that
+ * way may be somebody else's. */
 static bool follow(struct handover *handover, size_t end)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
@@ -176,7 +178,7 @@ static bool is_ours(const struct gw_conf *conf, const char *name)
 	return false;
 }
 
-/* Where the directory is a file system of its own. */
+/* lost+found is there if the directory is a file system of its own. */
 static bool is_nobodys(const char *name)
 {
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
@@ -191,7 +193,8 @@ static void count_name(struct handover *handover, int dir, const char *name)
 		snprintf(handover->foreign, sizeof(handover->foreign), "%s", name);
 }
 
-/* By a descriptor that stands for the file and opens nothing; a second link may be in /etc. */
+/* O_PATH: what fstat() looks at is what fchownat() gives, and nothing is opened, as a FIFO would
+ * be. With a second hard link it stays: the other name may be in /etc. */
 static void give_file(struct handover *handover, int dir, const char *name)
 {
 	const struct gw_owner *owner = handover->owner;
@@ -340,7 +343,7 @@ bool gw_handover(const struct gw_conf *conf, const struct gw_owner *owner, char 
 	return with_each(&handover, prepare);
 }
 
-/* The user makes what is missing by itself, if it can. */
+/* ENOENT is fine: as the user we make what is missing, if we can. */
 static bool check(struct handover *handover)
 {
 	if (access(handover->dir, R_OK | W_OK | X_OK) == 0 || errno == ENOENT)

@@ -78,7 +78,7 @@ static void close_endpoint(struct gw_daemon *daemon, struct io_coap *coap)
 	io_coap_close(coap);
 }
 
-/* What we asked by way of it is asked again. */
+/* io_coap_give_up() tells the KDC that its requests were not sent, so that it sends them again. */
 static void give_up_ours(struct gw_daemon *daemon)
 {
 	if (daemon->coap)

@@ -86,7 +86,7 @@ static void open_log(const struct options *options, const struct gw_conf *conf)
 		log_open("gatewayd", (enum log_level)conf->log_level, conf->log_to_syslog);
 }
 
-/* How long the kernel takes is that of today; the file does not say it. */
+/* How long the kernel takes for a verdict is not in the file: printed is what holds now, here. */
 static void print(const struct gw_conf *conf)
 {
 	const char *how = conf->net_admin ? ", if CAP_NET_ADMIN is kept" : " without net_admin";
@@ -106,7 +106,7 @@ static void print(const struct gw_conf *conf)
 	gw_presence_print(conf, verdict_ms, source, stdout);
 }
 
-/* Whether a start or an end is waited for does not decide over either. */
+/* Start and end do not fail because whoever waits for them could not be told. */
 static void tell(const char *state)
 {
 	int err = gw_notify(state);
@@ -115,7 +115,7 @@ static void tell(const char *state)
 		log_warnx("daemon", "NOTIFY_SOCKET: not told %s: %s", state, strerror(-err));
 }
 
-/* What was read as root is read again as who we are by then. */
+/* The file was read as root; a reload reads it as the user that we have become. */
 static void check_readable(const char *path)
 {
 	if (access(path, R_OK) != 0)
@@ -149,7 +149,7 @@ static enum gw_seccomp install_filter(enum gw_seccomp wanted)
 	return why ? GW_SECCOMP_OFF : wanted;
 }
 
-/* The filter is the last: it has none of what led here. */
+/* The filter comes last: it does not allow the calls that only a start makes. */
 static void seal(struct gw_daemon *daemon)
 {
 	struct gw_rights *rights = &daemon->rights;

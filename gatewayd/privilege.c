@@ -16,10 +16,11 @@
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 
-/* What opening takes: ports below 1024. */
+/* Sockets may have ports below 1024. */
 #define TO_OPEN BIT(CAP_NET_BIND_SERVICE)
 
-/* The number of a user gives no rights any more, and nothing can give them back. */
+/* To be uid 0 gives no capabilities any more, a change of uid neither takes nor gives any, none can
+ * become ambient; the ..._LOCKED bits make that final. */
 #define SECUREBITS                                                                                 \
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
 	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
@@ -37,7 +38,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(char *error, size_t size,
 }
 
 /*
- * Capabilities. These two calls are all that is needed of a library for them.
+ * Capabilities, by capget(2) and capset(2): of libcap nothing else would be used.
  */
 
 static uint64_t permitted(void)
@@ -50,7 +51,7 @@ static uint64_t permitted(void)
 	return (uint64_t)data[1].permitted << 32 | data[0].permitted;
 }
 
-/* Without an inheritable one there is no ambient one either. */
+/* Inheritable ones stay empty, and with them the kernel empties the ambient ones. */
 static bool keep(uint64_t wanted)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -63,8 +64,8 @@ static bool keep(uint64_t wanted)
 }
 
 /*
- * What a program that we execute could have. We execute none; a jail may have dropped CAP_SETPCAP,
- * which this takes, and then it has seen to it by itself.
+ * The bounding set is what programs that we execute could have. We execute none, so failing does
+ * not matter: PR_CAPBSET_DROP takes CAP_SETPCAP; a jail that has dropped it has seen to the set.
  */
 static void drop_bounding_set(void)
 {
@@ -95,7 +96,8 @@ static bool find_user(const char *name, struct gw_owner *owner, char *error, siz
 	return true;
 }
 
-/* Where capabilities do not outlive the change by the first of these two, they do by the second. */
+/* setresuid() to another user than root clears all capabilities, unless PR_SET_SECUREBITS has said
+ * SECBIT_NO_SETUID_FIXUP; where CAP_SETPCAP is missing for that, PR_SET_KEEPCAPS keeps them too. */
 static bool become(const struct gw_owner *owner)
 {
 	drop_bounding_set();

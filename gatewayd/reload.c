@@ -159,7 +159,9 @@ static bool check_fixed(struct reload *reload)
 	return option ? refuse_option(reload, option, "cannot change without a restart") : true;
 }
 
-/* What is fixed of a group while it has members: of one that we do not serve nobody knows which. */
+/* Names the option that cannot change while the group has members. Of a group that is not served
+ * there is nothing to compare with, so that it is one of three.
+ * @param now  NULL: it is not served */
 static bool refuse_group(struct reload *reload, size_t i, const struct gw_group_conf *now,
 			 enum gk_err err)
 {
@@ -202,7 +204,7 @@ static bool check_groups(struct reload *reload)
 	return true;
 }
 
-/* What does not reach the KDC works on a disk that is full too, the level of the log for one. */
+/* A full disk refuses only what the KDC stores: another level of the log, say, can be had. */
 static bool check_store(struct reload *reload)
 {
 	bool ready = gw_serve_ready(reload->daemon);

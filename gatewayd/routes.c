@@ -183,7 +183,7 @@ static struct gw_way way_of(const struct reach_event *event)
  * Reports
  */
 
-/* Out of memory nobody is accused: a node that is gone is found by its silence. */
+/* Without memory the report is left out: a node that is gone is also found by its silence. */
 static void report(struct gw_routes *routes, const struct gw_way *way, enum gk_reach reach)
 {
 	struct gk_reach_report report = { { .scope = (uint32_t)way->ifindex }, reach };
@@ -201,7 +201,8 @@ static void report(struct gw_routes *routes, const struct gw_way *way, enum gk_r
 	routes->reports[routes->count++] = report;
 }
 
-/* An entry that packets do not use says nothing of a node that is behind a router now. */
+/* Packets to a node that is behind a router do not use its neighbour entry, if it has one: what
+ * that becomes says nothing of the node then. */
 static bool is_behind_router(const struct gw_routes *routes, const struct gw_way *way)
 {
 	const struct gw_way *route = find_to(&routes->ways, way->ip, REACH_ROUTE);
@@ -255,7 +256,7 @@ static void supersede(struct gw_ways *ways, const uint8_t *ip)
 	}
 }
 
-/* It was known by another route, or by none: perhaps on the link, perhaps lost. */
+/* Before, the node had another route, or none: it was on the link, or lost. Now it has moved. */
 static void take_new_route(struct gw_routes *routes, const struct gw_way *way, bool judged)
 {
 	const struct gw_way *best = find_best(&routes->ways, way->ip, REACH_ROUTE);
@@ -276,7 +277,7 @@ static void come_due(struct gw_routes *routes, const struct gw_way *way)
 		routes->due_ms = due_ms;
 }
 
-/* One that was replaced before it went has nothing to say any more. */
+/* A route that another one has replaced already says nothing when it goes. */
 static void take_end(struct gw_routes *routes, const struct gw_way *way, bool judged,
 		     struct gk_mono now)
 {

@@ -160,8 +160,9 @@ static int add_all(scmp_filter_ctx filter)
 	return err;
 }
 
-/* A call by way of another architecture's numbers is as wrong as any that is not in the table. The
- * filter is a tree, not a list: it is gone through at every call. Neither is worth a failure. */
+/* BADARCH: a call by another architecture's numbers, as i386's, is treated as one that is not in
+ * the table. CTL_OPTIMIZE 2 makes the filter a binary tree, since each call goes through it. We can
+ * do without either, where libseccomp does not know it. */
 static int load(scmp_filter_ctx filter, uint32_t otherwise)
 {
 	int err = add_all(filter);
@@ -194,7 +195,7 @@ const char *gw_seccomp_install(enum gw_seccomp wanted)
 		return "libseccomp does not know this kernel";
 	err = load(filter, action_of(wanted));
 	seccomp_release(filter);
-	// So libseccomp says that it was not its own fault.
+	// seccomp_load(3) returns ECANCELED if it was the kernel that refused the filter.
 	if (err == -ECANCELED)
 		return "the kernel takes none";
 	return err ? strerror(-err) : NULL;

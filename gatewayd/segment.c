@@ -38,7 +38,7 @@ static struct gw_segment_link *find_index(struct gw_segment *segment, int ifinde
 	return NULL;
 }
 
-/* Entries that go with their link say nothing of the nodes behind it. */
+/* The kernel drops the entries of a link that falls: that says nothing of the nodes behind it. */
 static void fall(struct gw_segment *segment, struct gw_segment_link *link, enum gk_blindness why)
 {
 	link->fell = why;
@@ -189,7 +189,8 @@ static void set_blind(struct gw_segment *segment, enum gk_blindness why)
 	segment->sink->blind(segment->ctx, why);
 }
 
-/* A link that was away and came back is not the same to those who use it. */
+/* A link that went and came back in one batch is told as blind for a moment: who depends on it has
+ * to begin anew. */
 static void tell_blindness(struct gw_segment *segment)
 {
 	enum gk_blindness why = find_blindness(segment), fell = ours(segment)->fell;
@@ -269,7 +270,7 @@ static bool is_ours(const struct reach_event *event)
 	return event->kind == REACH_LINK || event->kind == REACH_ADDRESS;
 }
 
-/* First all about us, which decides what the rest is worth. */
+/* Links and our addresses first: they decide whether what is read of nodes counts. */
 static void take_events(const struct reach_event *events, size_t count, void *ctx)
 {
 	struct batch *batch = ctx;
@@ -304,7 +305,7 @@ static int open_monitor(struct gw_segment *segment)
 	return reach_monitor_open(&segment->monitor, &options);
 }
 
-/* Nothing is known but what the sink was told. */
+/* All that was read; 'told' stays, since the sink has been told. */
 static void forget(struct gw_segment *segment)
 {
 	for (size_t i = 0; i < segment->link_count; i++)
@@ -329,7 +330,7 @@ static void drop_monitor(struct gw_segment *segment, int err)
 	close_monitor(segment);
 }
 
-/* Does it help to read again, later? */
+/* Is it an error that may be gone when it is read again later? */
 static bool is_passing(int err)
 {
 	return err == -EAGAIN || err == -ENOMEM || err == -EBADMSG || err == -ENOBUFS;

@@ -77,7 +77,8 @@ int gw_segment_verdict(const char *interface, bool datagrams, uint32_t *verdict_
  * Probes
  */
 
-/* The KDC is not called while it is told what to do: what is known now is said in the next turn. */
+/* The KDC asks from inside a call to it, so that it must not be called: what is known at once it is
+ * told in the next turn of the loop. */
 static void answer(struct gw_segment *segment, const struct gk_addr *addr, enum gk_reach reach)
 {
 	if (segment->answer_count == segment->answer_room) {
@@ -101,7 +102,7 @@ void gw_segment_tell_answers(struct gw_segment *segment)
 		segment->sink->reach(segment->ctx, segment->answers, count);
 }
 
-/* By datagrams it takes another time. */
+/* From here on datagrams have the kernel look for nodes, and it takes another time for that. */
 static void weaken(struct gw_segment *segment)
 {
 	if (segment->weak)

@@ -115,7 +115,8 @@ static int commit(void *ctx, const struct gk_record *records, size_t count)
 	return gw_storage_commit(ctx, records, count);
 }
 
-/* One that was kept back until the store took what it depends on is too late, and asked again. */
+/* An answer that was kept back until the store took what it depends on comes after its exchange is
+ * over: the client asks again. */
 static void send_reply(struct gw_daemon *daemon, const struct gk_event *event)
 {
 	if (daemon->reply && event->id == daemon->exchange)
@@ -350,7 +351,7 @@ static void take_answer_to_question(struct gw_daemon *daemon, struct gk_span tok
 		gw_serve_check(gk_kdc_answer(daemon->kdc, id, message, gw_now(daemon)));
 }
 
-/* One that comes while the store refuses is lost, as it can be on its way. */
+/* While the store refuses, the answer is dropped, as if it had been lost on its way. */
 void gw_serve_group_answer(void *ctx, const struct gk_exchange *exchange, struct gk_span message)
 {
 	struct gw_daemon *daemon = ctx;
@@ -393,7 +394,7 @@ static void tell_reach(void *ctx, const struct gk_reach_report *reports, size_t 
 		gw_serve_check(gk_kdc_reach(daemon->kdc, reports, count, gw_now(daemon)));
 }
 
-/* It only sets a time, so that it does not wait for the store. */
+/* Also while the store refuses: the KDC sets a time by it, and stores nothing. */
 static void tell_timing(void *ctx, uint32_t verdict_ms)
 {
 	struct gw_daemon *daemon = ctx;

@@ -312,7 +312,7 @@ static enum gw_store_found open_store(struct gw_daemon *daemon, enum gw_store_wi
 	return found;
 }
 
-/* What lets us start, and is to be put right before it does harm. */
+/* Warnings only: gatewayd can start, but the next restart of the machine may do harm. */
 static void check_places(const struct gw_daemon *daemon)
 {
 	const struct gw_conf *conf = &daemon->conf;

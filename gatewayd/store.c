@@ -250,7 +250,7 @@ static int refuse(const struct opening *opening)
  * What is done about it
  */
 
-// For a store that comes into being, or one that knows of none.
+// Random bytes tell lineages and branches of stores apart.
 static int draw(const struct opening *opening, uint8_t *out, size_t len)
 {
 	struct gk_env env = io_env();

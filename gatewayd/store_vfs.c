@@ -7,7 +7,7 @@
 
 #define OUR_NAME "gatewayd"
 
-/* SQLite knows the layers of a process, not of a store: so are ours. */
+/* sqlite3_vfs_register() is for the process, not for one database: so this is for all stores. */
 static struct {
 	sqlite3_vfs ours;
 	sqlite3_vfs *below;
@@ -15,7 +15,8 @@ static struct {
 	int error;
 } layer;
 
-/* What is below follows it in memory, of which SQLite aligns each by 8 bytes. */
+/* SQLite allocates szOsFile bytes: this, then the file of the VFS below, aligned as it aligns its
+ * own. */
 struct file {
 	sqlite3_file base;
 	_Alignas(sqlite3_int64) char below[];

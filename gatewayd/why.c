@@ -188,7 +188,7 @@ static void describe_member(struct subject *subject)
 	subject->since_ms = info->since_ms;
 }
 
-/* By the last of its facts. */
+/* One who is no member any more: what is known of it is the last of the facts that were kept. */
 static void describe_departed(const struct gw_call *call, struct subject *subject)
 {
 	struct gk_evidence evidence = { .fact = GK_FACT_NONE };

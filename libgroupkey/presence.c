@@ -163,7 +163,8 @@ void gk_presence_seen(struct gk_node *node, enum gk_fact sign, struct gk_now now
 	come_back(node, sign, NULL, now);
 }
 
-/* Who can be asked in a way that is authenticated is not taken for present by less. */
+/* An acknowledgement is not authenticated, so that it does not count for a member that can be asked
+ * by a request, whose answer is. */
 void gk_presence_acknowledged(struct gk_node *node, struct gk_now now)
 {
 	if (node->has_control)
@@ -172,7 +173,7 @@ void gk_presence_acknowledged(struct gk_node *node, struct gk_now now)
 	come_back(node, GK_FACT_ACKNOWLEDGED, "a notification was acknowledged", now);
 }
 
-/* Its observation, by which it could be asked, ended while it was. */
+/* It could be asked by its observation alone, which has ended: nothing speaks against it then. */
 static bool is_out_of_reach(struct gk_node *node, struct gk_now now)
 {
 	if (gk_probe_can_ask(node))
@@ -227,8 +228,8 @@ static void become_absent(struct gk_node *node, struct gk_now now)
 		gk_kdc_note(kdc, GK_NOTE_ALARM, node, "absent, and not to be removed");
 }
 
-/* In parts that are long enough, to ask again between them: three probes may have got lost. The
- * last time is when an answer still comes in time. */
+/* All probes of the round may have got lost, so it is asked again after each part of grace, if a
+ * part is long enough for an answer. The last question leaves time for its answer. */
 static void await_part(struct gk_node *node, struct gk_now now)
 {
 	int64_t left_ms = node->end_ms - now.mono.ms;
@@ -401,7 +402,7 @@ bool gk_presence_ask_last(struct gk_node *node, struct gk_now now)
 	return true;
 }
 
-/* It may be back, and have nothing to say. */
+/* An absent member that stays may be back, and have nothing to say by itself. */
 static void ask_again(struct gk_node *node, struct gk_now now)
 {
 	int64_t put_off_ms;
@@ -429,7 +430,8 @@ void gk_presence_due(struct gk_node *node, struct gk_now now)
 
 /* what speaks against a member */
 
-/* Of who sleeps the kernel knows nothing by itself; of who cannot be asked it does not matter. */
+/* What the kernel notices by itself says nothing of a node that sleeps, only what it answers when
+ * we ask it. A member that cannot be asked is never doubted. */
 bool gk_presence_may_doubt(const struct gk_node *node)
 {
 	const struct gk_group *group = node->group;
@@ -438,8 +440,8 @@ bool gk_presence_may_doubt(const struct gk_node *node)
 	       (!gk_node_sleeps(node) || node->vigil == GK_VIGIL_KERNEL) && gk_probe_can_ask(node);
 }
 
-/* A check that is under way becomes the first probe of the round, but when a router has failed: all
- * behind it begin at once, to go in one rekeying. */
+/* A check that is under way counts as the first probe of the round. Not if a router has failed:
+ * then all behind it begin their rounds at the same time, to go in one rekeying. */
 void gk_presence_accuse(struct gk_node *node, enum gk_fact fact, struct gk_now now)
 {
 	bool trusted = now.mono.ms >= node->distrust_ms;
@@ -503,7 +505,7 @@ void gk_presence_unanswered(struct gk_node *node, bool last, struct gk_now now)
 
 /* beginning, and beginning anew */
 
-/* Each has a place of its own in the interval. */
+/* Where in the interval its turn is: not all are asked at once. */
 static int64_t place_ms(const struct gk_node *node, int64_t interval)
 {
 	size_t count = node->group->count ? node->group->count : 1;
@@ -511,8 +513,8 @@ static int64_t place_ms(const struct gk_node *node, int64_t interval)
 	return interval * (int64_t)(node->number % count + 1) / (int64_t)count;
 }
 
-/* The check that is due goes to its place. Who sleeps may have been awake when nobody could hear
- * it, and cannot answer before it wakes again. */
+/* A check that would be due before goes to the member's place in the interval to come. A node that
+ * sleeps may have been awake while nobody could hear it: all of its time begins anew. */
 static void spread(struct gk_node *node, struct gk_now now)
 {
 	int64_t patience = patience_ms(node), due_ms = node->quiet_ms + patience;

@@ -18,7 +18,7 @@
 #define CHECK_LEN    64 /* about what a check takes, with its answer: for their order alone */
 #define BUSY_MS      1000
 #define TURN_MIN_MS  10
-#define ENOUGH(wait) ((wait) / 2) /* who is being asked for so long yet is asked */
+#define ENOUGH(wait) ((wait) / 2) /* a question that is waited for so long yet will do */
 
 bool gk_probe_can_ask(const struct gk_node *node)
 {
@@ -164,7 +164,8 @@ static void count_probe(struct gk_node *node, bool multicast, struct gk_now now)
 			node->vigil == GK_VIGIL_ROUND ? node->probes_sent : 0, now);
 }
 
-/* For what goes by multicast there is more room: it takes no socket of its own. */
+/* If there is no room for one more request by unicast, who is doubted is asked by multicast, which
+ * takes no socket of its own. */
 bool gk_probe_send(struct gk_node *node, uint32_t wait_ms, struct gk_now now)
 {
 	bool multicast = goes_by_multicast(node, wait_ms, now);

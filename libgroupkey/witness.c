@@ -140,8 +140,8 @@ static struct tally count_all(const struct gk_group *group, int64_t since_ms, st
 	return tally;
 }
 
-/* Since when the youngest of them has been asked in vain: who was heard of since is a witness for
- * all of them. @return INT64_MIN: there is none */
+/* When the latest round of a lost member began: whoever was heard of since is a witness for all of
+ * them. @param due  of those whose time is over @return INT64_MIN: there is none */
 static int64_t youngest_ms(const struct gk_group *group, bool due, struct gk_now now)
 {
 	int64_t youngest = INT64_MIN;
@@ -169,8 +169,9 @@ static bool is_in_proportion(const struct gk_group *group, const struct tally *t
 	return tally->lost * 100 <= policy(group)->mass_loss_percent * (tally->lost + tally->heard);
 }
 
-/* (1 - p)^(17 / p) is below e^-17 for each share p. For each further lost one twice as many as
- * there would be beside it if just that share was lost. */
+/* If the share p of the group is lost, n members drawn at random all answer with a probability of
+ * (1 - p)^n, below e^-17 for n = 17 / p: that is WITNESSES and LOSS for the first one that is lost.
+ * Each further one takes 2 / p more, twice as many as there are for each lost one at that share. */
 static size_t witnesses_needed(const struct gk_group *group, const struct tally *tally)
 {
 	size_t others = tally->heard + tally->unknown;
@@ -189,9 +190,9 @@ static bool may_remove(const struct gk_group *group, const struct tally *tally)
 	       (tally->lost <= FEW || is_in_proportion(group, tally));
 }
 
-/* All have been asked who can be, and too many are lost even if the others are there, and those who
- * are being asked yet. The latter have the question by multicast before them: whoever diverts what
- * goes to most of a group does not make it blind. */
+/* Everybody who can be asked has been, and too many are lost even if all others are there. So far
+ * those who are only suspect count as there: their last probe goes by multicast too, so that nobody
+ * makes a group blind by diverting what goes to its members by unicast. */
 static bool is_mass_loss(const struct gk_group *group, const struct tally *tally)
 {
 	size_t gone = tally->lost - tally->undecided;
@@ -288,7 +289,7 @@ static int64_t urgent_since_ms(const struct gk_group *group, int64_t *next_ms, s
 	return since_ms;
 }
 
-/* Several are lost, by more than one question: most of those who miss one answer the next. */
+/* Several are lost who missed more than one question: who misses one mostly answers the next. */
 static bool is_serious(const struct gk_group *group, struct gk_now now)
 {
 	size_t serious = 0;
@@ -326,7 +327,7 @@ static bool ask_witnesses(struct gk_group *group, int64_t since_ms, bool urgent,
 {
 	struct tally tally = count_all(group, since_ms, now);
 	size_t wanted = witnesses_needed(group, &tally);
-	size_t known = tally.heard + tally.unknown - tally.free; /* or soon */
+	size_t known = tally.heard + tally.unknown - tally.free; /* or are being asked */
 	size_t free = tally.free - (urgent ? 0 : tally.spared);
 
 	if (wanted > known)
@@ -380,8 +381,8 @@ static void evict(struct gk_node *node, size_t witnesses, const char *reason, st
 	gk_group_remove(node, GK_NOTE_EVICTED, reason, now);
 }
 
-/* The group's record grows with each that goes, and what one call stores is stored at once: so one
- * record is enough for all. */
+/* Each removal changes the group's record, which grows with them. All that one call stores is
+ * stored in one transaction, so that it is enough to write it once, at the end. */
 static void begin_removals(struct gk_group *group)
 {
 	group->gathering = true;
