@@ -88,7 +88,7 @@ for each in '' /description; do
 	! grep -nv '^  \(  \)\?[^[:space:]]' "$tmp/block" || wrong "$each: not two spaces"
 done
 block Package/gatewayd/install
-! grep -nv "^$tab[^ $tab]" "$tmp/block" || wrong "install: not a tab"
+! grep -nv "^${tab}[^ $tab]" "$tmp/block" || wrong "install: not a tab"
 for each in conffiles postinst; do
 	block "Package/gatewayd/$each"
 	! grep -n '^[[:space:]]' "$tmp/block" || wrong "$each: blanks"

@@ -126,7 +126,8 @@ lacks "$ROOT/instance" "$ROOT/usr/lib/gatewayd"
 # Nobody else's becomes the service's for a slip of the pen.
 rule "directories elsewhere that are there stay whose they are"
 put_elsewhere
-mkdir -p -m 755 "$ROOT/mnt/state" "$ROOT/mnt/mark" "$ROOT/mnt/run"
+mkdir -p "$ROOT/mnt/state" "$ROOT/mnt/mark" "$ROOT/mnt/run"
+chmod 755 "$ROOT/mnt"/*
 : >"$ROOT/mnt/mark/passwd"
 start
 lacks "$ROOT/owners" "$ROOT/mnt"
@@ -350,11 +351,49 @@ uci enabled 0
 service reload
 has "$ROOT/events" "changed: firewall"
 
-rule "what faces the Internet is not opened"
+is_shut() { # WHY
+	same data "$(cat "$ROOT/instance.data")" ""
+	has "$ROOT/log" "$1"
+}
+
+rule "what faces the Internet is not opened, and the log says so"
 uci network wan6
 echo 'wan6 eth1' >>"$ROOT/netifd"
 start
+is_shut "network wan6: its zone wan faces the Internet, and is not opened"
+
+rule "what masquerades faces the Internet, whatever its name"
+for option in masq masq6; do
+	for value in 1 on; do
+		uci network uplink
+		echo 'uplink usb0' >>"$ROOT/netifd"
+		printf '%s\n' "config zone 'cfg4'" "option name 'internet'" "list network 'uplink'" \
+			"option $option '$value'" >>"$ROOT/etc/config/firewall"
+		start
+		is_shut "network uplink: its zone internet faces the Internet, and is not opened"
+		make_root
+	done
+done
+
+rule "a zone that does not masquerade is opened, beside others that do"
+sed -i "/'wan'$/a option masq '1'" "$ROOT/etc/config/firewall"
+sed -i "/'mesh'/a option masq '0'" "$ROOT/etc/config/firewall"
+uci network lowpan
+start
+has "$ROOT/instance.data" "src mesh"
+
+rule "a network in no zone opens nothing, and the log says so"
+sed -i "/'lowpan'/d" "$ROOT/etc/config/firewall"
+uci network lowpan
+start
+is_shut "network lowpan: is in no zone of the firewall, and nothing is opened for it"
+
+rule "without a firewall there is nothing to open, and nothing to say"
+rm "$ROOT/etc/config/firewall"
+uci network lowpan
+start
 same data "$(cat "$ROOT/instance.data")" ""
+[ ! -s "$ROOT/log" ] || wrong "$(cat "$ROOT/log")"
 
 rule "without a network nothing is opened"
 start
