@@ -93,7 +93,7 @@ void assert_recovers(struct fake *f, size_t gets)
 	assert_int_equal(f->gets, gets);
 }
 
-void assert_stale_are_asked_for(struct fake *f)
+int fake_await_question_for_stale(struct fake *f)
 {
 	int seconds = 0;
 
@@ -101,7 +101,12 @@ void assert_stale_are_asked_for(struct fake *f)
 		assert_in_range(++seconds, 1, GK_STALE_SPREAD_MS / 1000 + 1);
 		fake_wait(f, 1000);
 	}
-	assert_true(seconds > 0);
+	return seconds;
+}
+
+void assert_stale_are_asked_for(struct fake *f)
+{
+	assert_true(fake_await_question_for_stale(f) > 0);
 }
 
 void fake_cast_in_parts(struct fake *f, struct fake_cast *cast)

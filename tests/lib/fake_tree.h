@@ -42,6 +42,8 @@ void assert_refused(struct fake *f, const struct fake_packet *packet, const char
 void assert_recovers(struct fake *f, size_t gets);
 /** Not at once, since everybody does. */
 void assert_stale_are_asked_for(struct fake *f);
+/** Wait for that, which may be under way. @return how many seconds it took */
+int fake_await_question_for_stale(struct fake *f);
 
 /** A message in parts, of which our member needs the second and the last. */
 void fake_cast_in_parts(struct fake *f, struct fake_cast *cast);

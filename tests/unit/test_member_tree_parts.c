@@ -436,6 +436,7 @@ static void what_is_held_back_is_confirmed(void **state)
 	fake_wait(f, FAKE_LEISURE_MS);
 	assert_int_equal(f->confirms, 1);
 	assert_int_equal(fake_info(f).num, -1);
+	(void)fake_await_question_for_stale(f);
 	fake_serve(f);
 	assert_int_equal(fake_info(f).num, 4);
 	fake_hear(f, fake_span_of(&packet));
