@@ -32,18 +32,20 @@ bool io_coap_is_multicast(const coap_session_t *session)
 /*
  * libcoap 4.3.0 keeps a request that came by multicast for a random part of 5 s, so that its answer
  * goes out then (RFC 7252 section 8.2). Who answers by another way, in a time of its own, would be
- * late by that. The time is drawn as a byte, from a source that can be replaced; 1 makes it 20 ms,
- * and 0 would mean for ever.
+ * late by that. The time is drawn as a byte, from a source that can be replaced: 1 makes it 20 ms,
+ * and 0, which libcoap takes for ever, is not drawn.
  */
 static bool hurries; // the source is the whole process's, and is not told for whom it draws
 
 static int draw(void *out, size_t len)
 {
 	struct gk_env env = io_env();
+	uint8_t *byte = out;
 
-	if (!hurries || len != 1)
-		return env.random(env.ctx, out, len);
-	*(uint8_t *)out = 1;
+	if (!env.random(env.ctx, out, len))
+		return 0;
+	if (len == 1 && (hurries || *byte == 0))
+		*byte = 1;
 	return 1;
 }
 
