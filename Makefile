@@ -389,11 +389,15 @@ dist: | $(B)/
 	@sha256sum $(archive)
 
 # The Debian packages, in build-deb. dpkg-buildpackage leaves them above the tree that it builds: so
-# that is a copy, which has nothing of how this one is configured.
+# that is a copy, which has nothing of how this one is configured. What git does not know of does not
+# get into it; without git, all does that is not of a build.
 deb:
 	$(Q)rm -rf build-deb && mkdir -p build-deb/gatewayd
-	$(Q)tar -c --exclude=./build --exclude='./build-*' --exclude=./.git . | \
-		tar -x -C build-deb/gatewayd
+	$(Q)if [ -e .git ] && git ls-files -z >build-deb/files; then \
+		tar -c --null -T build-deb/files; \
+	else \
+		tar -c --exclude=./build --exclude='./build-*' --exclude=./.git .; \
+	fi | tar -x -C build-deb/gatewayd
 	$(Q)cd build-deb/gatewayd && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
 		dpkg-buildpackage -us -uc -b
 	@ls build-deb/*.deb
