@@ -47,11 +47,12 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 
 # FORTIFY needs optimisation and gets in the way of sanitizers. PLAIN is for tests/purity.sh, which
-# looks at what our own code calls and not at what hardening adds.
+# looks at what our own code calls and not at what hardening adds, by whomever it was asked for.
 optimised = $(filter -O1 -O2 -O3 -Os -Oz,$(CFLAGS))
 given_fortify = $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS))
 fortify = $(if $(optimised),$(if $(given_fortify),,-D_FORTIFY_SOURCE=2))
-harden = $(if $(SAN)$(PLAIN),,$(HARDEN) $(fortify))
+plain_flags = -fno-stack-protector -U_FORTIFY_SOURCE
+harden = $(if $(PLAIN),$(plain_flags),$(if $(SAN),,$(HARDEN) $(fortify)))
 sanitize = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 coverage = $(if $(FUZZ),-fsanitize=fuzzer-no-link)
 
