@@ -6,8 +6,13 @@
 # started, upgraded with members attached, removed, purged. Members are nodes of tests/netns/lib.sh.
 # Needs root, namespaces, debootstrap, systemd-nspawn and the mirror. 'make check-deb' runs it.
 #
-# OLD=FILE.deb  upgrade from that one; otherwise from this one with an earlier version and another
-#               configuration file
+# Until there is a release, no other version is in use from which anybody could upgrade: so that it is
+# from this very one, with an earlier version and another configuration file. What it shows is what dpkg,
+# systemd and the service do; that a store of earlier sources is taken over, tests of the store do.
+#
+# OLD=FILE.deb  upgrade from that one instead. For the package of another commit: 'make deb' in a clone
+#               of it, with an earlier version in debian/changelog, as 0.1.0~1; then, here,
+#               'make check-deb OLD=.../build-deb/gatewayd_0.1.0~1_amd64.deb'
 
 # Conditions are called by name.
 # shellcheck disable=SC2317
@@ -53,6 +58,7 @@ machine_make() {
 	mkdir "$root/debs"
 	cp "$new" "$root/debs/new.deb"
 	cp "$old" "$root/debs/old.deb"
+	cp "$GK_TOP/debian/tests/service" "$root/debs"
 	needed chroot "$root" env DEBIAN_FRONTEND=noninteractive \
 		apt-get -y --no-install-recommends --download-only install /debs/new.deb
 }
@@ -70,6 +76,16 @@ machine_start() {
 	machine=$!
 	pids="$pids $machine"
 	wait_for 60 machine_is_up || give_up 'the machine does not start'
+}
+
+# As README.md has them, which is there.
+has_what_readme_names() {
+	inside cat /usr/share/doc/gatewayd/README.md >"$work/README.md" || return
+	grep -o ']([a-z][^):]*)' "$work/README.md" | tr -d ']()' | sort -u >"$work/links"
+	[ -s "$work/links" ] || return
+	while read -r link; do
+		noted inside test -e "/usr/share/doc/gatewayd/$link" || return
+	done <"$work/links"
 }
 
 machine_is_up() {
@@ -317,6 +333,9 @@ check 'and says with which rights' tells 'gatewayd (no capability, seccomp deny)
 check 'what its owner configured stays' inside grep -q '^log_level = "debug";' "$conf"
 check 'and what is new lies beside it' inside test -e "$conf.dpkg-dist"
 goes_on 'upgraded'
+
+check 'its own test passes' noted inside /debs/service
+check 'what README.md names is there' has_what_readme_names
 
 # Removed, and installed again
 check 'it is removed' apt remove gatewayd
