@@ -383,7 +383,7 @@ start
 has "$ROOT/instance.data" "src mesh"
 
 rule "a network in no zone opens nothing, and the log says so"
-sed -i "/'lowpan'/d" "$ROOT/etc/config/firewall"
+sed -i "s/'lowpan'/'lowpan2'/" "$ROOT/etc/config/firewall"
 uci network lowpan
 start
 is_shut "network lowpan: is in no zone of the firewall, and nothing is opened for it"
