@@ -262,6 +262,10 @@ make_old() { # DIRECTORY
 		dpkg-deb --root-owner-group -b "$1/old" "$1/old.deb"
 }
 
+shipped() { # PACKAGE: its configuration file
+	dpkg-deb --fsys-tarfile "$1" | tar -xO ".$conf"
+}
+
 is_quiet() { # COMMAND...: and says nothing
 	said=$("$@" 2>&1) && [ -z "$said" ]
 }
@@ -331,7 +335,11 @@ check 'it is upgraded' apt install /debs/new.deb
 check 'the new one runs' is_another "$pid"
 check 'and says with which rights' tells 'gatewayd (no capability, seccomp deny)'
 check 'what its owner configured stays' inside grep -q '^log_level = "debug";' "$conf"
-check 'and what is new lies beside it' inside test -e "$conf.dpkg-dist"
+if [ "$(shipped "$old")" = "$(shipped "$new")" ]; then
+	check_not 'and what is new lies beside it' 'OLD has the same configuration file'
+else
+	check 'and what is new lies beside it' inside test -e "$conf.dpkg-dist"
+fi
 goes_on 'upgraded'
 
 check 'its own test passes' noted inside /debs/service
