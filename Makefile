@@ -14,7 +14,7 @@ CONF ?= $(if $(wildcard $(B)/config.mk),$(B),build)
 all:
 
 # 'make clean' and the like work in a tree that was never configured.
-unconfigured = clean cross deb distclean format lint matrix
+unconfigured = clean cross cross-boot deb distclean format lint matrix
 ifneq ($(filter-out $(unconfigured),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(wildcard $(CONF)/config.mk),)
 $(error Run ./configure first)
@@ -288,6 +288,12 @@ cross:
 	tests/cross/sizes $(cross_targets) >docs/sizes.new || failed=1; \
 	mv docs/sizes.new docs/sizes.md; exit $$failed
 
+# What needs a kernel of that machine: minutes each.
+cross-boot:
+	$(Q)failed=0; for target in $(shell awk '!/^\#/ { print $$1 }' tests/cross/machines); do \
+		MAKE='$(MAKE)' tests/cross/boot $$target || failed=1; \
+	done; exit $$failed
+
 FUZZ_SECONDS ?= 60
 fuzzers = $(call wanted,$(fuzz_src:tests/fuzz/fuzz_%.c=%))
 
@@ -452,7 +458,7 @@ distclean:
 FORCE:
 
 .PHONY: all need-cmocka build-tests check check-unit conformance check-netns plain asan matrix \
-	cross fuzz fuzz-all sim-long reach-long reach-month crash bench demo install dist deb check-deb \
-	format lint clean distclean FORCE
+	cross cross-boot fuzz fuzz-all sim-long reach-long reach-month crash bench demo install dist deb \
+	check-deb format lint clean distclean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
