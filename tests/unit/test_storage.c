@@ -74,8 +74,8 @@ int adjtimex(struct timex *timex)
 	return machine.synchronised ? TIME_OK : TIME_ERROR;
 }
 
-/* The system call whose times are those of struct itimerspec. musl has another name for the one with
- * 32 bits, which it does not make. */
+/* The system call whose times are those of struct itimerspec. musl has another name for the one
+ * with 32 bits, which it does not make. */
 #ifndef SYS_timerfd_settime
 #define SYS_timerfd_settime SYS_timerfd_settime64
 #endif
