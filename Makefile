@@ -195,22 +195,26 @@ table = $(if $(T),,tests/conformance/table.sh)
 test_bin = $(unit_bin) $(tool_bin) $(replay_bin)
 test_libs = $(B)/testlib.a $(ARCHIVES)
 
+# With --gc-sections and MIPS16 code the linker drops what passes numbers with a fraction between that and
+# a C library of other code. Only tests have such numbers.
+whole = -Wl,--no-gc-sections
+
 # One rule per program: its object carries its name.
 define program
 $(1): $(1:$(B)/%=$(B)/obj/%.o) $(if $(filter $(1),$(replay_bin)),$(B)/obj/tests/fuzz/replay.o) \
 		$(test_libs)
 	@mkdir -p $$(@D)
-	$$(call link,,$(CMOCKA_LIBS))
+	$$(call link,$$(whole),$(CMOCKA_LIBS))
 endef
 $(foreach p,$(test_bin),$(eval $(call program,$(p))))
 
 $(B)/tests/sim: $(call objects,$(sim_src)) $(test_libs)
 	@mkdir -p $(@D)
-	$(call link)
+	$(call link,$(whole))
 
 $(B)/tests/reach: $(call objects,$(reach_src)) $(test_libs)
 	@mkdir -p $(@D)
-	$(call link)
+	$(call link,$(whole))
 
 # What stands in the place of another function says so by its name.
 $(B)/tests/crash.wrap: $(call objects,$(crash_src))
@@ -238,7 +242,8 @@ unit_tests = $(unit_bin) $(golden) $(openwrt) $(service) $(sim_bin) $(reach_bin)
 
 # CC and CORE_LIBS: tests/golden/manual.sh compiles the examples of groupkey(3).
 run = GK_TOP='$(TOP)' GK_BUILD='$(ABS_B)' MAKE='$(MAKE)' NM='$(NM)' EMULATOR='$(EMULATOR)' \
-	CC='$(CC) $(sanitize)' CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' tests/run -l $(B)/tests/log
+	CC='$(CC) $(CFLAGS) $(sanitize)' CORE_LIBS='$(CBOR_LIBS) $(WOLFSSL_LIBS) $(LDFLAGS)' \
+	tests/run -l $(B)/tests/log
 for_tests = $(core) $(shared) $(programs) $(unit_bin) $(tool_bin) $(preload) $(sim_bin) \
 	$(reach_bin) $(crash_bin) $(replay_bin)
 
