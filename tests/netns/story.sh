@@ -99,7 +99,7 @@ story_cut() {
 	old_num=$(group_num lights)
 	link_down 3
 	check_soon 20 'node 3 is removed' is_no_member 3
-	check 'the kernel found its neighbour gone' is_logged 'failed fd00::13'
+	check_soon 10 'the kernel found its neighbour gone' is_logged 'failed fd00::13'
 	check 'it was asked under its own key, in vain' \
 		is_logged 'absent: authenticated probes unanswered'
 	check_soon 10 'the group has a new key' num_is_above "$old_num"
