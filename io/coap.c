@@ -299,8 +299,8 @@ static bool send_oscore(const struct io_coap *coap, uint8_t code)
 }
 
 /*
- * A libcoap with OSCORE of its own swallows every request under OSCORE; and from 4.3.4 on those of
- * code FETCH, which have no Content-Format outside, even without. Headers do not tell, since the
+ * A libcoap with OSCORE of its own swallows every request under OSCORE; and 4.3.4 and 4.3.5 those
+ * of code FETCH, which have no Content-Format outside, even without. Headers do not tell, since the
  * one that a program is linked to at run time may be newer; nor does coap_oscore_is_supported(),
  * which says no where there is no TLS library, though the code is there. So try it, where nobody
  * else can send.

@@ -68,7 +68,7 @@ int io_coap_open_beside(struct io_coap **coap, const struct io_coap *old,
 void io_coap_close(struct io_coap *coap);
 
 /** Are requests that observe under OSCORE handed out? From outside they are FETCHes without
- * Content-Format, which libcoap 4.3.4 and later answer. */
+ * Content-Format, which libcoap 4.3.4 and 4.3.5 answer. */
 bool io_coap_can_observe(void);
 
 /** End all requests, as if they had never been sent: 'answer' is called for each.

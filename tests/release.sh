@@ -49,7 +49,8 @@ by_cmake() { # OPTIONS...
 
 build() { # ADDRESS SHA256 BY OPTIONS...
 	fetch "$1"
-	printf '%s  %s\n' "$2" "$archive" | sha256sum -c || die "$archive is another"
+	printf '%s  %s\n' "$2" "$archive" | sha256sum -c ||
+		die "$archive is another: remove it to have it fetched again"
 	by=$3
 	shift 3
 	rm -rf "${prefix:?}"

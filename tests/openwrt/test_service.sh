@@ -74,9 +74,9 @@ mkdir -p "$ROOT/etc/gatewayd/state"
 chmod 600 "$ROOT/etc/gatewayd/state/as.key"
 start
 same owners "$(sed "s#$ROOT##" "$ROOT/owners")" "-h gatewayd:gatewayd /etc/gatewayd/state/as.key
-gatewayd:gatewayd /etc/gatewayd/state
-gatewayd:gatewayd /usr/lib/gatewayd/mark
-gatewayd:gatewayd /run/gatewayd
+-h gatewayd:gatewayd /etc/gatewayd/state
+-h gatewayd:gatewayd /usr/lib/gatewayd/mark
+-h gatewayd:gatewayd /run/gatewayd
 root:gatewayd /etc/gatewayd
 -h root:gatewayd /etc/gatewayd/gatewayd.conf"
 same modes "$(cd "$ROOT" && stat -c '%a %n' etc/gatewayd etc/gatewayd/* etc/gatewayd/state/* \
