@@ -86,6 +86,8 @@ int adjtimex(struct timex *timex)
 	return fake.synchronised ? TIME_OK : TIME_ERROR;
 }
 
+int ntp_adjtime(struct timex *timex); // musl has it in no header
+
 int ntp_adjtime(struct timex *timex)
 {
 	return adjtimex(timex);
