@@ -141,9 +141,7 @@ GK_MUST_CHECK int gw_segment_verdict(const char *interface, bool datagrams, uint
 
 /** What an operator is told about that. */
 #define GW_SEGMENT_WEAK                                                                            \
-	"without CAP_NET_ADMIN neighbours are probed by empty datagrams, which takes some "        \
-	"seconds "                                                                                 \
-	"longer"
+	"without CAP_NET_ADMIN neighbours are probed by datagrams, some seconds later"
 
 /** Ask how long the kernel takes, soon and whatever it said before. */
 void gw_segment_want_timing(struct gw_segment *segment);
