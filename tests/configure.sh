@@ -5,24 +5,8 @@
 # Who insists on the filter of system calls gets it, or is told what to install; who does not, builds
 # without. What else configure is asked for is in tests/matrix.txt, with tests of what it builds.
 
-top=${GK_TOP:-$(cd "$(dirname "$0")/.." && pwd)}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-checks=0
-bad=0
-
-check() { # NAME CONDITION...
-	check_name=$1
-	shift
-	checks=$((checks + 1))
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $checks - $check_name"
-	else
-		bad=$((bad + 1))
-		echo "not ok $checks - $check_name"
-		sed 's/^/#    /' "$work/said"
-	fi
-}
+: "${GK_TOP:?}"
+. "$GK_TOP/tests/lib/check.sh"
 
 # It knows all that the real one knows, but libseccomp.
 cat >"$work/without" <<'EOF'
@@ -36,7 +20,7 @@ chmod +x "$work/without"
 
 configure() { # ARGUMENTS...
 	rm -rf "$work/build"
-	"$top/configure" --builddir="$work/build" "$@"
+	"$GK_TOP/configure" --builddir="$work/build" "$@"
 }
 
 has_filter() { # 0-OR-1 ARGUMENTS...
@@ -66,10 +50,7 @@ if pkg-config --exists libseccomp; then
 	check 'or gets it' has_filter 1 --with-seccomp
 	check 'who wants none gets none' has_filter 0 --without-seccomp
 else
-	for name in 'or gets it' 'who wants none gets none'; do
-		checks=$((checks + 1))
-		echo "ok $checks - $name # SKIP no libseccomp here"
-	done
+	skip 'or gets it' 'no libseccomp here'
+	skip 'who wants none gets none' 'no libseccomp here'
 fi
-echo "1..$checks"
-[ "$bad" -eq 0 ]
+conclude

@@ -6,28 +6,7 @@
 
 : "${GK_TOP:?}" "${GK_BUILD:?}"
 
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-checks=0
-bad=0
-
-check() { # NAME CONDITION...
-	check_name=$1
-	shift
-	checks=$((checks + 1))
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $checks - $check_name"
-	else
-		bad=$((bad + 1))
-		echo "not ok $checks - $check_name"
-		sed 's/^/#    /' "$work/said"
-	fi
-}
-
-skip() { # NAME WHY
-	checks=$((checks + 1))
-	echo "ok $checks - $1 # SKIP $2"
-}
+. "$GK_TOP/tests/lib/check.sh"
 
 # Of 10; the last line is 'Overall exposure level for gatewayd.service: 1.3 OK'.
 exposure_max=2.0
@@ -74,5 +53,4 @@ check 'so is the socket' has_option 'control = "/run/gatewayd/gatewayd.sock";'
 check 'the journal knows priorities' has_option 'log = "syslog";'
 check 'all else is as in gatewayd.conf' has_same_rest
 check 'the packages have the version of configure' versions_agree
-echo "1..$checks"
-[ "$bad" -eq 0 ]
+conclude
